@@ -1,0 +1,386 @@
+// Package ops is the table of pointwise operations: one row each. Derivatives, kernels' oracles,
+// CUDA text and the tests of all of them come from the row. It imports nothing of ours.
+package ops
+
+import "math"
+
+// ID numbers a row.
+type ID uint8
+
+// Class says which element types an op takes and gives.
+type Class uint8
+
+const (
+	Float   Class = iota // floats to the same float
+	Arith                // floats and integers to the same type
+	Compare              // two numbers of one type to Bool (eq and ne take Bool too)
+	Test                 // a float to Bool
+	Logic                // Bool to Bool
+	Select               // Bool, then two of any one type, to that type
+)
+
+// Domain is the interval that tests draw an argument from; derivatives are tested inside it, so it
+// keeps clear of kinks and poles.
+type Domain struct{ Lo, Hi float64 }
+
+// Op is one row.
+type Op struct {
+	ID    ID
+	Name  string
+	Arity int
+	Class Class
+	// D holds one partial derivative per argument, as an expression (see Parse) in the arguments
+	// a, b, c and the result y. "" means that the argument has no derivative.
+	D []string
+	// Eval is the meaning in float64; booleans are 0 and 1. Where no vector body exists for a type,
+	// it is the kernel, too.
+	Eval func(a, b, c float64) float64
+	// C is the meaning as C text for f64 with arguments a, b, c.
+	C string
+	// Dom holds a test domain per argument.
+	Dom []Domain
+	// ULP bounds the error of the kernels: 0 means correctly rounded.
+	ULP float64
+
+	partial []*Expr
+}
+
+const (
+	Add ID = iota
+	Sub
+	Mul
+	Div
+	Neg
+	Abs
+	Sign
+	Square
+	Sqrt
+	Rsqrt
+	Cbrt
+	Reciprocal
+	Exp
+	Exp2
+	Expm1
+	Log
+	Log2
+	Log10
+	Log1p
+	Sin
+	Cos
+	Tan
+	Asin
+	Acos
+	Atan
+	Atan2
+	Sinh
+	Cosh
+	Tanh
+	Asinh
+	Acosh
+	Atanh
+	Sigmoid
+	Softplus
+	Relu
+	LeakyRelu
+	Elu
+	Gelu
+	GeluTanh
+	Silu
+	Erf
+	Erfc
+	Lgamma
+	Digamma
+	Polygamma
+	Pow
+	Hypot
+	Fma
+	Min
+	Max
+	Clamp
+	Floor
+	Ceil
+	Round
+	Trunc
+	Mod
+	MulZ
+	Eq
+	Ne
+	Lt
+	Le
+	Gt
+	Ge
+	And
+	Or
+	Xor
+	Not
+	IsNaN
+	IsFinite
+	Where
+	Count
+)
+
+var (
+	all  = Domain{-4, 4}
+	pos  = Domain{0.1, 6}
+	unit = Domain{-0.9, 0.9}
+	over = Domain{1.1, 6}
+	bit  = Domain{0, 1}
+)
+
+func d(ds ...Domain) []Domain { return ds }
+func p(ps ...string) []string { return ps }
+
+func b2f(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func u(f func(float64) float64) func(a, b, c float64) float64 {
+	return func(a, _, _ float64) float64 { return f(a) }
+}
+
+func bi(f func(a, b float64) float64) func(a, b, c float64) float64 {
+	return func(a, b, _ float64) float64 { return f(a, b) }
+}
+
+func cmp(f func(a, b float64) bool) func(a, b, c float64) float64 {
+	return func(a, b, _ float64) float64 { return b2f(f(a, b)) }
+}
+
+// Table is indexed by ID.
+//
+// Ties and kinks: the derivative of abs, sign, relu, leakyrelu and elu at 0 is that of the left side
+// for the relu family and 0 for abs; max and min of equal arguments give each half; clamp passes the
+// derivative through at its bounds. NaN: min and max give NaN if either argument is NaN (as Go's
+// math.Min), comparisons with NaN are false but ne. min(-0, 0) is -0 and max(-0, 0) is 0.
+var Table = [Count]Op{
+	Add: {Name: "add", Arity: 2, Class: Arith, D: p("1", "1"), C: "a + b", Dom: d(all, all),
+		Eval: bi(func(a, b float64) float64 { return a + b })},
+	Sub: {Name: "sub", Arity: 2, Class: Arith, D: p("1", "-1"), C: "a - b", Dom: d(all, all),
+		Eval: bi(func(a, b float64) float64 { return a - b })},
+	Mul: {Name: "mul", Arity: 2, Class: Arith, D: p("b", "a"), C: "a * b", Dom: d(all, all),
+		Eval: bi(func(a, b float64) float64 { return a * b })},
+	// Integer division truncates toward zero as Go's does; by zero it gives 0.
+	Div: {Name: "div", Arity: 2, Class: Arith, D: p("1 / b", "-(y / b)"), C: "a / b", Dom: d(all, pos),
+		Eval: bi(func(a, b float64) float64 { return a / b })},
+	Neg: {Name: "neg", Arity: 1, Class: Arith, D: p("-1"), C: "-a", Dom: d(all),
+		Eval: u(func(a float64) float64 { return -a })},
+	Abs: {Name: "abs", Arity: 1, Class: Arith, D: p("sign(a)"), C: "fabs(a)", Dom: d(pos),
+		Eval: u(math.Abs)},
+	// sign(NaN) is NaN, sign(±0) is ±0.
+	Sign: {Name: "sign", Arity: 1, Class: Arith, D: p("0"), C: "a > 0 ? 1 : a < 0 ? -1 : a", Dom: d(pos),
+		Eval: u(func(a float64) float64 {
+			switch {
+			case a > 0:
+				return 1
+			case a < 0:
+				return -1
+			}
+			return a
+		})},
+	Square: {Name: "square", Arity: 1, Class: Arith, D: p("2 * a"), C: "a * a", Dom: d(all),
+		Eval: u(func(a float64) float64 { return a * a })},
+	Sqrt: {Name: "sqrt", Arity: 1, Class: Float, D: p("0.5 / y"), C: "sqrt(a)", Dom: d(pos),
+		Eval: u(math.Sqrt)},
+	Rsqrt: {Name: "rsqrt", Arity: 1, Class: Float, D: p("-0.5 * y / a"), C: "1 / sqrt(a)", Dom: d(pos), ULP: 1.5,
+		Eval: u(func(a float64) float64 { return 1 / math.Sqrt(a) })},
+	Cbrt: {Name: "cbrt", Arity: 1, Class: Float, D: p("y / (3 * a)"), C: "cbrt(a)", Dom: d(pos), ULP: 1,
+		Eval: u(math.Cbrt)},
+	Reciprocal: {Name: "reciprocal", Arity: 1, Class: Float, D: p("-(y * y)"), C: "1 / a", Dom: d(pos),
+		Eval: u(func(a float64) float64 { return 1 / a })},
+	Exp: {Name: "exp", Arity: 1, Class: Float, D: p("y"), C: "exp(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Exp)},
+	Exp2: {Name: "exp2", Arity: 1, Class: Float, D: p("ln2 * y"), C: "exp2(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Exp2)},
+	// The derivative is exp(a), not y + 1, which would lose every digit at large negative a.
+	Expm1: {Name: "expm1", Arity: 1, Class: Float, D: p("exp(a)"), C: "expm1(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Expm1)},
+	Log: {Name: "log", Arity: 1, Class: Float, D: p("1 / a"), C: "log(a)", Dom: d(pos), ULP: 1,
+		Eval: u(math.Log)},
+	Log2: {Name: "log2", Arity: 1, Class: Float, D: p("1 / (ln2 * a)"), C: "log2(a)", Dom: d(pos), ULP: 1,
+		Eval: u(math.Log2)},
+	Log10: {Name: "log10", Arity: 1, Class: Float, D: p("1 / (ln10 * a)"), C: "log10(a)", Dom: d(pos), ULP: 1,
+		Eval: u(math.Log10)},
+	Log1p: {Name: "log1p", Arity: 1, Class: Float, D: p("1 / (1 + a)"), C: "log1p(a)", Dom: d(Domain{-0.9, 4}), ULP: 1,
+		Eval: u(math.Log1p)},
+	Sin: {Name: "sin", Arity: 1, Class: Float, D: p("cos(a)"), C: "sin(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Sin)},
+	Cos: {Name: "cos", Arity: 1, Class: Float, D: p("-sin(a)"), C: "cos(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Cos)},
+	Tan: {Name: "tan", Arity: 1, Class: Float, D: p("1 + y * y"), C: "tan(a)", Dom: d(Domain{-1.2, 1.2}), ULP: 1,
+		Eval: u(math.Tan)},
+	Asin: {Name: "asin", Arity: 1, Class: Float, D: p("rsqrt((1 - a) * (1 + a))"), C: "asin(a)", Dom: d(unit), ULP: 1,
+		Eval: u(math.Asin)},
+	Acos: {Name: "acos", Arity: 1, Class: Float, D: p("-rsqrt((1 - a) * (1 + a))"), C: "acos(a)", Dom: d(unit), ULP: 1,
+		Eval: u(math.Acos)},
+	Atan: {Name: "atan", Arity: 1, Class: Float, D: p("1 / (1 + a * a)"), C: "atan(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Atan)},
+	Atan2: {Name: "atan2", Arity: 2, Class: Float, D: p("b / (a * a + b * b)", "-a / (a * a + b * b)"), C: "atan2(a, b)",
+		Dom: d(all, pos), ULP: 1, Eval: bi(math.Atan2)},
+	Sinh: {Name: "sinh", Arity: 1, Class: Float, D: p("cosh(a)"), C: "sinh(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Sinh)},
+	Cosh: {Name: "cosh", Arity: 1, Class: Float, D: p("sinh(a)"), C: "cosh(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Cosh)},
+	Tanh: {Name: "tanh", Arity: 1, Class: Float, D: p("1 - y * y"), C: "tanh(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Tanh)},
+	Asinh: {Name: "asinh", Arity: 1, Class: Float, D: p("1 / hypot(a, 1)"), C: "asinh(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Asinh)},
+	Acosh: {Name: "acosh", Arity: 1, Class: Float, D: p("1 / (sqrt(a - 1) * sqrt(a + 1))"), C: "acosh(a)", Dom: d(over), ULP: 1,
+		Eval: u(math.Acosh)},
+	Atanh: {Name: "atanh", Arity: 1, Class: Float, D: p("1 / ((1 - a) * (1 + a))"), C: "atanh(a)", Dom: d(unit), ULP: 1,
+		Eval: u(math.Atanh)},
+	Sigmoid: {Name: "sigmoid", Arity: 1, Class: Float, D: p("y * (1 - y)"), C: "1 / (1 + exp(-a))", Dom: d(all), ULP: 1,
+		Eval: u(sigmoid)},
+	// softplus(a) = log(1 + exp(a)), without overflow.
+	Softplus: {Name: "softplus", Arity: 1, Class: Float, D: p("sigmoid(a)"), C: "fmax(a, 0) + log1p(exp(-fabs(a)))", Dom: d(all), ULP: 1,
+		Eval: u(func(a float64) float64 {
+			if a > 0 {
+				return a + math.Log1p(math.Exp(-a))
+			}
+			return math.Log1p(math.Exp(a)) // NaN too
+		})},
+	Relu: {Name: "relu", Arity: 1, Class: Arith, D: p("y > 0 ? 1 : 0"), C: "a > 0 ? a : a != a ? a : 0", Dom: d(pos),
+		Eval: u(func(a float64) float64 {
+			if a <= 0 {
+				return 0
+			}
+			return a
+		})},
+	// leakyrelu(a, b) = a > 0 ? a : b·a.
+	LeakyRelu: {Name: "leakyrelu", Arity: 2, Class: Float, D: p("a > 0 ? 1 : b", "a > 0 ? 0 : a"), C: "a > 0 ? a : b * a",
+		Dom: d(pos, pos), Eval: bi(func(a, b float64) float64 {
+			if a > 0 {
+				return a
+			}
+			return b * a
+		})},
+	// elu(a, b) = a > 0 ? a : b·(exp(a) - 1).
+	Elu: {Name: "elu", Arity: 2, Class: Float, D: p("a > 0 ? 1 : b * exp(a)", "a > 0 ? 0 : expm1(a)"), C: "a > 0 ? a : b * expm1(a)",
+		Dom: d(Domain{-4, -0.1}, pos), ULP: 1.5, Eval: bi(func(a, b float64) float64 {
+			if a > 0 {
+				return a
+			}
+			return b * math.Expm1(a)
+		})},
+	// gelu(a) = a·Φ(a), Φ the normal distribution function.
+	Gelu: {Name: "gelu", Arity: 1, Class: Float, D: p("0.5 * erfc(-0.7071067811865476 * a) + a * 0.3989422804014327 * exp(-0.5 * a * a)"),
+		C: "0.5 * a * erfc(-0.7071067811865476 * a)", Dom: d(all), ULP: 2,
+		Eval: u(func(a float64) float64 { return 0.5 * a * math.Erfc(-a*math.Sqrt2/2) })},
+	// The tanh form: a·σ(2·√(2/π)·(a + 0.044715·a³)).
+	GeluTanh: {Name: "gelutanh", Arity: 1, Class: Float,
+		D: p("sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)) + a * sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)) * " +
+			"sigmoid(-1.5957691216057308 * (a + 0.044715 * a * a * a)) * 1.5957691216057308 * (1 + 0.134145 * a * a)"),
+		C:   "a / (1 + exp(-1.5957691216057308 * (a + 0.044715 * a * a * a)))",
+		Dom: d(all), ULP: 2, Eval: u(func(a float64) float64 {
+			return a * sigmoid(1.5957691216057308*(a+0.044715*a*a*a))
+		})},
+	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "a / (1 + exp(-a))", Dom: d(all), ULP: 1.5,
+		Eval: u(func(a float64) float64 { return a * sigmoid(a) })},
+	Erf: {Name: "erf", Arity: 1, Class: Float, D: p("1.1283791670955126 * exp(-(a * a))"), C: "erf(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Erf)},
+	Erfc: {Name: "erfc", Arity: 1, Class: Float, D: p("-1.1283791670955126 * exp(-(a * a))"), C: "erfc(a)", Dom: d(all), ULP: 1,
+		Eval: u(math.Erfc)},
+	// lgamma(a) = log |Γ(a)|.
+	Lgamma: {Name: "lgamma", Arity: 1, Class: Float, D: p("digamma(a)"), C: "lgamma(a)", Dom: d(Domain{0.3, 8}), ULP: 4,
+		Eval: u(func(a float64) float64 { v, _ := math.Lgamma(a); return v })},
+	Digamma: {Name: "digamma", Arity: 1, Class: Float, D: p("polygamma(1, a)"), C: "adj_digamma(a)", Dom: d(Domain{0.3, 8}), ULP: 16,
+		Eval: u(digamma)},
+	// polygamma(a, b) is the a-th derivative of digamma at b, a a non-negative integer.
+	Polygamma: {Name: "polygamma", Arity: 2, Class: Float, D: p("", "polygamma(a + 1, b)"), C: "adj_polygamma(a, b)",
+		Dom: d(Domain{1, 1}, Domain{0.3, 8}), ULP: 32, Eval: bi(polygamma)},
+	// pow follows math.Pow. Its second partial is 0 where a is 0 and b ≥ 0, as that of 0^b, and its first is 0 for b = 0.
+	Pow: {Name: "pow", Arity: 2, Class: Float, D: p("b == 0 ? 0 : b * pow(a, b - 1)", "a == 0 ? (b >= 0 ? 0 : y * log(a)) : y * log(a)"), C: "pow(a, b)",
+		Dom: d(pos, all), ULP: 1, Eval: bi(math.Pow)},
+	// The partials at the origin are 0.
+	Hypot: {Name: "hypot", Arity: 2, Class: Float, D: p("y == 0 ? 0 : a / y", "y == 0 ? 0 : b / y"), C: "hypot(a, b)", Dom: d(all, pos), ULP: 1,
+		Eval: bi(math.Hypot)},
+	// fma(a, b, c) = a·b + c, rounded once.
+	Fma: {Name: "fma", Arity: 3, Class: Float, D: p("b", "a", "1"), C: "fma(a, b, c)", Dom: d(all, all, all),
+		Eval: math.FMA},
+	Min: {Name: "min", Arity: 2, Class: Arith, D: p("a < b ? 1 : (a == b ? 0.5 : 0)", "b < a ? 1 : (a == b ? 0.5 : 0)"), C: "fmin_nan(a, b)",
+		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(math.Min)},
+	Max: {Name: "max", Arity: 2, Class: Arith, D: p("a > b ? 1 : (a == b ? 0.5 : 0)", "b > a ? 1 : (a == b ? 0.5 : 0)"), C: "fmax_nan(a, b)",
+		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(math.Max)},
+	// clamp(a, lo, hi) = min(max(a, lo), hi); NaN stays NaN.
+	Clamp: {Name: "clamp", Arity: 3, Class: Arith, D: p("a < b ? 0 : (a > c ? 0 : 1)", "b > c ? 0 : (a < b ? 1 : 0)", "b > c ? 1 : (a > c ? 1 : 0)"), C: "fmin_nan(fmax_nan(a, b), c)",
+		Dom: d(Domain{-0.9, 0.9}, Domain{-3, -1}, Domain{1, 3}), Eval: func(a, b, c float64) float64 { return math.Min(math.Max(a, b), c) }},
+	Floor: {Name: "floor", Arity: 1, Class: Float, D: p("0"), C: "floor(a)", Dom: d(Domain{1.1, 1.9}), Eval: u(math.Floor)},
+	Ceil:  {Name: "ceil", Arity: 1, Class: Float, D: p("0"), C: "ceil(a)", Dom: d(Domain{1.1, 1.9}), Eval: u(math.Ceil)},
+	// round goes to the nearest integer, ties to even, as NumPy's.
+	Round: {Name: "round", Arity: 1, Class: Float, D: p("0"), C: "rint(a)", Dom: d(Domain{1.6, 2.4}), Eval: u(math.RoundToEven)},
+	Trunc: {Name: "trunc", Arity: 1, Class: Float, D: p("0"), C: "trunc(a)", Dom: d(Domain{1.1, 1.9}), Eval: u(math.Trunc)},
+	// mod has the sign of the dividend and is exact, as math.Mod and Go's %; for integers mod by 0 is 0.
+	Mod: {Name: "mod", Arity: 2, Class: Arith, D: p("1", "-trunc(a / b)"), C: "fmod(a, b)", Dom: d(Domain{2.2, 2.8}, Domain{1.6, 1.9}),
+		Eval: bi(math.Mod)},
+	// mulz(a, b) = a·b, but 0 where a is ±0, whatever b. The reverse sweep multiplies with it behind a
+	// select, so that a branch not taken contributes exactly 0. Its derivative rules are code, in autodiff.
+	MulZ: {Name: "mulz", Arity: 2, Class: Float, D: p("", ""), C: "a == 0 ? 0 : a * b", Dom: d(pos, pos),
+		Eval: bi(func(a, b float64) float64 {
+			if a == 0 {
+				return 0
+			}
+			return a * b
+		})},
+	Eq: {Name: "eq", Arity: 2, Class: Compare, D: p("", ""), C: "a == b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a == b })},
+	Ne: {Name: "ne", Arity: 2, Class: Compare, D: p("", ""), C: "a != b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a != b })},
+	Lt: {Name: "lt", Arity: 2, Class: Compare, D: p("", ""), C: "a < b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a < b })},
+	Le: {Name: "le", Arity: 2, Class: Compare, D: p("", ""), C: "a <= b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a <= b })},
+	Gt: {Name: "gt", Arity: 2, Class: Compare, D: p("", ""), C: "a > b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a > b })},
+	Ge: {Name: "ge", Arity: 2, Class: Compare, D: p("", ""), C: "a >= b", Dom: d(all, all),
+		Eval: cmp(func(a, b float64) bool { return a >= b })},
+	And: {Name: "and", Arity: 2, Class: Logic, D: p("", ""), C: "a & b", Dom: d(bit, bit),
+		Eval: cmp(func(a, b float64) bool { return a != 0 && b != 0 })},
+	Or: {Name: "or", Arity: 2, Class: Logic, D: p("", ""), C: "a | b", Dom: d(bit, bit),
+		Eval: cmp(func(a, b float64) bool { return a != 0 || b != 0 })},
+	Xor: {Name: "xor", Arity: 2, Class: Logic, D: p("", ""), C: "a ^ b", Dom: d(bit, bit),
+		Eval: cmp(func(a, b float64) bool { return a != b })},
+	Not: {Name: "not", Arity: 1, Class: Logic, D: p(""), C: "!a", Dom: d(bit),
+		Eval: u(func(a float64) float64 { return b2f(a == 0) })},
+	IsNaN: {Name: "isnan", Arity: 1, Class: Test, D: p(""), C: "a != a", Dom: d(all),
+		Eval: u(func(a float64) float64 { return b2f(a != a) })},
+	IsFinite: {Name: "isfinite", Arity: 1, Class: Test, D: p(""), C: "a - a == 0", Dom: d(all),
+		Eval: u(func(a float64) float64 { return b2f(a-a == 0) })},
+	// where(a, b, c) = a ? b : c. Its derivative rule is code: a branch not taken contributes exactly 0.
+	Where: {Name: "where", Arity: 3, Class: Select, D: p("", "a ? 1 : 0", "a ? 0 : 1"), C: "a ? b : c", Dom: d(bit, all, all),
+		Eval: func(a, b, c float64) float64 {
+			if a != 0 {
+				return b
+			}
+			return c
+		}},
+}
+
+// ByName finds a row by its name.
+var ByName = map[string]ID{}
+
+func init() {
+	for i := range Table {
+		op := &Table[i]
+		op.ID = ID(i)
+		ByName[op.Name] = op.ID
+	}
+	for i := range Table {
+		op := &Table[i]
+		op.partial = make([]*Expr, op.Arity)
+		for j, text := range op.D {
+			if text != "" {
+				op.partial[j] = mustParse(op.Name, text)
+			}
+		}
+	}
+}
+
+func (id ID) String() string { return Table[id].Name }
+
+// Row returns the op's row.
+func (id ID) Row() *Op { return &Table[id] }
+
+// Partial returns the derivative of the op's result by argument i, nil when it has none.
+func (op *Op) Partial(i int) *Expr { return op.partial[i] }

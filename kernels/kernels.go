@@ -1,0 +1,28 @@
+// Package kernels holds what a CPU level is: tables of tile functions, reductions, moves and GEMM,
+// with the pure-Go level that every other level is laid over. It imports asm and, of internal, dtype,
+// ops and vec.
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Tile computes n elements of one pointwise op: dst[i] = op(a[i], b[i], c[i]). n is a multiple of
+// Pad; arguments beyond the op's arity are ignored; dst may be any of the arguments, exactly, but may
+// not overlap one otherwise. No alignment is assumed.
+type Tile func(dst, a, b, c unsafe.Pointer, n int)
+
+// Pad is the granule of a tile's length, in elements of any type.
+const Pad = 8
+
+// Level is a table of kernels. A missing row means the pure-Go kernel.
+type Level struct {
+	Name string
+	// Tiles by op and by the type of the op's arguments (of the last one for where).
+	Tiles [ops.Count][dtype.Count]Tile
+	// Convert by the type from and the type to.
+	Convert [dtype.Count][dtype.Count]Tile
+}
