@@ -1,0 +1,98 @@
+package ir
+
+// Copy makes n's counterpart in g with operands in, through n's constructor, so that it is checked
+// and folded again.
+func (g *Graph) Copy(n *Node, in []*Node) *Node {
+	switch n.Kind {
+	case Param, Hole, Const, Data, Iota, DimSize:
+		c := *n
+		return g.add(c)
+	case Pointwise:
+		return g.Apply(n.Op, in...)
+	case Convert:
+		return g.Convert(in[0], n.Type)
+	case Broadcast:
+		return g.Broadcast(in[0], n.Shape)
+	case Reshape:
+		return g.Reshape(in[0], n.Shape)
+	case Transpose:
+		return g.Transpose(in[0], n.Axes)
+	case Slice:
+		return g.Slice(in[0], n.Start, n.Step, n.Shape)
+	case Reverse:
+		return g.Reverse(in[0], n.Axes...)
+	case Place:
+		r := n.Rank()
+		ps := make([]Piece, len(in))
+		for i, x := range in {
+			ps[i] = Piece{x, n.Start[i*r : (i+1)*r], n.Step[i*r : (i+1)*r]}
+		}
+		return g.Place(n.Type, n.Shape, n.Bits, n.Flag, ps...)
+	case Take:
+		return g.Take(in[0], in[1], n.Axes[0], n.Pos)
+	case Scatter:
+		return g.Scatter(n.Shape, in[0], in[1], n.Axes[0], n.Pos)
+	case Reduce:
+		return g.reduceRun(n.Reduction, in[0], n.Axes[0], n.Axes[1])
+	case CumSum:
+		return g.CumSum(in[0], n.Axes[0], n.Flag)
+	case MatMul:
+		return g.MatMul(in[0], in[1])
+	case Stop:
+		return g.Stop(in[0])
+	case Alias:
+		return g.Alias(in[0])
+	}
+	panic("ir: no constructor for " + n.Kind.String())
+}
+
+// Strip copies what outs need into a fresh graph without Stop and Alias, which matter to derivatives
+// only; expressions that differed by them become one.
+func Strip(outs []*Node) (*Graph, []*Node) {
+	g := New()
+	at := map[*Node]*Node{}
+	for _, n := range Reachable(outs) {
+		in := make([]*Node, len(n.In))
+		for i, x := range n.In {
+			in[i] = at[x]
+		}
+		if n.Kind == Stop || n.Kind == Alias {
+			at[n] = in[0]
+		} else {
+			at[n] = g.Copy(n, in)
+		}
+	}
+	res := make([]*Node, len(outs))
+	for i, o := range outs {
+		res[i] = at[o]
+	}
+	return g, res
+}
+
+// Reachable lists what outs need, operands before users.
+func Reachable(outs []*Node) []*Node {
+	if len(outs) == 0 {
+		return nil
+	}
+	g := outs[0].Graph
+	need := make([]bool, len(g.Nodes))
+	for _, o := range outs {
+		need[o.ID] = true
+	}
+	count := 0
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		if need[i] {
+			count++
+			for _, x := range g.Nodes[i].In {
+				need[x.ID] = true
+			}
+		}
+	}
+	list := make([]*Node, 0, count)
+	for i, n := range g.Nodes {
+		if need[i] {
+			list = append(list, n)
+		}
+	}
+	return list
+}

@@ -1,0 +1,206 @@
+// Package ir is the graph: immutable, interned, typed nodes, with the rules that derive and batch
+// them. It imports dtype and ops.
+//
+// Constructors check, fold and intern: a mistake panics with *Error, equal nodes are one node, and
+// operands always come before their users in Graph.Nodes.
+package ir
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Kind is the kind of a node.
+type Kind uint8
+
+const (
+	Param     Kind = iota // input number Bits of the program
+	Hole                  // a stand-in that a transform replaces (Vmap's example); Bits tells them apart
+	Const                 // every element has the value Bits
+	Data                  // a captured array
+	Iota                  // the index along Axes[0]
+	DimSize               // the size Size as a number, shape []
+	Pointwise             // Op of In, all of the node's shape
+	Convert               // In[0] as Type
+	Broadcast             // In[0] of the same rank, axes of 1 repeated
+	Reshape               // In[0]'s elements in row-major order
+	Transpose             // axis i of the result is axis Axes[i] of In[0]
+	Slice                 // Start[a], Step[a] ≥ 1 per axis, the node's shape says how many
+	Reverse               // Axes turned around
+	Place                 // Bits everywhere, then In[p] at Start[p·rank+a], Step[p·rank+a]; Add: pieces are added (to zeros), else they do not overlap
+	Take                  // In[0] at indices In[1] along Axes[0]
+	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order
+	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
+	CumSum                // along Axes[0]; Flag: from the end
+	MatMul                // [batch… m k] × [batch… k n]
+	Stop                  // In[0], whose derivative is zero
+	Alias                 // In[0], as a variable of its own
+	NumKinds
+)
+
+var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
+	"broadcast", "reshape", "transpose", "slice", "reverse", "place", "take", "scatter", "reduce", "cumsum",
+	"matmul", "stop", "alias"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Reduction is what Reduce does.
+type Reduction uint8
+
+const (
+	Sum Reduction = iota
+	Prod
+	Max
+	Min
+	ArgMax
+	ArgMin
+	NumReductions
+)
+
+var reductionNames = [NumReductions]string{"sum", "prod", "max", "min", "argmax", "argmin"}
+
+func (r Reduction) String() string { return reductionNames[r] }
+
+// Array is a captured, immutable array: Bytes holds the elements in row-major order, in the machine's
+// byte order, aligned for the type.
+type Array struct {
+	Bytes []byte
+}
+
+// Node is one value of the graph. Nobody changes a node after its constructor has returned.
+type Node struct {
+	Graph     *Graph
+	ID        int // index in Graph.Nodes
+	Kind      Kind
+	Op        ops.ID
+	Reduction Reduction
+	Flag      bool // CumSum: reversed; Place: pieces are added
+	Type      dtype.Type
+	Shape     Shape
+	In        []*Node
+	Axes      []int
+	Start     []Dim
+	Step      []int
+	Size      Dim
+	Bits      uint64
+	Data      *Array
+	Pos       string // the user's line, for nodes that can fail at run time
+}
+
+// Graph holds nodes. It is not safe for concurrent use.
+type Graph struct {
+	Nodes    []*Node
+	interned map[string]*Node
+	key      []byte
+	holes    uint64
+}
+
+// New makes an empty graph.
+func New() *Graph { return &Graph{interned: map[string]*Node{}} }
+
+// add interns n.
+func (g *Graph) add(n Node) *Node {
+	for _, in := range n.In {
+		if in.Graph != g {
+			Fail(n.Name(), "%v: a value belongs to another function's trace", in.Shape)
+		}
+	}
+	k := g.key[:0]
+	k = append(k, byte(n.Kind), byte(n.Op), byte(n.Reduction), byte(n.Type), byte(len(n.Shape)), byte(len(n.Axes)))
+	if n.Flag {
+		k = append(k, 1)
+	} else {
+		k = append(k, 0)
+	}
+	dim := func(d Dim) {
+		k = binary.AppendVarint(k, int64(d.C))
+		k = binary.AppendVarint(k, int64(d.B))
+	}
+	for _, d := range n.Shape {
+		dim(d)
+	}
+	for _, a := range n.Axes {
+		k = binary.AppendVarint(k, int64(a))
+	}
+	for _, d := range n.Start {
+		dim(d)
+	}
+	for _, s := range n.Step {
+		k = binary.AppendVarint(k, int64(s))
+	}
+	dim(n.Size)
+	k = binary.AppendUvarint(k, n.Bits)
+	for _, in := range n.In {
+		k = binary.AppendUvarint(k, uint64(in.ID))
+	}
+	if n.Data != nil {
+		k = fmt.Appendf(k, "%p", n.Data)
+	}
+	g.key = k
+	if old, ok := g.interned[string(k)]; ok {
+		return old
+	}
+	p := new(Node)
+	*p = n
+	p.Graph = g
+	p.ID = len(g.Nodes)
+	g.Nodes = append(g.Nodes, p)
+	g.interned[string(k)] = p
+	return p
+}
+
+// Name is the node's operation as users call it.
+func (n *Node) Name() string {
+	switch n.Kind {
+	case Pointwise:
+		return n.Op.String()
+	case Reduce:
+		return n.Reduction.String()
+	}
+	return n.Kind.String()
+}
+
+// Rank is the number of axes.
+func (n *Node) Rank() int { return len(n.Shape) }
+
+// FloatBits is x as the bits of a constant of type t; integers truncate, Bool is x != 0.
+func FloatBits(t dtype.Type, x float64) uint64 {
+	switch t {
+	case dtype.F32:
+		return uint64(math.Float32bits(float32(x)))
+	case dtype.F64:
+		return math.Float64bits(x)
+	case dtype.I32:
+		return uint64(uint32(int32(x)))
+	case dtype.I64:
+		return uint64(int64(x))
+	case dtype.Bool:
+		if x != 0 {
+			return 1
+		}
+		return 0
+	}
+	panic("ir: FloatBits of " + t.String())
+}
+
+// BitsFloat is the value of a constant's bits.
+func BitsFloat(t dtype.Type, bits uint64) float64 {
+	switch t {
+	case dtype.F32:
+		return float64(math.Float32frombits(uint32(bits)))
+	case dtype.F64:
+		return math.Float64frombits(bits)
+	case dtype.I32:
+		return float64(int32(bits))
+	}
+	return float64(int64(bits))
+}
+
+// IsConst reports whether every element of n is the number x.
+func (n *Node) IsConst(x float64) bool {
+	return n.Kind == Const && BitsFloat(n.Type, n.Bits) == x && !(x == 0 && n.Type.IsFloat() && n.Bits != 0)
+}
