@@ -25,4 +25,6 @@ type Level struct {
 	Tiles [ops.Count][dtype.Count]Tile
 	// Convert by the type from and the type to.
 	Convert [dtype.Count][dtype.Count]Tile
+	// Gemm by the type of the elements, F32 and F64.
+	Gemm [dtype.Count]GemmKernel
 }

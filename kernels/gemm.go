@@ -1,0 +1,249 @@
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+// Gemm is one product C = A·B, or a batch of them, in F32 or F64:
+//
+//	C[b,i,j] = Σ_k A[b,i,k]·B[b,k,j]
+//
+// Strides are in elements and may be anything, so that a transposed or sliced operand needs no copy;
+// a batch stride of 0 shares the operand. C's columns are contiguous. C may not overlap A or B.
+//
+// The order of every sum is fixed, whatever the level, the threads, M, the batch, the strides:
+//   - N > 1: inside each block of KC consecutive k, s = 0, then s = fma(a, b, s) for k upwards; the
+//     blocks' sums are added in order, c = s0, c = c+s1, …
+//   - N == 1: inside each block of DotBlock consecutive k, the lanes s[k mod L] = fma(a, b, s[k mod L])
+//     with L = 32 for F32 and 16 for F64 (the last L of a block filled up with zeros), added up by
+//     halving, s[l] += s[l+h], h = L/2 … 1; the blocks' sums are added in order.
+//
+// N == 1 alone decides between the two because M and K may be the symbolic batch size.
+type Gemm struct {
+	Type               dtype.Type
+	Batch, M, N, K     int // any may be 0; K == 0 gives zeros
+	ARow, ACol, ABatch int
+	BRow, BCol, BBatch int
+	CRow, CBatch       int
+}
+
+// KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
+// definition, not tuning.
+const (
+	KC       = 256
+	DotBlock = 4096
+)
+
+// GemmKernel is what a level brings to a product in one type. Strides are in bytes.
+type GemmKernel struct {
+	MR, NR int // rows and columns of the register tile
+
+	// Strip is one column strip, n ≤ NR wide: for each i < m, j < n, s = Σ a[i,k]·b[k,j] in order, then
+	// c[i,j] = s, or c[i,j] += s if add. Row i of a is at (i/MR)·aPanel + (i%MR)·aRow, its element k
+	// aCol further each; b's rows are bRow apart and contiguous, as are c's. Nothing outside is touched.
+	Strip func(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
+		c unsafe.Pointer, cRow int, m, n int, add bool)
+
+	// Dot is c[i] = Σ a[i,k]·b[k] in lanes, or += if add, for i < m and k < k ≤ DotBlock, both contiguous.
+	Dot func(k int, a unsafe.Pointer, aRow int, b unsafe.Pointer, c unsafe.Pointer, cRow int, m int, add bool)
+
+	// PackA and PackB, where not nil, lay MR (NR) rows of k contiguous elements, lane bytes apart, into
+	// a panel: dst[k·MR+l] = src[l, k]. k is a multiple of Pad.
+	PackA, PackB func(dst, src unsafe.Pointer, lane, k int)
+}
+
+// Epilogue is told of each block of C as it becomes final, while it is in cache: exactly once per
+// block, from the worker that computed it. The blocks tile C.
+type Epilogue interface {
+	Done(worker, batch, i0, i1, j0, j1 int)
+}
+
+// GemmRun is one run of a plan. Shared and each Worker's scratch are 64-byte aligned; a nil Epilogue
+// is none.
+type GemmRun struct {
+	Plan     *GemmPlan
+	A, B, C  unsafe.Pointer
+	Shared   unsafe.Pointer   // Plan.SharedBytes
+	Worker   []unsafe.Pointer // Plan.WorkerBytes for each worker
+	Epilogue Epilogue
+}
+
+// Do runs one task. A phase's tasks may run in any order and at once, one at a time per worker; a
+// phase starts when the one before it has ended.
+func (r *GemmRun) Do(phase, worker, task int) {
+	p := r.Plan
+	if p.b == shared {
+		if phase%2 == 0 {
+			r.packShared(p.chunk(phase/2), task)
+			return
+		}
+		phase /= 2
+	}
+	ch := p.chunk(phase)
+	blocks := p.blocks(ch)
+	first := task / blocks * p.group
+	for b := ch.b0 + first; b < min(ch.b0+first+p.group, ch.b1); b++ {
+		i0 := task % blocks / p.blocksN(ch) * p.mc
+		j0 := ch.n0 + task%p.blocksN(ch)*p.nc
+		i1, j1 := min(i0+p.mc, p.g.M), min(j0+p.nc, ch.n1)
+		if p.dot {
+			r.dot(worker, b, i0, i1)
+		} else {
+			r.block(ch, worker, b, i0, i1, j0, j1)
+		}
+		if r.Epilogue != nil && ch.k1 == p.g.K {
+			r.Epilogue.Done(worker, b, i0, i1, j0, j1)
+		}
+	}
+}
+
+// The five loops: Do's tasks are the outer two, over columns and rows; block has the one over k and
+// the one over strips; the level's Strip has the one over A's panels around its microkernel.
+func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
+	p := r.Plan
+	g, k, size := &p.g, &p.k, p.size
+	A := unsafe.Add(r.A, size*(batch*g.ABatch+i0*g.ARow))
+	B := unsafe.Add(r.B, size*batch*g.BBatch)
+	C := unsafe.Add(r.C, size*(batch*g.CBatch+i0*g.CRow))
+	for k0 := ch.k0; ; k0 += KC {
+		kc := min(KC, ch.k1-k0)
+		a, aRow, aCol, aPanel := unsafe.Add(A, size*k0*g.ACol), size*g.ARow, size*g.ACol, size*g.ARow*k.MR
+		if p.packA {
+			to := r.Worker[worker]
+			pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
+			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*kc
+		}
+		for j := j0; j < j1; j += k.NR {
+			n := min(k.NR, j1-j)
+			b, bRow := unsafe.Add(B, size*(k0*g.BRow+j*g.BCol)), size*g.BRow
+			switch p.b {
+			case local:
+				to := unsafe.Add(r.Worker[worker], p.aBytes)
+				pack(to, b, size*g.BCol, bRow, n, kc, k.NR, size, k.PackB)
+				b, bRow = to, size*k.NR
+			case shared:
+				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
+			}
+			k.Strip(kc, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, k0 > 0)
+		}
+		if k0+KC >= ch.k1 {
+			return
+		}
+	}
+}
+
+// dot is block for N == 1.
+func (r *GemmRun) dot(worker, batch, i0, i1 int) {
+	p := r.Plan
+	g, k, size := &p.g, &p.k, p.size
+	A := unsafe.Add(r.A, size*(batch*g.ABatch+i0*g.ARow))
+	B := unsafe.Add(r.B, size*batch*g.BBatch)
+	C := unsafe.Add(r.C, size*(batch*g.CBatch+i0*g.CRow))
+	for k0 := 0; ; k0 += DotBlock {
+		kc := min(DotBlock, g.K-k0)
+		a, b := unsafe.Add(A, size*k0*g.ACol), unsafe.Add(B, size*k0*g.BRow)
+		if p.b == local {
+			to := unsafe.Add(r.Worker[worker], p.aBytes)
+			pack(to, b, 0, size*g.BRow, 1, kc, 1, size, nil)
+			b = to
+		}
+		rows := i1 - i0
+		if p.packA {
+			rows = dotRows
+		}
+		for i := 0; i < i1-i0; i += rows {
+			m := min(rows, i1-i0-i)
+			ai, aRow := unsafe.Add(a, size*i*g.ARow), size*g.ARow
+			if p.packA { // rows and k change places: each row is to be contiguous
+				to := r.Worker[worker]
+				pack(to, ai, size*g.ACol, aRow, kc, m, kc, size, nil)
+				ai, aRow = to, size*kc
+			}
+			k.Dot(kc, ai, aRow, b, unsafe.Add(C, size*i*g.CRow), size*g.CRow, m, k0 > 0)
+		}
+		if k0+DotBlock >= g.K {
+			return
+		}
+	}
+}
+
+// packShared packs some strips of one KC block of B for all the blocks of C in chunk ch.
+func (r *GemmRun) packShared(ch chunk, task int) {
+	p := r.Plan
+	g, k, size := &p.g, &p.k, p.size
+	groups := ceil(ch.n1-ch.n0, p.packN)
+	blocks := ceil(ch.k1-ch.k0, KC)
+	j0 := ch.n0 + task%groups*p.packN
+	k0 := ch.k0 + task/groups%blocks*KC
+	batch := ch.b0 + task/groups/blocks
+	b := unsafe.Add(r.B, size*(batch*g.BBatch+k0*g.BRow+j0*g.BCol))
+	pack(r.shared(ch, batch, k0, j0), b, size*g.BCol, size*g.BRow, min(p.packN, ch.n1-j0), min(KC, ch.k1-k0), k.NR, size, k.PackB)
+}
+
+// shared is where the packed strip at k0, j of batch stands: all strips of a KC block, block by block.
+func (r *GemmRun) shared(ch chunk, batch, k0, j int) unsafe.Pointer {
+	p := r.Plan
+	if p.g.BBatch == 0 {
+		batch = ch.b0
+	}
+	n := ceil(ch.n1-ch.n0, p.k.NR) * p.k.NR
+	kc := min(KC, ch.k1-k0)
+	return unsafe.Add(r.Shared, p.size*(n*((batch-ch.b0)*(ch.k1-ch.k0)+k0-ch.k0)+(j-ch.n0)*kc))
+}
+
+// pack lays n lanes of k elements into panels of r lanes: dst[(l/r)·r·k + i·r + l%r] = src[l·lane+i·step].
+// A last panel with fewer lanes keeps the distance r. fast is for full panels with contiguous k.
+func pack(dst, src unsafe.Pointer, lane, step, n, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int)) {
+	for ; n > 0; n -= r {
+		w, done := min(n, r), 0
+		if fast != nil && w == r && step == size {
+			if done = k &^ (Pad - 1); done > 0 {
+				fast(dst, src, lane, done)
+			}
+		}
+		d, s := unsafe.Add(dst, done*r*size), unsafe.Add(src, done*step)
+		if size == 4 {
+			packPanel[uint32](d, s, lane, step, w, k-done, r)
+		} else {
+			packPanel[uint64](d, s, lane, step, w, k-done, r)
+		}
+		dst, src = unsafe.Add(dst, r*k*size), unsafe.Add(src, r*lane)
+	}
+}
+
+func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r int) {
+	size := int(unsafe.Sizeof(T(0)))
+	switch {
+	case lane == size && w == r && r*size == 64: // constant lengths copy without a call
+		for range k {
+			*(*[64]byte)(dst) = *(*[64]byte)(src)
+			dst, src = unsafe.Add(dst, 64), unsafe.Add(src, step)
+		}
+	case lane == size && w == r && r*size == 48:
+		for range k {
+			*(*[48]byte)(dst) = *(*[48]byte)(src)
+			dst, src = unsafe.Add(dst, 48), unsafe.Add(src, step)
+		}
+	case lane == size && w == r && r*size == 24:
+		for range k {
+			*(*[24]byte)(dst) = *(*[24]byte)(src)
+			dst, src = unsafe.Add(dst, 24), unsafe.Add(src, step)
+		}
+	case lane == size:
+		for range k {
+			copy(unsafe.Slice((*T)(dst), w), unsafe.Slice((*T)(src), w))
+			dst, src = unsafe.Add(dst, r*size), unsafe.Add(src, step)
+		}
+	default:
+		for range k {
+			s := src
+			for l := range w {
+				*(*T)(unsafe.Add(dst, l*size)) = *(*T)(s)
+				s = unsafe.Add(s, lane)
+			}
+			dst, src = unsafe.Add(dst, r*size), unsafe.Add(src, step)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package kernels
+
+import (
+	"fmt"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+// GemmPlan is how one Gemm runs on one level: what is packed, how C is cut into tasks, how much
+// scratch that takes. It does not change once made; any number of runs may use it at once.
+type GemmPlan struct {
+	g    Gemm
+	k    GemmKernel
+	size int // bytes of an element
+
+	dot    bool
+	packA  bool // each worker packs its block of A
+	b      packing
+	mc, nc int // a task's block of C
+	group  int // batch elements per task; more than 1 only where a block is a whole product
+	packN  int // columns per task of packing shared B
+	aBytes int // of the worker's scratch, those for A
+
+	chunkB, chunkN, chunkK int // what of B is packed at once
+
+	SharedBytes, WorkerBytes int
+}
+
+// packing says where strips of B are read from.
+type packing uint8
+
+const (
+	inPlace packing = iota
+	local           // packed by the worker just before use: each strip is used by one task only
+	shared          // packed by all workers in a phase of its own: strips are used by many tasks
+)
+
+// The cuts below are tuning: none of them changes a bit of the result. Only tests change them.
+var (
+	blockBytes = 128 << 10 // of A, packed, per task: stays in L2 beside C's block
+	taskWork   = 1 << 20   // fused multiply-adds per task that make its start negligible
+	chunkBytes = 8 << 20   // of B, packed, shared: stays in L3
+)
+
+const dotRows = 8 // rows packed at once for Dot
+
+// PlanGemm plans g on level l. It panics on a type that is not F32 or F64.
+func (l *Level) PlanGemm(g Gemm) *GemmPlan {
+	if g.Type != dtype.F32 && g.Type != dtype.F64 {
+		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
+	}
+	p := &GemmPlan{g: g, k: l.gemmKernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1}
+	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
+	if p.empty() {
+		return p
+	}
+	if p.dot {
+		p.planDot()
+	} else {
+		p.planBlocks()
+	}
+	return p
+}
+
+func (l *Level) gemmKernel(t dtype.Type) GemmKernel {
+	if k := l.Gemm[t]; k.Strip != nil {
+		return k
+	}
+	return pureGemm[t]
+}
+
+func (p *GemmPlan) planDot() {
+	g := &p.g
+	p.nc = 1
+	p.mc = min(g.M, ceil(taskWork/4, max(g.K, 1)))
+	if p.mc == g.M {
+		p.group = ceil(taskWork/4, max(g.K, 1)*g.M)
+	}
+	kc := min(g.K, DotBlock)
+	if p.packA = g.ACol != 1 && g.K > 1; p.packA {
+		p.aBytes = align(dotRows * kc * p.size)
+	}
+	p.WorkerBytes = p.aBytes
+	if g.BRow != 1 && g.K > 1 {
+		p.b = local
+		p.WorkerBytes += align(kc * p.size)
+	}
+}
+
+func (p *GemmPlan) planBlocks() {
+	g, k := &p.g, &p.k
+	kc := max(1, min(g.K, KC))
+	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
+		// Small products: one block each, several to a task.
+		p.mc, p.nc = g.M, g.N
+		p.group = ceil(taskWork/4, work)
+	} else {
+		// A's block fills its share of L2; rows are then spread evenly over the blocks.
+		rows := min(blockBytes/(kc*p.size), 2048)
+		p.mc = ceil(ceil(g.M, ceil(g.M, rows)), k.MR) * k.MR
+		// As many columns as leave enough tasks: each block of columns packs A once more.
+		cols := ceil(taskWork, min(p.mc, g.M)*max(g.K, 1))
+		cols = max(cols, 512*4/p.size)
+		p.nc = ceil(ceil(g.N, ceil(g.N, cols)), k.NR) * k.NR
+	}
+	blocksM := ceil(g.M, p.mc)
+
+	// B in place: its rows are contiguous and too few rows of C use it for packing to pay.
+	small := kc*g.N*p.size <= 16<<10
+	switch {
+	case g.K <= 1 && g.BCol == 1, g.BCol == 1 && (small || g.M <= 2*k.MR):
+		p.b = inPlace
+	case blocksM == 1:
+		p.b = local
+	default:
+		p.b = shared
+	}
+	p.packA = g.M > k.MR && min(p.nc, g.N) > 2*k.NR && kc > 8 && !(small && kc*g.M*p.size <= 16<<10)
+	if p.packA {
+		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
+	}
+	p.WorkerBytes = p.aBytes
+	switch p.b {
+	case local:
+		p.WorkerBytes += align(k.NR * kc * p.size)
+	case shared:
+		p.cutB()
+	}
+}
+
+// cutB chooses how much of B is packed at once.
+func (p *GemmPlan) cutB() {
+	g, nr := &p.g, p.k.NR
+	fit := func(unit int) int { return max(1, chunkBytes/(unit*p.size)) }
+	if p.chunkN = min(g.N, max(p.nc, fit(min(g.K, KC))/p.nc*p.nc)); p.chunkN < g.N {
+		p.chunkK = min(g.K, KC)
+	} else {
+		p.chunkK = min(g.K, max(KC, fit(g.N)/KC*KC))
+	}
+	panel := ceil(p.chunkN, nr) * nr * p.chunkK
+	copies := 1
+	if g.BBatch != 0 {
+		p.chunkB = min(g.Batch, fit(panel))
+		copies = p.chunkB
+	}
+	p.packN = 4 * nr
+	p.SharedBytes = align(panel * copies * p.size)
+}
+
+func (p *GemmPlan) empty() bool { return p.g.Batch == 0 || p.g.M == 0 || p.g.N == 0 }
+
+// A chunk is the part of the product that runs between two packings of B: batch elements, columns, k.
+type chunk struct{ b0, b1, n0, n1, k0, k1 int }
+
+func (p *GemmPlan) chunk(i int) chunk {
+	nk, nn := max(1, ceil(p.g.K, max(1, p.chunkK))), ceil(p.g.N, p.chunkN)
+	k, n, b := i%nk*p.chunkK, i/nk%nn*p.chunkN, i/nk/nn*p.chunkB
+	return chunk{b, min(b+p.chunkB, p.g.Batch), n, min(n+p.chunkN, p.g.N), k, min(k+p.chunkK, p.g.K)}
+}
+
+func (p *GemmPlan) blocksN(ch chunk) int { return ceil(ch.n1-ch.n0, p.nc) }
+func (p *GemmPlan) blocks(ch chunk) int  { return ceil(p.g.M, p.mc) * p.blocksN(ch) }
+
+// Phases returns the number of phases, which run one after the other.
+func (p *GemmPlan) Phases() int {
+	if p.empty() {
+		return 0
+	}
+	n := max(1, ceil(p.g.K, max(1, p.chunkK))) * ceil(p.g.N, p.chunkN) * ceil(p.g.Batch, p.chunkB)
+	if p.b == shared {
+		n *= 2
+	}
+	return n
+}
+
+// Tasks returns the number of independent tasks in a phase.
+func (p *GemmPlan) Tasks(phase int) int {
+	if p.b == shared {
+		ch := p.chunk(phase / 2)
+		if phase%2 == 0 {
+			copies := 1
+			if p.g.BBatch != 0 {
+				copies = ch.b1 - ch.b0
+			}
+			return copies * ceil(ch.k1-ch.k0, KC) * ceil(ch.n1-ch.n0, p.packN)
+		}
+		return ceil(ch.b1-ch.b0, p.group) * p.blocks(ch)
+	}
+	ch := p.chunk(phase)
+	return ceil(ch.b1-ch.b0, p.group) * p.blocks(ch)
+}
+
+func ceil(n, d int) int { return (n + d - 1) / d }
+func align(n int) int   { return (n + 63) &^ 63 }

@@ -1,0 +1,108 @@
+package kernels
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+// pureGemm is the pure-Go level's GEMM and the definition of every other level's.
+var pureGemm = [dtype.Count]GemmKernel{
+	dtype.F32: {MR: 4, NR: 4, Strip: strip[float32], Dot: dot[float32]},
+	dtype.F64: {MR: 4, NR: 4, Strip: strip[float64], Dot: dot[float64]},
+}
+
+// strip is GemmKernel.Strip with MR = NR = 4. The four sums of a row are there to overlap: one fma in
+// Go is a chain of some twenty cycles.
+func strip[T float32 | float64](k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
+	c unsafe.Pointer, cRow int, m, n int, add bool) {
+	for i := range m {
+		ai, bi := unsafe.Add(a, i/4*aPanel+i%4*aRow), b
+		var s [4]T
+		if n == 4 {
+			var s0, s1, s2, s3 T
+			for range k {
+				x, y := *(*T)(ai), (*[4]T)(bi)
+				s0, s1, s2, s3 = fma(x, y[0], s0), fma(x, y[1], s1), fma(x, y[2], s2), fma(x, y[3], s3)
+				ai, bi = unsafe.Add(ai, aCol), unsafe.Add(bi, bRow)
+			}
+			s = [4]T{s0, s1, s2, s3}
+		} else {
+			for range k {
+				y := unsafe.Slice((*T)(bi), n)
+				for j := range y {
+					s[j] = fma(*(*T)(ai), y[j], s[j])
+				}
+				ai, bi = unsafe.Add(ai, aCol), unsafe.Add(bi, bRow)
+			}
+		}
+		ci := unsafe.Slice((*T)(unsafe.Add(c, i*cRow)), n)
+		for j := range ci {
+			if add {
+				ci[j] += s[j]
+			} else {
+				ci[j] = s[j]
+			}
+		}
+	}
+}
+
+// dot is GemmKernel.Dot.
+func dot[T float32 | float64](k int, a unsafe.Pointer, aRow int, b, c unsafe.Pointer, cRow int, m int, add bool) {
+	lanes := 128 / int(unsafe.Sizeof(T(0)))
+	y := unsafe.Slice((*T)(b), k)
+	for i := range m {
+		x := unsafe.Slice((*T)(unsafe.Add(a, i*aRow)), k)
+		var s [32]T
+		for j := range x {
+			s[j%lanes] = fma(x[j], y[j], s[j%lanes])
+		}
+		for j := k; j%lanes != 0; j++ {
+			s[j%lanes] = fma(0, 0, s[j%lanes]) // makes a −0 that underflowed +0, as whole vectors do
+		}
+		for h := lanes / 2; h > 0; h /= 2 {
+			for l := range h {
+				s[l] += s[l+h]
+			}
+		}
+		ci := (*T)(unsafe.Add(c, i*cRow))
+		if add {
+			*ci += s[0]
+		} else {
+			*ci = s[0]
+		}
+	}
+}
+
+// fma is a·b + c, rounded once. The choice is made at compile time: the code is shared per shape.
+func fma[T float32 | float64](a, b, c T) T {
+	if unsafe.Sizeof(a) == 8 {
+		return T(math.FMA(float64(a), float64(b), float64(c)))
+	}
+	// The product is exact in float64 and the sum rounded: rounding it again goes wrong only where it
+	// lies halfway between two float32s, or, the halves of denormals being elsewhere, where it is tiny.
+	p, z := float64(a)*float64(b), float64(c)
+	s := float64(p + z)
+	u := math.Float64bits(s)
+	if u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-127 {
+		return T(s)
+	}
+	return T(roundOdd(p, z, s))
+}
+
+// roundOdd returns p+z rounded to odd, given s, the same rounded to even; rounding that to float32 is
+// then rounding once (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+func roundOdd(p, z, s float64) float64 {
+	t := s - p
+	e := (p - (s - t)) + (z - t) // the exact error of s (Knuth's TwoSum); NaN where s is not finite
+	u := math.Float64bits(s)
+	if u&1 == 0 && (e > 0 || e < 0) {
+		if (e > 0) == (s > 0) {
+			u++
+		} else {
+			u--
+		}
+	}
+	return math.Float64frombits(u)
+}
