@@ -1,0 +1,70 @@
+package vec
+
+import (
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+// Conversion returns the program that converts from one element type to another, nil when it has
+// none (or nothing to do). Numbers go to the nearest, ties to even; floats go to integers toward zero,
+// saturating, and NaN becomes 0; integers keep their low bits; x becomes true when x != 0.
+func Conversion(from, to dtype.Type) *Program {
+	if from == to {
+		return nil
+	}
+	b := NewBuilder(from)
+	var r Value
+	switch {
+	case from == dtype.Bool:
+		t := Lane(to)
+		one := b.I(t, 1)
+		if t.IsFloat() {
+			one = b.F(t, 1)
+		}
+		r = b.And(b.Bitcast(t, b.InputMask(0, t.Int())), one)
+	case to == dtype.Bool:
+		x := b.Input(0)
+		if zero := b.I(b.TypeOf(x), 0); from.IsFloat() {
+			r = b.NE(x, zero)
+		} else {
+			r = not(b, b.EQ(x, zero))
+		}
+	default:
+		r = convert(b, b.Input(0), from, to)
+	}
+	if r == None {
+		return nil
+	}
+	return b.Program("convert_"+from.String()+"_"+to.String(), to, r)
+}
+
+func convert(b *Builder, x Value, from, to dtype.Type) Value {
+	type pair struct{ from, to dtype.Type }
+	switch (pair{from, to}) {
+	case pair{dtype.F32, dtype.F64}, pair{dtype.I32, dtype.I64}:
+		return b.Widen(x)
+	case pair{dtype.F64, dtype.F32}, pair{dtype.I64, dtype.I32}:
+		return b.Narrow(x)
+	case pair{dtype.I32, dtype.F32}:
+		return b.ToFloat(x)
+	case pair{dtype.I32, dtype.F64}:
+		// 2⁵² + 2⁵¹ has room for an int32 in the low bits of its fraction, of either sign.
+		anchor := b.F(F64, 1<<52+1<<51)
+		return b.Sub(b.Bitcast(F64, b.Add(b.Widen(x), b.Bitcast(I64, anchor))), anchor)
+	case pair{dtype.I64, dtype.F64}:
+		// x = 2³²·high + low: the low half in 2⁵²'s fraction, the high half, offset by 2³¹, in 2⁸⁴'s.
+		// Both differences are exact, so only the sum rounds.
+		high := b.Bitcast(F64, b.Xor(b.Shr(x, 32), b.I(I64, 0x4530_0000_8000_0000)))
+		low := b.Bitcast(F64, b.Or(b.And(x, b.I(I64, 1<<32-1)), b.I(I64, 0x4330_0000_0000_0000)))
+		return b.Add(b.Sub(high, b.F(F64, 1<<84+1<<63+1<<52)), low)
+	case pair{dtype.F32, dtype.I32}:
+		i := b.Blend(b.GE(x, b.F(F32, 1<<31)), b.I(I32, math.MaxInt32), b.ToInt(b.Trunc(x)))
+		return b.AndNot(i, b.NE(x, x)) // below -2³¹ ToInt saturates by itself
+	case pair{dtype.F64, dtype.I32}:
+		i := b.Trunc(b.AndNot(x, b.NE(x, x)))
+		i = b.Max(b.Min(i, b.F(F64, math.MaxInt32)), b.F(F64, math.MinInt32))
+		return b.Narrow(b.Bitcast(I64, b.Add(i, b.F(F64, 1<<52+1<<51))))
+	}
+	return None
+}
