@@ -1,0 +1,131 @@
+package ir
+
+import (
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// JVP pushes the tangents of wrt forward to outs: result[i] = Σ ∂outs[i]/∂wrt·tangents, nil where it is
+// zero because nothing leads there. A nil tangent is zero. A wrt that depends on another wrt has its
+// own tangent and what comes from the other, as VJP's transpose has it.
+func (g *Graph) JVP(outs, wrt, tangents []*Node) []*Node {
+	active := g.active(outs, wrt)
+	at := make([]flow, len(active))
+	for i, w := range wrt {
+		t := tangents[i]
+		if t == nil || w.ID >= len(at) || !active[w.ID] {
+			continue
+		}
+		if !t.Shape.Equal(w.Shape) || t.Type != w.Type {
+			Fail("JVP", "%v %v: tangent %v %v", w.Type, w.Shape, t.Type, t.Shape)
+		}
+		at[w.ID] = g.addFlow(at[w.ID], flow{n: t})
+	}
+	var in []flow
+	for _, n := range Reachable(outs) {
+		if !active[n.ID] || n.Kind == Stop {
+			continue
+		}
+		in = in[:0]
+		moved := false
+		for _, x := range n.In {
+			in = append(in, at[x.ID])
+			moved = moved || at[x.ID].n != nil
+		}
+		if !moved {
+			continue
+		}
+		rule := jvpRules[n.Kind]
+		if rule == nil {
+			Fail("JVP", "%v: no rule for %s", n.Shape, n.Name())
+		}
+		at[n.ID] = g.addFlow(at[n.ID], rule(g, n, in))
+	}
+	result := make([]*Node, len(outs))
+	for i, o := range outs {
+		result[i] = at[o.ID].n
+	}
+	return result
+}
+
+// jvpRules holds one rule per kind: the node's tangent from its operands'. At least one of them is
+// not zero.
+var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
+	Pointwise: jvpPointwise,
+	Convert:   jvpLinear,
+	Broadcast: jvpLinear,
+	Reshape:   jvpLinear,
+	Transpose: jvpLinear,
+	Slice:     jvpLinear,
+	Reverse:   jvpLinear,
+	CumSum:    jvpLinear,
+	Alias:     func(g *Graph, n *Node, in []flow) flow { return in[0] },
+	Place: func(g *Graph, n *Node, in []flow) flow {
+		var ps []Piece
+		masked := false
+		r := n.Rank()
+		for i, t := range in {
+			if t.n != nil {
+				ps = append(ps, Piece{t.n, n.Start[i*r : (i+1)*r], n.Step[i*r : (i+1)*r]})
+				masked = masked || t.masked
+			}
+		}
+		return flow{g.Place(n.Type, n.Shape, 0, n.Flag, ps...), masked}
+	},
+	Take: func(g *Graph, n *Node, in []flow) flow {
+		return flow{g.Take(in[0].n, n.In[1], n.Axes[0], n.Pos), in[0].masked}
+	},
+	Scatter: func(g *Graph, n *Node, in []flow) flow {
+		return flow{g.Scatter(n.Shape, n.In[0], in[1].n, n.Axes[0], n.Pos), in[1].masked}
+	},
+	Reduce: jvpReduce,
+	MatMul: func(g *Graph, n *Node, in []flow) (t flow) {
+		if in[0].n != nil {
+			t = flow{g.MatMul(in[0].n, n.In[1]), in[0].masked}
+		}
+		if in[1].n != nil {
+			t = g.addFlow(t, flow{g.MatMul(n.In[0], in[1].n), in[1].masked})
+		}
+		return t
+	},
+}
+
+// jvpLinear is the rule of a linear kind of one operand: the kind itself.
+func jvpLinear(g *Graph, n *Node, in []flow) flow {
+	return flow{g.Copy(n, []*Node{in[0].n}), in[0].masked}
+}
+
+func jvpPointwise(g *Graph, n *Node, in []flow) (t flow) {
+	switch n.Op {
+	case ops.Where:
+		return g.selectFlow(n.In[0], in[1], in[2])
+	case ops.MulZ:
+		if in[0].n != nil {
+			t = flow{g.mulZ(in[0].n, n.In[1]), true}
+		}
+		if in[1].n != nil {
+			t = g.addFlow(t, flow{g.mulZ(n.In[0], in[1].n), true})
+		}
+		return t
+	}
+	for i, f := range in {
+		t = g.addFlow(t, g.partialFlow(f, n.Op.Row().Partial(i), n))
+	}
+	return t
+}
+
+func jvpReduce(g *Graph, n *Node, in []flow) flow {
+	axes := axisRange(n.Axes[0], n.Axes[1])
+	t := in[0]
+	switch n.Reduction {
+	case Sum:
+	case Prod:
+		t = g.mulFlow(t, g.othersProduct(n))
+	case Max, Min:
+		tied, count := g.ties(n)
+		t = g.selectFlow(tied, t, flow{})
+		return flow{g.Apply(ops.Div, g.Reduce(Sum, t.n, axes...), count), true}
+	default:
+		Fail("JVP", "%v: no rule for %s", n.Shape, n.Name())
+	}
+	return flow{g.Reduce(Sum, t.n, axes...), t.masked}
+}
