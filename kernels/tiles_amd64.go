@@ -2,5 +2,29 @@
 
 package kernels
 
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/adjoint-go/adjoint/asm"
+)
+
 // AVX2 is nil where the machine lacks it.
-var AVX2 *Level
+var AVX2 = avx2()
+
+func avx2() *Level {
+	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		return nil
+	}
+	l := &Level{Name: "avx2"}
+	for id := range l.Tiles {
+		for t := range l.Tiles[id] {
+			l.Tiles[id][t] = asm.TilesAVX2[id][t]
+		}
+	}
+	for from := range l.Convert {
+		for to := range l.Convert[from] {
+			l.Convert[from][to] = asm.ConvertAVX2[from][to]
+		}
+	}
+	return l
+}

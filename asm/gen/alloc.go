@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+const numRegs = 16
+
+// allocator turns a lowered program into lines on machine registers, in one walk. A value that must
+// leave its register is the one needed last (Belady's rule, optimal but for the cost of stores). What
+// has a place in memory anyway, a constant or an input, leaves for free, and is a memory operand where
+// the instruction takes one.
+type allocator struct {
+	lowered
+	lines  []string
+	spills int // stores to the stack
+	slots  int // of 32 bytes on the stack
+
+	uses   [][]int // by virtual register: the instructions that are yet to read it
+	where  []int   // by virtual register: its register, -1 when in none
+	holder [numRegs]int
+	pinned [numRegs]bool
+	free   []int       // stack slots
+	slot   map[int]int // of the values that were spilled
+}
+
+func allocate(l *lowered) *allocator {
+	a := &allocator{lowered: *l, slot: map[int]int{}}
+	a.home = slices.Clone(l.home)
+	a.uses = make([][]int, len(l.home))
+	a.where = make([]int, len(l.home))
+	for i := range a.where {
+		a.where[i] = -1
+	}
+	for i := range a.holder {
+		a.holder[i] = -1
+	}
+	for i, in := range l.code {
+		for _, v := range in.args {
+			a.uses[v] = append(a.uses[v], i)
+		}
+	}
+	for i, in := range l.code {
+		clear(a.pinned[:])
+		if in.fma[0] != "" {
+			a.fma(i, in)
+		} else {
+			a.inst(i, in)
+		}
+	}
+	return a
+}
+
+func (a *allocator) emit(format string, args ...any) {
+	a.lines = append(a.lines, fmt.Sprintf(format, args...))
+}
+
+// last reports whether v has no use after instruction i.
+func (a *allocator) last(v, i int) bool {
+	u := a.uses[v]
+	return len(u) == 0 || u[len(u)-1] <= i
+}
+
+// done takes instruction i off the uses of its operands; those without any other give up their
+// registers and slots.
+func (a *allocator) done(i int, vs []int) {
+	for _, v := range vs {
+		for len(a.uses[v]) > 0 && a.uses[v][0] <= i {
+			a.uses[v] = a.uses[v][1:]
+		}
+		if len(a.uses[v]) > 0 {
+			continue
+		}
+		if r := a.where[v]; r >= 0 {
+			a.holder[r], a.where[v] = -1, -1
+		}
+		if s, ok := a.slot[v]; ok {
+			a.free = append(a.free, s)
+			delete(a.slot, v)
+		}
+	}
+}
+
+// take gives v a register, making room if need be.
+func (a *allocator) take(v int) int {
+	best, far := -1, -1.0
+	for r, u := range a.holder {
+		next := math.Inf(1)
+		if u >= 0 {
+			next = float64(a.uses[u][0])
+			if a.home[u] == "" {
+				next /= 2 // leaving costs a store as well
+			}
+		}
+		if !a.pinned[r] && next > far {
+			best, far = r, next
+		}
+	}
+	if u := a.holder[best]; u >= 0 {
+		if a.home[u] == "" {
+			a.spill(u)
+		}
+		a.where[u] = -1
+	}
+	a.holder[best], a.where[v], a.pinned[best] = v, best, true
+	return best
+}
+
+func (a *allocator) spill(v int) {
+	s := a.slots
+	if k := len(a.free); k > 0 {
+		s, a.free = a.free[k-1], a.free[:k-1]
+	} else {
+		a.slots++
+	}
+	a.slot[v], a.home[v] = s, fmt.Sprintf("%d(SP)", 32*s)
+	a.emit("VMOVUPS Y%d, %s", a.where[v], a.home[v])
+	a.spills++
+}
+
+// load sees that v is in a register, and returns its name.
+func (a *allocator) load(v int) string {
+	r := a.where[v]
+	if r < 0 {
+		r = a.take(v)
+		a.emit("VMOVUPS %s, Y%d", a.home[v], r)
+	}
+	a.pinned[r] = true
+	return fmt.Sprintf("Y%d", r)
+}
+
+// inMemory reports whether v is best read from memory by instruction i. An input that is needed again
+// is worth a register; a constant or a spilled value gave way to something that is worth more.
+func (a *allocator) inMemory(v, i int) bool {
+	_, spilled := a.slot[v]
+	return a.where[v] < 0 && (a.keep[v] || spilled || a.last(v, i))
+}
+
+func (a *allocator) pin(vs []int) {
+	for _, v := range vs {
+		if r := a.where[v]; r >= 0 {
+			a.pinned[r] = true
+		}
+	}
+}
+
+func (a *allocator) inst(i int, in inst) {
+	args := slices.Clone(in.args)
+	if in.swap && !a.inMemory(args[1], i) && a.inMemory(args[0], i) {
+		args[0], args[1] = args[1], args[0]
+	}
+	a.pin(args)
+	text := make([]string, len(args))
+	for k, v := range args {
+		if k == in.mem && a.inMemory(v, i) {
+			text[k] = a.home[v]
+		} else {
+			text[k] = a.load(v)
+		}
+	}
+	a.done(i, args)
+	dst := ""
+	if in.dst >= 0 {
+		clear(a.pinned[:]) // the result may take the register of an operand, which is read before
+		dst = fmt.Sprintf("Y%d", a.take(in.dst))
+	}
+	a.emit("%s", operands(in.form, func(k int) string {
+		if k < 0 {
+			return dst
+		}
+		return text[k]
+	}))
+}
+
+// fma writes its result over one of its operands; the choice of the order is free. That operand is one
+// that is not needed again, or else a copy, of one that has to be loaded anyway if there is one.
+func (a *allocator) fma(i int, in inst) {
+	x, y, z := in.args[0], in.args[1], in.args[2] // x·y + z
+	a.pin(in.args)
+	dies := func(v int) bool { return a.where[v] >= 0 && a.last(v, i) }
+	absent := func(v int) bool { return a.where[v] < 0 }
+	over := z
+	switch {
+	case dies(z):
+	case dies(x):
+		over = x
+	case dies(y):
+		over = y
+	case absent(z):
+	case absent(x):
+		over = x
+	case absent(y):
+		over = y
+	}
+	order, second, third := "231", x, y
+	if over == y && over != z {
+		x, y = y, x
+	}
+	if over != z {
+		order, second, third = "213", y, z
+		if a.inMemory(y, i) && !a.inMemory(z, i) {
+			order, second, third = "132", z, y
+		}
+	} else if a.inMemory(x, i) && !a.inMemory(y, i) {
+		second, third = y, x
+	}
+	s2, s3 := "", ""
+	s2 = a.load(second)
+	if a.inMemory(third, i) {
+		s3 = a.home[third]
+	} else {
+		s3 = a.load(third)
+	}
+	if dies(over) {
+		r := a.where[over]
+		a.where[over], a.where[in.dst], a.holder[r] = -1, r, in.dst
+	} else {
+		from := a.home[over]
+		if r := a.where[over]; r >= 0 {
+			from = fmt.Sprintf("Y%d", r)
+		}
+		a.emit("VMOVUPS %s, Y%d", from, a.take(in.dst))
+	}
+	a.emit("%s%s%s %s, %s, Y%d", in.fma[0], order, in.fma[1], s3, s2, a.where[in.dst])
+	a.done(i, in.args)
+}
