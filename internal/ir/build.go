@@ -64,19 +64,19 @@ func checkAxis(op string, s Shape, axis int) {
 func ResultType(op ops.ID, in ...dtype.Type) dtype.Type {
 	row := op.Row()
 	if len(in) != row.Arity {
-		Fail(row.Name, "takes %d arguments, not %d", row.Arity, len(in))
+		Fail(PublicName(op), "takes %d arguments, not %d", row.Arity, len(in))
 	}
 	args := in
 	if row.Class == ops.Select {
 		if in[0] != dtype.Bool {
-			Fail(row.Name, "%v: the condition must be bool", in)
+			Fail(PublicName(op), "%v: the condition must be bool", in)
 		}
 		args = in[1:]
 	}
 	t := args[0]
 	for _, u := range args {
 		if u != t {
-			Fail(row.Name, "%v: the types differ (use Convert)", in)
+			Fail(PublicName(op), "%v: the types differ (use Convert)", in)
 		}
 	}
 	ok := true
@@ -95,7 +95,7 @@ func ResultType(op ops.ID, in ...dtype.Type) dtype.Type {
 		ok = t == dtype.Bool
 	}
 	if !ok {
-		Fail(row.Name, "of %v is not defined", t)
+		Fail(PublicName(op), "of %v is not defined", t)
 	}
 	return out
 }
@@ -106,7 +106,7 @@ func (g *Graph) Apply(op ops.ID, in ...*Node) *Node {
 	for i, x := range in {
 		types[i] = x.Type
 		if !x.Shape.Equal(in[0].Shape) {
-			Fail(op.String(), "%v, %v: the shapes differ", in[0].Shape, x.Shape)
+			Fail(PublicName(op), "%v, %v: the shapes differ", in[0].Shape, x.Shape)
 		}
 	}
 	t := ResultType(op, types[:len(in)]...)
@@ -370,7 +370,7 @@ func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 // Reduce folds the given axes, which go. Axes that are not neighbours are folded run by run, the
 // last first. ArgMax and ArgMin take one axis.
 func (g *Graph) Reduce(r Reduction, x *Node, axes ...int) *Node {
-	name := r.String()
+	name := r.PublicName()
 	arg := r >= ArgMax
 	switch {
 	case x.Type == dtype.Bool && r != Max && r != Min:
@@ -417,6 +417,9 @@ func (g *Graph) reduceRun(r Reduction, x *Node, lo, hi int) *Node {
 	}
 	if x.Kind == Const && (r == Max || r == Min) {
 		return g.Bits(t, s, x.Bits)
+	}
+	if y := g.sumOfProducts(r, x, lo, hi); y != nil {
+		return y
 	}
 	return g.add(Node{Kind: Reduce, Reduction: r, Type: t, Shape: s, In: []*Node{x}, Axes: []int{lo, hi}})
 }

@@ -1,0 +1,27 @@
+package ir
+
+import (
+	"strings"
+
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// publicNames lists the ops whose method is not just the row's name with a capital.
+var publicNames = map[ops.ID]string{
+	ops.Relu: "ReLU", ops.LeakyRelu: "LeakyReLU", ops.Elu: "ELU", ops.Gelu: "GELU", ops.GeluTanh: "GELUTanh",
+	ops.Silu: "SiLU", ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
+}
+
+// PublicName is the op as users call it, for errors.
+func PublicName(op ops.ID) string {
+	if s, ok := publicNames[op]; ok {
+		return s
+	}
+	s := op.String()
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// PublicName is the reduction as users call it, for errors.
+func (r Reduction) PublicName() string {
+	return [NumReductions]string{"Sum", "Prod", "ReduceMax", "ReduceMin", "ArgMax", "ArgMin"}[r]
+}
