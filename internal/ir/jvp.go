@@ -103,7 +103,7 @@ func jvpPointwise(g *Graph, n *Node, in []flow) (t flow) {
 			t = flow{g.mulZ(in[0].n, n.In[1]), true}
 		}
 		if in[1].n != nil {
-			t = g.addFlow(t, flow{g.mulZ(n.In[0], in[1].n), true})
+			t = g.addFlow(t, g.behindZ(n.In[0], in[1]))
 		}
 		return t
 	}

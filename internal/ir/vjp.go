@@ -120,6 +120,14 @@ func (g *Graph) mulZ(a, b *Node) *Node {
 	return g.Apply(ops.MulZ, a, b)
 }
 
+// behindZ is a·f for the second factor of mulz(a, ·): 0 where a is 0 and, if f is masked, where f is.
+func (g *Graph) behindZ(a *Node, f flow) flow {
+	if !f.masked {
+		return flow{g.mulZ(a, f.n), true}
+	}
+	return g.selectFlow(g.Apply(ops.Eq, a, g.like(a, 0)), flow{}, g.mulFlow(f, a))
+}
+
 func (n *Node) isNaN() bool { return math.IsNaN(BitsFloat(n.Type, n.Bits)) }
 
 // selectFlow is c ? a : b.
@@ -352,7 +360,7 @@ func vjpPointwise(s *sweep, n *Node, ct flow) {
 		return
 	case ops.MulZ:
 		s.give(in[0], s.mulFlow(ct, in[1]))
-		s.give(in[1], flow{s.mulZ(in[0], ct.n), true})
+		s.give(in[1], s.behindZ(in[0], ct))
 		return
 	}
 	for i, x := range in {
