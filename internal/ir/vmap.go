@@ -1,0 +1,160 @@
+package ir
+
+import "slices"
+
+// Vmap rebuilds outs with batched[i], of shape [n] + holes[i]'s, in the place of holes[i]: each result has
+// a new leading axis of size n. What does not depend on a hole stays as it is and is repeated only
+// where it meets something batched.
+func (g *Graph) Vmap(outs, holes, batched []*Node, n Dim) []*Node {
+	v := vmap{Graph: g, n: n, at: map[*Node]*Node{}}
+	for i, h := range holes {
+		if want := v.shape(h.Shape); !batched[i].Shape.Equal(want) || batched[i].Type != h.Type {
+			Fail("Vmap", "%v %v: an argument of %v %v is needed", batched[i].Type, batched[i].Shape, h.Type, want)
+		}
+		v.at[h] = batched[i]
+	}
+	for _, x := range Reachable(outs) {
+		if v.at[x] != nil || !slices.ContainsFunc(x.In, func(in *Node) bool { return v.at[in] != nil }) {
+			continue
+		}
+		rule := vmapRules[x.Kind]
+		if rule == nil {
+			Fail("Vmap", "%v: no rule for %s", x.Shape, x.Name())
+		}
+		v.at[x] = rule(&v, x)
+	}
+	res := make([]*Node, len(outs))
+	for i, o := range outs {
+		res[i] = v.lift(o)
+	}
+	return res
+}
+
+type vmap struct {
+	*Graph
+	n  Dim
+	at map[*Node]*Node // the batched counterpart; none: the node does not depend on a hole
+}
+
+func (v *vmap) shape(s Shape) Shape { return slices.Concat(Shape{v.n}, s) }
+
+// lift is x's counterpart, repeated where it does not depend on a hole.
+func (v *vmap) lift(x *Node) *Node {
+	if b := v.at[x]; b != nil {
+		return b
+	}
+	return v.repeat(x)
+}
+
+func (v *vmap) repeat(x *Node) *Node {
+	return v.Broadcast(v.Reshape(x, slices.Concat(ones(1), x.Shape)), v.shape(x.Shape))
+}
+
+// vmapRules holds one rule per kind: the counterpart of a node with at least one batched operand.
+var vmapRules = [NumKinds]func(v *vmap, x *Node) *Node{
+	Pointwise: vmapCopy,
+	Convert:   vmapCopy,
+	Broadcast: vmapCopy,
+	Reshape:   vmapCopy,
+	Transpose: func(v *vmap, x *Node) *Node {
+		return v.Transpose(v.at[x.In[0]], append([]int{0}, later(x.Axes)...))
+	},
+	Slice:   vmapCopy,
+	Reverse: vmapCopy,
+	Place:   vmapCopy,
+	Take:    vmapTake,
+	Scatter: vmapScatter,
+	Reduce:  vmapCopy,
+	CumSum:  vmapCopy,
+	MatMul:  vmapMatMul,
+	Stop:    vmapCopy,
+	Alias:   func(v *vmap, x *Node) *Node { return v.at[x.In[0]] }, // derivatives by it are nodes already
+}
+
+// vmapCopy is the same node one axis further right.
+func vmapCopy(v *vmap, x *Node) *Node {
+	c := *x
+	c.Shape = v.shape(x.Shape)
+	c.Axes = later(x.Axes)
+	if x.Kind == Slice || x.Kind == Place {
+		c.Start, c.Step = nil, nil
+		r := x.Rank()
+		for i := range x.In {
+			c.Start = append(append(c.Start, D(0)), x.Start[i*r:(i+1)*r]...)
+			c.Step = append(append(c.Step, 1), x.Step[i*r:(i+1)*r]...)
+		}
+	}
+	in := make([]*Node, len(x.In))
+	for i, y := range x.In {
+		in[i] = v.lift(y)
+	}
+	return v.Copy(&c, in)
+}
+
+func later(axes []int) []int {
+	res := make([]int, len(axes))
+	for i, a := range axes {
+		res[i] = a + 1
+	}
+	return res
+}
+
+func vmapTake(v *vmap, n *Node) *Node {
+	x, idx, a := n.In[0], n.In[1], n.Axes[0]
+	bx, bi := v.at[x], v.at[idx]
+	switch {
+	case bi == nil:
+		return v.Take(bx, idx, a+1, n.Pos)
+	case bx == nil: // x[:a] + n + idx + x[a+1:]
+		return v.moveAxis(v.Take(x, bi, a, n.Pos), a, 0)
+	}
+	// Rows of x stand one after another along one axis of n·d.
+	rows := v.rowsFirst(bx, a)
+	at := v.linear(bi, x.Shape[a], n.Pos)
+	y := v.Take(rows, at, 0, n.Pos) // n + idx + x[:a] + x[a+1:]
+	return v.Transpose(y, indexBack(a, idx.Rank(), y.Rank()))
+}
+
+// rowsFirst brings axis a of each batch element to the front, next to the batch, and joins the two.
+func (v *vmap) rowsFirst(bx *Node, a int) *Node {
+	x := v.moveAxis(bx, a+1, 1)
+	return v.Reshape(x, slices.Concat(Shape{flatSize("Vmap of Take", x.Shape[:2])}, x.Shape[2:]))
+}
+
+// indexBack is the permutation that takes n + idx + pre + post to n + pre + idx + post, for pre of a axes.
+func indexBack(a, idx, rank int) []int {
+	return slices.Concat([]int{0}, axisRange(1+idx, 1+idx+a), axisRange(1, 1+idx), axisRange(1+idx+a, rank))
+}
+
+func vmapScatter(v *vmap, n *Node) *Node {
+	idx, upd, a := n.In[0], n.In[1], n.Axes[0]
+	bi, bu := v.at[idx], v.lift(upd)
+	if bi == nil {
+		return v.Scatter(v.shape(n.Shape), idx, bu, a+1, n.Pos)
+	}
+	d := n.Shape[a]
+	rest := n.Shape.Drop(a, a+1)
+	rows := slices.Concat(Shape{flatSize("Vmap of ScatterAdd", Shape{v.n, d})}, rest)
+	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
+	y := v.Scatter(rows, v.linear(bi, d, n.Pos), bu, 0, n.Pos)
+	return v.moveAxis(v.Reshape(y, slices.Concat(Shape{v.n, d}, rest)), 1, a+1)
+}
+
+// vmapMatMul folds the batch into the rows where one side is shared, so that it stays one product.
+func vmapMatMul(v *vmap, n *Node) *Node {
+	x, y := n.In[0], n.In[1]
+	bx, by := v.at[x], v.at[y]
+	if n.Rank() == 2 {
+		switch {
+		case by == nil:
+			if rows, ok := bx.Shape[:2].Size(); ok {
+				z := v.MatMul(v.Reshape(bx, Shape{rows, bx.Shape[2]}), y)
+				return v.Reshape(z, v.shape(n.Shape))
+			}
+		case bx == nil && y.Shape[1].Is(1): // n columns are n rows, transposed
+			z := v.MatMul(v.Reshape(by, by.Shape[:2]), v.swapLast(x))
+			return v.Reshape(z, v.shape(n.Shape))
+		}
+	}
+	return v.MatMul(v.lift(x), v.lift(y))
+}
