@@ -153,13 +153,14 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 		if p.packA {
 			rows = dotRows
 		}
+		apart := kc + 2*Pad // not kc, for rows a power of two apart share a cache set
 		for i := 0; i < i1-i0; i += rows {
 			m := min(rows, i1-i0-i)
 			ai, aRow := unsafe.Add(a, size*i*g.ARow), size*g.ARow
 			if p.packA { // rows and k change places: each row is to be contiguous
 				to := r.Worker[worker]
-				pack(to, ai, size*g.ACol, aRow, kc, m, kc, size, nil)
-				ai, aRow = to, size*kc
+				pack(to, ai, size*g.ACol, aRow, kc, m, apart, size, nil)
+				ai, aRow = to, size*apart
 			}
 			k.Dot(kc, ai, aRow, b, unsafe.Add(C, size*i*g.CRow), size*g.CRow, m, k0 > 0)
 		}
@@ -196,20 +197,27 @@ func (r *GemmRun) shared(ch chunk, batch, k0, j int) unsafe.Pointer {
 // pack lays n lanes of k elements into panels of r lanes: dst[(l/r)·r·k + i·r + l%r] = src[l·lane+i·step].
 // A last panel with fewer lanes keeps the distance r. fast is for full panels with contiguous k.
 func pack(dst, src unsafe.Pointer, lane, step, n, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int)) {
-	for ; n > 0; n -= r {
-		w, done := min(n, r), 0
-		if fast != nil && w == r && step == size {
-			if done = k &^ (Pad - 1); done > 0 {
-				fast(dst, src, lane, done)
+	rows := k
+	if lane == size {
+		rows = 16 // across the panels in bands, so that each of src's lines and pages is read once
+	}
+	for i := 0; i < k; i += rows {
+		band := min(rows, k-i)
+		for l := 0; l < n; l += r {
+			w, done := min(n-l, r), 0
+			d, s := unsafe.Add(dst, (l*k+i*r)*size), unsafe.Add(src, l*lane+i*step)
+			if fast != nil && w == r && step == size && lane != size {
+				if done = k &^ (Pad - 1); done > 0 {
+					fast(d, s, lane, done)
+				}
+			}
+			d, s = unsafe.Add(d, done*r*size), unsafe.Add(s, done*step)
+			if size == 4 {
+				packPanel[uint32](d, s, lane, step, w, band-done, r)
+			} else {
+				packPanel[uint64](d, s, lane, step, w, band-done, r)
 			}
 		}
-		d, s := unsafe.Add(dst, done*r*size), unsafe.Add(src, done*step)
-		if size == 4 {
-			packPanel[uint32](d, s, lane, step, w, k-done, r)
-		} else {
-			packPanel[uint64](d, s, lane, step, w, k-done, r)
-		}
-		dst, src = unsafe.Add(dst, r*k*size), unsafe.Add(src, r*lane)
 	}
 }
 
@@ -235,6 +243,15 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 		for range k {
 			copy(unsafe.Slice((*T)(dst), w), unsafe.Slice((*T)(src), w))
 			dst, src = unsafe.Add(dst, r*size), unsafe.Add(src, step)
+		}
+	case step == size && k < w:
+		for range w {
+			d := dst
+			for i := range k {
+				*(*T)(d) = *(*T)(unsafe.Add(src, i*size))
+				d = unsafe.Add(d, r*size)
+			}
+			dst, src = unsafe.Add(dst, size), unsafe.Add(src, lane)
 		}
 	default:
 		for range k {

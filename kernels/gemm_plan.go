@@ -37,9 +37,9 @@ const (
 
 // The cuts below are tuning: none of them changes a bit of the result. Only tests change them.
 var (
-	blockBytes = 128 << 10 // of A, packed, per task: stays in L2 beside C's block
-	taskWork   = 1 << 20   // fused multiply-adds per task that make its start negligible
-	chunkBytes = 8 << 20   // of B, packed, shared: stays in L3
+	blockBytes = 96 << 10 // of A, packed, per task: stays in L2 beside C's block
+	taskWork   = 1 << 20  // fused multiply-adds per task that make its start negligible
+	chunkBytes = 8 << 20  // of B, packed, shared: stays in L3
 )
 
 const dotRows = 8 // rows packed at once for Dot
@@ -78,7 +78,7 @@ func (p *GemmPlan) planDot() {
 	}
 	kc := min(g.K, DotBlock)
 	if p.packA = g.ACol != 1 && g.K > 1; p.packA {
-		p.aBytes = align(dotRows * kc * p.size)
+		p.aBytes = align(dotRows * (kc + 2*Pad) * p.size)
 	}
 	p.WorkerBytes = p.aBytes
 	if g.BRow != 1 && g.K > 1 {
@@ -95,27 +95,34 @@ func (p *GemmPlan) planBlocks() {
 		p.mc, p.nc = g.M, g.N
 		p.group = ceil(taskWork/4, work)
 	} else {
-		// A's block fills its share of L2; rows are then spread evenly over the blocks.
+		// Blocks of C as large as A's block in L2 allows, then smaller ones until there are enough and
+		// an even number of them; but each block of columns packs A again, and each of rows reads B.
+		want := min(16, ceil(g.Batch*work, taskWork))
 		rows := min(blockBytes/(kc*p.size), 2048)
-		p.mc = ceil(ceil(g.M, ceil(g.M, rows)), k.MR) * k.MR
-		// As many columns as leave enough tasks: each block of columns packs A once more.
-		cols := ceil(taskWork, min(p.mc, g.M)*max(g.K, 1))
-		cols = max(cols, 512*4/p.size)
-		p.nc = ceil(ceil(g.N, ceil(g.N, cols)), k.NR) * k.NR
+		nm, nn := ceil(g.M, rows), ceil(g.N, max(512, ceil(taskWork, rows*max(g.K, 1))))
+		few := func() bool { return g.Batch*nm*nn < want || g.Batch*nm*nn%2 != 0 }
+		for few() && g.M/(nm+1) >= 6*k.MR {
+			nm++
+		}
+		for few() && g.N/(nn+1) >= 8*k.NR {
+			nn++
+		}
+		p.mc, p.nc = ceil(ceil(g.M, nm), k.MR)*k.MR, ceil(ceil(g.N, nn), k.NR)*k.NR
 	}
 	blocksM := ceil(g.M, p.mc)
 
-	// B in place: its rows are contiguous and too few rows of C use it for packing to pay.
-	small := kc*g.N*p.size <= 16<<10
+	// Packing costs about as much as a product of depth ten, so it pays where each packed element is used
+	// often. Unpacked, long strides use few of a cache's sets: what is large is packed earlier.
+	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
 	switch {
-	case g.K <= 1 && g.BCol == 1, g.BCol == 1 && (small || g.M <= 2*k.MR):
+	case g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local
 	default:
 		p.b = shared
 	}
-	p.packA = g.M > k.MR && min(p.nc, g.N) > 2*k.NR && kc > 8 && !(small && kc*g.M*p.size <= 16<<10)
+	p.packA = g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > 64<<10
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
 	}

@@ -24,8 +24,8 @@ func typeOf[T float]() dtype.Type {
 	return dtype.F64
 }
 
-// scratch returns n bytes, 64-byte aligned, filled with NaN: what is read before it is written shows.
-func scratch(n int) unsafe.Pointer {
+// gemmScratch returns n bytes, 64-byte aligned, filled with NaN: what is read before it is written shows.
+func gemmScratch(n int) unsafe.Pointer {
 	s := make([]uint64, n/8+16)
 	for i := range s {
 		s[i] = ^uint64(0)
@@ -37,9 +37,9 @@ func scratch(n int) unsafe.Pointer {
 // newRun returns a run of g on l with scratch for the workers.
 func newRun(l *Level, g Gemm, a, b, c unsafe.Pointer, workers int) *GemmRun {
 	p := l.PlanGemm(g)
-	r := &GemmRun{Plan: p, A: a, B: b, C: c, Shared: scratch(p.SharedBytes)}
+	r := &GemmRun{Plan: p, A: a, B: b, C: c, Shared: gemmScratch(p.SharedBytes)}
 	for range workers {
-		r.Worker = append(r.Worker, scratch(p.WorkerBytes))
+		r.Worker = append(r.Worker, gemmScratch(p.WorkerBytes))
 	}
 	return r
 }
@@ -162,23 +162,23 @@ func newGemm[T float](batch, m, n, k int, l layout) (g Gemm, na, nb, nc int) {
 	return g, na, nb, nc
 }
 
-// guarded returns n elements between guards, off elements after an aligned address.
-const guard = 64
+// gemmGuarded returns n elements between guards, off elements after an aligned address.
+const gemmGuard = 64
 
-func guarded[T float](n, off int, at func(i int) T) (all, s []T) {
-	all = make([]T, n+2*guard+off)
+func gemmGuarded[T float](n, off int, at func(i int) T) (all, s []T) {
+	all = make([]T, n+2*gemmGuard+off)
 	for i := range all {
 		all[i] = T(math.NaN())
 	}
-	s = all[guard+off : guard+off+n]
+	s = all[gemmGuard+off : gemmGuard+off+n]
 	for i := range s {
 		s[i] = at(i)
 	}
 	return all, s
 }
 
-// same reports whether x and y are the same bits; all NaNs are one, since Go leaves their bits open.
-func same[T float](x, y T) bool {
+// gemmSame reports whether x and y are the same bits; all NaNs are one, since Go leaves their bits open.
+func gemmSame[T float](x, y T) bool {
 	return x == y && math.Signbit(float64(x)) == math.Signbit(float64(y)) || x != x && y != y
 }
 
@@ -187,9 +187,9 @@ const untouched = -12345.5
 func checkGemm[T float](t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.Rand, value func() T) {
 	t.Helper()
 	g, na, nb, nc := newGemm[T](batch, m, n, k, l)
-	_, a := guarded(na, rng.IntN(4), func(int) T { return value() })
-	_, b := guarded(nb, rng.IntN(4), func(int) T { return value() })
-	all, c := guarded(nc, rng.IntN(4), func(int) T { return untouched })
+	_, a := gemmGuarded(na, rng.IntN(4), func(int) T { return value() })
+	_, b := gemmGuarded(nb, rng.IntN(4), func(int) T { return value() })
+	all, c := gemmGuarded(nc, rng.IntN(4), func(int) T { return untouched })
 	want := make([]T, nc)
 	for i := range want {
 		want[i] = untouched
@@ -200,12 +200,12 @@ func checkGemm[T float](t *testing.T, lv *Level, batch, m, n, k int, l layout, r
 	r.Epilogue = tiles
 	runShuffled(r, rng)
 	for i := range want {
-		if !same(c[i], want[i]) {
+		if !gemmSame(c[i], want[i]) {
 			t.Fatalf("%s %v %d×(%d %d %d) %v: c[%d] = %v, want %v", lv.Name, g.Type, batch, m, n, k, l, i, c[i], want[i])
 		}
 	}
 	for i, x := range all {
-		if off := i - (len(all) - guard - nc); (off < 0 || off >= nc) && x == x {
+		if off := i - (len(all) - gemmGuard - nc); (off < 0 || off >= nc) && x == x {
 			t.Fatalf("%s %v %d×(%d %d %d) %v: wrote outside C, at %d of %d", lv.Name, g.Type, batch, m, n, k, l, off, nc)
 		}
 	}

@@ -125,6 +125,8 @@ func (g *gemm) strip() {
 	g.p("MOVQ c+56(FP), DX")
 	g.p("MOVQ cRow+64(FP), R10")
 	g.p("MOVQ m+72(FP), R11")
+	g.p("MOVQ k+0(FP), R15")
+	g.p("IMULQ R9, R15 // from b to the next strip, if b is packed")
 	g.p("MOVQ n+80(FP), AX")
 	g.p("CMPQ AX, $%d", 2*g.t.perVec)
 	g.p("JEQ full6")
@@ -210,6 +212,9 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 			g.p("VMOVU# %s, Y%d", bytes(j, "(R8)"), j)
 		}
 	}
+	if rows == 6 && vecs == 2 && !tail {
+		g.p("PREFETCHT1 (R8)(R15*1)")
+	}
 	for i := range rows {
 		g.p("VBROADCAST@ %s, Y2", row(i, "AX", "BX", "SI"))
 		for j := range vecs {
@@ -239,14 +244,54 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 	g.p("%s:", put)
 	for i := range rows {
 		for j := range vecs {
-			c := bytes(j, row(i, "DX", "R13", "R10"))
-			if masked(j) {
-				g.p("VMASKMOV# %s, Y3, %s", acc(i, j), c)
-			} else {
-				g.p("VMOVU# %s, %s", acc(i, j), c)
+			if !masked(j) {
+				g.p("VMOVU# %s, %s", acc(i, j), bytes(j, row(i, "DX", "R13", "R10")))
 			}
 		}
 	}
+	if tail {
+		g.putTail(rows, 32*(vecs-1), func(i int) string { return acc(i, vecs-1)[1:] })
+	}
+}
+
+// putTail stores the first n%perVec elements (all for 0) of each row's last vector, in parts of 16, 8
+// and 4 bytes: masked stores are slow on AMD's processors.
+func (g *gemm) putTail(rows, off int, acc func(i int) string) {
+	at := func(i int) string { return row(i, "AX", "BX", "R10") }
+	whole, done := g.newLabel("whole"), g.newLabel("done")
+	g.p("LEAQ %d(DX), AX", off)
+	g.p("LEAQ %d(R13), BX", off)
+	g.p("MOVQ n+80(FP), CX")
+	g.p("ANDQ $%d, CX", g.t.perVec-1)
+	g.p("JEQ %s", whole)
+	for part := g.t.perVec / 2; part >= 1; part /= 2 {
+		next, bytes := g.newLabel("next"), part*g.t.size
+		g.p("TESTQ $%d, CX", part)
+		g.p("JEQ %s", next)
+		for i := range rows {
+			switch x := acc(i); bytes {
+			case 16:
+				g.p("VMOVU# X%s, %s", x, at(i))
+				g.p("VEXTRACTF128 $1, Y%s, X%[1]s", x)
+			case 8:
+				g.p("VMOVLPS X%s, %s", x, at(i))
+				g.p("VMOVHLPS X%s, X%[1]s, X%[1]s", x)
+			case 4:
+				g.p("VMOVSS X%s, %s", x, at(i))
+			}
+		}
+		if part > 1 {
+			g.p("ADDQ $%d, AX", bytes)
+			g.p("ADDQ $%d, BX", bytes)
+		}
+		g.p("%s:", next)
+	}
+	g.p("JMP %s", done)
+	g.p("%s:", whole)
+	for i := range rows {
+		g.p("VMOVU# Y%s, %s", acc(i), at(i))
+	}
+	g.p("%s:", done)
 }
 
 // dot: the lanes are four vectors a row; two rows at a time share b's loads.
