@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,13 +244,8 @@ func uniform[T float](rng *rand.Rand) func() T {
 	return func() T { return T(rng.Float64()*2 - 1) }
 }
 
-// gemmLevels returns the levels to test: pure Go and what else this machine has.
-func gemmLevels() []*Level { return append([]*Level{{Name: "purego"}}, testGemmLevels...) }
-
-var testGemmLevels []*Level
-
 func testGemm[T float](t *testing.T) {
-	for _, lv := range gemmLevels() {
+	for _, lv := range Levels() {
 		rng := rand.New(rand.NewPCG(1, 2))
 		u := uniform[T](rng)
 		layouts := func(f func(layout)) {
@@ -314,7 +308,7 @@ func TestGemmF64(t *testing.T) { testGemm[float64](t) }
 // Small caches force the cuts that only huge operands would: several chunks in every direction.
 func TestGemmChunks(t *testing.T) {
 	defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
-	for _, lv := range gemmLevels() {
+	for _, lv := range Levels() {
 		rng := rand.New(rand.NewPCG(3, 4))
 		for _, cut := range [][3]int{{4 << 10, 64 << 10, 4096}, {16 << 10, 300 << 10, 4096}, {4 << 10, 1, 16}} {
 			blockBytes, chunkBytes, taskWork = cut[0], cut[1], cut[2]
@@ -332,7 +326,7 @@ func TestGemmChunks(t *testing.T) {
 
 // An element depends on its row, its column and K alone, not on what it is computed beside.
 func TestGemmRowAlone(t *testing.T) {
-	for _, lv := range gemmLevels() {
+	for _, lv := range Levels() {
 		rng := rand.New(rand.NewPCG(5, 6))
 		const m, n, k = 131, 70, 300
 		a, b, c, row := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n), make([]float32, n)
@@ -357,7 +351,7 @@ func TestGemmRowAlone(t *testing.T) {
 }
 
 func TestGemmThreads(t *testing.T) {
-	for _, lv := range gemmLevels() {
+	for _, lv := range Levels() {
 		rng := rand.New(rand.NewPCG(7, 8))
 		const m, n, k = 400, 144, 290
 		a, b, c := make([]float64, m*k), make([]float64, k*n), make([]float64, m*n)
@@ -383,7 +377,7 @@ func TestGemmThreads(t *testing.T) {
 }
 
 func TestGemmAllocates(t *testing.T) {
-	for _, lv := range gemmLevels() {
+	for _, lv := range Levels() {
 		g, na, nb, nc := newGemm[float32](1, 150, 40, 300, layout{ta: 1, tb: 1})
 		a, b, c := make([]float32, na), make([]float32, nb), make([]float32, nc)
 		r := newRun(lv, g, unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), unsafe.Pointer(&c[0]), 1)
@@ -422,14 +416,11 @@ func TestFma32(t *testing.T) {
 	}
 }
 
-// ADJOINT_BENCH_LEVEL=purego benchmarks that level.
+// ADJOINT_LEVEL=purego benchmarks that level.
 func BenchmarkGemm(b *testing.B) {
-	levels := gemmLevels()
-	lv := levels[len(levels)-1]
-	for _, l := range levels {
-		if l.Name == os.Getenv("ADJOINT_BENCH_LEVEL") {
-			lv = l
-		}
+	lv, err := Select("")
+	if err != nil {
+		b.Fatal(err)
 	}
 	shapes := []struct {
 		batch, m, n, k int

@@ -15,7 +15,7 @@ func avx2() *Level {
 	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
 		return nil
 	}
-	l := &Level{Name: "avx2"}
+	l := &Level{Name: "avx2", Gemm: gemmAVX2}
 	for id := range l.Tiles {
 		for t := range l.Tiles[id] {
 			l.Tiles[id][t] = asm.TilesAVX2[id][t]
