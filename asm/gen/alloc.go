@@ -23,6 +23,7 @@ type allocator struct {
 	holder [numRegs]int
 	pinned [numRegs]bool
 	free   []int       // stack slots
+	freed  []int       // those that the current instruction may still read
 	slot   map[int]int // of the values that were spilled
 }
 
@@ -44,6 +45,7 @@ func allocate(l *lowered) *allocator {
 	}
 	for i, in := range l.code {
 		clear(a.pinned[:])
+		a.free, a.freed = append(a.free, a.freed...), a.freed[:0]
 		if in.fma[0] != "" {
 			a.fma(i, in)
 		} else {
@@ -77,7 +79,7 @@ func (a *allocator) done(i int, vs []int) {
 			a.holder[r], a.where[v] = -1, -1
 		}
 		if s, ok := a.slot[v]; ok {
-			a.free = append(a.free, s)
+			a.freed = append(a.freed, s)
 			delete(a.slot, v)
 		}
 	}
