@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func GemmF32AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
 
+// RowF32AVX2 is kernels.GemmKernel's Row.
+//
+//go:noescape
+func RowF32AVX2(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
+
 // DotF32AVX2 is kernels.GemmKernel's Dot.
 //
 //go:noescape
@@ -30,6 +35,11 @@ func PackBF32AVX2(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func GemmF64AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+
+// RowF64AVX2 is kernels.GemmKernel's Row.
+//
+//go:noescape
+func RowF64AVX2(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
 
 // DotF64AVX2 is kernels.GemmKernel's Dot.
 //

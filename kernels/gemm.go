@@ -36,6 +36,9 @@ const (
 	DotBlock = 4096
 )
 
+// RowPad is the granule of Row, in elements of any type.
+const RowPad = 64
+
 // GemmKernel is what a level brings to a product in one type. Strides are in bytes.
 type GemmKernel struct {
 	MR, NR int // rows and columns of the register tile
@@ -45,6 +48,9 @@ type GemmKernel struct {
 	// aCol further each; b's rows are bRow apart and contiguous, as are c's. Nothing outside is touched.
 	Strip func(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
 		c unsafe.Pointer, cRow int, m, n int, add bool)
+
+	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
+	Row func(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
 
 	// Dot is c[i] = Σ a[i,k]·b[k] in lanes, or += if add, for i < m and k < k ≤ DotBlock, both contiguous.
 	Dot func(k int, a unsafe.Pointer, aRow int, b unsafe.Pointer, c unsafe.Pointer, cRow int, m int, add bool)
@@ -115,7 +121,13 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 			pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*kc
 		}
-		for j := j0; j < j1; j += k.NR {
+		j := j0
+		if i1-i0 == 1 && k.Row != nil && p.b == inPlace && j1-j0 >= RowPad {
+			n := (j1 - j0) &^ (RowPad - 1)
+			k.Row(kc, a, aCol, unsafe.Add(B, size*(k0*g.BRow+j)), size*g.BRow, unsafe.Add(C, size*j), n, k0 > 0)
+			j += n
+		}
+		for ; j < j1; j += k.NR {
 			n := min(k.NR, j1-j)
 			b, bRow := unsafe.Add(B, size*(k0*g.BRow+j*g.BCol)), size*g.BRow
 			switch p.b {

@@ -14,10 +14,11 @@ func genGemm() map[string][]byte {
 	for _, t := range gemmTypes {
 		g := &gemm{t: t, w: &s}
 		g.strip()
+		g.row()
 		g.dot()
 		g.packA()
 		g.packB()
-		fmt.Fprintf(&d, gemmDecls, t.name, t.name, t.name, t.name, t.name)
+		fmt.Fprintf(&d, gemmDecls, t.name)
 	}
 	return map[string][]byte{"gemm_avx2_amd64.s": s.Bytes(), "gemm_avx2_amd64.go": d.Bytes()}
 }
@@ -46,10 +47,15 @@ GLOBL gemmMask<>(SB), RODATA|NOPTR, $256
 `
 
 const gemmDecls = `
-// Gemm%sAVX2 is kernels.GemmKernel's Strip with MR 6 and NR two vectors.
+// Gemm%[1]sAVX2 is kernels.GemmKernel's Strip with MR 6 and NR two vectors.
 //
 //go:noescape
 func Gemm%[1]sAVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+
+// Row%[1]sAVX2 is kernels.GemmKernel's Row.
+//
+//go:noescape
+func Row%[1]sAVX2(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
 
 // Dot%[1]sAVX2 is kernels.GemmKernel's Dot.
 //
@@ -292,6 +298,59 @@ func (g *gemm) putTail(rows, off int, acc func(i int) string) {
 		g.p("VMOVU# Y%s, %s", acc(i), at(i))
 	}
 	g.p("%s:", done)
+}
+
+// row: one row of C, eight vectors at a time: as many sums as hide an fma's latency. b is read once, so
+// what matters is to ask for it early: rows are too far apart for the hardware to guess.
+func (g *gemm) row() {
+	g.p("")
+	g.p("TEXT ·Row%sAVX2(SB), NOSPLIT, $0-57", g.t.name)
+	g.p("MOVQ aCol+16(FP), DI")
+	g.p("MOVQ b+24(FP), R12")
+	g.p("MOVQ bRow+32(FP), R9")
+	g.p("MOVQ c+40(FP), DX")
+	g.p("MOVQ n+48(FP), R11")
+	g.p("MOVQ R9, R15")
+	g.p("SHLQ $3, R15 // eight rows ahead")
+	g.p("")
+	g.p("columns:")
+	g.p("MOVQ a+8(FP), AX")
+	g.p("MOVQ R12, R8")
+	g.p("MOVQ k+0(FP), CX")
+	for i := range 8 {
+		g.p("VXORPS Y%d, Y%[1]d, Y%[1]d", i)
+	}
+	g.p("TESTQ CX, CX")
+	g.p("JEQ store")
+	g.p("PCALIGN $32")
+	g.p("loop:")
+	g.p("VBROADCAST@ (AX), Y8")
+	for i := range 8 {
+		if i%2 == 0 {
+			g.p("PREFETCHT0 %d(R8)(R15*1)", 32*i)
+		}
+		g.p("VFMADD231# %d(R8), Y8, Y%d", 32*i, i)
+	}
+	g.p("ADDQ DI, AX")
+	g.p("ADDQ R9, R8")
+	g.p("DECQ CX")
+	g.p("JNZ loop")
+	g.p("store:")
+	g.p("CMPB add+56(FP), $0")
+	g.p("JEQ put")
+	for i := range 8 {
+		g.p("VADD# %d(DX), Y%d, Y%[2]d", 32*i, i)
+	}
+	g.p("put:")
+	for i := range 8 {
+		g.p("VMOVU# Y%d, %d(DX)", i, 32*i)
+	}
+	g.p("ADDQ $256, R12")
+	g.p("ADDQ $256, DX")
+	g.p("SUBQ $%d, R11", 8*g.t.perVec)
+	g.p("JNZ columns")
+	g.p("VZEROUPPER")
+	g.p("RET")
 }
 
 // dot: the lanes are four vectors a row; two rows at a time share b's loads.
