@@ -245,6 +245,14 @@ func TestBranchNotTaken(t *testing.T) {
 			l := g.Apply(ops.Log, g.Broadcast(x, Static(3)))
 			return g.Reshape(g.Reduce(Sum, g.Apply(ops.Mul, l, l), 0), Static(1))
 		},
+		"matmul": func(g *Graph, x *Node) *Node { // the mask goes through products; their other factor must be finite
+			l := g.Reshape(g.Apply(ops.Log, x), Static(1, 1))
+			return g.Reshape(g.MatMul(l, g.Const(dtype.F64, Static(1, 1), 2)), Static(1))
+		},
+		"take": func(g *Graph, x *Node) *Node {
+			l := g.Apply(ops.Log, g.Broadcast(x, Static(3)))
+			return g.Take(g.CumSum(l, 0, false), g.Const(dtype.I64, Static(1), 1), 0, "")
+		},
 		"product": func(g *Graph, x *Node) *Node {
 			l := g.Apply(ops.Sqrt, x)
 			return g.Reshape(g.Reduce(Prod, g.Concat(0, l, g.Apply(ops.Sin, l), l), 0), Static(1))

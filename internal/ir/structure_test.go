@@ -19,19 +19,22 @@ func TestVmap(t *testing.T) {
 				p := newProbe(5)
 				y := f(p)
 				outs := append([]*Node{y}, notNil(p.g.VJP([]*Node{y}, []*Node{p.random(y)}, p.in))...)
-				checkVmap(t, p, outs, subset)
+				checkVmap(t, p, outs, subset, D(2))
+				if !slices.ContainsFunc(p.in, func(x *Node) bool { return !x.Shape.Static() }) {
+					checkVmap(t, p, outs, subset, Batch)
+				}
 			}
 		})
 	}
 }
 
-func checkVmap(t *testing.T, p *probe, outs []*Node, subset int) {
+func checkVmap(t *testing.T, p *probe, outs []*Node, subset int, n Dim) {
 	t.Helper()
-	const rows = 2
+	rows := n.At(testBatch)
 	var holes, batched []*Node
 	for i, x := range p.in {
 		if subset>>min(i, 1)&1 != 0 {
-			b := p.g.Hole(x.Type, slices.Concat(Static(rows), x.Shape))
+			b := p.g.Hole(x.Type, slices.Concat(Shape{n}, x.Shape))
 			holes, batched = append(holes, x), append(batched, b)
 			p.env[b] = p.env[p.random(b)]
 		}
@@ -39,7 +42,7 @@ func checkVmap(t *testing.T, p *probe, outs []*Node, subset int) {
 	if len(holes) == 0 {
 		return
 	}
-	got := p.values(t, p.g.Vmap(outs, holes, batched, D(rows))...)
+	got := p.values(t, p.g.Vmap(outs, holes, batched, n)...)
 	for r := range rows {
 		for i, x := range holes {
 			n := len(p.env[x])
@@ -224,6 +227,73 @@ func naiveEinsum(spec string, sizes map[rune]int, xs []*Node, env map[*Node][]fl
 		y[index(right, at)] += v
 	})
 	return y
+}
+
+// Composites on values small enough to be seen to be right.
+func TestStructureValues(t *testing.T) {
+	g := New()
+	v := g.Param(0, dtype.F64, Static(3))    // 1 2 4
+	m := g.Param(1, dtype.F64, Static(2, 3)) // 0 1 2 | 3 4 5
+	k := g.Param(2, dtype.I32, Static(2, 1)) // 2 0
+	row := func(i int) *Node { return g.Narrow(m, 0, D(i), D(1)) }
+	env := map[*Node][]float64{v: {1, 2, 4}, m: {0, 1, 2, 3, 4, 5}, k: {2, 0}}
+	for name, c := range map[string]struct {
+		y     *Node
+		shape string
+		want  []float64
+	}{
+		"matmul m v":   {g.MatMulND(m, v), "[2]", []float64{10, 31}},
+		"matmul v mᵀ":  {g.MatMulND(v, g.swapLast(m)), "[2]", []float64{10, 31}},
+		"matmul v v":   {g.MatMulND(v, v), "[]", []float64{21}},
+		"matmul batch": {g.MatMulND(g.Reshape(m, Static(2, 1, 3)), g.Reshape(v, Static(3, 1))), "[2 1 1]", []float64{10, 31}},
+		"concat":       {g.Concat(-1, m, k2f(g, k)), "[2 4]", []float64{0, 1, 2, 2, 3, 4, 5, 0}},
+		"stack":        {g.Stack(1, v, v), "[3 2]", []float64{1, 1, 2, 2, 4, 4}},
+		"pad":          {g.Pad(v, []int{1}, []int{2}, -1), "[6]", []float64{-1, 1, 2, 4, -1, -1}},
+		"split":        {g.Split(m, 0, 2)[1], "[1 3]", []float64{3, 4, 5}},
+		"onehot":       {g.OneHot(k, 3, dtype.F64), "[2 1 3]", []float64{0, 0, 1, 1, 0, 0}},
+		"takealong":    {g.TakeAlong(m, k, 1, ""), "[2 1]", []float64{2, 3}},
+		"takealong 0":  {g.TakeAlong(g.swapLast(m), g.Reshape(k, Static(1, 2)), 0, ""), "[1 2]", []float64{2, 3}},
+		"scatteradd":   {g.ScatterAdd(v, g.Reshape(k, Static(2)), g.Const(dtype.F64, Static(2), 1), 0, ""), "[3]", []float64{2, 2, 5}},
+		"mean":         {g.Mean(m), "[]", []float64{2.5}},
+		"mean axis":    {g.Mean(m, -1), "[2]", []float64{1, 4}},
+		"mean keep":    {g.MeanKeep(m, 0), "[1 3]", []float64{1.5, 2.5, 3.5}},
+		"var":          {g.Var(m, 1), "[2]", []float64{2. / 3, 2. / 3}},
+		"norm":         {g.Norm2(g.Narrow(m, 1, D(0), D(1)), 0, 1), "[]", []float64{3}},
+		"softmax":      {g.Softmax(g.Apply(ops.Log, v), 0), "[3]", []float64{1. / 7, 2. / 7, 4. / 7}},
+		"logsoftmax":   {g.LogSoftmax(g.Apply(ops.Log, v)), "[3]", []float64{-math.Log(7), math.Log(2. / 7), math.Log(4. / 7)}},
+		"powint 0":     {g.PowInt(v, 0), "[3]", []float64{1, 1, 1}},
+		"powint 5":     {g.PowInt(v, 5), "[3]", []float64{1, 32, 1024}},
+		"powint -2":    {g.PowInt(v, -2), "[3]", []float64{1, 0.25, 0.0625}},
+		"outer":        {g.Outer(v, g.Reshape(row(0), Static(3))), "[3 3]", []float64{0, 1, 2, 0, 2, 4, 0, 4, 8}},
+		"broadcast":    {g.BroadcastTo("", v, Static(2, 3)), "[2 3]", []float64{1, 2, 4, 1, 2, 4}},
+	} {
+		if err := Verify([]*Node{c.y}); err != nil {
+			t.Error(err)
+		}
+		got := evaluate(t, []*Node{c.y}, env, 1)[0]
+		if c.y.Shape.String() != c.shape || !slices.EqualFunc(got, c.want, func(a, b float64) bool { return near(a, b, b, 1e-14) }) {
+			t.Errorf("%s: %v %v, want %v %v", name, c.y.Shape, got, c.shape, c.want)
+		}
+	}
+}
+
+func k2f(g *Graph, k *Node) *Node { return g.Convert(k, dtype.F64) }
+
+// Building and deriving are near linear: a layer more costs the same as the one before.
+func BenchmarkVJP(b *testing.B) {
+	for b.Loop() {
+		g := New()
+		x := g.Param(0, dtype.F32, Shape{Batch, D(64)})
+		var ws []*Node
+		y := x
+		for i := range 50 {
+			w, c := g.Param(1+2*i, dtype.F32, Static(64, 64)), g.Param(2+2*i, dtype.F32, Static(64))
+			ws = append(ws, w, c)
+			y = g.Apply(ops.Relu, g.Map(ops.Add, g.MatMulND(y, w), c))
+		}
+		loss := g.Mean(g.Apply(ops.Square, y))
+		g.VJP([]*Node{loss}, []*Node{g.like(loss, 1)}, ws)
+	}
 }
 
 // Errors name the op as users call it, and the shapes.
