@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+func bytesOf[T any](v []T) []byte {
+	return slices.Clone(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(*new(T)))))
+}
+
+func slice[T any](b []byte) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(T))))
+}
+
+// Each kind on values small enough to be seen to be right.
+func TestReferenceKinds(t *testing.T) {
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Shape{ir.Batch, ir.D(3)}) // 1 … 6 for B = 2
+	k := g.Param(1, dtype.I32, ir.Static(2))                // 1, 1
+	one := func(d int) []ir.Dim { return []ir.Dim{ir.D(0), ir.D(d)} }
+	inputs := [][]byte{bytesOf([]float32{1, 2, 3, 4, 5, 6}), bytesOf([]int32{1, 1})}
+	for _, c := range []struct {
+		name string
+		y    *ir.Node
+		want []float32
+	}{
+		{"const", g.Const(dtype.F32, ir.Static(2), 7), []float32{7, 7}},
+		{"iota", g.Iota(dtype.F32, ir.Static(2, 2), 1), []float32{0, 1, 0, 1}},
+		{"dimsize", g.DimSize(dtype.F32, ir.Batch), []float32{2}},
+		{"mul", g.Apply(ops.Mul, x, x), []float32{1, 4, 9, 16, 25, 36}},
+		{"convert", g.Convert(k, dtype.F32), []float32{1, 1}},
+		{"broadcast", g.BroadcastTo("", g.Narrow(x, 1, ir.D(2), ir.D(1)), x.Shape), []float32{3, 3, 3, 6, 6, 6}},
+		{"reshape", g.Reshape(x, ir.Shape{ir.D(3), ir.Batch}), []float32{1, 2, 3, 4, 5, 6}},
+		{"transpose", g.Transpose(x, []int{1, 0}), []float32{1, 4, 2, 5, 3, 6}},
+		{"slice", g.Slice(x, one(0), []int{1, 2}, ir.Shape{ir.Batch, ir.D(2)}), []float32{1, 3, 4, 6}},
+		{"reverse", g.Reverse(x, 1), []float32{3, 2, 1, 6, 5, 4}},
+		{"place", g.Pad(g.Narrow(x, 1, ir.D(0), ir.D(1)), []int{0, 1}, []int{0, 1}, 9), []float32{9, 1, 9, 9, 4, 9}},
+		{"place adding", g.Place(dtype.F32, x.Shape, 0, true, ir.Piece{X: x, Start: one(0)},
+			ir.Piece{X: g.Narrow(x, 1, ir.D(0), ir.D(1)), Start: one(2)}), []float32{1, 2, 4, 4, 5, 10}},
+		{"take", g.Take(x, k, 1, ""), []float32{2, 2, 5, 5}},
+		{"scatter", g.Scatter(x.Shape, k, g.Narrow(x, 1, ir.D(0), ir.D(2)), 1, ""), []float32{0, 3, 0, 0, 9, 0}},
+		{"cumsum", g.CumSum(x, 1, false), []float32{1, 3, 6, 4, 9, 15}},
+		{"cumsum reversed", g.CumSum(x, 0, true), []float32{5, 7, 9, 4, 5, 6}},
+		{"matmul", g.MatMul(x, g.Transpose(x, []int{1, 0})), []float32{14, 32, 32, 77}},
+	} {
+		res, err := Reference([]*ir.Node{c.y}, 2, inputs)
+		if err != nil || !slices.Equal(slice[float32](res[0]), c.want) {
+			t.Errorf("%s: %v, %v, want %v", c.name, slice[float32](res[0]), err, c.want)
+		}
+	}
+}
+
+func TestReferenceErrors(t *testing.T) {
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Static(3))
+	k := g.Param(1, dtype.I64, ir.Static(2))
+	for want, y := range map[string]*ir.Node{
+		"autodiff: Take index 3 is not in 0 … 2 (here.go:1)":       g.Take(x, k, 0, "here.go:1"),
+		"autodiff: ScatterAdd index 3 is not in 0 … 2 (here.go:2)": g.Scatter(ir.Static(3), k, g.Narrow(x, 0, ir.D(0), ir.D(2)), 0, "here.go:2"),
+		"autodiff: param [4]: input 0 of 16 bytes is needed":       g.Param(0, dtype.F32, ir.Static(4)),
+		"autodiff: hole [] has no value":                           g.Hole(dtype.F32, nil),
+	} {
+		_, err := Reference([]*ir.Node{y}, 1, [][]byte{bytesOf([]float32{1, 2, 3}), bytesOf([]int64{0, 3})})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
