@@ -23,6 +23,11 @@ func exactFMA(x, y, z float32) float32 {
 	return f
 }
 
+func fma32(x, y, z float32) (d float32) {
+	fmas32(1, 1)(unsafe.Pointer(&d), unsafe.Pointer(&x), unsafe.Pointer(&y), unsafe.Pointer(&z), 1)
+	return d
+}
+
 func TestFMA32(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	near := func(e int) float32 { // few bits, so that ties and cancellations happen
@@ -135,6 +140,9 @@ func BenchmarkInterpreter(b *testing.B) {
 			b.Run(p.Name, func(b *testing.B) {
 				run := p.Compile()
 				x := make([]float64, 1024)
+				for i := range x {
+					x[i] = 1 + float64(i)/1024
+				}
 				q := unsafe.Pointer(&x[0])
 				for b.Loop() {
 					run(q, q, q, q, 1024)

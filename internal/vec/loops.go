@@ -26,9 +26,9 @@ var loops = [NumOps][4]kernel{
 	Mul:     {mul[float32], mul[float64], mul[int32], nil},
 	Div:     {div[float32], div[float64], nil, nil},
 	Sqrt:    {un(sqrt[float32]), un(sqrt[float64]), nil, nil},
-	FMA:     {fmaLoop32, fmaLoop64, nil, nil},
-	FNMA:    {fnma32, fnma64, nil, nil},
-	FMS:     {fms32, fms64, nil, nil},
+	FMA:     {fmas32(1, 1), fmas64(1, 1), nil, nil},
+	FNMA:    {fmas32(-1, 1), fmas64(-1, 1), nil, nil},
+	FMS:     {fmas32(1, -1), fmas64(1, -1), nil, nil},
 	Min:     {less[float32], less[float64], nil, nil},
 	Max:     {more[float32], more[float64], nil, nil},
 	And:     {and[uint32], and[uint64], and[uint32], and[uint64]},
@@ -121,76 +121,47 @@ func ceil[T floats](x T) T    { return T(math.Ceil(float64(x))) }
 func trunc[T floats](x T) T   { return T(math.Trunc(float64(x))) }
 func nearest[T floats](x T) T { return T(math.RoundToEven(float64(x))) }
 
-// fma32 is x·y + z rounded once. The product is exact in float64; the sum s is rounded there, and
-// rounding it again goes wrong only where s fell on the midpoint of two float32s while the true sum
-// lies beside it. s then becomes the neighbour with an odd last bit on the true sum's side, which
-// rounds as the true sum does. Midpoints of the normal range show in s's low bits; below it all go the
-// careful way.
-func fma32(x, y, z float32) float32 {
-	p := float64(float64(x) * float64(y))
-	q := float64(z)
-	s := p + q
-	u := math.Float64bits(s)
-	const midpoint, low = 1 << 28, 1<<29 - 1
-	if u&low != midpoint && (u<<1 >= 0x3810_0000_0000_0000<<1 || u<<1 == 0) { // |s| ≥ 2⁻¹²⁶
-		return float32(s)
+// fmas32 is sx·x·y + sz·z rounded once, sx and sz 1 or -1. The product is exact in float64 (so it does
+// not matter whether the compiler fuses it); the sum s is rounded there, and rounding it again goes
+// wrong only where s fell on the midpoint of two float32s while the true sum lies beside it. Midpoints
+// of the normal range show in s's low bits; sums below it all go the careful way.
+func fmas32(sx, sz float64) kernel {
+	const midpoint, low, normal = 1 << 28, 1<<29 - 1, (1023 - 126) << 53
+	return func(dst, a, b, c unsafe.Pointer, n int) {
+		d, x, y, z := lanes[float32](dst, n), lanes[float32](a, n), lanes[float32](b, n), lanes[float32](c, n)
+		for i := range d {
+			p := float64(x[i]) * float64(y[i]) * sx
+			q := float64(z[i]) * sz
+			s := p + q
+			if u := math.Float64bits(s); u&low == midpoint || u<<1-1 < normal-1 { // 0 is fine
+				s = odd(p, q, s)
+			}
+			d[i] = float32(s)
+		}
 	}
-	return fmaOdd(p, q, s)
 }
 
-func fmaOdd(p, q, s float64) float32 {
+// odd returns s, the rounded sum of p and q, if that is exact, and else whichever of s and its neighbour
+// on the true sum's side has an odd last bit: rounding that to float32 rounds the true sum.
+func odd(p, q, s float64) float64 {
 	t := s - p // Knuth's sum: p + q = s + e exactly
 	e := (p - (s - t)) + (q - t)
-	if u := math.Float64bits(s); e != 0 && u&1 == 0 && !math.IsInf(s, 0) && s == s {
-		if (e > 0) == (s > 0) {
-			u++
-		} else {
-			u--
+	u := math.Float64bits(s)
+	if e == 0 || u&1 == 1 || math.IsInf(s, 0) || s != s {
+		return s
+	}
+	if (e > 0) == (s > 0) {
+		return math.Float64frombits(u + 1)
+	}
+	return math.Float64frombits(u - 1)
+}
+
+func fmas64(sx, sz float64) kernel {
+	return func(dst, a, b, c unsafe.Pointer, n int) {
+		d, x, y, z := lanes[float64](dst, n), lanes[float64](a, n), lanes[float64](b, n), lanes[float64](c, n)
+		for i := range d {
+			d[i] = math.FMA(x[i]*sx, y[i], z[i]*sz)
 		}
-		s = math.Float64frombits(u)
-	}
-	return float32(s)
-}
-
-func fmaLoop32(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float32](dst, n), lanes[float32](a, n), lanes[float32](b, n), lanes[float32](c, n)
-	for i := range d {
-		d[i] = fma32(x[i], y[i], z[i])
-	}
-}
-
-func fnma32(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float32](dst, n), lanes[float32](a, n), lanes[float32](b, n), lanes[float32](c, n)
-	for i := range d {
-		d[i] = fma32(-x[i], y[i], z[i])
-	}
-}
-
-func fms32(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float32](dst, n), lanes[float32](a, n), lanes[float32](b, n), lanes[float32](c, n)
-	for i := range d {
-		d[i] = fma32(x[i], y[i], -z[i])
-	}
-}
-
-func fmaLoop64(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float64](dst, n), lanes[float64](a, n), lanes[float64](b, n), lanes[float64](c, n)
-	for i := range d {
-		d[i] = math.FMA(x[i], y[i], z[i])
-	}
-}
-
-func fnma64(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float64](dst, n), lanes[float64](a, n), lanes[float64](b, n), lanes[float64](c, n)
-	for i := range d {
-		d[i] = math.FMA(-x[i], y[i], z[i])
-	}
-}
-
-func fms64(dst, a, b, c unsafe.Pointer, n int) {
-	d, x, y, z := lanes[float64](dst, n), lanes[float64](a, n), lanes[float64](b, n), lanes[float64](c, n)
-	for i := range d {
-		d[i] = math.FMA(x[i], y[i], -z[i])
 	}
 }
 
