@@ -120,11 +120,13 @@ func TestSumOfProductsAnyAxes(t *testing.T) {
 		s := p.shape(2 + p.rng.IntN(4))
 		sx, sy := slices.Clone(s), slices.Clone(s)
 		for a := range s {
-			switch p.rng.IntN(3) {
-			case 0:
+			switch p.rng.IntN(10) {
+			case 0, 1, 2:
 				sx[a] = D(1)
-			case 1:
+			case 3, 4, 5:
 				sy[a] = D(1)
+			case 6:
+				sx[a], sy[a] = D(1), D(1)
 			}
 		}
 		x, y := p.arg(wide, sx), p.arg(wide, sy)
