@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
@@ -95,19 +96,30 @@ func (p *GemmPlan) planBlocks() {
 		p.mc, p.nc = g.M, g.N
 		p.group = ceil(taskWork/4, work)
 	} else {
-		// Blocks of C as large as A's block in L2 allows, then smaller ones until there are enough and
-		// an even number of them; but each block of columns packs A again, and each of rows reads B.
-		want := min(16, ceil(g.Batch*work, taskWork))
+		// Blocks of C as large as A's block in L2 allows, then smaller ones until the threads share them
+		// evenly: good sizes give four tasks to each, poor ones (a block of rows reads all of B, one of
+		// columns packs A again) at least one.
+		procs := runtime.GOMAXPROCS(0)
+		unit := k.NR
+		if g.M == 1 {
+			unit = RowPad
+		}
 		rows := min(blockBytes/(kc*p.size), 2048)
 		nm, nn := ceil(g.M, rows), ceil(g.N, max(512, ceil(taskWork, rows*max(g.K, 1))))
-		few := func() bool { return g.Batch*nm*nn < want || g.Batch*nm*nn%2 != 0 }
-		for few() && g.M/(nm+1) >= 6*k.MR {
-			nm++
+		for _, to := range []struct{ tasks, rows, cols int }{
+			{4 * procs, 10 * k.MR, 256},
+			{procs, 4 * k.MR, 4 * unit},
+		} {
+			want := min(to.tasks, ceil(g.Batch*work, taskWork/2))
+			few := func() bool { n := g.Batch * nm * nn; return n < want || n < 4*want && n%2 != 0 && n > 1 }
+			for few() && g.M/(nm+1) >= to.rows {
+				nm++
+			}
+			for few() && g.N/(nn+1) >= to.cols {
+				nn++
+			}
 		}
-		for few() && g.N/(nn+1) >= 8*k.NR {
-			nn++
-		}
-		p.mc, p.nc = ceil(ceil(g.M, nm), k.MR)*k.MR, ceil(ceil(g.N, nn), k.NR)*k.NR
+		p.mc, p.nc = ceil(ceil(g.M, nm), k.MR)*k.MR, ceil(ceil(g.N, nn), unit)*unit
 	}
 	blocksM := ceil(g.M, p.mc)
 
