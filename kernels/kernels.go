@@ -11,8 +11,8 @@ import (
 )
 
 // Tile computes n elements of one pointwise op: dst[i] = op(a[i], b[i], c[i]). n is a multiple of
-// Pad; arguments beyond the op's arity are ignored; dst may be any of the arguments, exactly, but may
-// not overlap one otherwise. No alignment is assumed.
+// Pad; arguments beyond the op's arity are ignored; dst may be any of the arguments of its element
+// size, exactly, but may not overlap one otherwise. No alignment is assumed.
 type Tile func(dst, a, b, c unsafe.Pointer, n int)
 
 // Pad is the granule of a tile's length, in elements of any type.
