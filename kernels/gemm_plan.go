@@ -105,7 +105,7 @@ func (p *GemmPlan) planBlocks() {
 			unit = RowPad
 		}
 		rows := min(blockBytes/(kc*p.size), 2048)
-		nm, nn := ceil(g.M, rows), ceil(g.N, max(512, ceil(taskWork, rows*max(g.K, 1))))
+		nm, nn := ceil(g.M, rows), ceil(g.N, max(4096/p.size, ceil(taskWork, rows*max(g.K, 1))))
 		for _, to := range []struct{ tasks, rows, cols int }{
 			{4 * procs, 10 * k.MR, 256},
 			{procs, 4 * k.MR, 4 * unit},
