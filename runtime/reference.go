@@ -72,11 +72,26 @@ func (a array) elem(i int) []byte          { return a.bytes[i*a.t.Size() : (i+1)
 func (a array) copy(i int, b array, j int) { copy(a.elem(i), b.elem(j)) }
 
 // index is element i of an integer array.
-func (a array) index(i int) int {
-	if a.t == dtype.I32 {
-		return int(int32(binary.NativeEndian.Uint32(a.elem(i))))
+func (a array) index(i int) int { return int(a.integer(i)) }
+
+// bits is element i, zero-extended.
+func (a array) bits(i int) uint64 {
+	switch e := a.elem(i); len(e) {
+	case 1:
+		return uint64(e[0])
+	case 4:
+		return uint64(binary.NativeEndian.Uint32(e))
+	default:
+		return binary.NativeEndian.Uint64(e)
 	}
-	return int(binary.NativeEndian.Uint64(a.elem(i)))
+}
+
+// integer is element i of an integer or Bool array.
+func (a array) integer(i int) int64 {
+	if a.t == dtype.I32 {
+		return int64(int32(a.bits(i)))
+	}
+	return int64(a.bits(i))
 }
 
 // setBits stores the low bytes of bits.

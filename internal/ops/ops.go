@@ -154,7 +154,7 @@ func cmp(f func(a, b float64) bool) func(a, b, c float64) float64 {
 // Ties and kinks: the derivative of abs, sign, relu, leakyrelu and elu at 0 is that of the left side
 // for the relu family and 0 for abs; max and min of equal arguments give each half; clamp passes the
 // derivative through at its bounds. NaN: min and max give NaN if either argument is NaN (as Go's
-// math.Min), comparisons with NaN are false but ne. min(-0, 0) is -0 and max(-0, 0) is 0.
+// built-in min), comparisons with NaN are false but ne. min(-0, 0) is -0 and max(-0, 0) is 0.
 var Table = [Count]Op{
 	Add: {Name: "add", Arity: 2, Class: Arith, D: p("1", "1"), C: "a + b", Dom: d(all, all),
 		Eval: bi(func(a, b float64) float64 { return a + b })},
@@ -300,12 +300,12 @@ var Table = [Count]Op{
 	Fma: {Name: "fma", Arity: 3, Class: Float, D: p("b", "a", "1"), C: "fma(a, b, c)", Dom: d(all, all, all),
 		Eval: math.FMA},
 	Min: {Name: "min", Arity: 2, Class: Arith, D: p("a < b ? 1 : (a == b ? 0.5 : 0)", "b < a ? 1 : (a == b ? 0.5 : 0)"), C: "fmin_nan(a, b)",
-		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(math.Min)},
+		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(func(a, b float64) float64 { return min(a, b) })},
 	Max: {Name: "max", Arity: 2, Class: Arith, D: p("a > b ? 1 : (a == b ? 0.5 : 0)", "b > a ? 1 : (a == b ? 0.5 : 0)"), C: "fmax_nan(a, b)",
-		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(math.Max)},
+		Dom: d(Domain{-4, -1}, Domain{-0.5, 3}), Eval: bi(func(a, b float64) float64 { return max(a, b) })},
 	// clamp(a, lo, hi) = min(max(a, lo), hi); NaN stays NaN.
 	Clamp: {Name: "clamp", Arity: 3, Class: Arith, D: p("a < b ? 0 : (a > c ? 0 : 1)", "b > c ? 0 : (a < b ? 1 : 0)", "b > c ? 1 : (a > c ? 1 : 0)"), C: "fmin_nan(fmax_nan(a, b), c)",
-		Dom: d(Domain{-0.9, 0.9}, Domain{-3, -1}, Domain{1, 3}), Eval: func(a, b, c float64) float64 { return math.Min(math.Max(a, b), c) }},
+		Dom: d(Domain{-0.9, 0.9}, Domain{-3, -1}, Domain{1, 3}), Eval: func(a, b, c float64) float64 { return min(max(a, b), c) }},
 	Floor: {Name: "floor", Arity: 1, Class: Float, D: p("0"), C: "floor(a)", Dom: d(Domain{1.1, 1.9}), Eval: u(math.Floor)},
 	Ceil:  {Name: "ceil", Arity: 1, Class: Float, D: p("0"), C: "ceil(a)", Dom: d(Domain{1.1, 1.9}), Eval: u(math.Ceil)},
 	// round goes to the nearest integer, ties to even, as NumPy's.

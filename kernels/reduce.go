@@ -1,0 +1,122 @@
+package kernels
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+// Reduction is what a fold does.
+type Reduction uint8
+
+const (
+	Sum Reduction = iota
+	Prod
+	Max // NaN if any element is; max(-0, 0) = 0; of Bool: or
+	Min // NaN if any element is; min(-0, 0) = -0; of Bool: and
+	NumReductions
+)
+
+// LaneBytes is the size of a fold's virtual lanes: 32 of four bytes, 16 of eight, 128 of one.
+const LaneBytes = 128
+
+// Fold folds n elements into the lanes: lanes[i % L] = lanes[i % L] ∘ src[i].
+type Fold func(lanes, src unsafe.Pointer, n int)
+
+// Accumulate folds element by element: acc[j] = acc[j] ∘ src[j], j < n.
+type Accumulate func(acc, src unsafe.Pointer, n int)
+
+// Fold returns the fold of elements of type t, nil where there is none (sums and products of Bool).
+func (l *Level) Fold(r Reduction, t dtype.Type) Fold {
+	if f := l.Folds[r][t]; f != nil {
+		return f
+	}
+	return pureReductions[t][r].fold
+}
+
+// Accumulate returns the accumulation of elements of type t, nil where there is none.
+func (l *Level) Accumulate(r Reduction, t dtype.Type) Accumulate {
+	if f := l.Accumulates[r][t]; f != nil {
+		return f
+	}
+	return pureReductions[t][r].accumulate
+}
+
+// InitLanes fills the lanes with the value that a fold starts from: +0, 1, the least, the greatest.
+func InitLanes(lanes unsafe.Pointer, r Reduction, t dtype.Type) {
+	pureReductions[t][r].init(lanes, LaneBytes/t.Size())
+}
+
+// InitAccumulator does the same for n elements of an accumulator.
+func InitAccumulator(acc unsafe.Pointer, r Reduction, t dtype.Type, n int) {
+	pureReductions[t][r].init(acc, n)
+}
+
+// FinishLanes folds the lanes into lane 0 by halving: lane[i] = lane[i] ∘ lane[i + h], h = L/2 … 1.
+func FinishLanes(lanes unsafe.Pointer, r Reduction, t dtype.Type) {
+	f := pureReductions[t][r].accumulate
+	for h := LaneBytes / t.Size() / 2; h > 0; h /= 2 {
+		f(lanes, unsafe.Add(lanes, h*t.Size()), h)
+	}
+}
+
+type pureReduction struct {
+	init       func(acc unsafe.Pointer, n int)
+	fold       Fold
+	accumulate Accumulate
+}
+
+var pureReductions = [dtype.Count][NumReductions]pureReduction{
+	dtype.Bool: {
+		Max: pure(0, func(a, b uint8) uint8 { return a | b }),
+		Min: pure(1, func(a, b uint8) uint8 { return a & b }),
+	},
+	dtype.I32: integers[int32](math.MinInt32, math.MaxInt32),
+	dtype.I64: integers[int64](math.MinInt64, math.MaxInt64),
+	dtype.F32: floats[float32](),
+	dtype.F64: floats[float64](),
+}
+
+func integers[T int32 | int64](least, greatest T) [NumReductions]pureReduction {
+	return [NumReductions]pureReduction{
+		Sum:  pure(0, func(a, b T) T { return a + b }),
+		Prod: pure(1, func(a, b T) T { return a * b }),
+		Max:  pure(least, func(a, b T) T { return max(a, b) }),
+		Min:  pure(greatest, func(a, b T) T { return min(a, b) }),
+	}
+}
+
+// Go's max and min give NaN for NaN and order the zeros.
+func floats[T float32 | float64]() [NumReductions]pureReduction {
+	return [NumReductions]pureReduction{
+		Sum:  pure(0, func(a, b T) T { return a + b }),
+		Prod: pure(1, func(a, b T) T { return a * b }),
+		Max:  pure(T(math.Inf(-1)), func(a, b T) T { return max(a, b) }),
+		Min:  pure(T(math.Inf(1)), func(a, b T) T { return min(a, b) }),
+	}
+}
+
+func pure[T uint8 | int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureReduction {
+	lanes := LaneBytes / int(unsafe.Sizeof(start))
+	accumulate := func(acc, src unsafe.Pointer, n int) {
+		a, s := unsafe.Slice((*T)(acc), n), unsafe.Slice((*T)(src), n)
+		for i, v := range s {
+			a[i] = f(a[i], v)
+		}
+	}
+	return pureReduction{
+		init: func(acc unsafe.Pointer, n int) {
+			for i := range unsafe.Slice((*T)(acc), n) {
+				*(*T)(unsafe.Add(acc, i*int(unsafe.Sizeof(start)))) = start
+			}
+		},
+		fold: func(acc, src unsafe.Pointer, n int) {
+			for ; n > 0; n -= lanes {
+				accumulate(acc, src, min(n, lanes))
+				src = unsafe.Add(src, LaneBytes)
+			}
+		},
+		accumulate: accumulate,
+	}
+}
