@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +49,13 @@ func TestReferenceKinds(t *testing.T) {
 		{"scatter", g.Scatter(x.Shape, k, g.Narrow(x, 1, ir.D(0), ir.D(2)), 1, ""), []float32{0, 3, 0, 0, 9, 0}},
 		{"cumsum", g.CumSum(x, 1, false), []float32{1, 3, 6, 4, 9, 15}},
 		{"cumsum reversed", g.CumSum(x, 0, true), []float32{5, 7, 9, 4, 5, 6}},
+		{"sum", g.Reduce(ir.Sum, x, 0), []float32{5, 7, 9}},
+		{"sum of rows", g.Reduce(ir.Sum, x, 1), []float32{6, 15}},
+		{"prod", g.Reduce(ir.Prod, x, 0, 1), []float32{720}},
+		{"max", g.Reduce(ir.Max, x, 1), []float32{3, 6}},
+		{"min", g.Reduce(ir.Min, x, 0), []float32{1, 2, 3}},
+		{"argmax", g.Convert(g.Reduce(ir.ArgMax, g.Reverse(x, 0), 0), dtype.F32), []float32{0, 0, 0}},
+		{"argmin", g.Convert(g.Reduce(ir.ArgMin, x, 1), dtype.F32), []float32{0, 0}},
 		{"matmul", g.MatMul(x, g.Transpose(x, []int{1, 0})), []float32{14, 32, 32, 77}},
 	} {
 		res, err := Reference([]*ir.Node{c.y}, 2, inputs)
@@ -70,6 +78,66 @@ func TestReferenceErrors(t *testing.T) {
 		_, err := Reference([]*ir.Node{y}, 1, [][]byte{bytesOf([]float32{1, 2, 3}), bytesOf([]int64{0, 3})})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// The order of a sum is the stated one: chunks, lanes, halving, and again over the chunks' sums.
+func TestReferenceOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var row func(x []float32) float32
+	row = func(x []float32) float32 {
+		var parts []float32
+		for c := 0; c < len(x) || c == 0; c += 4096 {
+			var lanes [32]float32
+			for i, v := range x[c:min(c+4096, len(x))] {
+				lanes[i%32] += v
+			}
+			for h := 16; h > 0; h /= 2 {
+				for i := range h {
+					lanes[i] += lanes[i+h]
+				}
+			}
+			parts = append(parts, lanes[0])
+		}
+		if len(parts) > 1 {
+			return row(parts)
+		}
+		return parts[0]
+	}
+	columns := func(x []float32, inner, rows int) []float32 {
+		var sum []float32
+		for first := 0; first < len(x); first += rows * inner {
+			acc := make([]float32, inner)
+			for i, v := range x[first:min(first+rows*inner, len(x))] {
+				acc[i%inner] += v
+			}
+			if sum == nil {
+				sum = acc
+				continue
+			}
+			for i, v := range acc {
+				sum[i] += v
+			}
+		}
+		return sum
+	}
+	for _, n := range []int{1, 31, 33, 4096, 4097, 40000} {
+		v := make([]float32, n*4)
+		for i := range v {
+			v[i] = float32(rng.NormFloat64())
+		}
+		g := ir.New()
+		x := g.Param(0, dtype.F32, ir.Shape{ir.Batch, ir.D(4)})
+		res, err := Reference([]*ir.Node{g.Reduce(ir.Sum, x, 0, 1), g.Reduce(ir.Sum, x, 0), g.Reduce(ir.Sum, g.Reshape(x, ir.Shape{ir.D(4), ir.Batch}), 0)},
+			n, [][]byte{bytesOf(v)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range [][]float32{{row(v)}, columns(v, 4, 4096), columns(v, n, 16)} {
+			if got := slice[float32](res[i]); !slices.Equal(got, want) {
+				t.Errorf("B = %d, sum %d: %v, want %v", n, i, got[:1], want[:1])
+			}
 		}
 	}
 }
