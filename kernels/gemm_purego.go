@@ -24,7 +24,19 @@ func strip[T float32 | float64](k int, a unsafe.Pointer, aRow, aCol, aPanel int,
 			var s0, s1, s2, s3 T
 			for range k {
 				x, y := *(*T)(ai), (*[4]T)(bi)
-				s0, s1, s2, s3 = fma(x, y[0], s0), fma(x, y[1], s1), fma(x, y[2], s2), fma(x, y[3], s3)
+				if unsafe.Sizeof(x) == 4 { // fma written out: it is just too large to be inlined
+					x := float32(x)
+					s0 = T(fma32(x, float32(y[0]), float32(s0)))
+					s1 = T(fma32(x, float32(y[1]), float32(s1)))
+					s2 = T(fma32(x, float32(y[2]), float32(s2)))
+					s3 = T(fma32(x, float32(y[3]), float32(s3)))
+				} else {
+					x := float64(x)
+					s0 = T(math.FMA(x, float64(y[0]), float64(s0)))
+					s1 = T(math.FMA(x, float64(y[1]), float64(s1)))
+					s2 = T(math.FMA(x, float64(y[2]), float64(s2)))
+					s3 = T(math.FMA(x, float64(y[3]), float64(s3)))
+				}
 				ai, bi = unsafe.Add(ai, aCol), unsafe.Add(bi, bRow)
 			}
 			s = [4]T{s0, s1, s2, s3}
@@ -56,7 +68,11 @@ func dot[T float32 | float64](k int, a unsafe.Pointer, aRow int, b, c unsafe.Poi
 		x := unsafe.Slice((*T)(unsafe.Add(a, i*aRow)), k)
 		var s [32]T
 		for j := range x {
-			s[j%lanes] = fma(x[j], y[j], s[j%lanes])
+			if l := j & (lanes - 1); unsafe.Sizeof(s[0]) == 4 {
+				s[l] = T(fma32(float32(x[j]), float32(y[j]), float32(s[l])))
+			} else {
+				s[l] = T(math.FMA(float64(x[j]), float64(y[j]), float64(s[l])))
+			}
 		}
 		for j := k; j%lanes != 0; j++ {
 			s[j%lanes] = fma(0, 0, s[j%lanes]) // makes a −0 that underflowed +0, as whole vectors do
@@ -80,15 +96,19 @@ func fma[T float32 | float64](a, b, c T) T {
 	if unsafe.Sizeof(a) == 8 {
 		return T(math.FMA(float64(a), float64(b), float64(c)))
 	}
+	return T(fma32(float32(a), float32(b), float32(c)))
+}
+
+func fma32(a, b, c float32) float32 {
 	// The product is exact in float64 and the sum rounded: rounding it again goes wrong only where it
 	// lies halfway between two float32s, or, the halves of denormals being elsewhere, where it is tiny.
 	p, z := float64(a)*float64(b), float64(c)
 	s := float64(p + z)
 	u := math.Float64bits(s)
 	if u&(1<<29-1) != 1<<28 && u>>52&0x7ff > 1023-127 {
-		return T(s)
+		return float32(s)
 	}
-	return T(roundOdd(p, z, s))
+	return float32(roundOdd(p, z, s))
 }
 
 // roundOdd returns p+z rounded to odd, given s, the same rounded to even; rounding that to float32 is
