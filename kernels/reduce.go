@@ -112,10 +112,11 @@ func pure[T uint8 | int32 | int64 | float32 | float64](start T, f func(a, b T) T
 			}
 		},
 		fold: func(acc, src unsafe.Pointer, n int) {
-			for ; n > 0; n -= lanes {
-				accumulate(acc, src, min(n, lanes))
+			for ; n > lanes; n -= lanes {
+				accumulate(acc, src, lanes)
 				src = unsafe.Add(src, LaneBytes)
 			}
+			accumulate(acc, src, n)
 		},
 		accumulate: accumulate,
 	}
