@@ -1,61 +1,83 @@
 package runtime
 
 import (
+	"encoding/binary"
 	"slices"
 
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
-	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // lowering turns a stripped graph into steps.
 //
-// Every node gets one of four places: a splat (one value everywhere, known when a batch is bound), a view
+// Every node has one of four places: a splat (one value everywhere, known when a batch is bound), a view
 // (strides over another node's elements), a root (an array of its own), or the inside of a cluster.
 // A node's level is the length of the chain of steps before it; the pointwise nodes of one level and one
 // shape, with the reductions of them that share a run of axes, are one cluster.
 type lowering struct {
-	level    *kernels.Level
-	nodes    []*ir.Node
-	outs     []*ir.Node
-	force    []bool     // by ID: a view that must be an array of its own
-	depth    []int      // by ID
-	cluster  []*cluster // by ID: of pointwise nodes, copies and fused reductions
-	root     []bool     // by ID: an array of its own
-	clusters map[string]*cluster
-	steps    []step
+	nodes   []*ir.Node
+	outs    []*ir.Node
+	force   []bool     // by ID: a view or constant that must be an array of its own
+	depth   []int      // by ID
+	cluster []*cluster // by ID: of inside nodes and fused reductions
+	root    []int      // by ID: number of the root, -1 for the others
+	roots   []*ir.Node // by number
+	steps   []step
+
+	shapes map[string]int // numbers of shapes
+	name   []byte         // scratch of shape
+	runs   map[key]axes   // the axes that a cluster's reductions fold
 }
+
+// key is what the nodes of a cluster have in common: their level and the number of their shape.
+type key struct{ level, shape int }
+
+// axes is a run of axes, lo … hi-1.
+type axes struct{ lo, hi int }
 
 // step is one unit of a program, the same for every batch.
 type step struct {
 	level   int
+	kind    stepKind
 	node    *ir.Node // for all but clusters
 	cluster *cluster
 }
+
+type stepKind uint8
+
+const (
+	checkStep stepKind = iota // node's indices are in range; before all others that could run
+	mapStep
+	nodeStep
+)
 
 // cluster is a fused group: pointwise nodes of one shape and reductions of them.
 type cluster struct {
 	shape   ir.Shape
 	nodes   []*ir.Node // pointwise, converts and copies of views, in order
 	reduces []*ir.Node
-	loads   []*ir.Node // what reductions read that is not of nodes
-	lo, hi  int        // the axes that reduces fold
+	fold    axes
 }
 
-func lower(level *kernels.Level, outs []*ir.Node) *lowering {
-	l := &lowering{level: level, outs: outs, nodes: ir.Reachable(outs), clusters: map[string]*cluster{}}
+func lower(outs []*ir.Node) *lowering {
+	l := &lowering{outs: outs, nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}}
 	if len(outs) == 0 {
 		return l
 	}
 	n := len(outs[0].Graph.Nodes)
-	l.force, l.root = make([]bool, n), make([]bool, n)
-	l.depth, l.cluster = make([]int, n), make([]*cluster, n)
+	l.force, l.depth, l.cluster, l.root = make([]bool, n), make([]int, n), make([]*cluster, n), make([]int, n)
 	l.markForced()
 	for _, n := range l.nodes {
-		l.place(n)
+		l.level(n)
 	}
+	l.sink()
+	l.group()
 	l.markRoots()
-	slices.SortStableFunc(l.steps, func(a, b step) int { return a.level - b.level })
+	slices.SortStableFunc(l.steps, func(a, b step) int {
+		if a.level != b.level {
+			return a.level - b.level
+		}
+		return int(a.kind) - int(b.kind)
+	})
 	return l
 }
 
@@ -110,10 +132,7 @@ func (l *lowering) contiguous(n *ir.Node) bool {
 
 // matrix reports whether GEMM reads n in place: contiguous, or that with the last two axes exchanged.
 func (l *lowering) matrix(n *ir.Node) bool {
-	if n.Kind == ir.Const || n.Kind == ir.DimSize {
-		return false
-	}
-	if n.Kind == ir.Transpose {
+	if n.Kind == ir.Transpose && !l.force[n.ID] {
 		for i, a := range n.Axes[:len(n.Axes)-2] {
 			if i != a {
 				return false
@@ -143,109 +162,152 @@ func (l *lowering) inside(n *ir.Node) bool {
 	return viewKind(n.Kind) && l.force[n.ID]
 }
 
-// place gives n its level and its step.
-func (l *lowering) place(n *ir.Node) {
+func folds(n *ir.Node) bool { return n.Kind == ir.Reduce && n.Reduction < ir.ArgMax }
+
+// key names the cluster of a level and a shape.
+func (l *lowering) key(level int, s ir.Shape) key {
+	l.name = l.name[:0]
+	for _, d := range s {
+		l.name = binary.AppendVarint(binary.AppendVarint(l.name, int64(d.C)), int64(d.B))
+	}
+	number, ok := l.shapes[string(l.name)]
+	if !ok {
+		number = len(l.shapes)
+		l.shapes[string(l.name)] = number
+	}
+	return key{level, number}
+}
+
+// level gives n its level.
+func (l *lowering) level(n *ir.Node) {
 	d := 0
 	for _, x := range n.In {
 		d = max(d, l.depth[x.ID])
 	}
 	switch {
 	case l.inside(n):
-		d = 0
+		d = 1
 		for _, x := range n.In {
-			if l.cluster[x.ID] != nil && l.inside(x) && !viewKind(n.Kind) {
+			if l.inside(x) && !viewKind(n.Kind) {
 				d = max(d, l.depth[x.ID])
 			} else {
 				d = max(d, l.depth[x.ID]+1)
 			}
 		}
-		l.join(n, max(d, 1))
+	case folds(n):
+		// With what it reduces, if that is in a cluster that folds the same axes or none yet.
+		x, fold := n.In[0], axes{n.Axes[0], n.Axes[1]}
+		k := l.key(d, x.Shape)
+		if old, ok := l.runs[k]; !l.inside(x) || ok && old != fold {
+			d++
+			break
+		}
+		l.runs[k] = fold
 	case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data:
-		l.depth[n.ID] = d
-	case n.Kind == ir.Reduce && n.Reduction < ir.ArgMax:
-		l.fold(n, d)
 	default:
-		l.depth[n.ID] = d + 1
-		l.root[n.ID] = true
-		l.steps = append(l.steps, step{level: d + 1, node: n})
-	}
-}
-
-// join puts a pointwise node into the cluster of its level and shape.
-func (l *lowering) join(n *ir.Node, level int) {
-	key := string(rune(level)) + n.Shape.String()
-	c := l.clusters[key]
-	if c == nil {
-		c = &cluster{shape: n.Shape}
-		l.clusters[key] = c
-		l.steps = append(l.steps, step{level: level, cluster: c})
-	}
-	c.nodes = append(c.nodes, n)
-	l.cluster[n.ID] = c
-	l.depth[n.ID] = level
-}
-
-// fold puts a reduction into the cluster of what it reduces, or into one of its own where that one folds
-// other axes or what it reduces is an array already.
-func (l *lowering) fold(n *ir.Node, d int) {
-	x := n.In[0]
-	c := l.cluster[x.ID]
-	if c == nil || !l.inside(x) || len(c.reduces) > 0 && (c.lo != n.Axes[0] || c.hi != n.Axes[1]) {
 		d++
-		c = &cluster{shape: x.Shape, loads: []*ir.Node{x}}
-		l.steps = append(l.steps, step{level: d, cluster: c})
 	}
-	c.lo, c.hi = n.Axes[0], n.Axes[1]
-	c.reduces = append(c.reduces, n)
-	l.cluster[n.ID] = c
-	l.root[n.ID] = true
 	l.depth[n.ID] = d
 }
 
-// markRoots finds the pointwise nodes that somebody outside their cluster reads.
-func (l *lowering) markRoots() {
-	for _, n := range l.nodes {
+// sink moves pointwise nodes that only one later cluster reads into it, so that nothing of them reaches
+// memory.
+func (l *lowering) sink() {
+	const unused, many = 0, -1
+	at := make([]int, len(l.depth)) // by ID: the level of all users, if they are pointwise
+	for _, o := range l.outs {
+		at[o.ID] = many
+	}
+	for _, n := range slices.Backward(l.nodes) {
+		pointwise := n.Kind == ir.Pointwise || n.Kind == ir.Convert
+		if pointwise && at[n.ID] > l.depth[n.ID] {
+			l.depth[n.ID] = at[n.ID]
+		}
 		for _, x := range n.In {
-			if !l.inside(x) {
-				continue
-			}
-			same := l.cluster[n.ID] == l.cluster[x.ID] && !viewKind(n.Kind)
-			if !same {
-				l.root[x.ID] = true
+			switch d := l.depth[n.ID]; {
+			case !pointwise || at[x.ID] != unused && at[x.ID] != d:
+				at[x.ID] = many
+			default:
+				at[x.ID] = d
 			}
 		}
-		if n.Kind == ir.Param || n.Kind == ir.Data {
-			l.root[n.ID] = true
+	}
+}
+
+// group makes the steps.
+func (l *lowering) group() {
+	clusters := map[key]*cluster{}
+	get := func(level int, s ir.Shape) *cluster {
+		k := l.key(level, s)
+		c := clusters[k]
+		if c == nil {
+			c = &cluster{shape: s}
+			clusters[k] = c
+			l.steps = append(l.steps, step{level: level, kind: mapStep, cluster: c})
+		}
+		return c
+	}
+	for _, n := range l.nodes {
+		d := l.depth[n.ID]
+		switch {
+		case l.inside(n):
+			c := get(d, n.Shape)
+			c.nodes = append(c.nodes, n)
+			l.cluster[n.ID] = c
+		case folds(n):
+			x, fold := n.In[0], axes{n.Axes[0], n.Axes[1]}
+			var c *cluster
+			if l.inside(x) && l.depth[x.ID] == d {
+				c = get(d, x.Shape)
+			} else {
+				c = &cluster{shape: x.Shape}
+				l.steps = append(l.steps, step{level: d, kind: mapStep, cluster: c})
+			}
+			c.fold = fold
+			c.reduces = append(c.reduces, n)
+			l.cluster[n.ID] = c
+		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data:
+		default:
+			if n.Kind == ir.Take || n.Kind == ir.Scatter {
+				l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
+			}
+			l.steps = append(l.steps, step{level: d, kind: nodeStep, node: n})
+		}
+	}
+}
+
+// indices is the operand that holds indices.
+func indices(n *ir.Node) *ir.Node {
+	if n.Kind == ir.Scatter {
+		return n.In[0]
+	}
+	return n.In[1]
+}
+
+// markRoots numbers the nodes that need arrays: inputs, the results of all steps but clusters, and of
+// clusters what somebody outside reads.
+func (l *lowering) markRoots() {
+	need := make([]bool, len(l.root))
+	for _, n := range l.nodes {
+		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) {
+			need[n.ID] = true
+		}
+		for _, x := range n.In {
+			if l.inside(x) && (l.cluster[n.ID] != l.cluster[x.ID] || viewKind(n.Kind)) {
+				need[x.ID] = true
+			}
 		}
 	}
 	for _, o := range l.outs {
-		l.root[o.ID] = true
+		need[o.ID] = true
 	}
-}
-
-// maxSize is the largest element that c works on.
-func (c *cluster) maxSize() int {
-	size := 4
-	for _, list := range [][]*ir.Node{c.nodes, c.reduces, c.loads} {
-		for _, n := range list {
-			size = max(size, n.Type.Size())
-			for _, x := range n.In {
-				size = max(size, x.Type.Size())
-			}
+	for i := range l.root {
+		l.root[i] = -1
+	}
+	for _, n := range l.nodes {
+		if need[n.ID] {
+			l.root[n.ID] = len(l.roots)
+			l.roots = append(l.roots, n)
 		}
 	}
-	return size
-}
-
-// tileOf is the kernel of a node inside a cluster; nil for a copy.
-func (l *lowering) tileOf(n *ir.Node) kernels.Tile {
-	switch n.Kind {
-	case ir.Pointwise:
-		return l.level.Tile(n.Op, n.In[len(n.In)-1].Type)
-	case ir.Convert:
-		if f := l.level.ConvertTile(n.In[0].Type, n.Type); f != nil && n.In[0].Type != dtype.Invalid {
-			return f
-		}
-	}
-	return nil
 }

@@ -1,11 +1,17 @@
 package runtime
 
 import (
-	"context"
-	"unsafe"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // Input is one parameter of a program.
@@ -22,40 +28,97 @@ type Options struct {
 
 // Program is a compiled graph; many goroutines may run it at once.
 type Program struct {
-	outs   []*ir.Node
-	inputs []Input
+	inputs  []Input
+	level   *kernels.Level
+	threads int
+	low     *lowering
+	code    []*mapCode // by step, nil for those that are not clusters
+
+	latest   atomic.Pointer[binding]
+	mu       sync.Mutex
+	bindings []*binding // the one used last comes first
 }
+
+// maxBindings bounds the batch sizes that a program keeps memory for.
+const maxBindings = 8
 
 // Compile plans outs, whose Params are numbered as inputs.
-func Compile(outs []*ir.Node, inputs []Input, o Options) (*Program, error) {
-	return &Program{outs: outs, inputs: inputs}, nil
+func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			p, err = nil, panicked(e)
+		}
+	}()
+	p = &Program{inputs: slices.Clone(inputs)}
+	if p.level, err = kernels.Select(o.Level); err != nil {
+		return nil, &ir.Error{Op: "Compile", Msg: err.Error()}
+	}
+	if p.threads, err = threads(o.Threads); err != nil {
+		return nil, err
+	}
+	_, outs = ir.Strip(outs)
+	p.low = lower(outs)
+	for _, n := range p.low.nodes {
+		if n.Kind == ir.Hole || n.Kind == ir.Param && int(n.Bits) >= len(inputs) {
+			return nil, &ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has no value", n.Shape), Pos: n.Pos}
+		}
+	}
+	for i := range p.low.steps {
+		var m *mapCode
+		if c := p.low.steps[i].cluster; c != nil {
+			m = p.low.emit(p.level, c)
+		}
+		p.code = append(p.code, m)
+	}
+	return p, nil
 }
 
-// Run computes the outputs for a batch: in[i] points at the elements of input i, out[i] at room for
-// those of output i. An output may overlap inputs.
-func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) error {
-	bytes := func(p unsafe.Pointer, t dtype.Type, s ir.Shape) []byte {
-		return unsafe.Slice((*byte)(p), t.Size()*product(s.At(batch)))
+// threads is the number that a run may use: n, ADJOINT_THREADS, or one per core.
+func threads(n int) (int, error) {
+	if s := os.Getenv("ADJOINT_THREADS"); n == 0 && s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil || n < 1 {
+			return 0, &ir.Error{Op: "Compile", Msg: fmt.Sprintf("ADJOINT_THREADS=%s is not a number of threads", s)}
+		}
 	}
-	b := make([][]byte, len(in))
-	for i, x := range p.inputs {
-		b[i] = bytes(in[i], x.Type, x.Shape)
+	if n < 0 || n > maxThreads {
+		return 0, &ir.Error{Op: "Compile", Msg: fmt.Sprintf("%d threads: there are 1 … %d, and 0 for one per core", n, maxThreads)}
 	}
-	res, err := Reference(p.outs, batch, b)
-	for i := range res {
-		copy(bytes(out[i], p.outs[i].Type, p.outs[i].Shape), res[i])
+	if n == 0 {
+		n = min(runtime.GOMAXPROCS(0), maxThreads)
 	}
-	return err
+	return n, nil
+}
+
+// binding returns the plan for a batch, made on first use.
+func (p *Program) binding(batch int) (*binding, error) {
+	if b := p.latest.Load(); b != nil && b.batch == batch {
+		return b, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.bindings, func(b *binding) bool { return b.batch == batch })
+	if i < 0 {
+		b, err := p.newBinding(batch)
+		if err != nil {
+			return nil, err
+		}
+		if i = len(p.bindings); i == maxBindings {
+			i--
+		} else {
+			p.bindings = append(p.bindings, nil)
+		}
+		p.bindings[i] = b
+	}
+	b := p.bindings[i]
+	copy(p.bindings[1:i+1], p.bindings[:i])
+	p.bindings[0] = b
+	p.latest.Store(b)
+	return b, nil
 }
 
 // Level is the name of the CPU level.
-func (p *Program) Level() string { return "purego" }
+func (p *Program) Level() string { return p.level.Name }
 
 // Threads is the number of threads that a run may use.
-func (p *Program) Threads() int { return 1 }
-
-// String describes the program.
-func (p *Program) String() string { return ir.Print(p.outs) }
-
-// Dot draws the program in Graphviz' language.
-func (p *Program) Dot() string { return "digraph {}" }
+func (p *Program) Threads() int { return p.threads }

@@ -294,7 +294,9 @@ func place(r *reference) {
 				r.y.copy(offset(r.y.dims, to), x, i)
 			}
 		})
-		sum.flush()
+		if r.n.Flag {
+			sum.flush()
+		}
 	}
 }
 

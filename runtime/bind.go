@@ -1,0 +1,291 @@
+package runtime
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// binding is a program for one batch size: what every unit does and where every array lies.
+type binding struct {
+	p         *Program
+	batch     int
+	units     []unit
+	buffers   []buffer // those of the roots, then temporaries of units
+	outs      []outPlace
+	splats    map[splat]unsafe.Pointer
+	gemms     []*productUnit
+	inBytes   []int
+	decided   int // units before this one may fail: none of them writes to the caller's memory
+	committed int // from this unit on some write there
+	arena     int // bytes
+	scratch   int // bytes of each worker
+	values    int // pointers of each worker
+	folds     int
+
+	mu   sync.Mutex
+	free []*run
+}
+
+// unit is a part of a program that runs in phases, one after the other, each of independent tasks.
+type unit interface {
+	phases() int
+	tasks(phase int) int
+	do(r *run, phase, worker, task int)
+}
+
+// buffer is an array of a run. A buffer of a root is an input, data, or made by a unit.
+type buffer struct {
+	node        *ir.Node // nil: a temporary
+	bytes       int
+	first, last int // the units that use it: its maker, its last reader
+	offset      int // in the arena, -1: elsewhere
+	out         int // the output whose memory it is, -1
+}
+
+// outPlace is where output i comes from.
+type outPlace struct {
+	buffer int
+	copied bool // at the end: the buffer is an input, data, or another output
+	bytes  int
+	// in[j] reports whether the output may be written while it is exactly input j.
+	in []bool
+}
+
+type splat struct {
+	t    dtype.Type
+	bits uint64
+}
+
+// operand is a node as something to be read: a splat, or strides over a buffer.
+type operand struct {
+	isSplat       bool
+	bits          uint64
+	t             dtype.Type
+	buffer        int
+	start         int // elements
+	offset        int // bytes
+	dims, strides []int
+}
+
+const maxElements = 1 << 46
+
+func (p *Program) newBinding(batch int) (*binding, error) {
+	if batch < 0 {
+		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
+	}
+	for _, n := range p.low.nodes {
+		if err := checkSize(n, batch); err != nil {
+			return nil, err
+		}
+	}
+	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	for _, n := range p.low.roots {
+		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
+	}
+	for i := range p.low.steps {
+		b.add(&p.low.steps[i], p.code[i])
+	}
+	for _, in := range p.inputs {
+		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
+	}
+	b.placeOutputs()
+	b.planMemory()
+	return b, nil
+}
+
+// checkSize refuses a batch that a shape has no size for.
+func checkSize(n *ir.Node, batch int) error {
+	size := uint64(1)
+	for _, d := range n.Shape {
+		if d.At(batch) < 0 {
+			return &ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has a negative size for B = %d", n.Shape, batch), Pos: n.Pos}
+		}
+		hi, lo := bits.Mul64(size, uint64(d.At(batch)))
+		if hi != 0 || lo > maxElements {
+			return &ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has too many elements for B = %d", n.Shape, batch), Pos: n.Pos}
+		}
+		size = lo
+	}
+	return nil
+}
+
+// add makes step s's unit and notes what it reads and writes.
+func (b *binding) add(s *step, code *mapCode) {
+	switch s.kind {
+	case checkStep:
+		u := b.newCheck(s.node)
+		b.units = append(b.units, u)
+		b.decided = len(b.units)
+		b.reads(u.idx.buffer)
+	case mapStep:
+		u := b.newMap(code)
+		b.units = append(b.units, u)
+		for i := range u.leaf {
+			if !u.leaf[i].isSplat {
+				b.reads(u.leaf[i].buffer)
+			}
+		}
+		for i := range u.ops {
+			b.writes(u.ops[i].buffer)
+		}
+		for i := range u.folds {
+			b.writes(u.folds[i].buffer)
+		}
+		b.scratch = max(b.scratch, u.slots*tileBytes)
+		b.values = max(b.values, u.values)
+		b.folds = max(b.folds, len(u.folds))
+	case nodeStep:
+		u := nodeUnits[s.node.Kind](b, s.node)
+		b.units = append(b.units, u)
+		for _, x := range s.node.In {
+			b.reads(b.operand(x).buffer)
+		}
+		b.writes(b.root(s.node))
+	}
+}
+
+func (b *binding) root(n *ir.Node) int { return b.p.low.root[n.ID] }
+
+func (b *binding) reads(i int) { b.buffers[i].last = len(b.units) - 1 }
+
+func (b *binding) writes(i int) {
+	if i >= 0 {
+		b.buffers[i].first = len(b.units) - 1
+		b.buffers[i].last = len(b.units) - 1
+	}
+}
+
+// temporary makes a buffer for the unit that is being made.
+func (b *binding) temporary(bytes int) int {
+	u := len(b.units)
+	b.buffers = append(b.buffers, buffer{bytes: bytes, first: u, last: u, offset: -1, out: -1})
+	return len(b.buffers) - 1
+}
+
+// operand finds n's elements.
+func (b *binding) operand(n *ir.Node) operand {
+	l := b.p.low
+	switch {
+	case l.isSplat(n):
+		return operand{isSplat: true, bits: b.splatBits(n), t: n.Type, dims: n.Shape.At(b.batch)}
+	case l.isView(n):
+		return b.through(n)
+	}
+	dims := n.Shape.At(b.batch)
+	return operand{t: n.Type, buffer: b.root(n), dims: dims, strides: contiguous(dims)}
+}
+
+func (b *binding) splatBits(n *ir.Node) uint64 {
+	switch n.Kind {
+	case ir.Const:
+		return n.Bits
+	case ir.DimSize:
+		return ir.FloatBits(n.Type, float64(n.Size.At(b.batch)))
+	}
+	return b.splatBits(n.In[0])
+}
+
+func contiguous(dims []int) []int {
+	strides := make([]int, len(dims))
+	s := 1
+	for a := len(dims) - 1; a >= 0; a-- {
+		strides[a] = s
+		s *= dims[a]
+	}
+	return strides
+}
+
+// through is view n as strides over what its operand's elements are.
+func (b *binding) through(n *ir.Node) operand {
+	if n.Kind == ir.Const || n.Kind == ir.DimSize {
+		return operand{isSplat: true, bits: b.splatBits(n), t: n.Type, dims: n.Shape.At(b.batch)}
+	}
+	x := b.operand(n.In[0])
+	y := x
+	y.dims = n.Shape.At(b.batch)
+	if x.isSplat {
+		return y
+	}
+	y.strides = slices.Clone(x.strides)
+	switch n.Kind {
+	case ir.Broadcast:
+		for a := range y.dims {
+			if x.dims[a] != y.dims[a] {
+				y.strides[a] = 0
+			}
+		}
+	case ir.Transpose:
+		for i, a := range n.Axes {
+			y.strides[i] = x.strides[a]
+		}
+	case ir.Slice:
+		for a := range y.dims {
+			y.start += n.Start[a].At(b.batch) * x.strides[a]
+			y.strides[a] = x.strides[a] * n.Step[a]
+		}
+	case ir.Reverse:
+		for _, a := range n.Axes {
+			y.start += max(0, x.dims[a]-1) * x.strides[a]
+			y.strides[a] = -x.strides[a]
+		}
+	case ir.Reshape:
+		if v, ok := kernels.MakeView(x.dims, x.strides); ok && v.Contiguous() {
+			y.strides = contiguous(y.dims)
+			break
+		}
+		// Sizes of 1 come and go.
+		from := x.strides[:0:0]
+		for a, d := range x.dims {
+			if d != 1 {
+				from = append(from, x.strides[a])
+			}
+		}
+		y.strides = make([]int, len(y.dims))
+		for a, d := range y.dims {
+			if d != 1 {
+				y.strides[a], from = from[0], from[1:]
+			}
+		}
+	}
+	y.offset = y.start * y.t.Size()
+	return y
+}
+
+// leaf makes what a load of n reads.
+func (b *binding) leaf(m mapLeaf) leaf {
+	n, l := m.node, leaf{}
+	if m.copied {
+		l.operand = b.through(n)
+	} else {
+		l.operand = b.operand(n)
+	}
+	if l.isSplat {
+		l.splat = b.splat(l.t, l.bits)
+		return l
+	}
+	v, ok := kernels.MakeView(l.dims, l.strides)
+	if !ok {
+		ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
+	}
+	l.view = v
+	l.direct = v.Contiguous()
+	return l
+}
+
+// splat is a tile full of one value.
+func (b *binding) splat(t dtype.Type, bits uint64) unsafe.Pointer {
+	p, ok := b.splats[splat{t, bits}]
+	if !ok {
+		p = scratch(tileBytes * 2)
+		kernels.Fill(p, bits, t.Size(), tileBytes/4)
+		b.splats[splat{t, bits}] = p
+	}
+	return p
+}

@@ -1,0 +1,167 @@
+package runtime
+
+import (
+	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// placeOutputs decides which units write into the caller's memory: the maker of an output's array, unless
+// something may still fail or be given up after it, or two outputs are one array.
+func (b *binding) placeOutputs() {
+	end := len(b.units)
+	b.committed = end
+	for i, n := range b.p.low.outs {
+		k := b.root(n)
+		f := &b.buffers[k]
+		o := outPlace{buffer: k, bytes: f.bytes, in: make([]bool, len(b.p.inputs))}
+		if f.first >= b.decided && f.out < 0 {
+			f.out = i
+			b.committed = min(b.committed, f.first)
+		} else {
+			o.copied = true
+			f.last = end
+		}
+		b.outs = append(b.outs, o)
+	}
+	for i := range b.outs {
+		o := &b.outs[i]
+		for j := range o.in {
+			o.in[j] = true
+		}
+		for k := range b.buffers {
+			if n := b.buffers[k].node; n != nil && n.Kind == ir.Param {
+				o.in[n.Bits] = !o.copied && b.mayOverwrite(k, o.buffer)
+			}
+		}
+	}
+}
+
+// mayOverwrite reports whether array to may be written to where array from lies.
+func (b *binding) mayOverwrite(from, to int) bool {
+	x, y := &b.buffers[from], &b.buffers[to]
+	if x.bytes != y.bytes || x.last >= len(b.units) {
+		return false
+	}
+	if x.last < y.first {
+		return true
+	}
+	u, ok := b.units[y.first].(*mapUnit)
+	return ok && x.last == y.first && u.inPlace(from, to)
+}
+
+// inPlace reports whether u has read each element of array from when it writes that of array to.
+func (u *mapUnit) inPlace(from, to int) bool {
+	reader := -1
+	for i := range u.leaf {
+		if l := &u.leaf[i]; !l.isSplat && l.buffer == from {
+			if reader >= 0 || !l.direct || l.offset != 0 {
+				return false
+			}
+			reader = i
+		}
+	}
+	last := len(u.ops)
+	for i := range u.ops {
+		op := &u.ops[i]
+		switch {
+		case op.f == nil && op.leaf == reader && op.buffer < 0:
+			last = op.lastRead
+		case op.buffer == to:
+			return op.f != nil && last <= i
+		}
+	}
+	return false
+}
+
+// planMemory gives every other array a place in the arena that nothing else uses while it lives: the
+// place of an array that dies in the unit, or the smallest free one that is large enough.
+func (b *binding) planMemory() {
+	made, dying := make([][]int, len(b.units)), make([][]int, len(b.units))
+	for k := range b.buffers {
+		f := &b.buffers[k]
+		if f.first < 0 {
+			continue
+		}
+		made[f.first] = append(made[f.first], k)
+		if f.last < len(b.units) {
+			dying[f.last] = append(dying[f.last], k)
+		}
+	}
+	var a arena
+	for u := range b.units {
+		for _, k := range made[u] {
+			f := &b.buffers[k]
+			if f.out >= 0 || f.bytes == 0 {
+				continue
+			}
+			for i, d := range dying[u] {
+				if x := &b.buffers[d]; x.offset >= 0 && x.first < u && b.mayOverwrite(d, k) {
+					f.offset = x.offset
+					dying[u] = slices.Delete(dying[u], i, i+1)
+					break
+				}
+			}
+			if f.offset < 0 {
+				f.offset = a.alloc(f.bytes)
+			}
+		}
+		for _, d := range dying[u] {
+			if x := &b.buffers[d]; x.offset >= 0 {
+				a.free(x.offset, x.bytes)
+			}
+		}
+	}
+	b.arena = a.size
+}
+
+// arena hands out ranges of 64-byte lines.
+type arena struct {
+	size  int
+	holes []hole // by offset, no two touch
+}
+
+type hole struct{ at, bytes int }
+
+func lines(bytes int) int { return (bytes + 63) &^ 63 }
+
+func (a *arena) alloc(bytes int) int {
+	bytes = lines(bytes)
+	best := -1
+	for i, h := range a.holes {
+		if h.bytes >= bytes && (best < 0 || h.bytes < a.holes[best].bytes) {
+			best = i
+		}
+	}
+	if best < 0 {
+		// The end grows, from the last hole on if that is there.
+		at := a.size
+		if i := len(a.holes) - 1; i >= 0 && a.holes[i].at+a.holes[i].bytes == a.size {
+			at = a.holes[i].at
+			a.holes = a.holes[:i]
+		}
+		a.size = at + bytes
+		return at
+	}
+	h := &a.holes[best]
+	at := h.at
+	h.at += bytes
+	if h.bytes -= bytes; h.bytes == 0 {
+		a.holes = slices.Delete(a.holes, best, best+1)
+	}
+	return at
+}
+
+func (a *arena) free(at, bytes int) {
+	bytes = lines(bytes)
+	i, _ := slices.BinarySearchFunc(a.holes, at, func(h hole, at int) int { return h.at - at })
+	a.holes = slices.Insert(a.holes, i, hole{at, bytes})
+	if i+1 < len(a.holes) && at+bytes == a.holes[i+1].at {
+		a.holes[i].bytes += a.holes[i+1].bytes
+		a.holes = slices.Delete(a.holes, i+1, i+2)
+	}
+	if i > 0 && a.holes[i-1].at+a.holes[i-1].bytes == at {
+		a.holes[i-1].bytes += a.holes[i].bytes
+		a.holes = slices.Delete(a.holes, i, i+1)
+	}
+}

@@ -1,0 +1,366 @@
+package runtime
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// nodeUnits makes the units of the kinds that are steps of their own. Their operands are contiguous.
+var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
+	ir.MatMul:  (*binding).newProduct,
+	ir.Iota:    (*binding).newIota,
+	ir.Place:   (*binding).newPlace,
+	ir.Take:    (*binding).newTake,
+	ir.Scatter: (*binding).newScatter,
+	ir.CumSum:  (*binding).newCumSum,
+	ir.Reduce:  (*binding).newArgReduce,
+}
+
+// moveElems is the size of a task that moves elements.
+const moveElems = 1 << 14
+
+// loop is a unit of one phase: n things, grain to a task.
+type loop struct {
+	n, grain int
+	body     func(r *run, w *worker, i0, i1 int)
+}
+
+func (u *loop) phases() int         { return 1 }
+func (u *loop) tasks(phase int) int { return ceil(u.n, u.grain) }
+func (u *loop) do(r *run, phase, worker, task int) {
+	u.body(r, &r.workers[worker], task*u.grain, min((task+1)*u.grain, u.n))
+}
+
+// newLoop makes tasks of about moveElems elements out of things of size elems.
+func newLoop(n, elems int, body func(r *run, w *worker, i0, i1 int)) *loop {
+	return &loop{n, max(1, moveElems/max(1, elems)), body}
+}
+
+// indexCheck looks whether all indices of a Take or Scatter are in range, before anything is written.
+type indexCheck struct {
+	n    *ir.Node
+	idx  operand
+	size int
+}
+
+func (b *binding) newCheck(n *ir.Node) *indexCheck {
+	axis := n.Axes[0]
+	of := n.Shape
+	if n.Kind == ir.Take {
+		of = n.In[0].Shape
+	}
+	return &indexCheck{n, b.operand(indices(n)), of[axis].At(b.batch)}
+}
+
+func (u *indexCheck) phases() int         { return 1 }
+func (u *indexCheck) tasks(phase int) int { return 1 }
+func (u *indexCheck) do(r *run, phase, worker, task int) {
+	idx := u.idx.indices(r)
+	for i := range product(u.idx.dims) {
+		if k := idx.at(i); k < 0 || k >= u.size {
+			name := "Take"
+			if u.n.Kind == ir.Scatter {
+				name = "ScatterAdd"
+			}
+			r.fail(&ir.Error{Op: name, Msg: fmt.Sprintf("index %d is not in 0 … %d", k, u.size-1), Pos: u.n.Pos})
+			return
+		}
+	}
+}
+
+// indexArray reads indices of either type.
+type indexArray struct {
+	p    unsafe.Pointer
+	wide bool
+}
+
+func (o *operand) indices(r *run) indexArray {
+	return indexArray{unsafe.Add(r.ptr[o.buffer], o.offset), o.t == dtype.I64}
+}
+
+func (a indexArray) at(i int) int {
+	if a.wide {
+		return int(*(*int64)(unsafe.Add(a.p, i*8)))
+	}
+	return int(*(*int32)(unsafe.Add(a.p, i*4)))
+}
+
+func (o *operand) ptr(r *run) unsafe.Pointer { return unsafe.Add(r.ptr[o.buffer], o.offset) }
+
+func (b *binding) newIota(n *ir.Node) unit {
+	dims := n.Shape.At(b.batch)
+	outer, d, inner := around(dims, n.Axes[0], n.Axes[0]+1)
+	size, t, dst := n.Type.Size(), n.Type, b.root(n)
+	return newLoop(outer*d, inner, func(r *run, _ *worker, i0, i1 int) {
+		for i := i0; i < i1; i++ {
+			kernels.Fill(unsafe.Add(r.ptr[dst], i*inner*size), ir.FloatBits(t, float64(i%d)), size, inner)
+		}
+	})
+}
+
+// placeUnit fills an array and puts pieces into it: a phase for the first, one for each piece.
+type placeUnit struct {
+	dst, elems, size int
+	bits             uint64
+	filled           bool // the pieces leave nothing to fill
+	add              kernels.Tile
+	pieces           []piece
+}
+
+type piece struct {
+	operand
+	view   kernels.View
+	offset int // of the view in the array, bytes
+	elems  int
+}
+
+func (b *binding) newPlace(n *ir.Node) unit {
+	u := &placeUnit{dst: b.root(n), elems: n.Shape.SizeAt(b.batch), size: n.Type.Size(), bits: n.Bits}
+	if n.Flag {
+		u.add = b.p.level.Tile(ops.Add, n.Type)
+		b.scratch = max(b.scratch, 2*tileBytes)
+	}
+	rank := n.Rank()
+	strides := contiguous(n.Shape.At(b.batch))
+	covered := 0
+	for i, x := range n.In {
+		p := piece{operand: b.operand(x)}
+		p.elems = product(p.dims)
+		to := make([]int, rank)
+		for a := range to {
+			p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * u.size
+			to[a] = strides[a] * n.Step[i*rank+a]
+		}
+		var ok bool
+		if p.view, ok = kernels.MakeView(p.dims, to); !ok {
+			ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
+		}
+		covered += p.elems
+		if p.elems > 0 {
+			u.pieces = append(u.pieces, p)
+		}
+	}
+	u.filled = !n.Flag && covered == u.elems
+	return u
+}
+
+// small: all phases in one task.
+func (u *placeUnit) small() bool { return u.elems <= moveElems }
+
+func (u *placeUnit) phases() int {
+	switch {
+	case u.elems == 0:
+		return 0
+	case u.small():
+		return 1
+	}
+	return 1 + len(u.pieces)
+}
+
+func (u *placeUnit) tasks(phase int) int {
+	switch {
+	case u.small():
+		return 1
+	case phase == 0 && u.filled:
+		return 0
+	case phase == 0:
+		return ceil(u.elems, moveElems)
+	}
+	return ceil(u.pieces[phase-1].elems, moveElems)
+}
+
+func (u *placeUnit) do(r *run, phase, worker, task int) {
+	if u.small() {
+		if !u.filled {
+			kernels.Fill(r.ptr[u.dst], u.bits, u.size, u.elems)
+		}
+		for i := range u.pieces {
+			u.put(r, &r.workers[worker], i, 0, u.pieces[i].elems)
+		}
+		return
+	}
+	start := task * moveElems
+	if phase == 0 {
+		kernels.Fill(unsafe.Add(r.ptr[u.dst], start*u.size), u.bits, u.size, min(moveElems, u.elems-start))
+		return
+	}
+	u.put(r, &r.workers[worker], phase-1, start, min(moveElems, u.pieces[phase-1].elems-start))
+}
+
+// put stores or adds n elements of piece i.
+func (u *placeUnit) put(r *run, w *worker, i, start, n int) {
+	p := &u.pieces[i]
+	dst := unsafe.Add(r.ptr[u.dst], p.offset)
+	src := unsafe.Add(p.ptr(r), start*u.size)
+	if u.add == nil {
+		p.view.Store(dst, src, u.size, start, n)
+		return
+	}
+	acc, x := w.scratch, unsafe.Add(w.scratch, tileBytes)
+	for n > 0 {
+		m := min(n, tileBytes/u.size)
+		p.view.Load(acc, dst, u.size, start, m)
+		move(x, src, m*u.size)
+		u.add(acc, acc, x, x, roundUp(m))
+		p.view.Store(dst, acc, u.size, start, m)
+		start += m
+		n -= m
+		if n > 0 {
+			src = unsafe.Add(src, m*u.size)
+		}
+	}
+}
+
+func (b *binding) newTake(n *ir.Node) unit {
+	x, idx := b.operand(n.In[0]), b.operand(n.In[1])
+	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
+	count := product(idx.dims)
+	bytes := inner * n.Type.Size()
+	dst := b.root(n)
+	return newLoop(outer*count, inner, func(r *run, _ *worker, i0, i1 int) {
+		to, from, at := r.ptr[dst], x.ptr(r), idx.indices(r)
+		if bytes == 0 {
+			return
+		}
+		for i := i0; i < i1; i++ {
+			k := i/count*d + at.at(i%count)
+			switch bytes {
+			case 4:
+				*(*uint32)(unsafe.Add(to, i*4)) = *(*uint32)(unsafe.Add(from, k*4))
+			case 8:
+				*(*uint64)(unsafe.Add(to, i*8)) = *(*uint64)(unsafe.Add(from, k*8))
+			default:
+				move(unsafe.Add(to, i*bytes), unsafe.Add(from, k*bytes), bytes)
+			}
+		}
+	})
+}
+
+// newScatter splits the inner axes into tasks, so that every sum is made by one of them, in order.
+func (b *binding) newScatter(n *ir.Node) unit {
+	idx, upd := b.operand(n.In[0]), b.operand(n.In[1])
+	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
+	count, size, dst := product(idx.dims), n.Type.Size(), b.root(n)
+	add := b.p.level.Accumulate(kernels.Sum, n.Type)
+	block := max(64, ceil(inner, 32))
+	blocks := ceil(inner, block)
+	return newLoop(outer*blocks, (count+d)*block, func(r *run, _ *worker, i0, i1 int) {
+		at := idx.indices(r)
+		for i := i0; i < i1; i++ {
+			o, lo := i/blocks, i%blocks*block
+			width := min(block, inner-lo)
+			y := unsafe.Add(r.ptr[dst], (o*d*inner+lo)*size)
+			for k := range d {
+				kernels.Fill(unsafe.Add(y, k*inner*size), 0, size, width)
+			}
+			for j := range count {
+				src := unsafe.Add(upd.ptr(r), ((o*count+j)*inner+lo)*size)
+				add(unsafe.Add(y, at.at(j)*inner*size), src, width)
+			}
+		}
+	})
+}
+
+// newCumSum starts from the first element itself.
+func (b *binding) newCumSum(n *ir.Node) unit {
+	x := b.operand(n.In[0])
+	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
+	size, dst, reverse := n.Type.Size(), b.root(n), n.Flag
+	add := b.p.level.Accumulate(kernels.Sum, n.Type)
+	block := max(64, ceil(inner, 32))
+	blocks := ceil(inner, block)
+	if inner == 0 || d == 0 {
+		return &loop{0, 1, nil}
+	}
+	return newLoop(outer*blocks, d*block, func(r *run, _ *worker, i0, i1 int) {
+		for i := i0; i < i1; i++ {
+			o, lo := i/blocks, i%blocks*block
+			width := min(block, inner-lo)
+			first, step := 0, 1
+			if reverse {
+				first, step = d-1, -1
+			}
+			if width == 1 {
+				base := (o*d*inner + lo) * size
+				cumulate(n.Type, unsafe.Add(r.ptr[dst], base), unsafe.Add(x.ptr(r), base), d, first, step*inner, inner)
+				continue
+			}
+			for j := range d {
+				at := ((o*d+first+j*step)*inner + lo) * size
+				y := unsafe.Add(r.ptr[dst], at)
+				move(y, unsafe.Add(x.ptr(r), at), width*size)
+				if j > 0 {
+					add(y, unsafe.Add(r.ptr[dst], at-step*inner*size), width)
+				}
+			}
+		}
+	})
+}
+
+// cumulate is a running sum of d elements, from number first on, stride elements to the next.
+func cumulate(t dtype.Type, y, x unsafe.Pointer, d, first, stride, inner int) {
+	switch t {
+	case dtype.F32:
+		cumulateElems[float32](y, x, d, first*inner, stride)
+	case dtype.F64:
+		cumulateElems[float64](y, x, d, first*inner, stride)
+	case dtype.I32:
+		cumulateElems[int32](y, x, d, first*inner, stride)
+	default:
+		cumulateElems[int64](y, x, d, first*inner, stride)
+	}
+}
+
+func cumulateElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, d, at, stride int) {
+	size := int(unsafe.Sizeof(T(0)))
+	sum := *(*T)(unsafe.Add(x, at*size))
+	*(*T)(unsafe.Add(y, at*size)) = sum
+	for range d - 1 {
+		at += stride
+		sum = *(*T)(unsafe.Add(x, at*size)) + sum
+		*(*T)(unsafe.Add(y, at*size)) = sum
+	}
+}
+
+// newArgReduce finds the first extreme of each run, 0 if that is empty; a NaN is more extreme than any
+// number.
+func (b *binding) newArgReduce(n *ir.Node) unit {
+	x := b.operand(n.In[0])
+	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[1])
+	dst, most := b.root(n), n.Reduction == ir.ArgMax
+	extreme := extremes[x.t]
+	return newLoop(outer*inner, d, func(r *run, _ *worker, i0, i1 int) {
+		src := x.ptr(r)
+		for i := i0; i < i1; i++ {
+			first := i/inner*d*inner + i%inner
+			*(*int64)(unsafe.Add(r.ptr[dst], i*8)) = int64(extreme(unsafe.Add(src, first*x.t.Size()), d, inner, most))
+		}
+	})
+}
+
+var extremes = [dtype.Count]func(p unsafe.Pointer, n, stride int, most bool) int{
+	dtype.Bool: extreme[uint8],
+	dtype.I32:  extreme[int32],
+	dtype.I64:  extreme[int64],
+	dtype.F32:  extreme[float32],
+	dtype.F64:  extreme[float64],
+}
+
+func extreme[T uint8 | int32 | int64 | float32 | float64](p unsafe.Pointer, n, stride int, most bool) int {
+	if n == 0 {
+		return 0
+	}
+	size := int(unsafe.Sizeof(T(0)))
+	best, at := *(*T)(p), 0
+	for i := 1; i < n && best == best; i++ {
+		if v := *(*T)(unsafe.Add(p, i*stride*size)); v != v || most && v > best || !most && v < best {
+			best, at = v, i
+		}
+	}
+	return at
+}

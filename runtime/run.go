@@ -1,0 +1,240 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// run is the memory of one run of a binding, used by one caller at a time and kept for the next.
+type run struct {
+	b       *binding
+	arena   unsafe.Pointer
+	ptr     []unsafe.Pointer // by buffer
+	fixed   []unsafe.Pointer // ptr without the caller's memory
+	workers []worker
+	gemms   []kernels.GemmRun
+	spill   []byte // outputs that may not be written before the end
+	spilled []bool // by output
+	team    team
+	failed  atomic.Pointer[error]
+	done    <-chan struct{} // of the context, while it is looked at
+}
+
+// worker is what one thread of a run has for itself.
+type worker struct {
+	scratch unsafe.Pointer
+	lanes   unsafe.Pointer
+	ptr     []unsafe.Pointer // by value of a cluster
+}
+
+func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
+
+const maxFree = 16 // runs that a binding keeps
+
+func (b *binding) take() *run {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.free); n > 0 {
+		r := b.free[n-1]
+		b.free = b.free[:n-1]
+		return r
+	}
+	return b.newRun()
+}
+
+func (b *binding) give(r *run) {
+	copy(r.ptr, r.fixed) // lets go of the caller's memory
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.free) < maxFree {
+		b.free = append(b.free, r)
+	}
+}
+
+func (b *binding) newRun() *run {
+	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms))}
+	r.fixed = make([]unsafe.Pointer, len(b.buffers))
+	r.ptr = make([]unsafe.Pointer, len(b.buffers))
+	r.spilled = make([]bool, len(b.outs))
+	r.arena = scratch(b.arena)
+	for k := range b.buffers {
+		f := &b.buffers[k]
+		switch {
+		case f.offset >= 0:
+			r.fixed[k] = unsafe.Add(r.arena, f.offset)
+		case f.node != nil && f.node.Kind == ir.Data:
+			r.fixed[k] = unsafe.Pointer(unsafe.SliceData(f.node.Data.Bytes))
+		}
+	}
+	copy(r.ptr, r.fixed)
+	for i := range r.workers {
+		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values)}
+	}
+	for i, u := range b.gemms {
+		r.gemms[i] = kernels.GemmRun{Plan: u.plan}
+		for j := range r.workers {
+			r.gemms[i].Worker = append(r.gemms[i].Worker, r.workers[j].scratch)
+		}
+	}
+	r.team.run = r
+	return r
+}
+
+// Run computes the outputs for a batch: in[i] points at the elements of input i, out[i] at room for
+// those of output i. An output may lie where inputs do, but not where another output does. On an error,
+// a cancelled ctx included, nothing has been written: from the first write into an output on, ctx is no
+// longer looked at.
+func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) error {
+	if len(in) != len(p.inputs) || len(out) != len(p.low.outs) {
+		return &ir.Error{Op: "Run", Msg: fmt.Sprintf("takes %d inputs and %d outputs, not %d and %d", len(p.inputs), len(p.low.outs), len(in), len(out))}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("autodiff: Run: %w", err)
+	}
+	b, err := p.binding(batch)
+	if err != nil {
+		return err
+	}
+	r := b.take()
+	if err := r.place(in, out); err != nil {
+		b.give(r)
+		return err
+	}
+	err = r.do(ctx)
+	if err == nil {
+		r.finish(out)
+	}
+	b.give(r)
+	return err
+}
+
+// place points the buffers at the caller's memory.
+func (r *run) place(in, out []unsafe.Pointer) error {
+	b := r.b
+	for k := range b.buffers {
+		switch f := &b.buffers[k]; {
+		case f.out >= 0:
+			r.ptr[k] = out[f.out]
+		case f.node != nil && f.node.Kind == ir.Param:
+			r.ptr[k] = in[f.node.Bits]
+		}
+	}
+	room := 0
+	for i := range b.outs {
+		o := &b.outs[i]
+		r.spilled[i] = false
+		for j := range i {
+			if overlap(out[i], o.bytes, out[j], b.outs[j].bytes) {
+				return &ir.Error{Op: "Run", Msg: fmt.Sprintf("outputs %d and %d lie in the same memory", j, i)}
+			}
+		}
+		for j := range in {
+			if overlap(out[i], o.bytes, in[j], b.inBytes[j]) && !(o.in[j] && out[i] == in[j] && o.bytes == b.inBytes[j]) {
+				r.spilled[i] = true
+			}
+		}
+		if r.spilled[i] {
+			room += lines(o.bytes)
+		}
+	}
+	if room == 0 {
+		return nil
+	}
+	if len(r.spill) < room {
+		r.spill = make([]byte, room)
+	}
+	at := 0
+	for i, s := range r.spilled {
+		if !s {
+			continue
+		}
+		o := &b.outs[i]
+		if !o.copied {
+			r.ptr[o.buffer] = unsafe.Pointer(&r.spill[at])
+		}
+		at += lines(o.bytes)
+	}
+	return nil
+}
+
+// overlap reports whether two ranges have a byte in common.
+func overlap(p unsafe.Pointer, n int, q unsafe.Pointer, m int) bool {
+	a, b := uintptr(p), uintptr(q)
+	return a < b+uintptr(m) && b < a+uintptr(n) && n > 0 && m > 0
+}
+
+// finish writes the outputs that no unit wrote where they belong: copies first, those that overlap an
+// input by way of the spill, so that none overwrites what another one still reads.
+func (r *run) finish(out []unsafe.Pointer) {
+	for _, late := range []bool{false, true} {
+		at := 0
+		for i := range r.b.outs {
+			o := &r.b.outs[i]
+			to, from := out[i], r.ptr[o.buffer]
+			spilled := r.spilled[i]
+			if spilled {
+				spill := unsafe.Pointer(&r.spill[at])
+				at += lines(o.bytes)
+				if late {
+					from = spill
+				} else {
+					to = spill
+				}
+			}
+			if late && spilled || !late && o.copied {
+				move(to, from, o.bytes)
+			}
+		}
+	}
+}
+
+// do runs the units.
+func (r *run) do(ctx context.Context) (err error) {
+	b := r.b
+	defer r.team.release()
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	for i := range r.gemms {
+		u := b.gemms[i]
+		r.gemms[i].A, r.gemms[i].B, r.gemms[i].C = u.a.at(r), u.b.at(r), r.ptr[u.c]
+		if u.shared >= 0 {
+			r.gemms[i].Shared = r.ptr[u.shared]
+		}
+	}
+	r.done = ctx.Done()
+	for i, u := range b.units {
+		if i == b.committed {
+			r.done = nil
+		}
+		for phase := range u.phases() {
+			r.phase(u, phase)
+			if e := r.failed.Load(); e != nil {
+				r.failed.Store(nil)
+				return *e
+			}
+			if r.done != nil && ctx.Err() != nil {
+				return fmt.Errorf("autodiff: Run: %w", ctx.Err())
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) fail(err error) { r.failed.CompareAndSwap(nil, &err) }
+
+// panicked is the error for a panic in a unit.
+func panicked(p any) error {
+	if e, ok := p.(*ir.Error); ok {
+		return e
+	}
+	return &ir.Error{Op: "Run", Msg: fmt.Sprintf("failed inside: %v\n%s", p, debug.Stack())}
+}
