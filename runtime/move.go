@@ -334,6 +334,11 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[1])
 	dst, most := b.root(n), n.Reduction == ir.ArgMax
 	extreme := extremes[x.t]
+	if d == 0 {
+		return newLoop(outer*inner, 1, func(r *run, _ *worker, i0, i1 int) {
+			kernels.Fill(unsafe.Add(r.ptr[dst], i0*8), 0, 8, i1-i0)
+		})
+	}
 	return newLoop(outer*inner, d, func(r *run, _ *worker, i0, i1 int) {
 		src := x.ptr(r)
 		for i := i0; i < i1; i++ {
@@ -352,9 +357,6 @@ var extremes = [dtype.Count]func(p unsafe.Pointer, n, stride int, most bool) int
 }
 
 func extreme[T uint8 | int32 | int64 | float32 | float64](p unsafe.Pointer, n, stride int, most bool) int {
-	if n == 0 {
-		return 0
-	}
 	size := int(unsafe.Sizeof(T(0)))
 	best, at := *(*T)(p), 0
 	for i := 1; i < n && best == best; i++ {
