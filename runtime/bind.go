@@ -96,6 +96,7 @@ func (p *Program) newBinding(batch int) (*binding, error) {
 		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
 	}
 	b.placeOutputs()
+	b.dropProducts()
 	b.planMemory()
 	return b, nil
 }
@@ -127,20 +128,16 @@ func (b *binding) add(s *step, code *mapCode) {
 	case mapStep:
 		u := b.newMap(code)
 		b.units = append(b.units, u)
-		for i := range u.leaf {
-			if !u.leaf[i].isSplat {
-				b.reads(u.leaf[i].buffer)
-			}
-		}
-		for i := range u.ops {
-			b.writes(u.ops[i].buffer)
-		}
-		for i := range u.folds {
-			b.writes(u.folds[i].buffer)
-		}
-		b.scratch = max(b.scratch, u.slots*tileBytes)
-		b.values = max(b.values, u.values)
-		b.folds = max(b.folds, len(u.folds))
+		b.touches(u)
+	case fusedStep:
+		u := b.newProduct(s.node).(*productUnit)
+		u.epilogue = b.newMap(code)
+		u.epilogue.base = lines(u.plan.WorkerBytes)
+		b.units = append(b.units, u)
+		b.reads(u.a.buffer)
+		b.reads(u.b.buffer)
+		b.writes(u.c)
+		b.touches(u.epilogue)
 	case nodeStep:
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
@@ -149,6 +146,24 @@ func (b *binding) add(s *step, code *mapCode) {
 		}
 		b.writes(b.root(s.node))
 	}
+}
+
+// touches notes what a cluster's unit, the last one, uses.
+func (b *binding) touches(u *mapUnit) {
+	for i := range u.leaf {
+		if !u.leaf[i].isSplat {
+			b.reads(u.leaf[i].buffer)
+		}
+	}
+	for i := range u.ops {
+		b.writes(u.ops[i].buffer)
+	}
+	for i := range u.folds {
+		b.writes(u.folds[i].buffer)
+	}
+	b.scratch = max(b.scratch, u.base+u.slots*tileBytes)
+	b.values = max(b.values, u.values)
+	b.folds = max(b.folds, len(u.folds))
 }
 
 func (b *binding) root(n *ir.Node) int { return b.p.low.root[n.ID] }

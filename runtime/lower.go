@@ -39,13 +39,15 @@ type step struct {
 	level   int
 	kind    stepKind
 	node    *ir.Node // for all but clusters
-	cluster *cluster
+	cluster *cluster // of mapStep, and of fusedStep the product's epilogue
 }
 
 type stepKind uint8
 
 const (
-	checkStep stepKind = iota // node's indices are in range; before all others that could run
+	goneStep  stepKind = iota
+	checkStep          // node's indices are in range; before all others that could run
+	fusedStep
 	mapStep
 	nodeStep
 )
@@ -71,6 +73,7 @@ func lower(outs []*ir.Node) *lowering {
 	}
 	l.sink()
 	l.group()
+	l.fuse()
 	l.markRoots()
 	slices.SortStableFunc(l.steps, func(a, b step) int {
 		if a.level != b.level {
@@ -274,6 +277,83 @@ func (l *lowering) group() {
 			l.steps = append(l.steps, step{level: d, kind: nodeStep, node: n})
 		}
 	}
+}
+
+// fuse makes clusters epilogues: one that reduces nothing and reads a product of the level before runs on
+// the product's blocks while they are in cache. The product then runs in the cluster's level, first.
+func (l *lowering) fuse() {
+	products := map[*ir.Node]int{} // to their steps
+	for i, s := range l.steps {
+		if s.kind == nodeStep && s.node.Kind == ir.MatMul {
+			products[s.node] = i
+		}
+	}
+	fused := map[int][]step{} // by level
+	for i := range l.steps {
+		s := &l.steps[i]
+		if s.kind != mapStep || len(s.cluster.reduces) > 0 {
+			continue
+		}
+		reads := l.sources(s.cluster)
+		if x := l.productFor(s, reads, products, fused[s.level]); x != nil {
+			l.steps[products[x]].kind = goneStep
+			delete(products, x)
+			s.kind, s.node = fusedStep, x
+			fused[s.level] = append(fused[s.level], *s)
+		}
+	}
+	l.steps = slices.DeleteFunc(l.steps, func(s step) bool { return s.kind == goneStep })
+}
+
+// productFor finds the product that s may be the epilogue of. What is fused in one level already may not
+// read that product, nor s what that computes.
+func (l *lowering) productFor(s *step, reads map[*ir.Node]access, products map[*ir.Node]int, fused []step) *ir.Node {
+	for _, f := range fused {
+		if reads[f.node] != 0 {
+			return nil
+		}
+	}
+	for _, n := range s.cluster.nodes {
+		for _, x := range n.In {
+			_, ok := products[x]
+			if !ok || reads[x] != direct || l.depth[x.ID] != s.level-1 {
+				continue
+			}
+			if !slices.ContainsFunc(fused, func(f step) bool { return l.sources(f.cluster)[x] != 0 }) {
+				return x
+			}
+		}
+	}
+	return nil
+}
+
+// access is how a cluster reads an array.
+type access uint8
+
+const (
+	direct access = 1 + iota // element by element
+	strided
+)
+
+// sources lists the arrays that c reads.
+func (l *lowering) sources(c *cluster) map[*ir.Node]access {
+	reads := map[*ir.Node]access{}
+	for _, n := range c.nodes {
+		for _, x := range n.In {
+			if l.cluster[x.ID] == c && l.inside(x) && !viewKind(n.Kind) {
+				continue
+			}
+			how := direct
+			if viewKind(n.Kind) {
+				how = strided
+			}
+			for l.isView(x) {
+				x, how = x.In[0], strided
+			}
+			reads[x] = max(reads[x], how)
+		}
+	}
+	return reads
 }
 
 // indices is the operand that holds indices.

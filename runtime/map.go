@@ -181,6 +181,7 @@ const (
 type mapUnit struct {
 	*mapCode
 	mode              mapMode
+	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
 	elems             int   // outer·run·inner
@@ -316,7 +317,7 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 	whole := n == padded
 	for i := range u.ops {
 		op := &u.ops[i]
-		dst := unsafe.Add(w.scratch, op.slot)
+		dst := unsafe.Add(w.scratch, u.base+op.slot)
 		if op.buffer >= 0 && whole {
 			dst = unsafe.Add(r.ptr[op.buffer], start*op.size)
 		}

@@ -46,7 +46,7 @@ func (b *binding) mayOverwrite(from, to int) bool {
 	if x.last < y.first {
 		return true
 	}
-	u, ok := b.units[y.first].(*mapUnit)
+	u, ok := b.units[y.first].(interface{ inPlace(from, to int) bool })
 	return ok && x.last == y.first && u.inPlace(from, to)
 }
 
@@ -96,7 +96,7 @@ func (b *binding) planMemory() {
 				continue
 			}
 			for i, d := range dying[u] {
-				if x := &b.buffers[d]; x.offset >= 0 && x.first < u && b.mayOverwrite(d, k) {
+				if x := &b.buffers[d]; x.offset >= 0 && x.bytes > 0 && x.first < u && b.mayOverwrite(d, k) {
 					f.offset = x.offset
 					dying[u] = slices.Delete(dying[u], i, i+1)
 					break

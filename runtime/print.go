@@ -27,6 +27,9 @@ func (p *Program) describe(i int, s step) string {
 	}
 	m := p.code[i]
 	var b strings.Builder
+	if s.kind == fusedStep {
+		fmt.Fprintf(&b, "%s -> %%%d%v with ", s.node.Name(), s.node.ID, s.node.Shape)
+	}
 	fmt.Fprintf(&b, "map %v, %d operations, %d slots:", s.cluster.shape, len(m.ops)-len(m.leaves), m.slots)
 	for _, l := range m.leaves {
 		fmt.Fprintf(&b, " %%%d", l.node.ID)

@@ -7,13 +7,15 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// productUnit is a MatMul for one batch.
+// productUnit is a MatMul for one batch, with a cluster that runs on its blocks or none.
 type productUnit struct {
-	plan   *kernels.GemmPlan
-	a, b   address
-	c      int // buffer
-	shared int // buffer of the plan's shared scratch, -1 for none
-	index  int // of the run's GemmRun
+	plan     *kernels.GemmPlan
+	a, b     address
+	c        int // buffer
+	m, n     int
+	shared   int // buffer of the plan's shared scratch, -1 for none
+	index    int // of the run's GemmRun
+	epilogue *mapUnit
 }
 
 // address is where an operand starts.
@@ -31,7 +33,7 @@ func (b *binding) newProduct(n *ir.Node) unit {
 	// The axes of the batch lie as in memory: lowering saw to that.
 	g.ABatch, g.BBatch, g.CRow, g.CBatch = g.M*g.K, g.K*g.N, g.N, g.M*g.N
 	u := &productUnit{plan: b.p.level.PlanGemm(g), a: address{x.buffer, x.offset}, b: address{y.buffer, y.offset},
-		c: b.root(n), shared: -1, index: len(b.gemms)}
+		c: b.root(n), m: g.M, n: g.N, shared: -1, index: len(b.gemms)}
 	if u.plan.SharedBytes > 0 {
 		u.shared = b.temporary(u.plan.SharedBytes)
 	}
@@ -44,3 +46,57 @@ func (u *productUnit) phases() int         { return u.plan.Phases() }
 func (u *productUnit) tasks(phase int) int { return u.plan.Tasks(phase) }
 
 func (u *productUnit) do(r *run, phase, worker, task int) { r.gemms[u.index].Do(phase, worker, task) }
+
+// epilogue runs a product's cluster on the blocks of C.
+type epilogue struct {
+	r *run
+	u *productUnit
+}
+
+func (e *epilogue) Done(worker, batch, i0, i1, j0, j1 int) {
+	u, w := e.u.epilogue, &e.r.workers[worker]
+	span := func(start, n int) {
+		for ; n > 0; n -= u.tile {
+			u.compute(e.r, w, start, min(u.tile, n))
+			start += u.tile
+		}
+	}
+	row := batch*e.u.m + i0
+	if j0 == 0 && j1 == e.u.n {
+		span(row*e.u.n, (i1-i0)*e.u.n)
+		return
+	}
+	for i := range i1 - i0 {
+		span((row+i)*e.u.n+j0, j1-j0)
+	}
+}
+
+// inPlace reports whether u has read each element of array from when it writes that of array to.
+func (u *productUnit) inPlace(from, to int) bool {
+	return u.epilogue != nil && to != u.c && u.a.buffer != from && u.b.buffer != from && u.epilogue.inPlace(from, to)
+}
+
+// dropProducts lets a product that only its epilogue reads be made where the epilogue's result goes.
+func (b *binding) dropProducts() {
+	for i, x := range b.units {
+		u, ok := x.(*productUnit)
+		if !ok || u.epilogue == nil || b.buffers[u.c].last > i || b.buffers[u.c].out >= 0 {
+			continue
+		}
+		e := u.epilogue
+		for j := range e.ops {
+			to := e.ops[j].buffer
+			if to < 0 || b.buffers[to].out >= 0 || b.buffers[to].bytes != b.buffers[u.c].bytes || !e.inPlace(u.c, to) {
+				continue
+			}
+			for k := range e.leaf {
+				if l := &e.leaf[k]; !l.isSplat && l.buffer == u.c {
+					l.buffer = to
+				}
+			}
+			b.buffers[u.c].bytes = 0
+			u.c = to
+			break
+		}
+	}
+}

@@ -57,6 +57,17 @@ func TestLargeArrays(t *testing.T) {
 				s.g.Pad(x, []int{1, 1}, []int{0, 3}, 2), s.g.Reverse(x, 0), s.g.Concat(0, x, x),
 				s.g.Scatter(ir.Shape{ir.Batch, ir.D(50)}, i, s.g.Take(x, i, 1, ""), 1, "")}
 		}, []int{3000}},
+		"epilogues": {func(s *sketch) []*ir.Node {
+			x := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(30)}, 0)
+			w := s.param(dtype.F32, ir.Static(30, 30), 0)
+			y := s.g.Apply(ops.Neg, x) // dies in the first epilogue
+			for range 3 {
+				y = s.g.Apply(ops.Add, y, s.g.Apply(ops.Abs, s.g.MatMul(x, w)))
+				z := s.g.MatMul(y, w)
+				y = s.g.Apply(ops.Add, s.g.Apply(ops.Mul, z, s.g.MatMul(x, w)), z)
+			}
+			return []*ir.Node{y, s.g.Apply(ops.Add, x, s.g.MatMul(x, w))}
+		}, []int{1, 50, 800}},
 		"products": {func(s *sketch) []*ir.Node {
 			x := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(300)}, 0)
 			w := s.param(dtype.F32, ir.Static(300, 70), 0)

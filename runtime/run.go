@@ -81,6 +81,9 @@ func (b *binding) newRun() *run {
 		for j := range r.workers {
 			r.gemms[i].Worker = append(r.gemms[i].Worker, r.workers[j].scratch)
 		}
+		if u.epilogue != nil {
+			r.gemms[i].Epilogue = &epilogue{r, u}
+		}
 	}
 	r.team.run = r
 	return r
