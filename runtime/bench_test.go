@@ -89,3 +89,25 @@ func BenchmarkCompileMLP(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkScalar is the derivative of x³+2x: the cost of a call.
+func BenchmarkScalar(b *testing.B) {
+	g := ir.New()
+	x := g.Param(0, dtype.F64, nil)
+	y := g.Apply(ops.Add, g.PowInt(x, 3), g.Apply(ops.Mul, x, g.Const(dtype.F64, nil, 2)))
+	dy := g.VJP([]*ir.Node{y}, []*ir.Node{g.Const(dtype.F64, nil, 1)}, []*ir.Node{x})
+	p, err := Compile([]*ir.Node{y, dy[0]}, []Input{{dtype.F64, nil}}, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, w, dw := 3.0, 0.0, 0.0
+	in, out := []unsafe.Pointer{unsafe.Pointer(&v)}, []unsafe.Pointer{unsafe.Pointer(&w), unsafe.Pointer(&dw)}
+	for b.Loop() {
+		if err := p.Run(context.Background(), 1, in, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if w != 33 || dw != 29 {
+		b.Fatal(w, dw)
+	}
+}

@@ -61,7 +61,7 @@ type cluster struct {
 }
 
 func lower(outs []*ir.Node) *lowering {
-	l := &lowering{outs: outs, nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}}
+	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}}
 	if len(outs) == 0 {
 		return l
 	}
@@ -86,7 +86,7 @@ func lower(outs []*ir.Node) *lowering {
 
 // markForced finds the views that somebody needs as contiguous arrays.
 func (l *lowering) markForced() {
-	need := func(n *ir.Node) { l.force[n.ID] = true }
+	need := func(n *ir.Node) { l.force[n.ID] = l.force[n.ID] || !l.contiguous(n) || l.isSplat(n) }
 	for _, n := range l.nodes {
 		switch n.Kind {
 		case ir.Take, ir.Scatter, ir.Place, ir.CumSum:
@@ -109,8 +109,13 @@ func (l *lowering) markForced() {
 			}
 		}
 	}
-	for _, o := range l.outs {
+	// An output that is another array's elements in order is that array.
+	for i, o := range l.outs {
 		need(o)
+		for l.isView(o) {
+			o = o.In[0]
+		}
+		l.outs[i] = o
 	}
 }
 
