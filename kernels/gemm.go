@@ -94,9 +94,12 @@ func (r *GemmRun) Do(phase, worker, task int) {
 		i0 := task % blocks / p.blocksN(ch) * p.mc
 		j0 := ch.n0 + task%p.blocksN(ch)*p.nc
 		i1, j1 := min(i0+p.mc, p.g.M), min(j0+p.nc, ch.n1)
-		if p.dot {
+		switch {
+		case p.g.K == 0:
+			r.zero(b, i0, i1, j0, j1)
+		case p.dot:
 			r.dot(worker, b, i0, i1)
-		} else {
+		default:
 			r.block(ch, worker, b, i0, i1, j0, j1)
 		}
 		if r.Epilogue != nil && ch.k1 == p.g.K {
@@ -182,6 +185,14 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 	}
 }
 
+// zero is block for K == 0, where A and B have no elements and may have no address.
+func (r *GemmRun) zero(batch, i0, i1, j0, j1 int) {
+	g, size := &r.Plan.g, r.Plan.size
+	for i := i0; i < i1; i++ {
+		Fill(unsafe.Add(r.C, size*(batch*g.CBatch+i*g.CRow+j0)), 0, size, j1-j0)
+	}
+}
+
 // packShared packs some strips of one KC block of B for all the blocks of C in chunk ch.
 func (r *GemmRun) packShared(ch chunk, task int) {
 	p := r.Plan
@@ -237,42 +248,32 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 	size := int(unsafe.Sizeof(T(0)))
 	switch {
 	case lane == size && w == r && r*size == 64: // constant lengths copy without a call
-		for range k {
-			*(*[64]byte)(dst) = *(*[64]byte)(src)
-			dst, src = unsafe.Add(dst, 64), unsafe.Add(src, step)
+		for i := range k {
+			*(*[64]byte)(unsafe.Add(dst, i*64)) = *(*[64]byte)(unsafe.Add(src, i*step))
 		}
 	case lane == size && w == r && r*size == 48:
-		for range k {
-			*(*[48]byte)(dst) = *(*[48]byte)(src)
-			dst, src = unsafe.Add(dst, 48), unsafe.Add(src, step)
+		for i := range k {
+			*(*[48]byte)(unsafe.Add(dst, i*48)) = *(*[48]byte)(unsafe.Add(src, i*step))
 		}
 	case lane == size && w == r && r*size == 24:
-		for range k {
-			*(*[24]byte)(dst) = *(*[24]byte)(src)
-			dst, src = unsafe.Add(dst, 24), unsafe.Add(src, step)
+		for i := range k {
+			*(*[24]byte)(unsafe.Add(dst, i*24)) = *(*[24]byte)(unsafe.Add(src, i*step))
 		}
 	case lane == size:
-		for range k {
-			copy(unsafe.Slice((*T)(dst), w), unsafe.Slice((*T)(src), w))
-			dst, src = unsafe.Add(dst, r*size), unsafe.Add(src, step)
+		for i := range k {
+			copy(unsafe.Slice((*T)(unsafe.Add(dst, i*r*size)), w), unsafe.Slice((*T)(unsafe.Add(src, i*step)), w))
 		}
 	case step == size && k < w:
-		for range w {
-			d := dst
+		for l := range w {
 			for i := range k {
-				*(*T)(d) = *(*T)(unsafe.Add(src, i*size))
-				d = unsafe.Add(d, r*size)
+				*(*T)(unsafe.Add(dst, (i*r+l)*size)) = *(*T)(unsafe.Add(src, l*lane+i*size))
 			}
-			dst, src = unsafe.Add(dst, size), unsafe.Add(src, lane)
 		}
 	default:
-		for range k {
-			s := src
+		for i := range k {
 			for l := range w {
-				*(*T)(unsafe.Add(dst, l*size)) = *(*T)(s)
-				s = unsafe.Add(s, lane)
+				*(*T)(unsafe.Add(dst, (i*r+l)*size)) = *(*T)(unsafe.Add(src, i*step+l*lane))
 			}
-			dst, src = unsafe.Add(dst, r*size), unsafe.Add(src, step)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (p *GemmPlan) planBlocks() {
 	// often. Unpacked, long strides use few of a cache's sets: what is large is packed earlier.
 	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
 	switch {
-	case g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256):
+	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local

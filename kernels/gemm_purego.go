@@ -18,12 +18,12 @@ var pureGemm = [dtype.Count]GemmKernel{
 func strip[T float32 | float64](k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
 	c unsafe.Pointer, cRow int, m, n int, add bool) {
 	for i := range m {
-		ai, bi := unsafe.Add(a, i/4*aPanel+i%4*aRow), b
+		ai := unsafe.Add(a, i/4*aPanel+i%4*aRow)
 		var s [4]T
 		if n == 4 {
 			var s0, s1, s2, s3 T
-			for range k {
-				x, y := *(*T)(ai), (*[4]T)(bi)
+			for p := range k {
+				x, y := *(*T)(unsafe.Add(ai, p*aCol)), (*[4]T)(unsafe.Add(b, p*bRow))
 				if unsafe.Sizeof(x) == 4 { // fma written out: it is just too large to be inlined
 					x := float32(x)
 					s0 = T(fma32(x, float32(y[0]), float32(s0)))
@@ -37,16 +37,14 @@ func strip[T float32 | float64](k int, a unsafe.Pointer, aRow, aCol, aPanel int,
 					s2 = T(math.FMA(x, float64(y[2]), float64(s2)))
 					s3 = T(math.FMA(x, float64(y[3]), float64(s3)))
 				}
-				ai, bi = unsafe.Add(ai, aCol), unsafe.Add(bi, bRow)
 			}
 			s = [4]T{s0, s1, s2, s3}
 		} else {
-			for range k {
-				y := unsafe.Slice((*T)(bi), n)
+			for p := range k {
+				x, y := *(*T)(unsafe.Add(ai, p*aCol)), unsafe.Slice((*T)(unsafe.Add(b, p*bRow)), n)
 				for j := range y {
-					s[j] = fma(*(*T)(ai), y[j], s[j])
+					s[j] = fma(x, y[j], s[j])
 				}
-				ai, bi = unsafe.Add(ai, aCol), unsafe.Add(bi, bRow)
 			}
 		}
 		ci := unsafe.Slice((*T)(unsafe.Add(c, i*cRow)), n)

@@ -376,6 +376,26 @@ func TestGemmThreads(t *testing.T) {
 	}
 }
 
+// Operands without elements have no address: no pointer may be made from it (-race looks).
+func TestGemmOfNothing(t *testing.T) {
+	for _, lv := range Levels() {
+		for _, s := range [][3]int{{3, 17, 1}, {3, 1, 1}, {300, 400, 2}} {
+			m, n, batch := s[0], s[1], s[2]
+			c := make([]float32, batch*m*n)
+			for i := range c {
+				c[i] = 1
+			}
+			g := Gemm{Type: dtype.F32, Batch: batch, M: m, N: n, ACol: 1, BRow: n, BCol: 1, CRow: n, CBatch: m * n}
+			runThreads(newRun(lv, g, nil, nil, unsafe.Pointer(&c[0]), 1))
+			for i, x := range c {
+				if x != 0 {
+					t.Fatalf("%s: %v: element %d is %v", lv.Name, s, i, x)
+				}
+			}
+		}
+	}
+}
+
 func TestGemmAllocates(t *testing.T) {
 	for _, lv := range Levels() {
 		g, na, nb, nc := newGemm[float32](1, 150, 40, 300, layout{ta: 1, tb: 1})
