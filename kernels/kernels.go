@@ -27,7 +27,6 @@ type Level struct {
 	Convert [dtype.Count][dtype.Count]Tile
 	// Gemm by the type of the elements, F32 and F64.
 	Gemm [dtype.Count]GemmKernel
-	// Folds and Accumulates by what they do and the type of the elements.
-	Folds       [NumReductions][dtype.Count]Fold
-	Accumulates [NumReductions][dtype.Count]Accumulate
+	// Reductions by what they do and the type of the elements.
+	Reductions [NumReductions][dtype.Count]ReductionKernel
 }

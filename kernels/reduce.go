@@ -24,23 +24,48 @@ const LaneBytes = 128
 // Fold folds n elements into the lanes: lanes[i % L] = lanes[i % L] ∘ src[i].
 type Fold func(lanes, src unsafe.Pointer, n int)
 
+// FoldRows reduces rows of n elements each, one behind the other: dst[i] is what InitLanes, a Fold of
+// row i and FinishLanes leave in lane 0. dst may be src.
+type FoldRows func(dst, src unsafe.Pointer, rows, n int)
+
 // Accumulate folds element by element: acc[j] = acc[j] ∘ src[j], j < n.
 type Accumulate func(acc, src unsafe.Pointer, n int)
 
-// Fold returns the fold of elements of type t, nil where there is none (sums and products of Bool).
-func (l *Level) Fold(r Reduction, t dtype.Type) Fold {
-	if f := l.Folds[r][t]; f != nil {
-		return f
+// AccumulateRows is an Accumulate of each of rows, one behind the other, in order.
+type AccumulateRows func(acc, src unsafe.Pointer, rows, n int)
+
+// ReductionKernel is what a level brings to a reduction of one type.
+type ReductionKernel struct {
+	Fold           Fold
+	FoldRows       FoldRows
+	AccumulateRows AccumulateRows
+}
+
+func (l *Level) reduction(r Reduction, t dtype.Type) ReductionKernel {
+	if k := l.Reductions[r][t]; k.Fold != nil {
+		return k
 	}
-	return pureReductions[t][r].fold
+	return pureReductions[t][r].ReductionKernel
+}
+
+// Fold returns the fold of elements of type t, nil where there is none (sums and products of Bool).
+func (l *Level) Fold(r Reduction, t dtype.Type) Fold { return l.reduction(r, t).Fold }
+
+// FoldRows returns that of elements of type t, nil where there is none.
+func (l *Level) FoldRows(r Reduction, t dtype.Type) FoldRows { return l.reduction(r, t).FoldRows }
+
+// AccumulateRows returns that of elements of type t, nil where there is none.
+func (l *Level) AccumulateRows(r Reduction, t dtype.Type) AccumulateRows {
+	return l.reduction(r, t).AccumulateRows
 }
 
 // Accumulate returns the accumulation of elements of type t, nil where there is none.
 func (l *Level) Accumulate(r Reduction, t dtype.Type) Accumulate {
-	if f := l.Accumulates[r][t]; f != nil {
-		return f
+	f := l.AccumulateRows(r, t)
+	if f == nil {
+		return nil
 	}
-	return pureReductions[t][r].accumulate
+	return func(acc, src unsafe.Pointer, n int) { f(acc, src, 1, n) }
 }
 
 // InitLanes fills the lanes with the value that a fold starts from: +0, 1, the least, the greatest.
@@ -55,16 +80,15 @@ func InitAccumulator(acc unsafe.Pointer, r Reduction, t dtype.Type, n int) {
 
 // FinishLanes folds the lanes into lane 0 by halving: lane[i] = lane[i] ∘ lane[i + h], h = L/2 … 1.
 func FinishLanes(lanes unsafe.Pointer, r Reduction, t dtype.Type) {
-	f := pureReductions[t][r].accumulate
+	f := pureReductions[t][r].AccumulateRows
 	for h := LaneBytes / t.Size() / 2; h > 0; h /= 2 {
-		f(lanes, unsafe.Add(lanes, h*t.Size()), h)
+		f(lanes, unsafe.Add(lanes, h*t.Size()), 1, h)
 	}
 }
 
 type pureReduction struct {
-	init       func(acc unsafe.Pointer, n int)
-	fold       Fold
-	accumulate Accumulate
+	init func(acc unsafe.Pointer, n int)
+	ReductionKernel
 }
 
 var pureReductions = [dtype.Count][NumReductions]pureReduction{
@@ -98,26 +122,47 @@ func floats[T float32 | float64]() [NumReductions]pureReduction {
 }
 
 func pure[T uint8 | int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureReduction {
-	lanes := LaneBytes / int(unsafe.Sizeof(start))
-	accumulate := func(acc, src unsafe.Pointer, n int) {
-		a, s := unsafe.Slice((*T)(acc), n), unsafe.Slice((*T)(src), n)
-		for i, v := range s {
-			a[i] = f(a[i], v)
+	size := int(unsafe.Sizeof(start))
+	lanes := LaneBytes / size
+	fold := func(s, x []T) {
+		for i, v := range x {
+			l := i & (lanes - 1)
+			s[l] = f(s[l], v)
 		}
 	}
 	return pureReduction{
 		init: func(acc unsafe.Pointer, n int) {
 			for i := range unsafe.Slice((*T)(acc), n) {
-				*(*T)(unsafe.Add(acc, i*int(unsafe.Sizeof(start)))) = start
+				*(*T)(unsafe.Add(acc, i*size)) = start
 			}
 		},
-		fold: func(acc, src unsafe.Pointer, n int) {
-			for ; n > lanes; n -= lanes {
-				accumulate(acc, src, lanes)
-				src = unsafe.Add(src, LaneBytes)
-			}
-			accumulate(acc, src, n)
+		ReductionKernel: ReductionKernel{
+			Fold: func(to, src unsafe.Pointer, n int) {
+				fold(unsafe.Slice((*T)(to), lanes), unsafe.Slice((*T)(src), n))
+			},
+			FoldRows: func(dst, src unsafe.Pointer, rows, n int) {
+				for i := range rows {
+					var s [LaneBytes]T // lanes of them
+					for l := range s {
+						s[l] = start
+					}
+					fold(s[:lanes], unsafe.Slice((*T)(unsafe.Add(src, i*n*size)), n))
+					for h := lanes / 2; h > 0; h /= 2 {
+						for l := range h {
+							s[l] = f(s[l], s[l+h])
+						}
+					}
+					*(*T)(unsafe.Add(dst, i*size)) = s[0]
+				}
+			},
+			AccumulateRows: func(acc, src unsafe.Pointer, rows, n int) {
+				a := unsafe.Slice((*T)(acc), n)
+				for i := range rows {
+					for j, v := range unsafe.Slice((*T)(unsafe.Add(src, i*n*size)), n) {
+						a[j] = f(a[j], v)
+					}
+				}
+			},
 		},
-		accumulate: accumulate,
 	}
 }

@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -51,6 +53,141 @@ func TestFold(t *testing.T) {
 				if math.Float64bits(lanes[0]) != math.Float64bits(oracle[0]) && !(lanes[0] != lanes[0] && oracle[0] != oracle[0]) {
 					t.Fatalf("%s: reduction %d of %d elements: %v, want %v", level.Name, r, n, lanes[0], oracle[0])
 				}
+			}
+		}
+	}
+}
+
+var reductionNames = [NumReductions]string{"sum", "prod", "max", "min"}
+
+// drawRun gives n elements: everyday ones, zeros of both signs, or whatever draw thinks of, NaNs seldom.
+func drawRun(rng *rand.Rand, t dtype.Type, n int) []byte {
+	x := make([]byte, n*t.Size())
+	kind := rng.IntN(3)
+	for i := range n {
+		bits := draw(rng, t)
+		if t.IsFloat() {
+			switch {
+			case kind == 0 || rng.IntN(64) != 0 && math.IsNaN(number(bits, t)):
+				bits = 0
+				if rng.IntN(2) == 0 {
+					bits = 1 << (8*t.Size() - 1)
+				}
+			case kind == 1 && rng.IntN(8) != 0:
+				if bits = math.Float64bits(rng.NormFloat64()); t == dtype.F32 {
+					bits = uint64(math.Float32bits(float32(rng.NormFloat64())))
+				}
+			}
+		}
+		put(x, t, i, bits)
+	}
+	return x
+}
+
+// Every level's reductions are pure Go's, bit for bit, at all lengths and offsets, and touch nothing else.
+func TestReductions(t *testing.T) {
+	const guard = 160
+	for _, level := range Levels() {
+		for r := range NumReductions {
+			for _, ty := range types {
+				if (level.Fold(r, ty) == nil) != (ty == dtype.Bool && r < Max) {
+					t.Errorf("%s: %s of %v is nil: %v", level.Name, reductionNames[r], ty, level.Fold(r, ty) == nil)
+				}
+				if level.Fold(r, ty) == nil {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s/%s_%v", level.Name, reductionNames[r], ty), func(t *testing.T) {
+					rng := rand.New(rand.NewPCG(uint64(r), uint64(ty)))
+					size := ty.Size()
+					check := func(what string, to, x []byte, elems int, kernel func(l *Level, to, x unsafe.Pointer)) {
+						t.Helper()
+						off := rng.IntN(9) * size
+						from := make([]byte, off+len(x)+32) // large enough to be aligned
+						copy(from[off:], x)
+						var got [2][]byte
+						for i, l := range []*Level{level, Purego} {
+							got[i] = bytes.Repeat([]byte{0xA5}, 2*guard+off+elems*size)
+							copy(got[i][guard+off:], to)
+							kernel(l, pointer(got[i], guard+off), pointer(from, off))
+						}
+						for i := range len(got[0]) / size {
+							k := i - (guard+off)/size
+							if g, w := get(got[0], ty, i), get(got[1], ty, i); !sameElem(g, w, ty) || (k < 0 || k >= elems) && g != get(bytes.Repeat([]byte{0xA5}, 8), ty, 0) {
+								t.Fatalf("%s of %d, offset %d: element %d is %x, want %x", what, len(x)/size, off, k, g, w)
+							}
+						}
+					}
+					for n := range 301 {
+						lanes := drawRun(rng, ty, LaneBytes/size)
+						check("Fold", lanes, drawRun(rng, ty, n), len(lanes)/size, func(l *Level, to, x unsafe.Pointer) {
+							l.Fold(r, ty)(to, x, n)
+						})
+						check("Accumulate", drawRun(rng, ty, n), drawRun(rng, ty, n), n, func(l *Level, to, x unsafe.Pointer) {
+							l.Accumulate(r, ty)(to, x, n)
+						})
+						rows := rng.IntN(5)
+						check(fmt.Sprint("FoldRows ", rows), nil, drawRun(rng, ty, n*rows), rows, func(l *Level, to, x unsafe.Pointer) {
+							l.FoldRows(r, ty)(to, x, rows, n)
+						})
+						check(fmt.Sprint("AccumulateRows ", rows), drawRun(rng, ty, n), drawRun(rng, ty, n*rows), n, func(l *Level, to, x unsafe.Pointer) {
+							l.AccumulateRows(r, ty)(to, x, rows, n)
+						})
+					}
+				})
+			}
+		}
+	}
+}
+
+// FoldRows is InitLanes, Fold and FinishLanes, and may finish lanes where they lie.
+func TestFoldRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, level := range Levels() {
+		for r := range NumReductions {
+			for _, ty := range types {
+				if level.Fold(r, ty) == nil {
+					continue
+				}
+				for n := range 200 {
+					x := drawRun(rng, ty, n)
+					var row, lanes, other [LaneBytes / 8]uint64
+					a, b, c := unsafe.Pointer(&row), unsafe.Pointer(&lanes), unsafe.Pointer(&other)
+					level.FoldRows(r, ty)(a, unsafe.Pointer(unsafe.SliceData(x)), 1, n)
+					InitLanes(b, r, ty)
+					level.Fold(r, ty)(b, unsafe.Pointer(unsafe.SliceData(x)), n)
+					other = lanes
+					FinishLanes(b, r, ty)
+					level.FoldRows(r, ty)(c, c, 1, LaneBytes/ty.Size())
+					y, z, w := get(unsafe.Slice((*byte)(a), 8), ty, 0), get(unsafe.Slice((*byte)(b), 8), ty, 0), get(unsafe.Slice((*byte)(c), 8), ty, 0)
+					if !sameElem(y, z, ty) || !sameElem(w, z, ty) {
+						t.Fatalf("%s: %s of %d %v: %x as a row, %x as lanes, want %x", level.Name, reductionNames[r], n, ty, y, w, z)
+					}
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkReduce(b *testing.B) {
+	const n = 4096
+	x, acc := make([]byte, 8*n), make([]byte, 8*n)
+	for _, l := range Levels() {
+		for _, ty := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+			for r := range NumReductions {
+				bench := func(name string, elems int, f func(to, x unsafe.Pointer)) {
+					b.Run(fmt.Sprintf("%s/%s_%v/%s", l.Name, reductionNames[r], ty, name), func(b *testing.B) {
+						for b.Loop() {
+							f(unsafe.Pointer(&acc[0]), unsafe.Pointer(&x[0]))
+						}
+						b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns")
+						b.ReportMetric(float64(b.N*elems*ty.Size())/float64(b.Elapsed().Nanoseconds()), "GB/s")
+					})
+				}
+				fold, rows, accumulate := l.Fold(r, ty), l.FoldRows(r, ty), l.AccumulateRows(r, ty)
+				bench("fold4096", n, func(to, x unsafe.Pointer) { fold(to, x, n) })
+				bench("rows100x10", 1000, func(to, x unsafe.Pointer) { rows(to, x, 100, 10) })
+				bench("columns4x1024", n, func(to, x unsafe.Pointer) { accumulate(to, x, 4, 1024) })
+				bench("columns100x10", 1000, func(to, x unsafe.Pointer) { accumulate(to, x, 100, 10) })
 			}
 		}
 	}

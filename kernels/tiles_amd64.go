@@ -26,5 +26,12 @@ func avx2() *Level {
 			l.Convert[from][to] = asm.ConvertAVX2[from][to]
 		}
 	}
+	for r := range l.Reductions {
+		for t := range l.Reductions[r] {
+			if k := asm.ReductionsAVX2[r][t]; k.Fold != nil {
+				l.Reductions[r][t] = ReductionKernel{k.Fold, k.FoldRows, k.Accumulate}
+			}
+		}
+	}
 	return l
 }
