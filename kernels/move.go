@@ -49,14 +49,13 @@ func (v *View) Store(dst, src unsafe.Pointer, size, start, n int) {
 	v.move(src, dst, size, start, n, true)
 }
 
-// move walks runs of the last axis between packed, contiguous, and strided.
+// move walks whole rows of the last axis together, planes of the last two, and parts of rows alone.
 func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, store bool) {
 	if n <= 0 {
 		return
 	}
 	if v.Rank == 0 {
-		strideMove(packed, strided, size, 1, 1, store)
-		return
+		n = 1
 	}
 	var at [MaxRank]int
 	off, last := 0, v.Rank-1
@@ -66,61 +65,144 @@ func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, store bo
 		off += at[a] * v.Stride[a]
 	}
 	for {
-		run := min(v.Dim[last]-at[last], n)
-		strideMove(packed, unsafe.Add(strided, off*size), size, v.Stride[last], run, store)
-		if n -= run; n == 0 {
+		rows, cols, row, col, axis := 1, n, 0, size, last
+		if last >= 0 {
+			cols, col = min(v.Dim[last]-at[last], n), v.Stride[last]*size
+		}
+		if last > 0 && at[last] == 0 && n >= v.Dim[last] {
+			axis = last - 1
+			rows, row = min(v.Dim[axis]-at[axis], n/cols), v.Stride[axis]*size
+		}
+		if to := unsafe.Add(strided, off*size); store {
+			movePlane(to, row, col, packed, cols*size, size, rows, cols, size)
+		} else {
+			movePlane(packed, cols*size, size, to, row, col, rows, cols, size)
+		}
+		if n -= rows * cols; n == 0 {
 			return
 		}
-		packed = unsafe.Add(packed, run*size)
-		off -= at[last] * v.Stride[last]
-		at[last] = 0
-		for a := last - 1; a >= 0; a-- {
-			off += v.Stride[a]
-			if at[a]++; at[a] < v.Dim[a] {
+		packed = unsafe.Add(packed, rows*cols*size)
+		steps := cols
+		if axis < last {
+			steps = rows
+		}
+		for a := axis; a >= 0; a-- {
+			off += steps * v.Stride[a]
+			if at[a] += steps; at[a] < v.Dim[a] {
 				break
 			}
 			off -= v.Dim[a] * v.Stride[a]
-			at[a] = 0
+			at[a], steps = 0, 1
 		}
 	}
 }
 
-func strideMove(packed, strided unsafe.Pointer, size, stride, n int, store bool) {
+// movePlane is dst[i, j] = src[i, j], i < rows, j < cols, in elements of size bytes that are dRow and
+// dCol, sRow and sCol bytes apart. Where the rows of one are contiguous, they lie one behind the other.
+func movePlane(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols, size int) {
 	switch {
-	case stride == 1 && store:
-		copy(unsafe.Slice((*byte)(strided), n*size), unsafe.Slice((*byte)(packed), n*size))
-	case stride == 1:
-		copy(unsafe.Slice((*byte)(packed), n*size), unsafe.Slice((*byte)(strided), n*size))
-	case size == 1:
-		strideElems[uint8](packed, strided, stride, n, store)
-	case size == 4:
-		strideElems[uint32](packed, strided, stride, n, store)
+	case sCol == size && dCol == size && sRow == 0:
+		repeat(dst, src, cols*size, rows)
+	case sCol == size && dCol == size:
+		for i := range rows {
+			copy(unsafe.Slice((*byte)(unsafe.Add(dst, i*dRow)), cols*size), unsafe.Slice((*byte)(unsafe.Add(src, i*sRow)), cols*size))
+		}
+	case sCol == 0 && dCol == size:
+		spread(dst, src, sRow, rows, cols, size)
+	case rows > 1 && sRow == size && dCol == size:
+		transpose(dst, dRow, src, sCol, rows, cols, size)
+	case rows > 1 && dRow == size && sCol == size:
+		transpose(dst, dCol, src, sRow, cols, rows, size)
 	default:
-		strideElems[uint64](packed, strided, stride, n, store)
+		moveStrided(dst, dRow, dCol, src, sRow, sCol, rows, cols, size)
 	}
 }
 
-func strideElems[T uint8 | uint32 | uint64](packed, strided unsafe.Pointer, stride, n int, store bool) {
-	p := unsafe.Slice((*T)(packed), n)
-	step := stride * int(unsafe.Sizeof(T(0)))
-	switch {
-	case store:
-		for i, x := range p {
-			*(*T)(unsafe.Add(strided, i*step)) = x
+// repeat writes n bytes of src times over. Where that is little, what is there already is copied.
+func repeat(dst, src unsafe.Pointer, n, times int) {
+	const enough = 512 // for one copy
+	all, from := unsafe.Slice((*byte)(dst), n*times), unsafe.Slice((*byte)(src), n)
+	done := copy(all, from)
+	for done < len(all) {
+		if len(from) < enough {
+			from = all[:done]
 		}
-	case stride == 0:
-		x := *(*T)(strided)
-		for i := range p {
-			p[i] = x
+		done += copy(all[done:], from)
+	}
+}
+
+// transpose is dst[i, j] = src[j, i], i < m, j < n, with the rows of dst and src dRow and sRow bytes
+// apart. It goes in bands one line of the cache wide, so that each of src's lines is read at once.
+func transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) {
+	line := 64 / size
+	for i := 0; i < m; i += line {
+		band := min(line, m-i)
+		if band < line/2 && m >= line/2 { // widened by some of the band before: a vector at least
+			i, band = m-line/2, line/2
+		}
+		d, s := unsafe.Add(dst, i*dRow), unsafe.Add(src, i*size)
+		if band < line/2 || n < line/2 || !transposeFast(d, dRow, s, sRow, band, n, size) {
+			moveStrided(d, dRow, size, s, size, sRow, band, n, size)
+		}
+	}
+}
+
+// spread fills rows of dst, one behind the other: row i with the element at src + i·step bytes.
+func spread(dst, src unsafe.Pointer, step, rows, cols, size int) {
+	if !spreadFast(dst, src, step, rows, cols, size) {
+		moveStrided(dst, cols*size, size, src, step, 0, rows, cols, size)
+	}
+}
+
+// moveStrided is movePlane for whatever strides.
+func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols, size int) {
+	switch size {
+	case 1:
+		moveElems[uint8](dst, dRow, dCol, src, sRow, sCol, rows, cols)
+	case 4:
+		moveElems[uint32](dst, dRow, dCol, src, sRow, sCol, rows, cols)
+	default:
+		moveElems[uint64](dst, dRow, dCol, src, sRow, sCol, rows, cols)
+	}
+}
+
+// moveElems goes in blocks, whose lines stay in L1 whichever way they lie.
+func moveElems[T uint8 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols int) {
+	const high, wide = 16, 256
+	for i0 := 0; i0 < rows; i0 += high {
+		for j0 := 0; j0 < cols; j0 += wide {
+			d, s, n := unsafe.Add(dst, j0*dCol), unsafe.Add(src, j0*sCol), min(wide, cols-j0)
+			for i := i0; i < min(i0+high, rows); i++ {
+				moveRun[T](unsafe.Add(d, i*dRow), dCol, unsafe.Add(s, i*sRow), sCol, n)
+			}
+		}
+	}
+}
+
+// moveRun is apart so that its loops have the registers to themselves.
+//
+//go:noinline
+func moveRun[T uint8 | uint32 | uint64](dst unsafe.Pointer, dStep int, src unsafe.Pointer, sStep, n int) {
+	switch size := int(unsafe.Sizeof(T(0))); size {
+	case dStep:
+		d := unsafe.Slice((*T)(dst), n)
+		for j := range d {
+			d[j] = *(*T)(unsafe.Add(src, j*sStep))
+		}
+	case sStep:
+		for j, x := range unsafe.Slice((*T)(src), n) {
+			*(*T)(unsafe.Add(dst, j*dStep)) = x
 		}
 	default:
-		for i := range p {
-			p[i] = *(*T)(unsafe.Add(strided, i*step))
+		for j := range n {
+			*(*T)(unsafe.Add(dst, j*dStep)) = *(*T)(unsafe.Add(src, j*sStep))
 		}
 	}
 }
 
 // Fill writes n elements of size bytes with the low bytes of bits.
 func Fill(dst unsafe.Pointer, bits uint64, size, n int) {
-	strideMove(dst, unsafe.Pointer(&bits), size, 0, n, false) // the low bytes come first: little-endian
+	if n > 0 {
+		spread(dst, unsafe.Pointer(&bits), 0, 1, n, size) // the low bytes come first: little-endian
+	}
 }

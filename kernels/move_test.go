@@ -1,6 +1,8 @@
 package kernels
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -9,25 +11,38 @@ import (
 // Random views, loaded and stored in random pieces, against indices computed one by one.
 func TestView(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for range 2000 {
-		rank := rng.IntN(5)
+	for round := range 3000 {
+		rank, size := rng.IntN(5), []int{1, 4, 8}[round%3]
 		dims, strides := make([]int, rank), make([]int, rank)
 		total, room, base := 1, 1, 0
 		for i := range dims {
 			dims[i] = 1 + rng.IntN(5)
+			if rank <= 2 {
+				dims[i] = 1 + rng.IntN(70)
+			}
 			total *= dims[i]
 		}
+		repeated := -1
+		if rank > 0 && rng.IntN(3) == 0 {
+			repeated = rng.IntN(rank)
+		}
 		for _, i := range rng.Perm(rank) { // distinct places unless a stride is 0
-			strides[i] = room * (1 + rng.IntN(2))
+			if i == repeated {
+				continue
+			}
+			strides[i] = room * (1 + rng.IntN(4)/3)
 			room = strides[i]*(dims[i]-1) + room
-			if rng.IntN(3) == 0 {
+			if rng.IntN(6) == 0 {
 				base += strides[i] * (dims[i] - 1)
 				strides[i] = -strides[i]
 			}
 		}
-		src := make([]uint32, room)
-		for i := range src {
-			src[i] = rng.Uint32()
+		random := func(n int) []byte {
+			b := make([]byte, n*size)
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+			return b
 		}
 		want := make([]int, total)
 		for i := range want {
@@ -42,25 +57,113 @@ func TestView(t *testing.T) {
 		if !ok {
 			t.Fatalf("no view of %v", dims)
 		}
-		got, back := make([]uint32, total), make([]uint32, room)
-		for at := 0; at < total; {
-			n := 1 + rng.IntN(total-at)
-			v.Load(unsafe.Pointer(&got[at]), unsafe.Pointer(&src[base]), 4, at, n)
-			v.Store(unsafe.Pointer(&back[base]), unsafe.Pointer(&got[at]), 4, at, n)
-			at += n
+		const guard = 8 // elements on both sides
+		src, got, back := random(room), random(total+2*guard), random(room)
+		gotBefore, backWant := bytes.Clone(got), bytes.Clone(back)
+		at := func(b []byte, i int) unsafe.Pointer { return unsafe.Pointer(&b[i*size]) }
+		elem := func(b []byte, i int) string { return string(b[i*size : (i+1)*size]) }
+		for k := 0; k < total; {
+			n := 1 + rng.IntN(total-k)
+			v.Load(at(got, guard+k), at(src, base), size, k, n)
+			if repeated < 0 {
+				v.Store(at(back, base), at(got, guard+k), size, k, n)
+			}
+			k += n
 		}
 		for i, off := range want {
-			if got[i] != src[off] || back[off] != src[off] {
-				t.Fatalf("%v %v: element %d is %d, stored %d, want %d", dims, strides, i, got[i], back[off], src[off])
+			if elem(got, guard+i) != elem(src, off) {
+				t.Fatalf("%v %v of %d bytes: element %d is %x, want %x", dims, strides, size, i, elem(got, guard+i), elem(src, off))
+			}
+			if repeated < 0 {
+				copy(backWant[off*size:], elem(src, off))
+			}
+		}
+		if !bytes.Equal(back, backWant) {
+			t.Fatalf("%v %v of %d bytes: stored wrongly", dims, strides, size)
+		}
+		for i := range guard * size {
+			if j := len(got) - 1 - i; got[i] != gotBefore[i] || got[j] != gotBefore[j] {
+				t.Fatalf("%v %v of %d bytes: wrote beside the packed elements", dims, strides, size)
 			}
 		}
 	}
 }
 
 func TestFill(t *testing.T) {
-	var x [3]uint32
-	Fill(unsafe.Pointer(&x), 0x1234567890, 4, 2)
-	if x != [3]uint32{0x34567890, 0x34567890, 0} {
-		t.Fatalf("%x", x)
+	for _, size := range []int{1, 4, 8} {
+		for n := range 300 {
+			got, want := bytes.Repeat([]byte{7}, (n+9)*size), bytes.Repeat([]byte{7}, (n+9)*size)
+			for i := range n * size {
+				want[(n%8)*size+i] = byte(uint64(0xf123456789abcdef) >> (i % size * 8))
+			}
+			Fill(unsafe.Pointer(&got[n%8*size]), 0xf123456789abcdef, size, n)
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%d of %d bytes: %x, want %x", n, size, got, want)
+			}
+		}
+	}
+}
+
+func TestMovesAllocate(t *testing.T) {
+	v, _ := MakeView([]int{40, 30}, []int{1, 40})
+	x, y := make([]uint32, 1200), make([]uint32, 1200)
+	if n := testing.AllocsPerRun(10, func() {
+		Fill(unsafe.Pointer(&x[0]), 7, 4, 100)
+		v.Load(unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), 4, 0, 1200)
+		v.Store(unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), 4, 0, 1200)
+	}); n != 0 {
+		t.Errorf("moves allocate %v times", n)
+	}
+}
+
+// What tiles of 4 KiB of a view cost, and the whole at once.
+func BenchmarkView(b *testing.B) {
+	for _, s := range []struct {
+		name          string
+		dims, strides []int
+	}{
+		{"contiguous", []int{1024 * 1024}, []int{1}},
+		{"row_10", []int{100000, 10}, []int{0, 1}},
+		{"row_512", []int{2048, 512}, []int{0, 1}},
+		{"column_10", []int{100000, 10}, []int{1, 0}},
+		{"column_512", []int{2048, 512}, []int{1, 0}},
+		{"slice_10of20", []int{50000, 10}, []int{20, 1}},
+		{"slice_500of512", []int{2048, 500}, []int{512, 1}},
+		{"transposed_1024x1024", []int{1024, 1024}, []int{1, 1024}},
+		{"transposed_1000x1000", []int{1000, 1000}, []int{1, 1000}},
+		{"transposed_10x100000", []int{10, 100000}, []int{1, 10}},
+		{"transposed_100000x10", []int{100000, 10}, []int{1, 100000}},
+		{"transposed_64x32x32", []int{64, 32, 32}, []int{1024, 1, 32}},
+		{"transposed_100x3x5", []int{10000, 3, 5}, []int{15, 1, 3}},
+		{"step2", []int{500000}, []int{2}},
+	} {
+		v, _ := MakeView(s.dims, s.strides)
+		elems, room := 1, 1
+		for i, d := range s.dims {
+			elems *= d
+			room += (d - 1) * s.strides[i]
+		}
+		for _, size := range []int{4, 8} {
+			strided, packed := make([]byte, room*size), make([]byte, elems*size)
+			bench := func(what string, tile int, move func(p, s unsafe.Pointer, size, start, n int)) {
+				b.Run(fmt.Sprintf("%s/%dB/%s", s.name, size, what), func(b *testing.B) {
+					for b.Loop() {
+						for at := 0; at < elems; at += tile {
+							to := packed
+							if tile < elems {
+								to = packed[:4096]
+							}
+							move(unsafe.Pointer(&to[0]), unsafe.Pointer(&strided[0]), size, at, min(tile, elems-at))
+						}
+					}
+					b.ReportMetric(float64(b.N*elems*size)/float64(b.Elapsed().Nanoseconds()), "GB/s")
+				})
+			}
+			bench("load/tiles", 4096/size, v.Load)
+			bench("load/whole", elems, v.Load)
+			if s.strides[0] != 0 && s.strides[len(s.strides)-1] != 0 {
+				bench("store/whole", elems, func(p, s unsafe.Pointer, size, start, n int) { v.Store(s, p, size, start, n) })
+			}
+		}
 	}
 }

@@ -527,39 +527,7 @@ func (g *gemm) packB() {
 		g.p("PCALIGN $32")
 		g.p("%s:", loop)
 		at := func(k int) string { return fmt.Sprintf("%d(DI)", 64*k+32*half) }
-		for i := range g.t.perVec {
-			addr := row(i%6, "AX", "BX", "SI")
-			if i >= 6 {
-				addr = row(i-6, "DX", "", "SI")
-			}
-			g.p("VMOVU# %s, Y%d", addr, i)
-		}
-		if g.t.size == 4 {
-			for i := 0; i < 8; i += 2 {
-				g.p("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
-				g.p("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
-			}
-			for k, s := range []struct{ t, imm int }{{8, 0x44}, {8, 0xee}, {9, 0x44}, {9, 0xee}} {
-				g.p("VSHUFPS $%#x, Y%d, Y%d, Y%d", s.imm, s.t+2, s.t, k)     // rows 0 to 3, k and k+4
-				g.p("VSHUFPS $%#x, Y%d, Y%d, Y%d", s.imm, s.t+6, s.t+4, k+4) // rows 4 to 7
-			}
-			for k := range 4 {
-				g.p("VPERM2F128 $0x20, Y%d, Y%d, Y%d", k+4, k, 8+k)
-				g.p("VPERM2F128 $0x31, Y%d, Y%d, Y%d", k+4, k, 12+k)
-			}
-			for k := range 8 {
-				g.p("VMOVUPS Y%d, %s", 8+k, at(k))
-			}
-		} else {
-			for i := 0; i < 4; i += 2 {
-				g.p("VUNPCKLPD Y%d, Y%d, Y%d", i+1, i, 4+i)
-				g.p("VUNPCKHPD Y%d, Y%d, Y%d", i+1, i, 5+i)
-			}
-			for k := range 4 {
-				g.p("VPERM2F128 $%#x, Y%d, Y%d, Y%d", []int{0x20, 0x31}[k/2], 6+k%2, 4+k%2, 8+k)
-				g.p("VMOVUPD Y%d, %s", 8+k, at(k))
-			}
-		}
+		g.square(at)
 		g.p("ADDQ $32, AX")
 		g.p("ADDQ $32, BX")
 		g.p("ADDQ $32, DX")
@@ -569,4 +537,42 @@ func (g *gemm) packB() {
 	}
 	g.p("VZEROUPPER")
 	g.p("RET")
+}
+
+// square transposes a vector's worth of rows: row i at AX, BX, DX (its third, its sixth) and SI between
+// rows becomes the column i of the rows at to(k).
+func (g *gemm) square(to func(k int) string) {
+	for i := range g.t.perVec {
+		addr := row(i%6, "AX", "BX", "SI")
+		if i >= 6 {
+			addr = row(i-6, "DX", "", "SI")
+		}
+		g.p("VMOVU# %s, Y%d", addr, i)
+	}
+	if g.t.size == 4 {
+		for i := 0; i < 8; i += 2 {
+			g.p("VUNPCKLPS Y%d, Y%d, Y%d", i+1, i, 8+i)
+			g.p("VUNPCKHPS Y%d, Y%d, Y%d", i+1, i, 9+i)
+		}
+		for k, s := range []struct{ t, imm int }{{8, 0x44}, {8, 0xee}, {9, 0x44}, {9, 0xee}} {
+			g.p("VSHUFPS $%#x, Y%d, Y%d, Y%d", s.imm, s.t+2, s.t, k)     // rows 0 to 3, k and k+4
+			g.p("VSHUFPS $%#x, Y%d, Y%d, Y%d", s.imm, s.t+6, s.t+4, k+4) // rows 4 to 7
+		}
+		for k := range 4 {
+			g.p("VPERM2F128 $0x20, Y%d, Y%d, Y%d", k+4, k, 8+k)
+			g.p("VPERM2F128 $0x31, Y%d, Y%d, Y%d", k+4, k, 12+k)
+		}
+		for k := range 8 {
+			g.p("VMOVUPS Y%d, %s", 8+k, to(k))
+		}
+		return
+	}
+	for i := 0; i < 4; i += 2 {
+		g.p("VUNPCKLPD Y%d, Y%d, Y%d", i+1, i, 4+i)
+		g.p("VUNPCKHPD Y%d, Y%d, Y%d", i+1, i, 5+i)
+	}
+	for k := range 4 {
+		g.p("VPERM2F128 $%#x, Y%d, Y%d, Y%d", []int{0x20, 0x31}[k/2], 6+k%2, 4+k%2, 8+k)
+		g.p("VMOVUPD Y%d, %s", 8+k, to(k))
+	}
 }

@@ -1,0 +1,40 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/asm"
+)
+
+// A move gives the same bits however it is done, so that it is no matter of levels.
+
+// spreadFast is spread where the machine has a way of its own.
+func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
+	if AVX2 == nil {
+		return false
+	}
+	switch size {
+	case 1:
+		asm.Spread1AVX2(dst, src, step, rows, cols)
+	case 4:
+		asm.Spread4AVX2(dst, src, step, rows, cols)
+	default:
+		asm.Spread8AVX2(dst, src, step, rows, cols)
+	}
+	return true
+}
+
+// transposeFast is transpose of a part whose sides are a vector each at least.
+func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
+	if AVX2 == nil || size == 1 {
+		return false
+	}
+	if size == 4 {
+		asm.TransposeF32AVX2(dst, dRow, src, sRow, m, n)
+	} else {
+		asm.TransposeF64AVX2(dst, dRow, src, sRow, m, n)
+	}
+	return true
+}
