@@ -6,7 +6,7 @@ package asm
 
 import "unsafe"
 
-// GemmF32AVX2 is kernels.GemmKernel's Strip with MR 6 and NR two vectors.
+// GemmF32AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 16.
 //
 //go:noescape
 func GemmF32AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
@@ -21,17 +21,17 @@ func RowF32AVX2(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c
 //go:noescape
 func DotF32AVX2(k int, a unsafe.Pointer, aRow int, b unsafe.Pointer, c unsafe.Pointer, cRow int, m int, add bool)
 
-// PackAF32AVX2 is kernels.GemmKernel's PackA: six rows become a panel.
+// PackAF32AVX2 is kernels.GemmKernel's PackA: 6 rows become a panel.
 //
 //go:noescape
 func PackAF32AVX2(dst, src unsafe.Pointer, lane, k int)
 
-// PackBF32AVX2 is kernels.GemmKernel's PackB: two vectors' worth of rows become a panel.
+// PackBF32AVX2 is kernels.GemmKernel's PackB: 16 rows become a panel.
 //
 //go:noescape
 func PackBF32AVX2(dst, src unsafe.Pointer, lane, k int)
 
-// GemmF64AVX2 is kernels.GemmKernel's Strip with MR 6 and NR two vectors.
+// GemmF64AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 8.
 //
 //go:noescape
 func GemmF64AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
@@ -46,12 +46,12 @@ func RowF64AVX2(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c
 //go:noescape
 func DotF64AVX2(k int, a unsafe.Pointer, aRow int, b unsafe.Pointer, c unsafe.Pointer, cRow int, m int, add bool)
 
-// PackAF64AVX2 is kernels.GemmKernel's PackA: six rows become a panel.
+// PackAF64AVX2 is kernels.GemmKernel's PackA: 6 rows become a panel.
 //
 //go:noescape
 func PackAF64AVX2(dst, src unsafe.Pointer, lane, k int)
 
-// PackBF64AVX2 is kernels.GemmKernel's PackB: two vectors' worth of rows become a panel.
+// PackBF64AVX2 is kernels.GemmKernel's PackB: 8 rows become a panel.
 //
 //go:noescape
 func PackBF64AVX2(dst, src unsafe.Pointer, lane, k int)

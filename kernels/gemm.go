@@ -259,6 +259,18 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 		for i := range k {
 			*(*[24]byte)(unsafe.Add(dst, i*24)) = *(*[24]byte)(unsafe.Add(src, i*step))
 		}
+	case lane == size && w == r && r*size == 128:
+		for i := range k {
+			*(*[128]byte)(unsafe.Add(dst, i*128)) = *(*[128]byte)(unsafe.Add(src, i*step))
+		}
+	case lane == size && w == r && r*size == 112:
+		for i := range k {
+			*(*[112]byte)(unsafe.Add(dst, i*112)) = *(*[112]byte)(unsafe.Add(src, i*step))
+		}
+	case lane == size && w == r && r*size == 56:
+		for i := range k {
+			*(*[56]byte)(unsafe.Add(dst, i*56)) = *(*[56]byte)(unsafe.Add(src, i*step))
+		}
 	case lane == size:
 		for i := range k {
 			copy(unsafe.Slice((*T)(unsafe.Add(dst, i*r*size)), w), unsafe.Slice((*T)(unsafe.Add(src, i*step)), w))

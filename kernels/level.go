@@ -15,8 +15,10 @@ var Purego = &Level{Name: "purego"}
 // Levels returns the levels that this machine runs, the best one last.
 func Levels() []*Level {
 	all := []*Level{Purego}
-	if AVX2 != nil {
-		all = append(all, AVX2)
+	for _, l := range []*Level{AVX2, AVX512} {
+		if l != nil {
+			all = append(all, l)
+		}
 	}
 	return all
 }

@@ -8,8 +8,21 @@ import (
 	"github.com/adjoint-go/adjoint/asm"
 )
 
-// AVX2 is nil where the machine lacks it.
-var AVX2 = avx2()
+// AVX2 and AVX512 are nil where the machine lacks them.
+var (
+	AVX2   = avx2()
+	AVX512 = avx512()
+)
+
+// avx512 is laid over AVX2.
+func avx512() *Level {
+	if AVX2 == nil || !cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL) {
+		return nil
+	}
+	l := *AVX2
+	l.Name, l.Gemm = "avx512", gemmAVX512
+	return &l
+}
 
 func avx2() *Level {
 	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {

@@ -2,5 +2,5 @@
 
 package kernels
 
-// AVX2 is nil where there is no assembly.
-var AVX2 *Level
+// AVX2 and AVX512 are nil where there is no assembly.
+var AVX2, AVX512 *Level

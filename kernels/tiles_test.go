@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"unsafe"
 
@@ -447,6 +448,19 @@ func TestConvert(t *testing.T) {
 					t.Fatalf("%v to %v: %x gives %x, want %x", from, to, bits, got, want)
 				}
 			}
+		}
+	}
+}
+
+// ADJOINT_LEVELS=all makes it a failure that this machine lacks a level.
+func TestLevels(t *testing.T) {
+	all := Levels()
+	if os.Getenv("ADJOINT_LEVELS") == "all" && len(all) < 3 {
+		t.Errorf("%d levels of 3", len(all))
+	}
+	for i, name := range []string{"purego", "avx2", "avx512"}[:len(all)] {
+		if all[i].Name != name {
+			t.Errorf("level %d is %s, want %s", i, all[i].Name, name)
 		}
 	}
 }

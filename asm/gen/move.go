@@ -13,7 +13,7 @@ func genMove() map[string][]byte {
 		spread(&s, size)
 	}
 	for _, t := range gemmTypes {
-		g := &gemm{t: t, w: &s}
+		g := &gemm{isa: avx2, t: t, perVec: avx2.bytes / t.size, w: &s}
 		g.transpose()
 	}
 	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls)}
@@ -143,7 +143,7 @@ func spread(w *bytes.Buffer, size int) {
 
 // transpose: squares of a vector's side, along m, then along n; the last ones overlap those before.
 func (g *gemm) transpose() {
-	side := g.t.perVec
+	side := g.perVec
 	g.p("")
 	g.p("TEXT ·Transpose%sAVX2(SB), NOSPLIT, $0-48", g.t.name)
 	g.p("MOVQ dstRow+8(FP), R9")
@@ -171,7 +171,7 @@ func (g *gemm) transpose() {
 	g.p("ADDQ R9, R10")
 	g.p("LEAQ (R10)(R9*2), R8")
 	g.p("ADDQ R9, R8")
-	g.square(func(k int) string {
+	g.square(side, func(k int) string {
 		if k >= 6 {
 			return row(k-6, "R8", "", "R9")
 		}
