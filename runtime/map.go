@@ -48,7 +48,8 @@ type mapFold struct {
 	t             dtype.Type
 	size          int
 	fold          kernels.Fold
-	accumulate    kernels.Accumulate
+	foldRows      kernels.FoldRows
+	accumulate    kernels.AccumulateRows
 }
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
@@ -99,7 +100,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		t := n.Type
 		k := kernels.Reduction(n.Reduction)
 		f := mapFold{value: read(n.In[0]), buffer: l.root[n.ID], k: k, t: t, size: t.Size(),
-			fold: level.Fold(k, t), accumulate: level.Accumulate(k, t)}
+			fold: level.Fold(k, t), foldRows: level.FoldRows(k, t), accumulate: level.AccumulateRows(k, t)}
 		if f.fold == nil {
 			ir.Fail(n.Name(), "%v: no kernel for %v", n.In[0].Shape, t)
 		}
@@ -362,12 +363,7 @@ func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 		u.compute(r, w, i*u.run, lines*u.run)
 		for j := range u.folds {
 			f := &u.folds[j]
-			src, lanes := w.ptr[f.value], w.lane(j)
-			for line := range lines {
-				kernels.InitLanes(lanes, f.k, f.t)
-				f.fold(lanes, unsafe.Add(src, line*u.run*f.size), u.run)
-				u.finishLanes(w, j, r.ptr[f.buffer], i+line)
-			}
+			f.foldRows(unsafe.Add(r.ptr[f.buffer], i*f.size), w.ptr[f.value], lines, u.run)
 		}
 	}
 }
@@ -434,7 +430,7 @@ func (u *mapUnit) doColumns(r *run, w *worker, i int) {
 				u.compute(r, w, row*u.inner+at, n)
 				for j := range u.folds {
 					f := &u.folds[j]
-					f.accumulate(unsafe.Add(u.accumulator(r, j, i), at*f.size), w.ptr[f.value], n)
+					f.accumulate(unsafe.Add(u.accumulator(r, j, i), at*f.size), w.ptr[f.value], 1, n)
 				}
 			}
 		}
@@ -446,10 +442,7 @@ func (u *mapUnit) doColumns(r *run, w *worker, i int) {
 		u.compute(r, w, row*u.inner, n*u.inner)
 		for j := range u.folds {
 			f := &u.folds[j]
-			acc, src := u.accumulator(r, j, i), w.ptr[f.value]
-			for k := range n {
-				f.accumulate(acc, unsafe.Add(src, k*u.inner*f.size), u.inner)
-			}
+			f.accumulate(u.accumulator(r, j, i), w.ptr[f.value], n, u.inner)
 		}
 	}
 }
@@ -474,7 +467,7 @@ func (u *mapUnit) finishColumns(r *run, outer, at int) {
 			if p == 0 {
 				move(dst, src, n*f.size)
 			} else {
-				f.accumulate(dst, src, n)
+				f.accumulate(dst, src, 1, n)
 			}
 		}
 	}
