@@ -124,17 +124,21 @@ func (p *GemmPlan) planBlocks() {
 	blocksM := ceil(g.M, p.mc)
 
 	// Packing costs about as much as a product of depth ten, so it pays where each packed element is used
-	// often. Unpacked, long strides use few of a cache's sets: what is large is packed earlier.
+	// often. Unpacked, long strides use few of a cache's sets: what is large is packed earlier. A strip whose
+	// rows are two whole lines costs the caches least.
 	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
+	lines := k.NR*p.size >= 128 && g.BRow*p.size%64 == 0
 	switch {
-	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256):
+	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 1<<20 && lines):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local
 	default:
 		p.b = shared
 	}
-	p.packA = g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > 64<<10
+	// Where its rows are contiguous, A is as good as packed. Where its columns are, a tile reads MR elements
+	// from each: the more, the better its use of the lines.
+	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > k.MR<<16
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
 	}
