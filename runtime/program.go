@@ -56,7 +56,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 	if p.threads, err = threads(o.Threads); err != nil {
 		return nil, err
 	}
-	_, outs = ir.Strip(outs)
+	outs = ir.Strip(outs)
 	p.low = lower(outs)
 	for _, n := range p.low.nodes {
 		if n.Kind == ir.Hole || n.Kind == ir.Param && int(n.Bits) >= len(inputs) {

@@ -303,7 +303,7 @@ func (s *sketch) check(t *testing.T, outs []*ir.Node, rng *rand.Rand, batches ..
 	}
 	for _, batch := range batches {
 		in := s.values(rng, batch)
-		_, stripped := ir.Strip(outs)
+		stripped := ir.Strip(outs)
 		want, err := Reference(stripped, batch, in)
 		if err != nil {
 			t.Fatalf("B = %d: %v\n%s", batch, err, ir.Print(outs))

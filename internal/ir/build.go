@@ -10,7 +10,7 @@ import (
 
 // Param is input i of the program.
 func (g *Graph) Param(i int, t dtype.Type, s Shape) *Node {
-	s.check("input")
+	s.Check("input")
 	return g.add(Node{Kind: Param, Type: t, Shape: s, Bits: uint64(i)})
 }
 
@@ -22,7 +22,7 @@ func (g *Graph) Hole(t dtype.Type, s Shape) *Node {
 
 // Bits is the array whose every element has the given bits.
 func (g *Graph) Bits(t dtype.Type, s Shape, bits uint64) *Node {
-	s.check("Full")
+	s.Check("Full")
 	return g.add(Node{Kind: Const, Type: t, Shape: s, Bits: bits})
 }
 
@@ -38,7 +38,7 @@ func (g *Graph) Captured(t dtype.Type, s Shape, a *Array) *Node {
 
 // Iota counts 0, 1, … along axis.
 func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
-	s.check("Iota")
+	s.Check("Iota")
 	checkAxis("Iota", s, axis)
 	if t == dtype.Bool {
 		Fail("Iota", "of bool: a number type is needed")
@@ -131,7 +131,7 @@ func (g *Graph) Convert(x *Node, t dtype.Type) *Node {
 
 // Broadcast repeats x's axes of size 1 to shape s of the same rank.
 func (g *Graph) Broadcast(x *Node, s Shape) *Node {
-	s.check("Broadcast")
+	s.Check("Broadcast")
 	if len(s) != x.Rank() {
 		Fail("Broadcast", "%v to %v: the ranks differ", x.Shape, s)
 	}
@@ -153,7 +153,7 @@ func (g *Graph) Broadcast(x *Node, s Shape) *Node {
 
 // Reshape gives x's elements, in row-major order, shape s.
 func (g *Graph) Reshape(x *Node, s Shape) *Node {
-	s.check("Reshape")
+	s.Check("Reshape")
 	if !sameSize(x.Shape, s) {
 		Fail("Reshape", "%v to %v: the numbers of elements differ", x.Shape, s)
 	}
@@ -308,7 +308,7 @@ type Piece struct {
 // Place makes an array of shape s: zeros (or fill), then every piece at its place. With add the
 // pieces are added, in order, and may overlap; else they may not.
 func (g *Graph) Place(t dtype.Type, s Shape, fill uint64, add bool, pieces ...Piece) *Node {
-	s.check("Place")
+	s.Check("Place")
 	r := len(s)
 	n := Node{Kind: Place, Type: t, Shape: s, Bits: fill, Flag: add}
 	for _, p := range pieces {
@@ -351,14 +351,14 @@ func (g *Graph) Take(x, idx *Node, axis int, pos string) *Node {
 		Fail("Take", "%v at %v: indices of type %v, not int32 or int64", x.Shape, idx.Shape, idx.Type)
 	}
 	s := slices.Concat(x.Shape[:axis], idx.Shape, x.Shape[axis+1:])
-	s.check("Take")
+	s.Check("Take")
 	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Pos: pos})
 }
 
 // Scatter is Take's transpose: an array of shape s, zeros, to which upd's slices (shape
 // s[:axis] + idx + s[axis+1:]) are added along axis at the indices, in the order of the indices.
 func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
-	s.check("Scatter")
+	s.Check("Scatter")
 	checkAxis("Scatter", s, axis)
 	want := slices.Concat(s[:axis], idx.Shape, s[axis+1:])
 	if !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
@@ -450,7 +450,7 @@ func (g *Graph) MatMul(x, y *Node) *Node {
 	}
 	s := slices.Clone(x.Shape)
 	s[r-1] = y.Shape[r-1]
-	s.check("MatMul")
+	s.Check("MatMul")
 	return g.add(Node{Kind: MatMul, Type: x.Type, Shape: s, In: []*Node{x, y}})
 }
 

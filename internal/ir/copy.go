@@ -48,10 +48,19 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 
 // Strip copies what outs need into a fresh graph without Stop and Alias, which matter to derivatives
 // only; expressions that differed by them become one.
-func Strip(outs []*Node) (*Graph, []*Node) {
+func Strip(outs []*Node) []*Node {
+	return rebuild(outs, func(*Graph, *Node) *Node { return nil })
+}
+
+// rebuild is Strip; where other gives a node of the new graph, that takes the old one's place.
+func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 	g := New()
 	at := map[*Node]*Node{}
 	for _, n := range Reachable(outs) {
+		if o := other(g, n); o != nil {
+			at[n] = o
+			continue
+		}
 		in := make([]*Node, len(n.In))
 		for i, x := range n.In {
 			in[i] = at[x]
@@ -66,7 +75,7 @@ func Strip(outs []*Node) (*Graph, []*Node) {
 	for i, o := range outs {
 		res[i] = at[o]
 	}
-	return g, res
+	return res
 }
 
 // Reachable lists what outs need, operands before users.

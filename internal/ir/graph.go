@@ -6,8 +6,6 @@
 package ir
 
 import (
-	"encoding/binary"
-	"fmt"
 	"math"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -109,37 +107,7 @@ func (g *Graph) add(n Node) *Node {
 			Fail(n.Name(), "%v: a value belongs to another function's trace", in.Shape)
 		}
 	}
-	k := g.key[:0]
-	k = append(k, byte(n.Kind), byte(n.Op), byte(n.Reduction), byte(n.Type), byte(len(n.Shape)), byte(len(n.Axes)))
-	if n.Flag {
-		k = append(k, 1)
-	} else {
-		k = append(k, 0)
-	}
-	dim := func(d Dim) {
-		k = binary.AppendVarint(k, int64(d.C))
-		k = binary.AppendVarint(k, int64(d.B))
-	}
-	for _, d := range n.Shape {
-		dim(d)
-	}
-	for _, a := range n.Axes {
-		k = binary.AppendVarint(k, int64(a))
-	}
-	for _, d := range n.Start {
-		dim(d)
-	}
-	for _, s := range n.Step {
-		k = binary.AppendVarint(k, int64(s))
-	}
-	dim(n.Size)
-	k = binary.AppendUvarint(k, n.Bits)
-	for _, in := range n.In {
-		k = binary.AppendUvarint(k, uint64(in.ID))
-	}
-	if n.Data != nil {
-		k = fmt.Appendf(k, "%p", n.Data)
-	}
+	k := n.appendKey(g.key[:0], func(x *Node) int { return x.ID })
 	g.key = k
 	if old, ok := g.interned[string(k)]; ok {
 		return old

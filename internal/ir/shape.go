@@ -134,8 +134,8 @@ func (s Shape) Drop(lo, hi int) Shape {
 // maxElements bounds the elements of one array, so that no offset overflows.
 const maxElements = 1 << 46
 
-// check refuses negative sizes and products that overflow.
-func (s Shape) check(op string) {
+// Check refuses negative sizes and products that overflow.
+func (s Shape) Check(op string) {
 	n := uint64(1)
 	for _, d := range s {
 		if d.B == 0 && d.C < 0 || d.B < 0 {

@@ -1,0 +1,318 @@
+package autodiff
+
+import (
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// Valued is a function's value with its gradient: what [ValueAndGrad] gives.
+type Valued[P any] struct {
+	Value Value
+	Grad  P
+}
+
+// Grad is the gradient of a scalar function: a tree like the argument, of the derivatives by each of its
+// floats. Integers and bools have none: their places hold no value. The derivative by a float that nothing
+// leads to is zero and not [Value.Connected]. The function's result has shape [] and is a float.
+func Grad[P any](f func(P) Value) func(P) P {
+	g := ValueAndGrad(f)
+	return func(x P) P { return g(x).Grad }
+}
+
+// ValueAndGrad is a scalar function's value together with its gradient, which is as in [Grad].
+func ValueAndGrad[P any](f func(P) Value) func(P) Valued[P] {
+	return func(x P) Valued[P] {
+		return recorded("Grad", x, func(g *ir.Graph, x P) Valued[P] {
+			v := variables("Grad", g, x)
+			y := f(v.tree).node(g, "Grad", dtype.Invalid)
+			return Valued[P]{Value{n: y}, v.pull("Grad", []*ir.Node{scalar("Grad", y)}, []*ir.Node{g.Const(y.Type, nil, 1)})}
+		})
+	}
+}
+
+// Grad2 is the gradient of a function of two arguments by the first: parameters, then data.
+func Grad2[P, D any](f func(P, D) Value) func(P, D) P {
+	return func(x P, data D) P { return Grad(func(x P) Value { return f(x, data) })(x) }
+}
+
+// ValueAndGrad2 is ValueAndGrad of a function of two arguments, by the first: parameters, then data.
+func ValueAndGrad2[P, D any](f func(P, D) Value) func(P, D) Valued[P] {
+	return func(x P, data D) Valued[P] {
+		type both struct {
+			X P
+			D D
+		}
+		return recorded("Grad", both{x, data}, func(g *ir.Graph, b both) Valued[P] {
+			return ValueAndGrad(func(x P) Value { return f(x, b.D) })(b.X)
+		})
+	}
+}
+
+func scalar(op string, y *ir.Node) *ir.Node {
+	if y.Rank() != 0 || !y.Type.IsFloat() {
+		ir.Fail(op, "%v of %v: the function's result must be one float, of shape [] (see Sum, Jacobian, Vmap)", y.Shape, y.Type)
+	}
+	return y
+}
+
+// vars is a tree whose values are variables of their own, so that derivatives by them do not mix with
+// those of an enclosing transform.
+type vars[P any] struct {
+	g     *ir.Graph
+	tree  P
+	given []Value
+	nodes []*ir.Node // nil where there is no value
+}
+
+func variables[P any](op string, g *ir.Graph, x P) vars[P] {
+	v := vars[P]{g: g, given: leaves(x)}
+	xs := make([]Value, len(v.given))
+	v.nodes = make([]*ir.Node, len(xs))
+	for i, u := range v.given {
+		if u.IsValid() {
+			v.nodes[i] = g.Alias(u.node(g, op, dtype.Invalid))
+			xs[i] = Value{n: v.nodes[i]}
+		}
+	}
+	v.tree = replaced(x, xs)
+	return v
+}
+
+// wrt lists the floats among the variables and where they stand.
+func (v *vars[P]) wrt() (nodes []*ir.Node, at []int) {
+	for i, n := range v.nodes {
+		if n != nil && n.Type.IsFloat() {
+			nodes, at = append(nodes, n), append(at, i)
+		}
+	}
+	return nodes, at
+}
+
+// pull is the tree of cotangents of the variables.
+func (v *vars[P]) pull(op string, ys, cts []*ir.Node) P {
+	wrt, at := v.wrt()
+	if len(wrt) == 0 {
+		ir.Fail(op, "the argument holds no float")
+	}
+	res := make([]Value, len(v.nodes))
+	for i, ct := range v.g.VJP(ys, cts, wrt) {
+		if ct == nil {
+			res[at[i]] = Value{n: v.g.Const(wrt[i].Type, wrt[i].Shape, 0), cut: true}
+		} else {
+			res[at[i]] = Value{n: ct}
+		}
+	}
+	return replaced(v.tree, res)
+}
+
+// results are the nodes of a tree's values, nil where there is none.
+func results[R any](op string, g *ir.Graph, y R) []*ir.Node {
+	ys := leaves(y)
+	nodes := make([]*ir.Node, len(ys))
+	for i, v := range ys {
+		if v.IsValid() {
+			nodes[i] = v.node(g, op, dtype.Invalid)
+		}
+	}
+	return nodes
+}
+
+func values(nodes []*ir.Node) []Value {
+	vs := make([]Value, len(nodes))
+	for i, n := range nodes {
+		vs[i].n = n
+	}
+	return vs
+}
+
+func present(nodes []*ir.Node) (res []*ir.Node, at []int) {
+	for i, n := range nodes {
+		if n != nil {
+			res, at = append(res, n), append(at, i)
+		}
+	}
+	return res, at
+}
+
+// Tangents is a function's value with its derivative along a direction: what [JVP] gives.
+type Tangents[R any] struct{ Value, Tangent R }
+
+// JVP is a function's value and its derivative along a tangent, a tree like the argument, in forward mode.
+// A place of the tangent without a value is zero.
+func JVP[P, R any](f func(P) R) func(x, tangent P) Tangents[R] {
+	return func(x, tangent P) Tangents[R] {
+		return recorded("JVP", [2]P{x, tangent}, func(g *ir.Graph, a [2]P) Tangents[R] {
+			v := variables("JVP", g, a[0])
+			y := f(v.tree)
+			ys := results("JVP", g, y)
+			wrt, at := v.wrt()
+			dirs := results("JVP", g, a[1])
+			if len(dirs) != len(v.nodes) {
+				ir.Fail("JVP", "the tangent has %d values, the argument %d", len(dirs), len(v.nodes))
+			}
+			tangents := make([]*ir.Node, len(wrt))
+			for i, k := range at {
+				tangents[i] = dirs[k]
+			}
+			outs, where := present(ys)
+			res := make([]Value, len(ys))
+			for i, t := range g.JVP(outs, wrt, tangents) {
+				switch {
+				case t != nil:
+					res[where[i]] = Value{n: t}
+				case outs[i].Type.IsFloat():
+					res[where[i]] = Value{n: g.Const(outs[i].Type, outs[i].Shape, 0), cut: true}
+				}
+			}
+			return Tangents[R]{replaced(y, values(ys)), replaced(y, res)}
+		})
+	}
+}
+
+// Cotangents is a function's value with the pull of a cotangent: what [VJP] gives.
+type Cotangents[P, R any] struct {
+	Value R
+	Grad  P
+}
+
+// VJP is a function's value and the product of a cotangent, a tree like the result, with the derivative of
+// the result, in reverse mode: Σ cotangent·∂result/∂argument. A place of the cotangent without a value is
+// zero. What is said of places without a derivative in [Grad] holds here.
+func VJP[P, R any](f func(P) R) func(x P, cotangent R) Cotangents[P, R] {
+	type both struct {
+		X P
+		C R
+	}
+	return func(x P, cotangent R) Cotangents[P, R] {
+		return recorded("VJP", both{x, cotangent}, func(g *ir.Graph, b both) Cotangents[P, R] {
+			v := variables("VJP", g, b.X)
+			y := f(v.tree)
+			ys, cts := results("VJP", g, y), results("VJP", g, b.C)
+			if len(ys) != len(cts) {
+				ir.Fail("VJP", "the cotangent has %d values, the result %d", len(cts), len(ys))
+			}
+			outs, where := present(ys)
+			at := make([]*ir.Node, len(outs))
+			for i, k := range where {
+				at[i] = cts[k]
+			}
+			return Cotangents[P, R]{replaced(y, values(ys)), v.pull("VJP", outs, at)}
+		})
+	}
+}
+
+// Vmap is f over a batch: every value of the argument has a leading axis of one size more than f takes, and
+// every value of the result has one more than f gives.
+func Vmap[P, R any](f func(P) R) func(P) R {
+	return func(x P) R {
+		return recorded("Vmap", x, func(g *ir.Graph, x P) R {
+			xs := leaves(x)
+			holes := make([]Value, len(xs))
+			var inner, batched []*ir.Node
+			for i, v := range xs {
+				if !v.IsValid() {
+					continue
+				}
+				n := v.node(g, "Vmap", dtype.Invalid)
+				if n.Rank() == 0 {
+					ir.Fail("Vmap", "%v of %v: an axis to map over is needed", n.Shape, n.Type)
+				}
+				if len(batched) > 0 && n.Shape[0] != batched[0].Shape[0] {
+					ir.Fail("Vmap", "%v, %v: the leading axes differ", batched[0].Shape, n.Shape)
+				}
+				h := g.Hole(n.Type, n.Shape[1:])
+				holes[i] = Value{n: h}
+				inner, batched = append(inner, h), append(batched, n)
+			}
+			if len(batched) == 0 {
+				ir.Fail("Vmap", "the argument holds no value")
+			}
+			y := f(replaced(x, holes))
+			ys := results("Vmap", g, y)
+			outs, at := present(ys)
+			res := make([]Value, len(ys))
+			for i, n := range g.Vmap(outs, inner, batched, batched[0].Shape[0]) {
+				res[at[i]] = Value{n: n}
+			}
+			return replaced(y, res)
+		})
+	}
+}
+
+// Jacobian is the derivative of every element of f's result by every element of its argument: its shape is
+// the result's followed by the argument's. It goes forward where the argument is no larger than the
+// result, and in reverse else. The argument and result are floats of sizes that do not depend on the batch
+// (Vmap maps a Jacobian over one).
+func Jacobian(f func(Value) Value) func(Value) Value {
+	return func(x Value) Value {
+		return recorded("Jacobian", x, func(g *ir.Graph, x Value) Value {
+			v := variables("Jacobian", g, x)
+			y := f(v.tree).node(g, "Jacobian", dtype.Invalid)
+			return Value{n: jacobian(g, y, v.nodes[0])}
+		})
+	}
+}
+
+func jacobian(g *ir.Graph, y, x *ir.Node) *ir.Node {
+	n, okX := x.Shape.Size()
+	m, okY := y.Shape.Size()
+	if !okX || !okY || !n.Static() || !m.Static() || !x.Type.IsFloat() || !y.Type.IsFloat() {
+		ir.Fail("Jacobian", "of %v %v by %v %v: floats of static sizes are needed", y.Type, y.Shape, x.Type, x.Shape)
+	}
+	zero := func() *ir.Node { return g.Const(y.Type, append(append(ir.Shape{}, y.Shape...), x.Shape...), 0) }
+	if n.C <= m.C {
+		dir := g.Hole(x.Type, x.Shape)
+		t := g.JVP([]*ir.Node{y}, []*ir.Node{x}, []*ir.Node{dir})[0]
+		if t == nil {
+			return zero()
+		}
+		all := g.Vmap([]*ir.Node{t}, []*ir.Node{dir}, []*ir.Node{unitVectors(g, x, n)}, n)[0] // [n, y…]
+		perm := make([]int, 0, y.Rank()+1)
+		for a := range y.Rank() {
+			perm = append(perm, a+1)
+		}
+		return g.Reshape(g.Transpose(all, append(perm, 0)), append(append(ir.Shape{}, y.Shape...), x.Shape...))
+	}
+	dir := g.Hole(y.Type, y.Shape)
+	ct := g.VJP([]*ir.Node{y}, []*ir.Node{dir}, []*ir.Node{x})[0]
+	if ct == nil {
+		return zero()
+	}
+	all := g.Vmap([]*ir.Node{ct}, []*ir.Node{dir}, []*ir.Node{unitVectors(g, y, m)}, m)[0] // [m, x…]
+	return g.Reshape(all, append(append(ir.Shape{}, y.Shape...), x.Shape...))
+}
+
+// unitVectors is [n, shape of x]: row i is 1 at x's element i, 0 elsewhere.
+func unitVectors(g *ir.Graph, x *ir.Node, n ir.Dim) *ir.Node {
+	return g.Reshape(g.OneHot(g.Iota(dtype.I64, ir.Shape{n}, 0), n.C, x.Type), append(ir.Shape{n}, x.Shape...))
+}
+
+// Hessian is the matrix of second derivatives of a scalar function, of the argument's shape twice over:
+// forward mode over reverse mode.
+func Hessian(f func(Value) Value) func(Value) Value { return Jacobian(Grad(f)) }
+
+// Derivative is f'(x) of a function of one number.
+func Derivative(f func(Value) Value, x float64) (float64, error) {
+	_, dy, err := ValueAndDerivative(f, x)
+	return dy, err
+}
+
+// ValueAndDerivative is f(x) and f'(x) of a function of one number.
+func ValueAndDerivative(f func(Value) Value, x float64) (y, dy float64, err error) {
+	defer failure(&err)
+	r := ValueAndGrad(f)(Scalar(x))
+	return r.Value.Item(), r.Grad.Item(), nil
+}
+
+// Gradient is the gradient at x of a function of a vector.
+func Gradient(f func(Value) Value, x []float64) ([]float64, error) {
+	_, g, err := ValueAndGradient(f, x)
+	return g, err
+}
+
+// ValueAndGradient is f(x) and its gradient there, of a function of a vector.
+func ValueAndGradient(f func(Value) Value, x []float64) (y float64, grad []float64, err error) {
+	defer failure(&err)
+	r := ValueAndGrad(f)(From(x))
+	return r.Value.Item(), Data[float64](r.Grad), nil
+}
