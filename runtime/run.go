@@ -85,7 +85,7 @@ func (b *binding) newRun() *run {
 			r.gemms[i].Epilogue = &epilogue{r, u}
 		}
 	}
-	r.team.run = r
+	r.team.run, r.team.left = r, make(chan struct{}, 1)
 	return r
 }
 

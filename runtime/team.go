@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // team is the threads of a run while it has any beside its own: helpers from the pool, which join each
@@ -12,21 +13,26 @@ import (
 // The word state holds whether a phase is open, who is in it, and how many have entered, which numbers
 // them: a helper that comes late, or to a team that has moved on, joins what is open or nothing. A phase
 // ends when nobody is left in it; nobody waits for a helper that has not entered.
+//
+// Whoever waits spins for some microseconds, then parks: the system may have put both threads on one
+// core, where a spinning one keeps the other from its work.
 type team struct {
-	run     *run
-	state   atomic.Uint64
-	next    atomic.Int64
-	unit    unit
-	phase   int
-	tasks   int
-	helpers []*helper
+	run      *run
+	state    atomic.Uint64
+	next     atomic.Int64
+	unit     unit
+	phase    int
+	tasks    int
+	helpers  []*helper
+	patience int64       // of the caller
+	waiting  atomic.Bool // the caller is parked, or about to be, until the last helper leaves
+	left     chan struct{}
 }
 
 const (
 	oneActive  = 1
 	openBit    = 1 << 15
 	oneEntered = 1 << 16
-	oneOpened  = 1 << 32
 )
 
 // maxThreads is what the fields of a team's state hold.
@@ -47,16 +53,43 @@ func (r *run) phase(u unit, phase int) {
 		return
 	}
 	t.gather(len(r.workers) - 1)
-	t.state.Store(uint64(opened(t.state.Load())+1)*oneOpened | openBit)
+	t.state.Store(pool.opened.Add(1)<<32 | openBit)
 	for _, h := range t.helpers {
 		h.rouse()
 	}
 	t.work(0)
 	t.state.And(^uint64(openBit))
-	for i := 0; active(t.state.Load()) > 0; i++ {
-		if i > 100 {
-			runtime.Gosched()
+	t.wait()
+}
+
+var began = time.Now()
+
+func now() int64 { return int64(time.Since(began)) }
+
+// wait returns when nobody is in the phase.
+func (t *team) wait() {
+	if active(t.state.Load()) == 0 {
+		return
+	}
+	for start := now(); active(t.state.Load()) > 0; {
+		if now()-start < t.patience {
+			continue
 		}
+		// Who leaves looks at waiting after that, and here it is the other way round: one of the two sees the
+		// other. A helper may be late with its look, so that a wake-up may be that of a phase before.
+		t.waiting.Store(true)
+		if active(t.state.Load()) == 0 && t.waiting.CompareAndSwap(true, false) {
+			return
+		}
+		<-t.left
+	}
+}
+
+// leave ends a helper's part in a phase.
+func (t *team) leave() {
+	if s := t.state.Add(^uint64(0)); active(s) == 0 && t.waiting.Load() && t.waiting.CompareAndSwap(true, false) {
+		t.left <- struct{}{}
+		runtime.Gosched() // here is a thread that runs: the caller goes on with it at once
 	}
 }
 
@@ -89,13 +122,19 @@ func (t *team) work(worker int) {
 func (t *team) join(last int) (worker, number int, ok bool) {
 	for {
 		s := t.state.Load()
-		if s&openBit == 0 || opened(s) == last || entered(s)+1 >= len(t.run.workers) {
+		if !t.admits(s, last) {
 			return 0, last, false
 		}
 		if t.state.CompareAndSwap(s, s+oneEntered+oneActive) {
 			return entered(s) + 1, opened(s), true
 		}
 	}
+}
+
+// admits reports whether a helper may enter in state s: there is an open phase with room, and it has not
+// been in it, where it found no task left.
+func (t *team) admits(s uint64, last int) bool {
+	return s&openBit != 0 && opened(s) != last && entered(s)+1 < len(t.run.workers)
 }
 
 // gather takes up to n helpers from the pool, once per run.
@@ -110,13 +149,17 @@ func (t *team) gather(n int) {
 		if k := len(pool.idle); k > 0 {
 			h = pool.idle[k-1]
 			pool.idle = pool.idle[:k-1]
-		} else if pool.count < max(runtime.GOMAXPROCS(0)-1, n) {
+		} else if procs := runtime.GOMAXPROCS(0); pool.count < max(procs-1, n) {
 			h = &helper{wake: make(chan struct{}, 1)}
 			pool.count++
+			if pool.count < procs {
+				h.patience = patience
+			}
 			go h.serve()
 		} else {
 			return
 		}
+		t.patience = h.patience
 		h.team.Store(t)
 		t.helpers = append(t.helpers, h)
 	}
@@ -142,46 +185,44 @@ var pool struct {
 	sync.Mutex
 	idle  []*helper
 	count int
+
+	opened atomic.Uint64 // phases, to number them
 }
 
 // helper is a goroutine that serves one team after the other.
 type helper struct {
-	team   atomic.Pointer[team]
-	parked atomic.Bool
-	wake   chan struct{}
+	team     atomic.Pointer[team]
+	parked   atomic.Bool
+	wake     chan struct{}
+	patience int64
 }
 
-// spins is how often a helper looks for work before it parks: some tens of microseconds, longer than the
-// pause between two phases.
-const spins = 20000
+// patience is for how long a caller or a helper spins before it parks, in ns: about the time that a parked
+// one takes to wake up. With more threads than processors it is 0.
+const patience = int64(40 * time.Microsecond)
 
 func (h *helper) serve() {
-	var last *team
-	number := 0
+	number := 0 // of the phase that it was in last
 	for {
-		for i := 0; i < spins; i++ {
-			t := h.team.Load()
-			if t == nil {
-				continue
+		for start := now(); ; {
+			if t := h.team.Load(); t != nil {
+				if worker, k, ok := t.join(number); ok {
+					number = k
+					t.work(worker)
+					t.leave()
+					start = now()
+				}
 			}
-			if t != last {
-				last, number = t, 0
-			}
-			if worker, k, ok := t.join(number); ok {
-				number = k
-				t.work(worker)
-				t.state.Add(^uint64(0))
-				i = 0
+			if now()-start >= h.patience {
+				break
 			}
 		}
 		// Who opens a phase looks at parked after that, and here it is the other way round: one of the two sees
 		// the other.
 		h.parked.Store(true)
-		if t := h.team.Load(); t != nil && t.state.Load()&openBit != 0 && h.parked.CompareAndSwap(true, false) {
-			continue
+		if t := h.team.Load(); t == nil || !t.admits(t.state.Load(), number) || !h.parked.CompareAndSwap(true, false) {
+			<-h.wake
 		}
-		last = nil
-		<-h.wake
 	}
 }
 
