@@ -1,7 +1,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: test check generate
+.PHONY: test exhaustive check generate
 
 # Every level the machine has, pure Go alone, the race detector, and the other platforms' builds.
 test:
@@ -11,6 +11,10 @@ test:
 	GOARCH=arm64 $(GO) build ./...
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
+
+# All 2^32 arguments of every float32 function, and many of the float64 ones.
+exhaustive:
+	ADJOINT_EXHAUSTIVE=1 $(GO) test ./kernels -run Accuracy -v -timeout 5h
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -24,6 +24,10 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	8:  {dtype.F32: sqrtFloat32AVX2, dtype.F64: sqrtFloat64AVX2},                                                                                    // sqrt
 	9:  {dtype.F32: rsqrtFloat32AVX2, dtype.F64: rsqrtFloat64AVX2},                                                                                  // rsqrt
 	11: {dtype.F32: reciprocalFloat32AVX2, dtype.F64: reciprocalFloat64AVX2},                                                                        // reciprocal
+	12: {dtype.F32: expFloat32AVX2, dtype.F64: expFloat64AVX2},                                                                                      // exp
+	15: {dtype.F32: logFloat32AVX2, dtype.F64: logFloat64AVX2},                                                                                      // log
+	28: {dtype.F32: tanhFloat32AVX2, dtype.F64: tanhFloat64AVX2},                                                                                    // tanh
+	32: {dtype.F32: sigmoidFloat32AVX2, dtype.F64: sigmoidFloat64AVX2},                                                                              // sigmoid
 	34: {dtype.I32: reluInt32AVX2, dtype.I64: reluInt64AVX2, dtype.F32: reluFloat32AVX2, dtype.F64: reluFloat64AVX2},                                // relu
 	35: {dtype.F32: leakyreluFloat32AVX2, dtype.F64: leakyreluFloat64AVX2},                                                                          // leakyrelu
 	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
@@ -160,6 +164,30 @@ func reciprocalFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func reciprocalFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func logFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func logFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sigmoidFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sigmoidFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func reluInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
