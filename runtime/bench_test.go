@@ -77,6 +77,47 @@ func BenchmarkMLP(b *testing.B) {
 	}
 }
 
+// BenchmarkChain is Σ tanh(a·x + b)·sigmoid(c·x) and its derivatives by a, b, c, over a million x.
+func BenchmarkChain(b *testing.B) {
+	const n = 1_000_000
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Shape{ir.Batch})
+	inputs := []Input{{dtype.F32, x.Shape}, {dtype.F32, nil}, {dtype.F32, nil}, {dtype.F32, nil}}
+	var k, all [3]*ir.Node
+	for i := range k {
+		k[i] = g.Param(1+i, dtype.F32, nil)
+		all[i] = g.BroadcastTo("", k[i], x.Shape)
+	}
+	y := g.Apply(ops.Mul, g.Apply(ops.Tanh, g.Apply(ops.Add, g.Apply(ops.Mul, all[0], x), all[1])),
+		g.Apply(ops.Sigmoid, g.Apply(ops.Mul, all[2], x)))
+	sum := g.Reduce(ir.Sum, y, 0)
+	outs := append([]*ir.Node{sum}, g.VJP([]*ir.Node{sum}, []*ir.Node{g.Const(dtype.F32, nil, 1)}, k[:])...)
+	xs := newArray(dtype.F32, []int{n})
+	for i := range n {
+		xs.setBits(i, ir.FloatBits(dtype.F32, float64(i)/n-0.5))
+	}
+	k1, k2, k3 := float32(0.5), float32(0.25), float32(-1)
+	in := []unsafe.Pointer{xs.ptr(), unsafe.Pointer(&k1), unsafe.Pointer(&k2), unsafe.Pointer(&k3)}
+	var out []unsafe.Pointer
+	for range outs {
+		out = append(out, newArray(dtype.F32, nil).ptr())
+	}
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			p, err := Compile(outs, inputs, Options{Threads: threads})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if err := p.Run(context.Background(), n, in, out); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
+		})
+	}
+}
+
 func BenchmarkCompileMLP(b *testing.B) {
 	outs, inputs := mlpStep()
 	for b.Loop() {

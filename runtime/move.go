@@ -255,6 +255,11 @@ func (b *binding) newScatter(n *ir.Node) unit {
 			o, lo := i/blocks, i%blocks*block
 			width := min(block, inner-lo)
 			y := unsafe.Add(r.ptr[dst], (o*d*inner+lo)*size)
+			if inner == 1 {
+				kernels.Fill(y, 0, size, d)
+				scatterAdd(n.Type, y, unsafe.Add(upd.ptr(r), o*count*size), at, count)
+				continue
+			}
 			for k := range d {
 				kernels.Fill(unsafe.Add(y, k*inner*size), 0, size, width)
 			}
@@ -264,6 +269,27 @@ func (b *binding) newScatter(n *ir.Node) unit {
 			}
 		}
 	})
+}
+
+// scatterAdd is y[at[i]] += x[i], i < n.
+func scatterAdd(t dtype.Type, y, x unsafe.Pointer, at indexArray, n int) {
+	switch t {
+	case dtype.F32:
+		scatterAddElems[float32](y, x, at, n)
+	case dtype.F64:
+		scatterAddElems[float64](y, x, at, n)
+	case dtype.I32:
+		scatterAddElems[int32](y, x, at, n)
+	default:
+		scatterAddElems[int64](y, x, at, n)
+	}
+}
+
+func scatterAddElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, at indexArray, n int) {
+	size := int(unsafe.Sizeof(T(0)))
+	for i := range n {
+		*(*T)(unsafe.Add(y, at.at(i)*size)) += *(*T)(unsafe.Add(x, i*size))
+	}
 }
 
 // newCumSum starts from the first element itself.
