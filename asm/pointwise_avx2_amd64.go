@@ -11,7 +11,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
-// TilesAVX2 holds the AVX2 tiles by op and type of its arguments. They compute n elements, n a multiple of 8.
+// TilesAVX2 holds the tiles by op and type of its arguments. They compute n elements, n a multiple of 8.
 var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){
 	0:  {dtype.I32: addInt32AVX2, dtype.I64: addInt64AVX2, dtype.F32: addFloat32AVX2, dtype.F64: addFloat64AVX2},                                    // add
 	1:  {dtype.I32: subInt32AVX2, dtype.I64: subInt64AVX2, dtype.F32: subFloat32AVX2, dtype.F64: subFloat64AVX2},                                    // sub

@@ -3,9 +3,13 @@
 package kernels
 
 import (
+	"unsafe"
+
 	"github.com/klauspost/cpuid/v2"
 
 	"github.com/adjoint-go/adjoint/asm"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // AVX2 and AVX512 are nil where the machine lacks them.
@@ -14,6 +18,15 @@ var (
 	AVX512 = avx512()
 )
 
+func avx2() *Level {
+	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		return nil
+	}
+	l := &Level{Name: "avx2", Gemm: gemmAVX2}
+	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
+	return l
+}
+
 // avx512 is laid over AVX2.
 func avx512() *Level {
 	if AVX2 == nil || !cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL) {
@@ -21,30 +34,32 @@ func avx512() *Level {
 	}
 	l := *AVX2
 	l.Name, l.Gemm = "avx512", gemmAVX512
+	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, nil)
 	return &l
 }
 
-func avx2() *Level {
-	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
-		return nil
-	}
-	l := &Level{Name: "avx2", Gemm: gemmAVX2}
-	for id := range l.Tiles {
-		for t := range l.Tiles[id] {
-			l.Tiles[id][t] = asm.TilesAVX2[id][t]
+// lay puts the rows that there are over l's.
+func (l *Level) lay(tiles *[ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int),
+	convert *[dtype.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int), reductions [][dtype.Count]asm.Reduction) {
+	for id, row := range tiles {
+		for t, f := range row {
+			if f != nil {
+				l.Tiles[id][t] = f
+			}
 		}
 	}
-	for from := range l.Convert {
-		for to := range l.Convert[from] {
-			l.Convert[from][to] = asm.ConvertAVX2[from][to]
+	for from, row := range convert {
+		for to, f := range row {
+			if f != nil {
+				l.Convert[from][to] = f
+			}
 		}
 	}
-	for r := range l.Reductions {
-		for t := range l.Reductions[r] {
-			if k := asm.ReductionsAVX2[r][t]; k.Fold != nil {
+	for r, row := range reductions {
+		for t, k := range row {
+			if k.Fold != nil {
 				l.Reductions[r][t] = ReductionKernel{k.Fold, k.FoldRows, k.Accumulate}
 			}
 		}
 	}
-	return l
 }

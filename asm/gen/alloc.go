@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
-const numRegs = 16
+// The registers are 16 or 32 vectors', then, from firstMask, the masks'.
+const (
+	firstMask = 32
+	numRegs   = firstMask + 8
+)
 
 // allocator turns a lowered program into lines on machine registers, in one walk. A value that must
 // leave its register is the one needed last (Belady's rule, optimal but for the cost of stores). What
@@ -16,7 +21,7 @@ type allocator struct {
 	lowered
 	lines  []string
 	spills int // stores to the stack
-	slots  int // of 32 bytes on the stack
+	slots  int // of a vector's size on the stack
 
 	uses   [][]int // by virtual register: the instructions that are yet to read it
 	where  []int   // by virtual register: its register, -1 when in none
@@ -87,8 +92,16 @@ func (a *allocator) done(i int, vs []int) {
 
 // take gives v a register, making room if need be.
 func (a *allocator) take(v int) int {
+	from, to := 0, 16
+	switch {
+	case a.mask[v]:
+		from, to = firstMask+1, numRegs // K0 does not mask
+	case a.masks:
+		to = 32
+	}
 	best, far := -1, -1.0
-	for r, u := range a.holder {
+	for r := from; r < to; r++ {
+		u := a.holder[r]
 		next := math.Inf(1)
 		if u >= 0 {
 			next = float64(a.uses[u][0])
@@ -117,9 +130,34 @@ func (a *allocator) spill(v int) {
 	} else {
 		a.slots++
 	}
-	a.slot[v], a.home[v] = s, fmt.Sprintf("%d(SP)", 32*s)
-	a.emit("VMOVUPS Y%d, %s", a.where[v], a.home[v])
+	a.slot[v], a.home[v] = s, fmt.Sprintf("%d(SP)", a.bytes*s)
+	a.move(v, a.name(a.where[v]), a.home[v])
 	a.spills++
+}
+
+// name is that of a register.
+func (a *allocator) name(r int) string {
+	if r >= firstMask {
+		return fmt.Sprintf("K%d", r-firstMask)
+	}
+	return fmt.Sprintf("%c%d", a.reg, r)
+}
+
+// move copies v.
+func (a *allocator) move(v int, from, to string) {
+	switch {
+	case a.mask[v]:
+		a.emit("KMOVW %s, %s", from, to)
+	case a.spread(from):
+		a.emit("VBROADCASTS%c %s, %s", map[bool]byte{true: 'S', false: 'D'}[strings.HasPrefix(from, "k32")], from, to)
+	default:
+		a.emit("VMOVUPS %s, %s", from, to)
+	}
+}
+
+// spread reports whether the operand is a constant that is in memory once, not as a vector.
+func (a *allocator) spread(operand string) bool {
+	return a.masks && strings.HasSuffix(operand, "(SB)")
 }
 
 // load sees that v is in a register, and returns its name.
@@ -127,10 +165,10 @@ func (a *allocator) load(v int) string {
 	r := a.where[v]
 	if r < 0 {
 		r = a.take(v)
-		a.emit("VMOVUPS %s, Y%d", a.home[v], r)
+		a.move(v, a.home[v], a.name(r))
 	}
 	a.pinned[r] = true
-	return fmt.Sprintf("Y%d", r)
+	return a.name(r)
 }
 
 // inMemory reports whether v is best read from memory by instruction i. An input that is needed again
@@ -156,7 +194,7 @@ func (a *allocator) inst(i int, in inst) {
 	a.pin(args)
 	text := make([]string, len(args))
 	for k, v := range args {
-		if k == in.mem && a.inMemory(v, i) {
+		if k == in.mem && a.inMemory(v, i) && !(in.whole && a.spread(a.home[v])) {
 			text[k] = a.home[v]
 		} else {
 			text[k] = a.load(v)
@@ -166,7 +204,10 @@ func (a *allocator) inst(i int, in inst) {
 	dst := ""
 	if in.dst >= 0 {
 		clear(a.pinned[:]) // the result may take the register of an operand, which is read before
-		dst = fmt.Sprintf("Y%d", a.take(in.dst))
+		dst = a.name(a.take(in.dst))
+	}
+	if in.mem >= 0 && a.spread(text[in.mem]) {
+		in.form = strings.Replace(in.form, " ", ".BCST ", 1)
 	}
 	a.emit("%s", operands(in.form, func(k int) string {
 		if k < 0 {
@@ -221,10 +262,14 @@ func (a *allocator) fma(i int, in inst) {
 	} else {
 		from := a.home[over]
 		if r := a.where[over]; r >= 0 {
-			from = fmt.Sprintf("Y%d", r)
+			from = a.name(r)
 		}
-		a.emit("VMOVUPS %s, Y%d", from, a.take(in.dst))
+		a.move(over, from, a.name(a.take(in.dst)))
 	}
-	a.emit("%s%s%s %s, %s, Y%d", in.fma[0], order, in.fma[1], s3, s2, a.where[in.dst])
+	suffix := in.fma[1]
+	if a.spread(s3) {
+		suffix += ".BCST"
+	}
+	a.emit("%s%s%s %s, %s, %s", in.fma[0], order, suffix, s3, s2, a.name(a.where[in.dst]))
 	a.done(i, in.args)
 }

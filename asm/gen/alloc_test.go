@@ -26,7 +26,7 @@ func meaning(t *testing.T, lines []string) []string {
 	var stores []string
 	fma := regexp.MustCompile(`^VFMADD(\d\d\d)PS$`)
 	for _, line := range lines {
-		mnemonic, rest, _ := strings.Cut(line, " ")
+		mnemonic, rest, _ := strings.Cut(strings.Replace(line, ".BCST", "", 1), " ")
 		ops := strings.Split(rest, ", ")
 		dst := ops[len(ops)-1]
 		v := ""
@@ -34,7 +34,7 @@ func meaning(t *testing.T, lines []string) []string {
 		case m != nil:
 			by := map[byte]string{'1': read(dst), '2': read(ops[1]), '3': read(ops[0])}
 			v = fmaOf(by[m[1][0]], by[m[1][1]], by[m[1][2]])
-		case mnemonic == "VMOVUPS":
+		case mnemonic == "VMOVUPS", mnemonic == "VBROADCASTSS", mnemonic == "KMOVW":
 			v = read(ops[0])
 		default:
 			var args []string
@@ -74,26 +74,34 @@ func opOf(mnemonic string, args []string) string {
 
 // What the allocator prints computes what the program on virtual registers says, spills and all.
 func TestAllocate(t *testing.T) {
-	spills := 0
-	for seed := range uint64(400) {
+	spills := map[string]int{}
+	for seed := range uint64(800) {
 		r := rand.New(rand.NewPCG(1, seed))
-		l := &lowered{}
+		l := &lowered{isa: isas[seed%2]}
 		var want []string // by virtual register
 		add := func(home string, keep bool, value string) int {
-			l.home, l.keep, want = append(l.home, home), append(l.keep, keep), append(want, value)
+			l.home, l.keep, l.mask, want = append(l.home, home), append(l.keep, keep), append(l.mask, false), append(want, value)
 			return len(want) - 1
 		}
 		for i := range 4 {
-			in, k := fmt.Sprintf("%d(SI)", 32*i), fmt.Sprintf("k%d<>(SB)", i)
+			in, k := fmt.Sprintf("%d(SI)", 32*i), fmt.Sprintf("k32_%d<>(SB)", i)
 			add(in, false, in)
 			add(k, true, k)
 		}
-		for range 10 + r.IntN(120) {
+		var masks []int
+		for range 10 + r.IntN(240) {
 			reach := len(want)
 			if r.IntN(2) == 0 {
 				reach = min(reach, 12)
 			}
-			arg := func() int { return len(want) - 1 - r.IntN(reach) }
+			arg := func() int {
+				for {
+					if v := len(want) - 1 - r.IntN(reach); !l.mask[v] {
+						return v
+					}
+					reach = len(want)
+				}
+			}
 			x, y, z := arg(), arg(), arg()
 			if r.IntN(5) == 0 {
 				y = x
@@ -102,7 +110,23 @@ func TestAllocate(t *testing.T) {
 				z = x
 			}
 			d := len(want)
-			switch r.IntN(4) {
+			kinds := 4
+			if l.masks {
+				kinds = 6
+			}
+			switch r.IntN(kinds) {
+			case 4:
+				add("", false, opOf("CMP", []string{want[y], want[x]}))
+				l.mask[d] = true
+				masks = append(masks, d)
+				l.code = append(l.code, inst{form: "CMP @1, @0, @d", args: []int{x, y}, mem: 1, dst: d})
+			case 5:
+				if masks == nil {
+					continue
+				}
+				m := masks[r.IntN(len(masks))]
+				add("", false, opOf("SEL", []string{want[y], want[z], want[m]}))
+				l.code = append(l.code, inst{form: "SEL @1, @2, @0, @d", args: []int{m, y, z}, mem: 1, dst: d, whole: r.IntN(2) == 0})
 			case 0:
 				add("", false, opOf("COM", []string{want[x], want[y]}))
 				l.code = append(l.code, inst{form: "COM @1, @0, @d", args: []int{x, y}, mem: 1, swap: true, dst: d})
@@ -130,16 +154,28 @@ func TestAllocate(t *testing.T) {
 		for v := range want {
 			if unread[v] && (l.home[v] == "" || r.IntN(2) == 0) {
 				stored = append(stored, want[v])
+				if l.mask[v] {
+					d := add("", false, opOf("ONE", []string{want[v]}))
+					l.code = append(l.code, inst{form: "ONE @0, @d", args: []int{v}, mem: -1, dst: d})
+					stored[len(stored)-1] = want[d]
+					v = d
+				}
 				l.code = append(l.code, inst{form: fmt.Sprintf("VMOVUPS @0, %d(DI)", 32*v), args: []int{v}, mem: -1, dst: -1})
 			}
 		}
 		a := allocate(l)
-		spills += a.spills
+		for _, line := range a.lines {
+			if strings.Contains(line, "(SP)") {
+				spills[string(line[0])+l.name]++
+			}
+		}
 		if got := meaning(t, a.lines); !slices.Equal(got, stored) {
 			t.Fatalf("seed %d: stores %v, want %v\n%s", seed, got, stored, strings.Join(a.lines, "\n"))
 		}
 	}
-	if spills == 0 {
-		t.Error("nothing spilled")
+	for _, kind := range []string{"VAVX2", "VAVX512", "KAVX512"} { // vectors, masks
+		if spills[kind] == 0 {
+			t.Errorf("nothing spilled: %s", kind)
+		}
 	}
 }

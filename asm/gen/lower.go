@@ -10,35 +10,43 @@ import (
 
 // inst is one machine instruction on virtual registers.
 type inst struct {
-	// form is the text, operands in Go's order: @0 @1 @2 and @d stand for YMM registers, %0 … %d for
-	// the XMM halves of them.
-	form string
-	args []int
-	mem  int  // the argument that may be a memory operand, -1 when none may
-	swap bool // arguments 0 and 1 may change places
-	dst  int  // -1 for a store
+	// form is the text, operands in Go's order: @0 @1 @2 and @d stand for registers, %0 … %d for the lower
+	// halves of vectors, ^0 … ^d for their XMM parts.
+	form  string
+	args  []int
+	mem   int  // the argument that may be a memory operand, -1 when none may
+	whole bool // and may not be one that is spread over the lanes
+	swap  bool // arguments 0 and 1 may change places
+	dst   int  // -1 for a store
 	// fma is the mnemonic before and after the operand order ("VFMADD", "PS"), for args a, b, c.
 	fma [2]string
 }
 
 // lowered is a program on virtual registers: groups of elements side by side in one order.
 type lowered struct {
+	isa
 	code []inst
 	home []string // by virtual register: its place in memory before it was ever computed, or ""
 	keep []bool   // the home is a constant, which is as good an operand as a register
+	mask []bool   // it is a mask register
 }
 
 var argRegs = [...]string{"SI", "DX", "R8"}
 
 // lower expands a program into groups of e elements each, interleaved instruction by instruction so
-// that their latencies overlap. e is 8, or 4 where every value has 64 bits. A value of 64 bits in a
-// group of 8 takes two registers, called its parts.
-func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
-	l := &lowered{}
-	reg := make([][][]int, len(p.Code)) // value, group, part
+// that their latencies overlap. e elements of 32 bits are a vector, or those of 64 bits are where every
+// value has as many. A value of 64 bits in a group of the former takes two registers, called its parts.
+//
+// Where there are mask registers, a value that is a mask by its making is in one, and in a vector as well
+// once a use of its bits asks for that.
+func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowered {
+	l := &lowered{isa: i}
+	reg := make([][][]int, len(p.Code))    // value, group, part; -1: only in a mask register
+	inMask := make([][][]int, len(p.Code)) // the same for mask registers; -1: only in a vector
 	newReg := func() int {
 		l.home = append(l.home, "")
 		l.keep = append(l.keep, false)
+		l.mask = append(l.mask, false)
 		return len(l.home) - 1
 	}
 	at := func(home string, keep bool) int {
@@ -51,15 +59,77 @@ func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
 		l.code = append(l.code, inst{form: form, args: args, mem: mem, dst: d})
 		return d
 	}
+	emitMask := func(form string, mem int, args ...int) int {
+		d := emit(form, mem, args...)
+		l.mask[d] = true
+		return d
+	}
 	input := func(i uint64, group, byteOff int) string {
 		return fmt.Sprintf("%d(%s)", group*e*p.In[i].Size()+byteOff, argRegs[i])
 	}
 	zero := func() int { return at(constant(0, 32, consts), true) }
+	narrower := func(a []int) int { // two vectors of 64-bit integers' low halves
+		if i.masks {
+			return emit(i.insert("I")+" $1, %1, @0, @d", -1, emit("VPMOVQD @0, %d", -1, a[0]), emit("VPMOVQD @0, %d", -1, a[1]))
+		}
+		return emit("VPERMQ $216, @0, @d", -1, emit("VSHUFPS $136, @1, @0, @d", -1, a[0], a[1]))
+	}
+	isMask := func(v vec.Value) bool { return inMask[v] != nil && inMask[v][0][0] >= 0 }
+	letter := func(t vec.Type) string { return map[int]string{32: "D", 64: "Q"}[t.Bits()] }
+	vector := func(v vec.Value, g, part int) int {
+		r := &reg[v][g][part]
+		if *r < 0 {
+			*r = emit("VPMOVM2"+letter(p.Code[v].T)+" @0, @d", -1, inMask[v][g][part])
+		}
+		return *r
+	}
+	masked := func(v vec.Value, g, part int) int {
+		r := &inMask[v][g][part]
+		if *r < 0 {
+			*r = emitMask("VPMOV"+letter(p.Code[v].T)+"2M @0, @d", -1, vector(v, g, part))
+		}
+		return *r
+	}
+
+	// mask returns in as a mask register, -1 where it is no mask by its making.
+	mask := func(in vec.Instr, g, part int) int {
+		logic := func(form string) int {
+			if !isMask(in.A) || !isMask(in.B) {
+				return -1
+			}
+			return emitMask(form+", @d", -1, masked(in.A, g, part), masked(in.B, g, part))
+		}
+		switch in.Op {
+		case vec.Load:
+			if p.In[in.Imm] != dtype.Bool {
+				return -1
+			}
+			lanes := i.bytes * 8 / in.T.Bits()
+			load := map[int]string{4: "VMOVD ", 8: "VMOVQ ", 16: "VMOVUPS "}[lanes]
+			return emitMask("VPTESTMB ^0, ^0, @d", -1, emit(load+input(in.Imm, g, part*lanes)+", ^d", -1))
+		case vec.Bitcast:
+			if isMask(in.A) {
+				return masked(in.A, g, part)
+			}
+		case vec.And:
+			return logic("KANDW @1, @0")
+		case vec.Or:
+			return logic("KORW @1, @0")
+		case vec.AndNot:
+			return logic("KANDNW @0, @1")
+		case vec.Xor:
+			for _, ab := range [][2]vec.Value{{in.A, in.B}, {in.B, in.A}} {
+				if c := p.Code[ab[1]]; isMask(ab[0]) && c.Op == vec.Const && int64(c.Imm<<(64-c.T.Bits())) == -1<<(64-c.T.Bits()) {
+					return emitMask("KNOTW @0, @d", -1, masked(ab[0], g, part))
+				}
+			}
+			return logic("KXORW @1, @0")
+		}
+		return -1
+	}
 
 	one := func(in vec.Instr, g, part int) int {
-		arg := func(v vec.Value) int {
-			return reg[v][g][part]
-		}
+		arg := func(v vec.Value) int { return vector(v, g, part) }
 		s := "S"
 		if in.T.Bits() == 64 {
 			s = "D"
@@ -78,22 +148,40 @@ func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
 			return r
 		}
 		cmp := func(pred int, ints string) int {
-			t := p.Code[in.A].T
-			if !t.IsFloat() {
-				if ints == "" {
-					panic(fmt.Sprintf("gen: %v of %v", in.Op, t))
-				}
-				return bin(ints+d, ints == "VPCMPEQ")
+			t, r := p.Code[in.A].T, 0
+			switch {
+			case t.IsFloat():
+				r = emit(fmt.Sprintf("VCMPP%s $%d, @1, @0, @d", s, pred), 1, arg(in.A), arg(in.B))
+				l.code[len(l.code)-1].swap = pred == 0 || pred == 4
+			case ints == "":
+				panic(fmt.Sprintf("gen: %v of %v", in.Op, t))
+			default:
+				r = bin(ints+d, ints == "VPCMPEQ")
 			}
-			r := emit(fmt.Sprintf("VCMPP%s $%d, @1, @0, @d", s, pred), 1, arg(in.A), arg(in.B))
-			l.code[len(l.code)-1].swap = pred == 0 || pred == 4
+			l.mask[r] = i.masks
 			return r
 		}
 		logic := func(float, int string, swap bool) int {
 			if in.T.IsFloat() {
 				return bin(float+"P"+s, swap)
 			}
+			if i.masks {
+				int += d
+			}
 			return bin(int, swap)
+		}
+		// under is x where the mask m is set, else 0.
+		under := func(x, m vec.Value) int {
+			r := emit("VMOVUP"+s+".Z @0, @1, @d", 0, arg(x), masked(m, g, part))
+			l.code[len(l.code)-1].whole = true
+			return r
+		}
+		round := func(how int) int {
+			mnemonic := "VROUNDP"
+			if i.masks {
+				mnemonic = "VRNDSCALEP"
+			}
+			return un(fmt.Sprintf("%s%s $%d,", mnemonic, s, how))
 		}
 		arith := func(float, int string, swap bool) int {
 			if in.T.IsFloat() {
@@ -105,10 +193,10 @@ func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
 		switch in.Op {
 		case vec.Load:
 			if p.In[in.Imm] != dtype.Bool {
-				return at(input(in.Imm, g, part*32), false)
+				return at(input(in.Imm, g, part*i.bytes), false)
 			}
 			// Bytes 0 and 1 become masks: any byte but 0 does.
-			lanes := 256 / in.T.Bits()
+			lanes := i.bytes * 8 / in.T.Bits()
 			bytes := emit("VPMOVZXB"+d+" "+input(in.Imm, g, part*lanes)+", @d", -1)
 			return emit("VPCMPGT"+d+" @1, @0, @d", 1, bytes, zero())
 		case vec.Const:
@@ -136,12 +224,21 @@ func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
 		case vec.Max:
 			return bin("VMAXP"+s, false)
 		case vec.And:
+			switch {
+			case isMask(in.B):
+				return under(in.A, in.B)
+			case isMask(in.A):
+				return under(in.B, in.A)
+			}
 			return logic("VAND", "VPAND", true)
 		case vec.Or:
 			return logic("VOR", "VPOR", true)
 		case vec.Xor:
 			return logic("VXOR", "VPXOR", true)
 		case vec.AndNot: // the machine inverts its first operand
+			if isMask(in.B) {
+				return emit("VBLENDMP"+s+" @1, @2, @0, @d", 1, masked(in.B, g, part), zero(), arg(in.A))
+			}
 			in.A, in.B = in.B, in.A
 			return logic("VANDN", "VPANDN", false)
 		case vec.Shl:
@@ -167,92 +264,127 @@ func lower(p *vec.Program, groups, e int, consts map[string]bool) *lowered {
 		case vec.CmpGE:
 			return cmp(29, "")
 		case vec.Blend:
+			if i.masks {
+				return emit("VBLENDMP"+s+" @1, @2, @0, @d", 1, masked(in.A, g, part), arg(in.B), arg(in.C))
+			}
 			return emit("VBLENDVP"+s+" @0, @1, @2, @d", 1, arg(in.A), arg(in.B), arg(in.C))
 		case vec.Floor:
-			return un("VROUNDP" + s + " $9,")
+			return round(9)
 		case vec.Ceil:
-			return un("VROUNDP" + s + " $10,")
+			return round(10)
 		case vec.Trunc:
-			return un("VROUNDP" + s + " $11,")
+			return round(11)
 		case vec.Nearest:
-			return un("VROUNDP" + s + " $8,")
+			return round(8)
 		case vec.ToInt:
 			return un("VCVTPS2DQ")
 		case vec.ToFloat:
 			return un("VCVTDQ2PS")
 		case vec.Widen:
-			mnemonic, half := "VCVTPS2PD", "VEXTRACTF128"
+			mnemonic, kind := "VCVTPS2PD", "F"
 			if in.T == vec.I64 {
-				mnemonic, half = "VPMOVSXDQ", "VEXTRACTI128"
+				mnemonic, kind = "VPMOVSXDQ", "I"
 			}
-			a := reg[in.A][g][0]
-			if part == 0 {
-				return emit(mnemonic+" %0, @d", 0, a)
+			widen := func(from int) int {
+				r := emit(mnemonic+" %0, @d", 0, from)
+				l.code[len(l.code)-1].whole = true
+				return r
 			}
-			if l.home[a] != "" && !l.keep[a] { // an input: its upper half is there to be read
-				return emit(mnemonic+" %0, @d", 0, at(input(p.Code[in.A].Imm, g, 16), false))
+			a := vector(in.A, g, 0)
+			switch {
+			case part == 0:
+				return widen(a)
+			case l.home[a] != "" && !l.keep[a]: // an input: its upper half is there to be read
+				return widen(at(input(p.Code[in.A].Imm, g, i.bytes/2), false))
 			}
-			return emit(mnemonic+" %0, @d", 0, emit(half+" $1, @0, %d", -1, a))
+			return widen(emit(i.extract(kind)+" $1, @0, %d", -1, a))
 		case vec.Narrow:
-			a := reg[in.A][g]
-			if in.T == vec.F32 {
-				lo := emit("VCVTPD2PSY @0, %d", 0, a[0])
-				hi := emit("VCVTPD2PSY @0, %d", 0, a[1])
-				return emit("VINSERTF128 $1, %1, @0, @d", -1, lo, hi)
+			a := []int{vector(in.A, g, 0), vector(in.A, g, 1)}
+			if in.T != vec.F32 {
+				return narrower(a)
 			}
-			return emit("VPERMQ $216, @0, @d", -1, emit("VSHUFPS $136, @1, @0, @d", -1, a[0], a[1]))
+			mnemonic := "VCVTPD2PSY"
+			if i.bytes == 64 {
+				mnemonic = "VCVTPD2PS"
+			}
+			lo := emit(mnemonic+" @0, %d", 0, a[0])
+			hi := emit(mnemonic+" @0, %d", 0, a[1])
+			return emit(i.insert("F")+" $1, %1, @0, @d", -1, lo, hi)
 		}
 		panic(fmt.Sprintf("gen: no instruction for %v", in.Op))
 	}
 
-	for i, in := range p.Code {
-		parts := in.T.Bits() * e / 256
-		reg[i] = make([][]int, groups)
+	for v, in := range p.Code {
+		parts := in.T.Bits() * e / (i.bytes * 8)
+		reg[v], inMask[v] = make([][]int, groups), make([][]int, groups)
 		for g := range groups {
 			for part := range parts {
-				if in.Op == vec.Const && g+part > 0 { // one for all
-					reg[i][g] = append(reg[i][g], reg[i][0][0])
-					continue
+				r, m := -1, -1
+				if i.masks {
+					m = mask(in, g, part)
 				}
-				reg[i][g] = append(reg[i][g], one(in, g, part))
+				switch {
+				case in.Op == vec.Const && g+part > 0: // one for all
+					r = reg[v][0][0]
+				case m < 0:
+					r = one(in, g, part)
+					if l.mask[r] {
+						r, m = -1, r
+					}
+				}
+				reg[v][g], inMask[v][g] = append(reg[v][g], r), append(inMask[v][g], m)
 			}
 		}
 	}
 	for g := range groups {
-		r := reg[p.Result][g]
+		parts := len(reg[p.Result][g])
 		out := func(form string, byteOff int, arg int) {
 			to := fmt.Sprintf("%d(DI)", g*e*p.Out.Size()+byteOff)
 			l.code = append(l.code, inst{form: form + ", " + to, args: []int{arg}, mem: -1, dst: -1})
 		}
-		if p.Out != dtype.Bool {
-			for part, v := range r {
-				out("VMOVUPS @0", part*32, v)
-			}
-			continue
+		// Masks become bytes 0 and -1, of which the absolute value is stored.
+		store := func(byteOff, bytes int, x int) {
+			out(map[int]string{4: "VMOVD ^0", 8: "VMOVQ ^0", 16: "VMOVUPS ^0"}[bytes], byteOff, emit("VPABSB ^0, ^d", -1, x))
 		}
-		// Masks are packed to bytes 0 and -1, of which the absolute value is stored.
-		var words int
 		switch {
-		case len(r) == 2:
-			words = emit("VPERMQ $216, @0, @d", -1, emit("VSHUFPS $136, @1, @0, @d", -1, r[0], r[1]))
-			words = emit("VPACKSSDW %1, %0, %d", -1, words, emit("VEXTRACTI128 $1, @0, %d", -1, words))
-		case e == 8:
-			words = emit("VPACKSSDW %1, %0, %d", -1, r[0], emit("VEXTRACTI128 $1, @0, %d", -1, r[0]))
+		case p.Out != dtype.Bool:
+			for part := range parts {
+				out("VMOVUPS @0", part*i.bytes, vector(p.Result, g, part))
+			}
+		case i.masks:
+			for part := range parts {
+				store(part*e/parts, e/parts, emit("VPMOVM2B @0, ^d", -1, masked(p.Result, g, part)))
+			}
 		default:
-			words = emit("VPACKSSDW %1, %0, %d", -1, r[0], emit("VEXTRACTI128 $1, @0, %d", -1, r[0]))
-			words = emit("VPACKSSDW %0, %0, %d", -1, words)
-		}
-		bytes := emit("VPABSB %0, %d", -1, emit("VPACKSSWB %0, %0, %d", -1, words))
-		if e == 8 {
-			out("VMOVQ %0", 0, bytes)
-		} else {
-			out("VMOVD %0", 0, bytes)
+			words := vector(p.Result, g, 0)
+			if parts == 2 {
+				words = narrower([]int{words, vector(p.Result, g, 1)})
+			}
+			words = emit("VPACKSSDW %1, %0, %d", -1, words, emit("VEXTRACTI128 $1, @0, %d", -1, words))
+			if e == 4 {
+				words = emit("VPACKSSDW %0, %0, %d", -1, words)
+			}
+			store(0, e, emit("VPACKSSWB %0, %0, %d", -1, words))
 		}
 	}
 	return l
 }
 
-// constant returns the address of 32 bytes filled with the constant, and notes that it is wanted.
+// extract and insert are the instructions of a vector's upper half, of floats (F) or integers (I).
+func (i isa) extract(kind string) string { return "VEXTRACT" + kind + i.half() }
+func (i isa) insert(kind string) string  { return "VINSERT" + kind + i.half() }
+
+func (i isa) half() string {
+	switch {
+	case !i.masks:
+		return "128"
+	case i.bytes == 64:
+		return "64X4"
+	}
+	return "64X2"
+}
+
+// constant returns the address of the constant, and notes that it is wanted.
 func constant(bits uint64, width int, consts map[string]bool) string {
 	name := fmt.Sprintf("k%d_%0*x", width, width/4, bits)
 	if bits == 0 || width == 64 && bits>>32 == bits&0xffff_ffff {
@@ -272,16 +404,20 @@ func wide(p *vec.Program) bool {
 	return true
 }
 
+// operands puts registers and addresses into a form; y is told which operand, -1 for the result.
 func operands(form string, y func(i int) string) string {
 	var s strings.Builder
 	for i := 0; i < len(form); i++ {
-		if c := form[i]; (c == '@' || c == '%') && i+1 < len(form) {
+		if c := form[i]; strings.IndexByte("@%^", c) >= 0 && i+1 < len(form) {
 			k := -1
 			if form[i+1] != 'd' {
 				k = int(form[i+1] - '0')
 			}
 			r := y(k)
-			if c == '%' && r[0] == 'Y' {
+			switch {
+			case c == '%' && r[0] == 'Z':
+				r = "Y" + r[1:]
+			case c == '%' && r[0] == 'Y' || c == '^' && (r[0] == 'Y' || r[0] == 'Z'):
 				r = "X" + r[1:]
 			}
 			s.WriteString(r)

@@ -16,11 +16,19 @@ import (
 
 // genPointwise returns the tiles of every op and conversion that has a vector program.
 func genPointwise() map[string][]byte {
+	files := map[string][]byte{}
+	for _, i := range isas {
+		genTiles(i, files)
+	}
+	return files
+}
+
+func genTiles(i isa, files map[string][]byte) {
 	var text, decls, tiles, converts bytes.Buffer
 	consts := map[string]bool{}
 	add := func(p *vec.Program) string {
-		name := funcName(p.Name)
-		tile(&text, name, p, consts)
+		name := i.funcName(p.Name)
+		tile(&text, name, i, p, consts)
 		fmt.Fprintf(&decls, "\n//go:noescape\nfunc %s(dst, a, b, c unsafe.Pointer, n int)\n", name)
 		return name
 	}
@@ -44,16 +52,19 @@ func genPointwise() map[string][]byte {
 
 	var s, d bytes.Buffer
 	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
-	writeConsts(&s, consts)
+	i.writeConsts(&s, consts)
 	s.Write(text.Bytes())
 	fmt.Fprintf(&d, "%s\npackage asm\n\nimport (\n\t\"unsafe\"\n\n\t%q\n\t%q\n)\n", gemmHead, modulePath+"/internal/dtype", modulePath+"/internal/ops")
-	fmt.Fprintf(&d, "\n// TilesAVX2 holds the AVX2 tiles by op and type of its arguments. They compute n elements, n a multiple of 8.\n"+
-		"var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){\n%s}\n", tiles.Bytes())
-	fmt.Fprintf(&d, "\n// ConvertAVX2 holds those that convert a to dst, by the types from and to.\n"+
-		"var ConvertAVX2 = [dtype.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){\n%s}\n", converts.Bytes())
+	fmt.Fprintf(&d, "\n// Tiles%s holds the tiles by op and type of its arguments. They compute n elements, n a multiple of 8.\n"+
+		"var Tiles%[1]s = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){\n%s}\n", i.name, tiles.Bytes())
+	fmt.Fprintf(&d, "\n// Convert%s holds those that convert a to dst, by the types from and to.\n"+
+		"var Convert%[1]s = [dtype.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){\n%s}\n", i.name, converts.Bytes())
 	d.Write(decls.Bytes())
-	return map[string][]byte{"pointwise_avx2_amd64.s": s.Bytes(), "pointwise_avx2_amd64.go": formatted(d.Bytes())}
+	files["pointwise_"+i.file()+".s"], files["pointwise_"+i.file()+".go"] = s.Bytes(), formatted(d.Bytes())
 }
+
+// kernelPad is kernels.Pad.
+const kernelPad = 8
 
 const modulePath = "github.com/adjoint-go/adjoint"
 
@@ -61,20 +72,20 @@ var typeNames = [dtype.Count]string{dtype.Bool: "dtype.Bool", dtype.I32: "dtype.
 	dtype.F32: "dtype.F32", dtype.F64: "dtype.F64"}
 
 // funcName makes add_float32 addFloat32AVX2.
-func funcName(program string) string {
+func (i isa) funcName(program string) string {
 	words := strings.Split(program, "_")
-	for i := 1; i < len(words); i++ {
-		words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+	for k := 1; k < len(words); k++ {
+		words[k] = strings.ToUpper(words[k][:1]) + words[k][1:]
 	}
-	return strings.Join(words, "") + "AVX2"
+	return strings.Join(words, "") + i.name
 }
 
 // unrolled is how many groups of elements go side by side: 4 or 2 where that fits the registers
 // without spilling and the code stays small. Beyond its reach the machine's own reordering hides what
 // latency is left; measured against one group, exp gains 10 % and a chain of three exps 25 %.
-func unrolled(p *vec.Program, e int, consts map[string]bool) int {
+func unrolled(p *vec.Program, i isa, e int, consts map[string]bool) int {
 	for _, try := range []struct{ groups, lines int }{{4, 160}, {2, 400}} {
-		a := allocate(lower(p, try.groups, e, consts))
+		a := allocate(lower(p, i, try.groups, e, consts))
 		if a.spills == 0 && len(a.lines) <= try.lines {
 			return try.groups
 		}
@@ -82,19 +93,23 @@ func unrolled(p *vec.Program, e int, consts map[string]bool) int {
 	return 1
 }
 
-// tile writes a function: a loop over groups side by side, and one over what is left.
-func tile(w *bytes.Buffer, name string, p *vec.Program, consts map[string]bool) {
-	e := 8
+// tile writes a function: a loop over groups side by side, and one over what is left, eight elements or
+// less at a time.
+func tile(w *bytes.Buffer, name string, i isa, p *vec.Program, consts map[string]bool) {
+	e := i.bytes / 4
 	if wide(p) {
-		e = 4
+		e = i.bytes / 8
 	}
-	groups := unrolled(p, e, consts)
-	many := allocate(lower(p, groups, e, consts))
-	frame := 32 * many.slots
-	var single *allocator
-	if groups > 1 {
-		single = allocate(lower(p, 1, e, consts))
-		frame = max(frame, 32*single.slots)
+	groups := unrolled(p, i, e, consts)
+	many := allocate(lower(p, i, groups, e, consts))
+	frame := i.bytes * many.slots
+	last, rest, single := i, e, many
+	if rest > kernelPad {
+		last.reg, last.bytes, rest = 'Y', 32, kernelPad
+	}
+	if groups*e > rest {
+		single = allocate(lower(p, last, 1, rest, consts))
+		frame = max(frame, last.bytes*single.slots)
 	}
 
 	flags := "NOSPLIT"
@@ -104,8 +119,8 @@ func tile(w *bytes.Buffer, name string, p *vec.Program, consts map[string]bool) 
 	fmt.Fprintf(w, "\n// func %s(dst, a, b, c unsafe.Pointer, n int)\nTEXT ·%s(SB), %s, $%d-40\n", name, name, flags, frame)
 	put := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
 	put("MOVQ dst+0(FP), DI")
-	for i := range p.In {
-		put("MOVQ %c+%d(FP), %s", 'a'+i, 8+8*i, argRegs[i])
+	for k := range p.In {
+		put("MOVQ %c+%d(FP), %s", 'a'+k, 8+8*k, argRegs[k])
 	}
 	put("MOVQ n+32(FP), CX")
 	body := func(a *allocator, elems int) {
@@ -113,8 +128,8 @@ func tile(w *bytes.Buffer, name string, p *vec.Program, consts map[string]bool) 
 			put("%s", l)
 		}
 		put("ADDQ $%d, DI", elems*p.Out.Size())
-		for i, t := range p.In {
-			put("ADDQ $%d, %s", elems*t.Size(), argRegs[i])
+		for k, t := range p.In {
+			put("ADDQ $%d, %s", elems*t.Size(), argRegs[k])
 		}
 	}
 	loop := func(label string, a *allocator, elems int) {
@@ -125,37 +140,41 @@ func tile(w *bytes.Buffer, name string, p *vec.Program, consts map[string]bool) 
 		put("JGE %s", label)
 	}
 	put("SUBQ $%d, CX", groups*e)
-	if groups > 1 {
+	if groups*e > rest {
 		put("JLT rest")
 		loop("many", many, groups*e)
 		fmt.Fprintln(w, "rest:")
-		put("ADDQ $%d, CX", (groups-1)*e)
-		many = single
+		put("ADDQ $%d, CX", groups*e-rest)
 	}
 	put("JLT done")
-	loop("one", many, e)
+	loop("one", single, rest)
 	fmt.Fprintln(w, "done:")
 	put("VZEROUPPER")
 	put("RET")
 }
 
-// writeConsts writes 32 bytes for each constant; its name holds its width and bits.
-func writeConsts(w *bytes.Buffer, consts map[string]bool) {
+// writeConsts writes each constant, as a vector or, where instructions spread an element, as eight bytes;
+// its name holds its width and bits.
+func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 	names := make([]string, 0, len(consts))
 	for name := range consts {
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	size := i.bytes
+	if i.masks {
+		size = 8
+	}
 	for _, name := range slices.Compact(names) {
 		bits := name[strings.Index(name, "_")+1:]
 		if strings.HasPrefix(name, "k32") {
 			bits += bits
 		}
 		fmt.Fprintln(w)
-		for at := 0; at < 32; at += 8 {
+		for at := 0; at < size; at += 8 {
 			fmt.Fprintf(w, "DATA %s<>+%d(SB)/8, $0x%s\n", name, at, bits)
 		}
-		fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $32\n", name)
+		fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, size)
 	}
 }
 

@@ -111,7 +111,7 @@ func (r *reduce) by(four, eight string) string {
 
 // begin is a function's head; CX and BX are n, in bytes.
 func (r *reduce) begin(name, args string, bytes int) {
-	name = funcName(name + "_" + r.name)
+	name = avx2.funcName(name + "_" + r.name)
 	r.names = append(r.names, name)
 	fmt.Fprintf(r.w, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, args, bytes)
 	if r.inst == greatestF {
