@@ -34,7 +34,7 @@ func avx512() *Level {
 	}
 	l := *AVX2
 	l.Name, l.Gemm = "avx512", gemmAVX512
-	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, nil)
+	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }
 
@@ -57,8 +57,12 @@ func (l *Level) lay(tiles *[ops.Count][dtype.Count]func(dst, a, b, c unsafe.Poin
 	}
 	for r, row := range reductions {
 		for t, k := range row {
+			to := &l.Reductions[r][t]
 			if k.Fold != nil {
-				l.Reductions[r][t] = ReductionKernel{k.Fold, k.FoldRows, k.Accumulate}
+				to.Fold = k.Fold
+			}
+			if k.FoldRows != nil {
+				to.FoldRows, to.AccumulateRows = k.FoldRows, k.Accumulate
 			}
 		}
 	}
