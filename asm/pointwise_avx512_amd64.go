@@ -26,10 +26,17 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	11: {dtype.F32: reciprocalFloat32AVX512, dtype.F64: reciprocalFloat64AVX512},                                                                              // reciprocal
 	12: {dtype.F32: expFloat32AVX512, dtype.F64: expFloat64AVX512},                                                                                            // exp
 	15: {dtype.F32: logFloat32AVX512, dtype.F64: logFloat64AVX512},                                                                                            // log
+	19: {dtype.F32: sinFloat32AVX512, dtype.F64: sinFloat64AVX512},                                                                                            // sin
+	20: {dtype.F32: cosFloat32AVX512, dtype.F64: cosFloat64AVX512},                                                                                            // cos
+	21: {dtype.F32: tanFloat32AVX512, dtype.F64: tanFloat64AVX512},                                                                                            // tan
 	28: {dtype.F32: tanhFloat32AVX512, dtype.F64: tanhFloat64AVX512},                                                                                          // tanh
 	32: {dtype.F32: sigmoidFloat32AVX512, dtype.F64: sigmoidFloat64AVX512},                                                                                    // sigmoid
 	34: {dtype.I32: reluInt32AVX512, dtype.I64: reluInt64AVX512, dtype.F32: reluFloat32AVX512, dtype.F64: reluFloat64AVX512},                                  // relu
 	35: {dtype.F32: leakyreluFloat32AVX512, dtype.F64: leakyreluFloat64AVX512},                                                                                // leakyrelu
+	37: {dtype.F32: geluFloat32AVX512, dtype.F64: geluFloat64AVX512},                                                                                          // gelu
+	38: {dtype.F32: gelutanhFloat32AVX512},                                                                                                                    // gelutanh
+	40: {dtype.F32: erfFloat32AVX512, dtype.F64: erfFloat64AVX512},                                                                                            // erf
+	41: {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
 	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
 	48: {dtype.I32: minInt32AVX512, dtype.I64: minInt64AVX512, dtype.F32: minFloat32AVX512, dtype.F64: minFloat64AVX512},                                      // min
 	49: {dtype.I32: maxInt32AVX512, dtype.I64: maxInt64AVX512, dtype.F32: maxFloat32AVX512, dtype.F64: maxFloat64AVX512},                                      // max
@@ -178,6 +185,24 @@ func logFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func logFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func sinFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func tanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -206,6 +231,27 @@ func leakyreluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func leakyreluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func geluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func geluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gelutanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func fmaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -23,6 +23,7 @@ func avx2() *Level {
 		return nil
 	}
 	l := &Level{Name: "avx2", Gemm: gemmAVX2}
+	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }

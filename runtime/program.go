@@ -24,7 +24,6 @@ type Input struct {
 type Options struct {
 	Threads int    // 0: ADJOINT_THREADS, or one per core
 	Level   string // "": ADJOINT_LEVEL, or the fastest of this machine
-	Poison  bool   // arrays that are dead in the arena are overwritten: who reads one after all sees NaNs
 }
 
 // Program is a compiled graph; many goroutines may run it at once.
@@ -32,7 +31,6 @@ type Program struct {
 	inputs  []Input
 	level   *kernels.Level
 	threads int
-	poison  bool
 	low     *lowering
 	code    []*mapCode // by step, nil for those that are not clusters
 
@@ -51,7 +49,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			p, err = nil, panicked(e)
 		}
 	}()
-	p = &Program{inputs: slices.Clone(inputs), poison: o.Poison}
+	p = &Program{inputs: slices.Clone(inputs)}
 	if p.level, err = kernels.Select(o.Level); err != nil {
 		return nil, &ir.Error{Op: "Compile", Msg: err.Error()}
 	}
@@ -117,16 +115,6 @@ func (p *Program) binding(batch int) (*binding, error) {
 	p.bindings[0] = b
 	p.latest.Store(b)
 	return b, nil
-}
-
-// PeakBytes is the memory that one run takes for a batch, beside the caller's: its arena and what its
-// threads have for themselves.
-func (p *Program) PeakBytes(batch int) (int, error) {
-	b, err := p.binding(batch)
-	if err != nil {
-		return 0, err
-	}
-	return b.arena + p.threads*(b.scratch+b.folds*kernels.LaneBytes), nil
 }
 
 // Level is the name of the CPU level.

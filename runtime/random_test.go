@@ -294,7 +294,7 @@ func (s *sketch) check(t *testing.T, outs []*ir.Node, rng *rand.Rand, batches ..
 	var programs []*Program
 	for _, l := range kernels.Levels() {
 		for _, threads := range []int{1, 3} {
-			p, err := Compile(outs, s.inputs, Options{Level: l.Name, Threads: threads, Poison: threads > 1})
+			p, err := Compile(outs, s.inputs, Options{Level: l.Name, Threads: threads})
 			if err != nil {
 				t.Fatal(err)
 			}

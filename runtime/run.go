@@ -218,9 +218,6 @@ func (r *run) do(ctx context.Context) (err error) {
 		if i == b.committed {
 			r.done = nil
 		}
-		if b.p.poison {
-			r.poison(i)
-		}
 		for phase := range u.phases() {
 			r.phase(u, phase)
 			if e := r.failed.Load(); e != nil {
