@@ -47,6 +47,7 @@ type mapFold struct {
 	k             kernels.Reduction
 	t             dtype.Type
 	size          int
+	start         [kernels.LaneBytes]byte // lanes that nothing has been folded into
 	fold          kernels.Fold
 	foldRows      kernels.FoldRows
 	accumulate    kernels.AccumulateRows
@@ -104,6 +105,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		if f.fold == nil {
 			ir.Fail(n.Name(), "%v: no kernel for %v", n.In[0].Shape, t)
 		}
+		kernels.InitLanes(unsafe.Pointer(&f.start), k, t)
 		m.folds = append(m.folds, f)
 	}
 	m.assignSlots()
@@ -301,7 +303,7 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 			u.doChunk(r, w, i)
 		}
 	case u.mode == chunks:
-		u.finishRow(r, w, task)
+		u.finishRow(r, task)
 	case phase == 0:
 		for i := task * u.grain; i < min((task+1)*u.grain, u.outer*u.parts); i++ {
 			u.doColumns(r, w, i)
@@ -371,7 +373,7 @@ func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 // foldSpan folds n elements from start into fresh lanes.
 func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	for j := range u.folds {
-		kernels.InitLanes(w.lane(j), u.folds[j].k, u.folds[j].t)
+		*(*[kernels.LaneBytes]byte)(w.lane(j)) = u.folds[j].start
 	}
 	for at := 0; at < n; at += u.tile {
 		m := min(u.tile, n-at)
@@ -383,11 +385,10 @@ func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	}
 }
 
-// finishLanes makes the lanes of fold j element i of dst.
+// finishLanes makes the lanes of fold j element i of dst: the lanes folded into fresh ones are those lanes.
 func (u *mapUnit) finishLanes(w *worker, j int, dst unsafe.Pointer, i int) {
 	f := &u.folds[j]
-	kernels.FinishLanes(w.lane(j), f.k, f.t)
-	move(unsafe.Add(dst, i*f.size), w.lane(j), f.size)
+	f.foldRows(unsafe.Add(dst, i*f.size), w.lane(j), 1, kernels.LaneBytes/f.size)
 }
 
 func (u *mapUnit) doChunk(r *run, w *worker, i int) {
@@ -399,15 +400,13 @@ func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 }
 
 // finishRow reduces a line's partial results by the same rule, in place.
-func (u *mapUnit) finishRow(r *run, w *worker, line int) {
+func (u *mapUnit) finishRow(r *run, line int) {
 	for j := range u.folds {
 		f := &u.folds[j]
 		part := unsafe.Add(r.ptr[u.part[j]], line*u.parts*f.size)
 		for n := u.parts; n > 1; n = ceil(n, ChunkElems) {
 			for i := 0; i*ChunkElems < n; i++ {
-				kernels.InitLanes(w.lane(j), f.k, f.t)
-				f.fold(w.lane(j), unsafe.Add(part, i*ChunkElems*f.size), min(ChunkElems, n-i*ChunkElems))
-				u.finishLanes(w, j, part, i)
+				f.foldRows(unsafe.Add(part, i*f.size), unsafe.Add(part, i*ChunkElems*f.size), 1, min(ChunkElems, n-i*ChunkElems))
 			}
 		}
 		move(unsafe.Add(r.ptr[f.buffer], line*f.size), part, f.size)
