@@ -117,8 +117,8 @@ func stream(ctx context.Context, in io.Reader, out io.Writer, report func(line i
 					b.err = fmt.Errorf("line %d: %w", line, err)
 				}
 				ordered <- b
-				read <- b
-				if b.err != nil {
+				read <- b // and no look at b after this
+				if err != nil {
 					return
 				}
 			case <-ctx.Done():
