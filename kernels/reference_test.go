@@ -151,3 +151,65 @@ func testOutside[T float32 | float64](t *testing.T, level string, f func(a unsaf
 		}
 	}
 }
+
+// Zeros, infinities, NaN and the least numbers give what the table says, with its signs, whatever their
+// company in a function of two arguments.
+func TestSpecials(t *testing.T) {
+	negZero := math.Copysign(0, -1)
+	special := []float64{0, negZero, 1, -1, 0.5, -0.5, 2, -2, 1e3, -1e3, math.Inf(1), math.Inf(-1), math.NaN(), 3e38, -3e38, 1e-44, -1e-44}
+	for id := range ops.Count {
+		row := id.Row()
+		for _, ty := range []dtype.Type{dtype.F32, dtype.F64} {
+			if row.ULP == 0 || row.Arity > 2 || vec.Inside(id, ty) == nil {
+				continue
+			}
+			points := special
+			least, fraction := -126, 23
+			if ty == dtype.F64 {
+				points = append(points, math.SmallestNonzeroFloat64, -math.SmallestNonzeroFloat64, 0x1p-1022, math.MaxFloat64, -math.MaxFloat64)
+				least, fraction = -1022, 52
+			}
+			var xs, ys []float64
+			for _, x := range points {
+				for _, y := range points {
+					xs, ys = append(xs, x), append(ys, y)
+				}
+			}
+			for len(xs)%Pad != 0 {
+				xs, ys = append(xs, 1), append(ys, 1)
+			}
+			n := len(xs)
+			a, b, out := make([]byte, 8*n), make([]byte, 8*n), make([]byte, 8*n)
+			to := func(x float64) uint64 {
+				if ty == dtype.F32 {
+					return uint64(math.Float32bits(float32(x)))
+				}
+				return math.Float64bits(x)
+			}
+			for i := range n {
+				put(a, ty, i, to(xs[i]))
+				put(b, ty, i, to(ys[i]))
+			}
+			levels := Levels()
+			levels[len(levels)-1].Tile(id, ty)(pointer(out, 0), pointer(a, 0), pointer(b, 0), nil, n)
+			for i := range n {
+				x, y, got := number(get(a, ty, i), ty), number(get(b, ty, i), ty), number(get(out, ty, i), ty)
+				want := row.Eval(x, y, 0)
+				switch {
+				case id == ops.Atan2 && y < 0 && x != 0 && x/y == 0:
+					want = math.Copysign(math.Pi, x) // Go's takes the sign of a quotient that underflowed
+				case ty == dtype.F64 && x > 0 && x < 0x1p-1022 && (id == ops.Log || id == ops.Log2 || id == ops.Log10):
+					want = row.Eval(0x1p-1022, 0, 0) - math.Copysign(row.Eval(0x1p-1022/x, 0, 0), 1) // Go's takes no denormals on amd64
+				}
+				e := ulps(got, want, fraction, least)
+				allowed := row.ULP
+				if ty == dtype.F64 {
+					allowed = 100 // the kind of result; Go's functions are off, too, the more the larger x
+				}
+				if e > allowed || got == 0 && want == 0 && math.Signbit(got) != math.Signbit(want) {
+					t.Errorf("%v_%v(%g, %g) = %g, want %g", id, ty, x, y, got, want)
+				}
+			}
+		}
+	}
+}

@@ -2,7 +2,7 @@ package vec
 
 import "github.com/adjoint-go/adjoint/internal/ops"
 
-// Erf, erfc and the two gelus. The tail is exp(-a²)·H(v)·y with y = 1/(a+k) and v = y - 1/16, H
+// Erf, erfc and the two gelus; their polynomials are gen/minimax.py's. The tail is exp(-a²)·H(v)·y with y = 1/(a+k) and v = y - 1/16, H
 // a polynomial; gelu has the like with exp(-a²/2).
 func init() {
 	register(ops.Erf, func(b *Builder, t Type, x []Value) Value {
@@ -55,18 +55,19 @@ func init() {
 		y := b.Max(b.F(F64, -40), x[0])
 		// The product comes before the scaling, which may leave the normal range.
 		p, pl := b.product(a, hi)
-		minus := b.Neg(scale(b.Add(p, b.FMA(a, lo, pl))))
+		minus := scale(b.Add(p, b.FMA(a, lo, pl)))
 		hi = scale(hi)
 		one := b.F(F64, 1)
 		plus := b.Mul(y, b.Sub(one, b.Add(hi, scale(lo))))
 		// Near 0, where the tail is least exact, Φ(x) = 1/2 + x·P(x²).
 		u := b.Mul(x[0], x[0])
 		small := b.FMA(b.Mul(x[0], b.Poly(u, normal64Coef...)), x[0], b.Mul(x[0], b.F(F64, 0.5)))
-		return b.Blend(b.LT(a, b.F(F64, 0.7)), small, b.Blend(b.GT(x[0], b.F(F64, 0)), plus, minus))
+		y = b.Blend(b.LT(a, b.F(F64, 0.7)), small, b.Blend(b.GT(x[0], b.F(F64, 0)), plus, minus))
+		return b.Or(y, b.signOf(x[0]))
 	})
 	register(ops.GeluTanh, func(b *Builder, t Type, x []Value) Value {
 		if t == F64 {
-			return None
+			return geluTanhPair(b, x[0])
 		}
 		return b.inFloat64(func(x ...Value) Value {
 			y := b.Max(b.F(F64, -40), x[0])
@@ -127,6 +128,34 @@ func tailPair(b *Builder, a Value, f tail) (hi, lo Value, scale func(v Value) Va
 	pl = b.Add(pl, b.FMA(eh, hl, b.Mul(el, h)))
 	hi, lo = b.product(p, y)
 	return hi, b.FMA(pl, y, lo), scale
+}
+
+// geluTanhPair is x/(1 + e^-w), w = 2√(2/π)·x·(1 + 0.044715·x²) in two parts, of which e^-|w| is taken.
+func geluTanhPair(b *Builder, x Value) Value {
+	zero, one := b.F(F64, 0), b.F(F64, 1)
+	a := b.Min(b.F(F64, 24), b.Abs(x))
+	u, ul := b.product(a, a)
+	k := b.F(F64, 0x1.6e4e26d4801f7p-5)
+	p, pl := b.product(u, k)
+	pl = b.Add(pl, b.FMA(u, b.F(F64, 0x1.441355475a31ap-59), b.Mul(ul, k)))
+	s, sl := b.sum(one, p)
+	sl = b.Add(sl, pl)
+	c := b.F(F64, 0x1.9884533d43651p+0)
+	v, vl := b.product(a, c)
+	vl = b.FMA(a, b.F(F64, -0x1.cbc0d30ebfd15p-54), vl)
+	w, wl := b.product(v, s)
+	wl = b.Add(wl, b.FMA(v, sl, b.Mul(vl, s)))
+	hi, lo, scale := b.expPair(b.Neg(w), b.Neg(wl))
+	d, dl := fastSum(b, one, scale(b.Add(hi, lo)))
+	// The numerator is x, or |x|·(hi + lo) before it is scaled; the quotient's rest is divided, too.
+	negative := b.LT(x, zero)
+	n, nl := b.product(a, hi)
+	n, nl = b.Blend(negative, n, x), b.And(b.FMA(a, lo, nl), negative)
+	y := b.Div(one, d)
+	q := b.Mul(n, y)
+	rest := b.FNMA(q, dl, b.Add(b.FNMA(q, d, n), nl))
+	q = b.FMA(b.AndNot(rest, b.NE(rest, rest)), y, q) // Inf has no rest
+	return b.Or(b.Blend(negative, scale(q), q), b.signOf(x))
 }
 
 // erfFloat32 is in float32 throughout: a polynomial near 0, then 1 - 2^-q, q = 1.625·a + a²·s(a); the
