@@ -74,9 +74,17 @@ type operand struct {
 	dims, strides []int
 }
 
-const maxElements = 1 << 46
+const (
+	maxElements = 1 << 46
+	maxBytes    = 1 << 42 // of a run's memory
+)
 
-func (p *Program) newBinding(batch int) (*binding, error) {
+func (p *Program) newBinding(batch int) (b *binding, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			b, err = nil, panicked(e)
+		}
+	}()
 	if batch < 0 {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
 	}
@@ -85,7 +93,7 @@ func (p *Program) newBinding(batch int) (*binding, error) {
 			return nil, err
 		}
 	}
-	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	b = &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
 	for _, n := range p.low.roots {
 		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
 	}
@@ -98,7 +106,15 @@ func (p *Program) newBinding(batch int) (*binding, error) {
 	b.placeOutputs()
 	b.dropProducts()
 	b.planMemory()
+	if n := b.peakBytes(); n > maxBytes {
+		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
+	}
 	return b, nil
+}
+
+// peakBytes is the memory of one run.
+func (b *binding) peakBytes() int {
+	return b.arena + b.p.threads*(b.scratch+b.folds*kernels.LaneBytes)
 }
 
 // checkSize refuses a batch that a shape has no size for.

@@ -39,12 +39,13 @@ const maxFree = 16 // runs that a binding keeps
 
 func (b *binding) take() *run {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if n := len(b.free); n > 0 {
 		r := b.free[n-1]
 		b.free = b.free[:n-1]
+		b.mu.Unlock()
 		return r
 	}
+	b.mu.Unlock()
 	return b.newRun()
 }
 
@@ -97,6 +98,9 @@ func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) 
 	if len(in) != len(p.inputs) || len(out) != len(p.low.outs) {
 		return &ir.Error{Op: "Run", Msg: fmt.Sprintf("takes %d inputs and %d outputs, not %d and %d", len(p.inputs), len(p.low.outs), len(in), len(out))}
 	}
+	if ctx == nil {
+		return &ir.Error{Op: "Run", Msg: "the context is nil"}
+	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("autodiff: Run: %w", err)
 	}
@@ -128,9 +132,17 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			r.ptr[k] = in[f.node.Bits]
 		}
 	}
+	for j, n := range b.inBytes {
+		if in[j] == nil && n > 0 {
+			return &ir.Error{Op: "Run", Msg: fmt.Sprintf("input %d is nil", j)}
+		}
+	}
 	room := 0
 	for i := range b.outs {
 		o := &b.outs[i]
+		if out[i] == nil && o.bytes > 0 {
+			return &ir.Error{Op: "Run", Msg: fmt.Sprintf("output %d is nil", i)}
+		}
 		r.spilled[i] = false
 		for j := range i {
 			if overlap(out[i], o.bytes, out[j], b.outs[j].bytes) {
