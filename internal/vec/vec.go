@@ -134,6 +134,9 @@ func NewBuilder(in ...dtype.Type) *Builder {
 	return &Builder{in: in, seen: map[Instr]Value{}}
 }
 
+// Code returns the instructions so far, dead ones included.
+func (b *Builder) Code() []Instr { return b.code }
+
 // TypeOf returns the lane type of v.
 func (b *Builder) TypeOf(v Value) Type { return b.code[v].T }
 

@@ -5,8 +5,11 @@ type Op uint8
 
 const (
 	MovLoad Op = iota
+	MovLoadD // what is masked are lanes of 64 bits
 	MovStore
-	Mov // register to register, or with Mask and Zero
+	MovStoreD
+	Mov // register to register
+	MovD
 	BroadcastS
 	BroadcastD
 	AddPS
@@ -158,6 +161,9 @@ var forms [NumOps]form
 func init() {
 	forms[MovLoad] = form{name: "VMOVUPS", shape: rm, mm: 1, op: 0x10, l: -1}
 	forms[MovStore] = form{name: "VMOVUPS", shape: mr, mm: 1, op: 0x11, l: -1}
+	forms[MovLoadD] = form{name: "VMOVUPD", shape: rm, pp: p66, mm: 1, op: 0x10, w: 1, l: -1}
+	forms[MovStoreD] = form{name: "VMOVUPD", shape: mr, pp: p66, mm: 1, op: 0x11, w: 1, l: -1}
+	forms[MovD] = form{name: "VMOVAPD", shape: mr, pp: p66, mm: 1, op: 0x29, w: 1, l: -1}
 	forms[Mov] = form{name: "VMOVAPS", shape: mr, mm: 1, op: 0x29, l: -1} // which of the two Go takes
 	forms[BroadcastS] = form{name: "VBROADCASTSS", shape: rm, pp: p66, mm: 2, op: 0x18, l: -1, tuple: bytes4, b: xmm}
 	forms[BroadcastD] = form{name: "VBROADCASTSD", shape: rm, pp: p66, mm: 2, op: 0x19, w: 1, l: -1, tuple: bytes8, b: xmm}

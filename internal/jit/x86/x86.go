@@ -346,6 +346,12 @@ func (t *Text) Jump(c Cond) int {
 	return len(t.Code)
 }
 
+// Jmp is the jump without a condition.
+func (t *Text) Jmp() int {
+	t.Code = append(t.Code, 0xe9, 0, 0, 0, 0)
+	return len(t.Code)
+}
+
 // Land makes jump end at to.
 func (t *Text) Land(jump, to int) {
 	binary.LittleEndian.PutUint32(t.Code[jump-4:], uint32(int32(to-jump)))

@@ -128,13 +128,13 @@ func random(r *rand.Rand, op Op) Inst {
 		plain = mask
 	}
 	in.Dst, in.A, in.B, in.C = pick(f.dst), pick(plain), pick(f.b), pick(vec)
-	if f.shape == mr && op != PMovQD && op != ExtractF64x4 && op != ExtractF128 && op != Mov || op == KMovLoad || op == MovU8Load || op == MovLoad {
+	if f.shape == mr && op != PMovQD && op != ExtractF64x4 && op != ExtractF128 && op != Mov && op != MovD || op == KMovLoad || op == MovU8Load || op == MovLoad || op == MovLoadD {
 		in.IsMem = true
 	} else if f.b == gpr || f.shape == mr || f.shape == vmi || op == KNotW || op == KShiftRW || f.b == mask || op == PMovD2M || op == PMovQ2M {
 	} else {
 		in.IsMem = r.IntN(2) == 0
 	}
-	if op == Mov {
+	if op == Mov || op == MovD {
 		in.IsMem = false
 	}
 	if in.IsMem {
@@ -153,8 +153,8 @@ func random(r *rand.Rand, op Op) Inst {
 			in.Mask = Reg(1 + r.IntN(7))
 			in.Zero = f.dst != mask && r.IntN(2) == 0 && !(f.shape == mr && in.IsMem)
 		}
-		if in.IsMem && in.VL == V512 && f.tuple == full && f.b == vec && f.shape != mr && op != MovLoad && op != MovU8Load &&
-			f.name[0] == 'V' && op != PackSSDW && op != PackSSWB && op != PAbsB && op != PermQ && op != Mov {
+		if in.IsMem && in.VL == V512 && f.tuple == full && f.b == vec && f.shape != mr && op != MovLoad && op != MovLoadD && op != MovU8Load &&
+			f.name[0] == 'V' && op != PackSSDW && op != PackSSWB && op != PAbsB && op != PermQ {
 			in.Bcst = r.IntN(2) == 0
 		}
 	}
