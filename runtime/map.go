@@ -21,6 +21,7 @@ type mapCode struct {
 	folds   []mapFold
 	values  int
 	slots   int
+	bodies  bool // every operation is a vector program, of which code can be made
 }
 
 // mapLeaf is a node that is read: its elements, or, where the cluster copies it, those of its operand.
@@ -31,6 +32,7 @@ type mapLeaf struct {
 
 // mapOp computes value dst by f, or, where f is nil, loads it from a leaf.
 type mapOp struct {
+	node     *ir.Node
 	f        kernels.Tile
 	leaf     int
 	dst      int
@@ -55,7 +57,7 @@ type mapFold struct {
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
 func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
-	m := &mapCode{cluster: c, size: 4}
+	m := &mapCode{cluster: c, size: 4, bodies: true}
 	value := map[*ir.Node]int{}
 	produce := func(n *ir.Node, op mapOp) int {
 		op.dst, op.size = m.values, n.Type.Size()
@@ -67,7 +69,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 	}
 	load := func(n *ir.Node, buffer int) int {
 		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0})
-		return produce(n, mapOp{leaf: len(m.leaves) - 1, buffer: buffer})
+		return produce(n, mapOp{node: n, leaf: len(m.leaves) - 1, buffer: buffer})
 	}
 	read := func(n *ir.Node) int {
 		if v, ok := value[n]; ok {
@@ -80,7 +82,8 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 			load(n, l.root[n.ID])
 			continue
 		}
-		op := mapOp{buffer: l.root[n.ID]}
+		op := mapOp{node: n, buffer: l.root[n.ID]}
+		m.bodies = m.bodies && hasBody(n)
 		for i, x := range n.In {
 			op.arg[i] = read(x)
 		}
@@ -187,12 +190,15 @@ type mapUnit struct {
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
-	elems             int   // outer·run·inner
-	tile              int   // elements of a tile
-	step              int   // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int   // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int   // partial results per run
-	part              []int // by fold: the buffer of its partial results
+	elems             int     // outer·run·inner
+	tile              int     // elements of a tile
+	step              int     // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int     // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int     // partial results per run
+	part              []int   // by fold: the buffer of its partial results
+	code              *code   // nil: the tiles run
+	refs              [][]ref // of code, by segment and argument
+	folded            []ref   // of code, by fold: the value
 }
 
 // leaf is what a load reads.
@@ -210,9 +216,13 @@ func (b *binding) newMap(m *mapCode) *mapUnit {
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
+	b.generate(u)
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
+		if u.code != nil && u.code.tiles == 0 { // nothing need stay in L1
+			u.tile = u.grain
+		}
 		return u
 	}
 	fold := m.cluster.fold
@@ -316,6 +326,10 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 
 // compute runs the operations on n elements from start.
 func (u *mapUnit) compute(r *run, w *worker, start, n int) {
+	if u.code != nil {
+		u.enter(r, w, start, n)
+		return
+	}
 	padded := roundUp(n)
 	whole := n == padded
 	for i := range u.ops {

@@ -31,6 +31,7 @@ type worker struct {
 	scratch unsafe.Pointer
 	lanes   unsafe.Pointer
 	ptr     []unsafe.Pointer // by value of a cluster
+	args    []uintptr        // to code: addresses in arrays that ptr and the run keep
 }
 
 func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
@@ -75,7 +76,7 @@ func (b *binding) newRun() *run {
 	}
 	copy(r.ptr, r.fixed)
 	for i := range r.workers {
-		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values)}
+		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
 	}
 	for i, u := range b.gemms {
 		r.gemms[i] = kernels.GemmRun{Plan: u.plan}

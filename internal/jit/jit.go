@@ -124,6 +124,7 @@ func Map(fs ...*Func) error {
 	for _, f := range fs {
 		at = align(at)
 		f.entry, f.pages = uintptr(unsafe.Pointer(&m.bytes[at])), m
+		f.code = m.bytes[at : at+len(f.code)]
 		at += len(f.code)
 	}
 	return nil

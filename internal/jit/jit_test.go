@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -391,4 +393,48 @@ func FuzzPrograms(f *testing.F) {
 			w.check(t, rand.New(rand.NewPCG(uint64(n), 1)), isa, int(n), 2)
 		}
 	})
+}
+
+// Code is made, run and dropped by many goroutines while the collector never rests.
+func TestCollections(t *testing.T) {
+	all := isas(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	rounds := 300
+	if testing.Short() {
+		rounds = 60
+	}
+	var wg sync.WaitGroup
+	for k := range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			r := rand.New(rand.NewPCG(uint64(k), 5))
+			for range rounds {
+				b := vec.NewBuilder(dtype.F32)
+				c := float32(r.IntN(100))
+				y := b.Mul(b.Input(0), b.F(vec.F32, float64(c)))
+				p := &Program{In: []In{{T: dtype.F32}}, Code: b.Code(), Out: []Out{{T: dtype.F32, V: y, At: len(b.Code())}}}
+				f := p.Assemble(all[r.IntN(len(all))])
+				if err := Map(f); err != nil {
+					t.Error(err)
+					return
+				}
+				x, out := make([]float32, 512), make([]float32, 512)
+				for i := range x {
+					x[i] = float32(i)
+				}
+				args := make([]uintptr, f.Words())
+				for range 20 {
+					args[ArgN], args[ArgRows] = 512, 1
+					args[ArgArrays], args[ArgArrays+2] = uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&out[0]))
+					f.Run(args)
+					if i := r.IntN(512); out[i] != c*x[i] {
+						t.Errorf("%g·%g = %g", c, x[i], out[i])
+						return
+					}
+				}
+			}
+		}()
+	}
+	wg.Wait()
 }

@@ -4,8 +4,8 @@ package x86
 type Op uint8
 
 const (
-	MovLoad Op = iota
-	MovLoadD // what is masked are lanes of 64 bits
+	MovLoad  Op = iota
+	MovLoadD    // what is masked are lanes of 64 bits
 	MovStore
 	MovStoreD
 	Mov // register to register
