@@ -1,7 +1,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: test exhaustive check generate
+.PHONY: test exhaustive check generate bench peers bench-peers
 
 # Every level the machine has, pure Go alone, the race detector, and the other platforms' builds.
 test:
@@ -24,3 +24,26 @@ check:
 
 generate:
 	$(GO) generate ./...
+
+# RUN=… picks cases by a regular expression, ARGS=… adds flags (go run ./bench -h).
+bench:
+	$(GO) run ./bench $(if $(RUN),-run '$(RUN)') -results bench/results $(ARGS)
+
+bench-peers:
+	$(GO) run ./bench -peers $(if $(RUN),-run '$(RUN)') -results bench/results $(ARGS)
+
+# The peers go into .peers (about 6 GB, most of it CUDA libraries that PyTorch does not start without).
+# What cannot be installed is shown as missing by bench-peers.
+PYTHON ?= python3
+DEBIAN_LIB := /usr/lib/x86_64-linux-gnu
+DEBIAN_INC := /usr/include/x86_64-linux-gnu
+PEER_CC = gcc -O3 -Wall -Wno-unused-function -march=native -mprefer-vector-width=512
+peers:
+	mkdir -p .peers/bin
+	test -x .peers/py/bin/python || $(PYTHON) -m venv .peers/py
+	-.peers/py/bin/pip install --no-cache-dir -r bench/peers/requirements.txt
+	-dpkg -s libopenblas-pthread-dev libblis-openmp-dev >/dev/null 2>&1 || \
+		{ apt-get update && apt-get install -y libopenblas-pthread-dev libblis-openmp-dev; }
+	-$(PEER_CC) -ffast-math bench/peers/c/pointwise.c -o .peers/bin/libmvec -lm
+	-$(PEER_CC) -I$(DEBIAN_INC)/openblas-pthread bench/peers/c/gemm.c -o .peers/bin/openblas $(DEBIAN_LIB)/openblas-pthread/libopenblas.so
+	-$(PEER_CC) -DBLIS -I$(DEBIAN_INC)/blis-openmp bench/peers/c/gemm.c -o .peers/bin/blis $(DEBIAN_LIB)/blis-openmp/libblis.so

@@ -165,28 +165,6 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestAllocations(t *testing.T) {
-	p, err := ad.Compile(ad.ValueAndGrad(cubic), ad.F64.Spec())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out ad.Valued[ad.Value]
-	ctx := context.Background()
-	x := ad.Scalar(3.0)
-	run := func() {
-		if err := p.RunInto(ctx, &out, x); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run()
-	if n := testing.AllocsPerRun(100, run); n != 0 {
-		t.Error(n, "allocations")
-	}
-	if out.Value.Item() != 33 || out.Grad.Item() != 29 {
-		t.Error(out)
-	}
-}
-
 func BenchmarkScalar(b *testing.B) {
 	p, err := ad.Compile(ad.ValueAndGrad(cubic), ad.F64.Spec())
 	if err != nil {

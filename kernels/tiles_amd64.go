@@ -23,7 +23,6 @@ func avx2() *Level {
 		return nil
 	}
 	l := &Level{Name: "avx2", Gemm: gemmAVX2}
-	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }
@@ -35,7 +34,7 @@ func avx512() *Level {
 	}
 	l := *AVX2
 	l.Name, l.Gemm = "avx512", gemmAVX512
-	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
+	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, nil)
 	return &l
 }
 
@@ -58,12 +57,8 @@ func (l *Level) lay(tiles *[ops.Count][dtype.Count]func(dst, a, b, c unsafe.Poin
 	}
 	for r, row := range reductions {
 		for t, k := range row {
-			to := &l.Reductions[r][t]
 			if k.Fold != nil {
-				to.Fold = k.Fold
-			}
-			if k.FoldRows != nil {
-				to.FoldRows, to.AccumulateRows = k.FoldRows, k.Accumulate
+				l.Reductions[r][t] = ReductionKernel{k.Fold, k.FoldRows, k.Accumulate}
 			}
 		}
 	}

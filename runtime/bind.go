@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -10,14 +9,12 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
-	"github.com/adjoint-go/adjoint/internal/jit"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // binding is a program for one batch size: what every unit does and where every array lies.
 type binding struct {
 	p         *Program
-	isa       *jit.ISA // of code, nil: clusters run as tiles
 	batch     int
 	units     []unit
 	buffers   []buffer // those of the roots, then temporaries of units
@@ -31,8 +28,6 @@ type binding struct {
 	scratch   int // bytes of each worker
 	values    int // pointers of each worker
 	folds     int
-	words     int // of arguments to code, of each worker
-	pending   []*code
 
 	mu   sync.Mutex
 	free []*run
@@ -79,29 +74,9 @@ type operand struct {
 	dims, strides []int
 }
 
-const (
-	maxElements = 1 << 46
-	maxBytes    = 1 << 42 // of a run's memory
-)
+const maxElements = 1 << 46
 
 func (p *Program) newBinding(batch int) (*binding, error) {
-	b, err := p.bind(batch, p.isa)
-	if err == errNoCode {
-		return p.bind(batch, nil)
-	}
-	return b, err
-}
-
-// errNoCode says that the system refused to make code executable.
-var errNoCode = errors.New("no code")
-
-// bind makes a plan that runs code of isa, tiles where that is nil.
-func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
-	defer func() {
-		if e := recover(); e != nil {
-			b, err = nil, panicked(e)
-		}
-	}()
 	if batch < 0 {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
 	}
@@ -110,15 +85,12 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 			return nil, err
 		}
 	}
-	b = &binding{p: p, isa: isa, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
 	for _, n := range p.low.roots {
 		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
 	}
 	for i := range p.low.steps {
 		b.add(&p.low.steps[i], p.code[i])
-	}
-	if b.mapCode() != nil {
-		return nil, errNoCode
 	}
 	for _, in := range p.inputs {
 		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
@@ -126,15 +98,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	b.placeOutputs()
 	b.dropProducts()
 	b.planMemory()
-	if n := b.peakBytes(); n > maxBytes {
-		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
-	}
 	return b, nil
-}
-
-// peakBytes is the memory of one run.
-func (b *binding) peakBytes() int {
-	return b.arena + b.p.threads*(b.scratch+b.folds*kernels.LaneBytes)
 }
 
 // checkSize refuses a batch that a shape has no size for.
@@ -197,7 +161,7 @@ func (b *binding) touches(u *mapUnit) {
 	for i := range u.folds {
 		b.writes(u.folds[i].buffer)
 	}
-	b.scratch = max(b.scratch, u.base+u.scratchBytes())
+	b.scratch = max(b.scratch, u.base+u.slots*tileBytes)
 	b.values = max(b.values, u.values)
 	b.folds = max(b.folds, len(u.folds))
 }

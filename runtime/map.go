@@ -21,7 +21,6 @@ type mapCode struct {
 	folds   []mapFold
 	values  int
 	slots   int
-	bodies  bool // every operation is a vector program, of which code can be made
 }
 
 // mapLeaf is a node that is read: its elements, or, where the cluster copies it, those of its operand.
@@ -32,7 +31,6 @@ type mapLeaf struct {
 
 // mapOp computes value dst by f, or, where f is nil, loads it from a leaf.
 type mapOp struct {
-	node     *ir.Node
 	f        kernels.Tile
 	leaf     int
 	dst      int
@@ -49,7 +47,6 @@ type mapFold struct {
 	k             kernels.Reduction
 	t             dtype.Type
 	size          int
-	start         [kernels.LaneBytes]byte // lanes that nothing has been folded into
 	fold          kernels.Fold
 	foldRows      kernels.FoldRows
 	accumulate    kernels.AccumulateRows
@@ -57,7 +54,7 @@ type mapFold struct {
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
 func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
-	m := &mapCode{cluster: c, size: 4, bodies: true}
+	m := &mapCode{cluster: c, size: 4}
 	value := map[*ir.Node]int{}
 	produce := func(n *ir.Node, op mapOp) int {
 		op.dst, op.size = m.values, n.Type.Size()
@@ -69,7 +66,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 	}
 	load := func(n *ir.Node, buffer int) int {
 		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0})
-		return produce(n, mapOp{node: n, leaf: len(m.leaves) - 1, buffer: buffer})
+		return produce(n, mapOp{leaf: len(m.leaves) - 1, buffer: buffer})
 	}
 	read := func(n *ir.Node) int {
 		if v, ok := value[n]; ok {
@@ -82,8 +79,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 			load(n, l.root[n.ID])
 			continue
 		}
-		op := mapOp{node: n, buffer: l.root[n.ID]}
-		m.bodies = m.bodies && hasBody(n)
+		op := mapOp{buffer: l.root[n.ID]}
 		for i, x := range n.In {
 			op.arg[i] = read(x)
 		}
@@ -108,7 +104,6 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		if f.fold == nil {
 			ir.Fail(n.Name(), "%v: no kernel for %v", n.In[0].Shape, t)
 		}
-		kernels.InitLanes(unsafe.Pointer(&f.start), k, t)
 		m.folds = append(m.folds, f)
 	}
 	m.assignSlots()
@@ -190,15 +185,12 @@ type mapUnit struct {
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
-	elems             int     // outer·run·inner
-	tile              int     // elements of a tile
-	step              int     // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int     // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int     // partial results per run
-	part              []int   // by fold: the buffer of its partial results
-	code              *code   // nil: the tiles run
-	refs              [][]ref // of code, by segment and argument
-	folded            []ref   // of code, by fold: the value
+	elems             int   // outer·run·inner
+	tile              int   // elements of a tile
+	step              int   // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int   // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int   // partial results per run
+	part              []int // by fold: the buffer of its partial results
 }
 
 // leaf is what a load reads.
@@ -216,13 +208,9 @@ func (b *binding) newMap(m *mapCode) *mapUnit {
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
-	b.generate(u)
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
-		if u.code != nil && u.code.tiles == 0 { // nothing need stay in L1
-			u.tile = u.grain
-		}
 		return u
 	}
 	fold := m.cluster.fold
@@ -313,7 +301,7 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 			u.doChunk(r, w, i)
 		}
 	case u.mode == chunks:
-		u.finishRow(r, task)
+		u.finishRow(r, w, task)
 	case phase == 0:
 		for i := task * u.grain; i < min((task+1)*u.grain, u.outer*u.parts); i++ {
 			u.doColumns(r, w, i)
@@ -326,10 +314,6 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 
 // compute runs the operations on n elements from start.
 func (u *mapUnit) compute(r *run, w *worker, start, n int) {
-	if u.code != nil {
-		u.enter(r, w, start, n)
-		return
-	}
 	padded := roundUp(n)
 	whole := n == padded
 	for i := range u.ops {
@@ -387,7 +371,7 @@ func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 // foldSpan folds n elements from start into fresh lanes.
 func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	for j := range u.folds {
-		*(*[kernels.LaneBytes]byte)(w.lane(j)) = u.folds[j].start
+		kernels.InitLanes(w.lane(j), u.folds[j].k, u.folds[j].t)
 	}
 	for at := 0; at < n; at += u.tile {
 		m := min(u.tile, n-at)
@@ -399,10 +383,11 @@ func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	}
 }
 
-// finishLanes makes the lanes of fold j element i of dst: the lanes folded into fresh ones are those lanes.
+// finishLanes makes the lanes of fold j element i of dst.
 func (u *mapUnit) finishLanes(w *worker, j int, dst unsafe.Pointer, i int) {
 	f := &u.folds[j]
-	f.foldRows(unsafe.Add(dst, i*f.size), w.lane(j), 1, kernels.LaneBytes/f.size)
+	kernels.FinishLanes(w.lane(j), f.k, f.t)
+	move(unsafe.Add(dst, i*f.size), w.lane(j), f.size)
 }
 
 func (u *mapUnit) doChunk(r *run, w *worker, i int) {
@@ -414,13 +399,15 @@ func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 }
 
 // finishRow reduces a line's partial results by the same rule, in place.
-func (u *mapUnit) finishRow(r *run, line int) {
+func (u *mapUnit) finishRow(r *run, w *worker, line int) {
 	for j := range u.folds {
 		f := &u.folds[j]
 		part := unsafe.Add(r.ptr[u.part[j]], line*u.parts*f.size)
 		for n := u.parts; n > 1; n = ceil(n, ChunkElems) {
 			for i := 0; i*ChunkElems < n; i++ {
-				f.foldRows(unsafe.Add(part, i*f.size), unsafe.Add(part, i*ChunkElems*f.size), 1, min(ChunkElems, n-i*ChunkElems))
+				kernels.InitLanes(w.lane(j), f.k, f.t)
+				f.fold(w.lane(j), unsafe.Add(part, i*ChunkElems*f.size), min(ChunkElems, n-i*ChunkElems))
+				u.finishLanes(w, j, part, i)
 			}
 		}
 		move(unsafe.Add(r.ptr[f.buffer], line*f.size), part, f.size)

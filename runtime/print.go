@@ -30,12 +30,7 @@ func (p *Program) describe(i int, s step) string {
 	if s.kind == fusedStep {
 		fmt.Fprintf(&b, "%s -> %%%d%v with ", s.node.Name(), s.node.ID, s.node.Shape)
 	}
-	fmt.Fprintf(&b, "map %v, %d operations, ", s.cluster.shape, len(m.ops)-len(m.leaves))
-	if p.isa != nil && m.generates() {
-		fmt.Fprintf(&b, "%v code:", *p.isa)
-	} else {
-		fmt.Fprintf(&b, "%d slots:", m.slots)
-	}
+	fmt.Fprintf(&b, "map %v, %d operations, %d slots:", s.cluster.shape, len(m.ops)-len(m.leaves), m.slots)
 	for _, l := range m.leaves {
 		fmt.Fprintf(&b, " %%%d", l.node.ID)
 	}

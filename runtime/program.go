@@ -11,7 +11,6 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
-	"github.com/adjoint-go/adjoint/internal/jit"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -25,7 +24,6 @@ type Input struct {
 type Options struct {
 	Threads int    // 0: ADJOINT_THREADS, or one per core
 	Level   string // "": ADJOINT_LEVEL, or the fastest of this machine
-	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
 }
 
 // Program is a compiled graph; many goroutines may run it at once.
@@ -35,7 +33,6 @@ type Program struct {
 	threads int
 	low     *lowering
 	code    []*mapCode // by step, nil for those that are not clusters
-	isa     *jit.ISA   // of generated code, nil where there is none
 
 	latest   atomic.Pointer[binding]
 	mu       sync.Mutex
@@ -58,11 +55,6 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 	}
 	if p.threads, err = threads(o.Threads); err != nil {
 		return nil, err
-	}
-	if !o.NoCode {
-		if p.isa, err = isaOf(p.level); err != nil {
-			return nil, err
-		}
 	}
 	outs = ir.Strip(outs)
 	p.low = lower(outs)

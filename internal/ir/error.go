@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -33,22 +34,22 @@ func Fail(op, format string, args ...any) {
 	panic(&Error{Op: op, Msg: fmt.Sprintf(format, args...), Pos: UserLine()})
 }
 
-const module = "github.com/adjoint-go/adjoint/"
+// own lists the packages whose lines are never the user's.
+var own = []string{"autodiff/", "runtime/", "internal/", "nn/", "optim/", "kernels/"}
 
-// own lists the packages whose frames are never the user's line.
-var own = []string{"autodiff.", "runtime.", "internal/", "nn.", "optim.", "kernels."}
+// root is the folder of this module as the compiler recorded it.
+var root = func() string {
+	_, file, _, _ := runtime.Caller(0)
+	return strings.TrimSuffix(file, "internal/ir/error.go")
+}()
 
-func isOwn(function string) bool {
-	rest, ok := strings.CutPrefix(function, module)
+// isOwn goes by the file: a closure that the compiler inlined has its caller's name.
+func isOwn(f runtime.Frame) bool {
+	rest, ok := strings.CutPrefix(f.File, root)
 	if !ok {
-		return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "reflect.")
+		return strings.HasPrefix(f.Function, "runtime.") || strings.HasPrefix(f.Function, "reflect.")
 	}
-	for _, p := range own {
-		if strings.HasPrefix(rest, p) {
-			return true
-		}
-	}
-	return false
+	return !strings.HasSuffix(rest, "_test.go") && slices.ContainsFunc(own, func(p string) bool { return strings.HasPrefix(rest, p) })
 }
 
 // UserLine is "file.go:31" of the innermost caller outside this module's own packages.
@@ -57,7 +58,7 @@ func UserLine() string {
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if f.Function != "" && (!isOwn(f.Function) || strings.HasSuffix(f.File, "_test.go")) {
+		if f.Function != "" && !isOwn(f) {
 			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
 		}
 		if !more {

@@ -14,22 +14,7 @@ func Conversion(from, to dtype.Type) *Program {
 		return nil
 	}
 	b := NewBuilder(from)
-	var x Value
-	if from == dtype.Bool {
-		x = b.InputMask(0, Lane(to).Int())
-	} else {
-		x = b.Input(0)
-	}
-	r := Convert(b, x, from, to)
-	if r == None {
-		return nil
-	}
-	return b.Program("convert_"+from.String()+"_"+to.String(), to, r)
-}
-
-// Convert appends x's conversion to a program under way, None when it has none; a Bool x is a mask of the
-// width that to has.
-func Convert(b *Builder, x Value, from, to dtype.Type) Value {
+	var r Value
 	switch {
 	case from == dtype.Bool:
 		t := Lane(to)
@@ -37,14 +22,24 @@ func Convert(b *Builder, x Value, from, to dtype.Type) Value {
 		if t.IsFloat() {
 			one = b.F(t, 1)
 		}
-		return b.And(b.Bitcast(t, x), one)
+		r = b.And(b.Bitcast(t, b.InputMask(0, t.Int())), one)
 	case to == dtype.Bool:
-		zero := b.I(b.TypeOf(x), 0)
-		if from.IsFloat() {
-			return b.NE(x, b.Bitcast(b.TypeOf(x), zero))
+		x := b.Input(0)
+		if zero := b.I(b.TypeOf(x), 0); from.IsFloat() {
+			r = b.NE(x, zero)
+		} else {
+			r = not(b, b.EQ(x, zero))
 		}
-		return not(b, b.EQ(x, zero))
+	default:
+		r = convert(b, b.Input(0), from, to)
 	}
+	if r == None {
+		return nil
+	}
+	return b.Program("convert_"+from.String()+"_"+to.String(), to, r)
+}
+
+func convert(b *Builder, x Value, from, to dtype.Type) Value {
 	type pair struct{ from, to dtype.Type }
 	switch (pair{from, to}) {
 	case pair{dtype.F32, dtype.F64}, pair{dtype.I32, dtype.I64}:

@@ -1,0 +1,184 @@
+package autodiff_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
+func iota(dims ...int) ad.Value {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return ad.F64.Iota(0, n).Reshape(dims...)
+}
+
+// What NumPy gives for the same.
+func TestStructure(t *testing.T) {
+	x := iota(2, 3)
+	idx := ad.From([]int32{2, 0})
+	for i, c := range []struct {
+		got  ad.Value
+		want string
+	}{
+		{x.Reshape(3, -1), "[3 2] [0 1 2 3 4 5]"},
+		{x.Transpose(), "[3 2] [0 3 1 4 2 5]"},
+		{x.Transpose(1, 0), "[3 2] [0 3 1 4 2 5]"},
+		{x.T(), "[3 2] [0 3 1 4 2 5]"},
+		{x.Flatten(), "[6] [0 1 2 3 4 5]"},
+		{x.ExpandDims(1), "[2 1 3] [0 1 2 3 4 5]"},
+		{x.ExpandDims(-1).Squeeze(), "[2 3] [0 1 2 3 4 5]"},
+		{iota(3).BroadcastTo(2, 3), "[2 3] [0 1 2 0 1 2]"},
+		{iota(3).BroadcastLike(x), "[2 3] [0 1 2 0 1 2]"},
+		{x.Slice(ad.Range{}, ad.Range{Lo: 1}), "[2 2] [1 2 4 5]"},
+		{x.Slice(ad.Range{Lo: -1}, ad.Range{Hi: -1}), "[1 2] [3 4]"},
+		{iota(7).Slice(ad.Range{Lo: 1, Step: 3}), "[2] [1 4]"},
+		{iota(7).Slice(ad.Range{Step: -3}), "[3] [6 3 0]"},
+		{x.Index(1), "[3] [3 4 5]"},
+		{x.Index(-1, 2), "[] [5]"},
+		{x.Narrow(1, 1, 2), "[2 2] [1 2 4 5]"},
+		{x.Reverse(1), "[2 3] [2 1 0 5 4 3]"},
+		{ad.Concat(0, x, x.Narrow(0, 0, 1)), "[3 3] [0 1 2 3 4 5 0 1 2]"},
+		{ad.Concat(-1, x, x.Narrow(1, 0, 1)), "[2 4] [0 1 2 0 3 4 5 3]"},
+		{ad.Stack(1, iota(2), iota(2).Neg()), "[2 2] [0 -0 1 -1]"},
+		{x.Split(1, 3)[2], "[2 1] [2 5]"},
+		{x.Pad([]int{0, 1}, []int{1, 0}, 9), "[3 4] [9 0 1 2 9 3 4 5 9 9 9 9]"},
+		{x.Take(idx, 1), "[2 2] [2 0 5 3]"},
+		{x.TakeAlong(idx.Reshape(2, 1), 1), "[2 1] [2 3]"},
+		{x.ScatterAdd(ad.From([]int32{1, 1}), ad.F64.Ones(2, 2), 1), "[2 3] [0 3 2 3 6 5]"},
+		{idx.OneHot(3, ad.F64), "[2 3] [0 0 1 1 0 0]"},
+		{x.IotaLike(1), "[2 3] [0 1 2 0 1 2]"},
+		{x.SizeOf(1, ad.I64), "[] [3]"},
+		{x.Sum(), "[] [15]"},
+		{x.Sum(0), "[3] [3 5 7]"},
+		{x.SumKeep(-1), "[2 1] [3 12]"},
+		{x.Mean(1), "[2] [1 4]"},
+		{x.Var(0), "[3] [2.25 2.25 2.25]"},
+		{x.Std(0), "[3] [1.5 1.5 1.5]"},
+		{x.Shift(1).Prod(), "[] [720]"},
+		{x.ReduceMax(0), "[3] [3 4 5]"},
+		{x.ReduceMin(1), "[2] [0 3]"},
+		{x.ReduceMaxKeep(), "[1 1] [5]"},
+		{x.ArgMax(1), "[2] [2 2]"},
+		{x.ArgMin(0), "[3] [0 0 0]"},
+		{x.CumSum(1), "[2 3] [0 1 3 3 7 12]"},
+		{x.Norm1(1), "[2] [3 12]"},
+		{x.NormInf(), "[] [5]"},
+		{ad.From([]float64{3, 4}).Norm(), "[] [5]"},
+		{x.Gt(ad.Const(2)).Any(1), "[2] [0 1]"},
+		{x.Gt(ad.Const(2)).All(1), "[2] [0 1]"},
+		{x.Gt(ad.Const(2)).CountTrue(), "[] [3]"},
+		{x.MatMul(x.T()), "[2 2] [5 14 14 50]"},
+		{x.MatMul(iota(3)), "[2] [5 14]"},
+		{iota(2).MatMul(x), "[3] [3 4 5]"},
+		{iota(3).Dot(iota(3)), "[] [5]"},
+		{iota(2).Outer(iota(3)), "[2 3] [0 0 0 0 1 2]"},
+		{ad.Einsum("ij,kj->ki", x, x), "[2 2] [5 14 14 50]"},
+		{x.Convert(ad.Bool), "[2 3] [0 1 1 1 1 1]"},
+		{ad.From([]float64{-1.5, 2.5, math.NaN()}).Convert(ad.I32), "[3] [-1 2 0]"},
+		{ad.Where(x.Lt(ad.Const(3)), x, ad.Const(-1)), "[2 3] [0 1 2 -1 -1 -1]"},
+		{ad.FromMatrix(x.Matrix().T()), "[3 2] [0 3 1 4 2 5]"},
+		{ad.F64.Zeros(0, 3).Sum(0), "[3] [0 0 0]"},
+		{ad.F64.Zeros(0, 3).Exp(), "[0 3] []"},
+		{ad.F32.Full(2.5, 2), "[2] [2.5 2.5]"},
+		{ad.I64.Full(-3, 1), "[1] [-3]"},
+		{ad.From([]bool{true, false}).Not(), "[2] [0 1]"},
+		{x.Softmax(0).Sum(0).Convert(ad.F32), "[3] [1 1 1]"},
+		{x.LogSumExp(1).Sub(x.LogSoftmax(1).Index(1).Neg().Add(x.Index(1)).Index(0)).Round(), "[2] [-3 0]"},
+	} {
+		s := make([]float64, 0)
+		for _, v := range c.got.Float64s() {
+			s = append(s, v)
+		}
+		if got := fmt.Sprintf("%v %v", c.got.Shape(), s); got != c.want {
+			t.Errorf("%d: %s, not %s", i, got, c.want)
+		}
+	}
+	d := mat.NewDense(2, 2, []float64{1, 2, 3, 4})
+	v := ad.FromMatrix(d)
+	d.Set(0, 0, 9)
+	if v.At(0, 0) != 9 {
+		t.Error("a dense matrix is copied")
+	}
+}
+
+// A mistake is an error that names the operation, the shapes and this file.
+func TestBadInput(t *testing.T) {
+	two := func(f func(x, y ad.Value) ad.Value, x, y ad.Value) func() error {
+		return func() error {
+			_, err := ad.Compile2(f, x, y)
+			return err
+		}
+	}
+	f := func(f func(x ad.Value) ad.Value, dims ...int) func() error {
+		return func() error {
+			_, err := ad.Compile(f, ad.F32.Spec(dims...))
+			return err
+		}
+	}
+	for want, run := range map[string]func() error{
+		"Add [2 3], [2 4]: axes of 3 and 4 do not broadcast": two(ad.Value.Add, ad.F32.Spec(2, 3), ad.F32.Spec(2, 4)),
+		"Sum [2 3]: axis 2 is not in -2 … 1":                 f(func(x ad.Value) ad.Value { return x.Sum(2) }, 2, 3),
+		"Sum [2 3]: axis 1 is named twice":                   f(func(x ad.Value) ad.Value { return x.Sum(1, -1) }, 2, 3),
+		"Reshape [2 3] to [4 2]: the numbers of elements":    f(func(x ad.Value) ad.Value { return x.Reshape(4, 2) }, 2, 3),
+		"Reshape [2 3] to [4 -1]: 6 elements are no mult":    f(func(x ad.Value) ad.Value { return x.Reshape(4, -1) }, 2, 3),
+		"Add of no value":                                     f(func(x ad.Value) ad.Value { return ad.Value{}.Add(x).Exp() }, 2),
+		"ReduceMax [0 3]: axis 0 is empty":                    f(func(x ad.Value) ad.Value { return x.ReduceMax(0) }, 0, 3),
+		"input shape [1099511627776 1099511627776] has too":   f(func(x ad.Value) ad.Value { return x.Sum() }, 1<<40, 1<<40),
+		"And of float32 is not defined":                       f(func(x ad.Value) ad.Value { return x.And(x) }, 2),
+		"Item [2]: the value is not known while":              f(func(x ad.Value) ad.Value { return x.Scale(x.Item()) }, 2),
+		"Take [3] at [2]: indices of type float32":            f(func(x ad.Value) ad.Value { return x.Take(x.Narrow(0, 0, 2), 0) }, 3),
+		"Concat [2 3], [3]: the shapes differ":                f(func(x ad.Value) ad.Value { return ad.Concat(0, x, x.Index(0)) }, 2, 3),
+		"Einsum \"ij,jk->ik\": operand 2, [2 3]: index j has": f(func(x ad.Value) ad.Value { return ad.Einsum("ij,jk->ik", x, x) }, 2, 3),
+		"Jacobian of float32 [B] by float32 [B]":              f(ad.Jacobian(ad.Value.Exp), ad.AnyBatch),
+		"Slice [2 3]: start 1, step 1, size 7 leaves axis 1":  f(func(x ad.Value) ad.Value { return x.Slice(ad.Range{}, ad.Range{Lo: 1, Hi: 8}) }, 2, 3),
+		"Compile the function's result holds no value":        f(func(x ad.Value) ad.Value { return ad.Value{} }, 2),
+		"Compile kernels: no level \"sse9\"": func() error {
+			_, err := ad.Compile(ad.Value.Exp, ad.F32.Spec(2), ad.Options{Level: "sse9"})
+			return err
+		},
+		"Compile -1 threads": func() error {
+			_, err := ad.Compile(ad.Value.Exp, ad.F32.Spec(2), ad.Options{Threads: -1})
+			return err
+		},
+	} {
+		err := run()
+		if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) {
+			t.Errorf("%v\nwant autodiff: %s", err, want)
+		} else if !strings.HasPrefix(want, "Compile") && !strings.Contains(err.Error(), "structure_test.go:") {
+			t.Errorf("%v does not name the line", err)
+		}
+	}
+	for want, bad := range map[string]func(){
+		"From [2 2]: the shape has 4 elements, the slice 3": func() { ad.From([]float32{1, 2, 3}, 2, 2) },
+		"Data [2]: the elements are float32, not float64":   func() { ad.Data[float64](ad.F32.Ones(2)) },
+		"MatMul [2 3] × [2 3]: inner sizes 3 and 2 differ":  func() { x := iota(2, 3); x.MatMul(x) },
+		"Take index 3 is not in 0 … 2":                      func() { iota(3).Take(ad.From([]int32{3}), 0) },
+		"Vmap [] of float64: an axis to map over is needed": func() { ad.Vmap(ad.Value.Exp)(ad.Scalar(1.0)) },
+		"Item [3]: 3 elements, not one":                     func() { iota(3).Item() },
+		"Grad the argument holds no float":                  func() { ad.Grad(func(x ad.Value) ad.Value { return ad.F64.Ones() })(ad.From([]int32{1})) },
+		"TreeMap 1 and 2 values: the trees differ": func() {
+			ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0] }, []ad.Value{iota(1)}, []ad.Value{iota(1), iota(1)})
+		},
+		"At [3]: index [3] is out of range":                   func() { iota(3).At(3) },
+		"Spec [-2]: a negative size":                          func() { ad.F32.Spec(-2) },
+		"Matrix [3] of float64: two axes of float64":          func() { iota(3).Matrix() },
+		"CrossEntropy [2 3], [3] of int32: integer labels of": func() { ad.CrossEntropy(iota(2, 3), ad.I32.Zeros(3)) },
+	} {
+		func() {
+			defer func() {
+				err, _ := recover().(*ad.Error)
+				if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) || !strings.Contains(err.Error(), "structure_test.go:") {
+					t.Errorf("%v\nwant autodiff: %s", err, want)
+				}
+			}()
+			bad()
+		}()
+	}
+}

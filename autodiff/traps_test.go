@@ -1,0 +1,310 @@
+package autodiff_test
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
+// The traps that users of other systems fall into, one test each.
+
+var background = context.Background()
+
+func TestBranchNotTakenContributesZero(t *testing.T) {
+	f := func(x ad.Value) ad.Value {
+		return ad.Where(x.Gt(ad.Const(0)), x.Sqrt(), ad.Const(0)).Sum()
+	}
+	x := ad.From([]float64{0, 4, -1})
+	want := []float64{0, 0.25, 0}
+	second := []float64{0, -1.0 / 32, 0}
+	ones := ad.F64.Ones(3)
+	grad := ad.Grad(f)
+	for name, got := range map[string]ad.Value{
+		"reverse": grad(x),
+		"forward": ad.Jacobian(f)(x),
+	} {
+		for i := range want {
+			if got.At(i) != want[i] {
+				t.Error(name, got)
+			}
+		}
+	}
+	hvp := ad.JVP(grad)(x, ones).Tangent
+	twice := ad.Grad(func(x ad.Value) ad.Value { return grad(x).Sum() })(x)
+	for i := range second {
+		if hvp.At(i) != second[i] || twice.At(i) != second[i] {
+			t.Error("second", hvp, twice)
+		}
+	}
+}
+
+func TestTiesShareTheDerivative(t *testing.T) {
+	x := ad.From([]float64{3, 1, 3, 3})
+	g := ad.Grad(func(x ad.Value) ad.Value { return x.ReduceMax() })(x)
+	third := 1.0 / 3
+	for i, want := range []float64{third, 0, third, third} {
+		if g.At(i) != want {
+			t.Error(g)
+		}
+	}
+	half := ad.Grad(func(x ad.Value) ad.Value { return x.Max(ad.Const(3)).Sum() })(x)
+	if half.At(0) != 0.5 || half.At(1) != 0 {
+		t.Error(half)
+	}
+}
+
+// Reading single elements is O(1) each in reverse mode: their cotangents are placed by one step.
+func TestElementReads(t *testing.T) {
+	steps := func(n int) int {
+		p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value {
+			y := ad.Const(0)
+			for i := range n {
+				y = y.Add(x.Index(i).Mul(x.Index(n - 1 - i)))
+			}
+			return y
+		}), ad.F64.Spec(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = float64(i)
+		}
+		g, err := p.Run(background, ad.From(x))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range x {
+			if g.At(i) != 2*x[n-1-i] {
+				t.Fatal(n, i, g)
+			}
+		}
+		return strings.Count(p.String(), "\nstep ")
+	}
+	if few, many := steps(10), steps(1000); many > few {
+		t.Error(few, many, "steps")
+	}
+}
+
+// A weight's gradient is a product of matrices however it was written.
+func TestSumOfProductsIsMatMul(t *testing.T) {
+	p, err := ad.Compile2(ad.Grad2(func(w, x ad.Value) ad.Value {
+		return x.ExpandDims(-1).Mul(w).Sum(1).Tanh().Sum() // [B k 1]·[k n] over k
+	}), ad.F32.Spec(30, 20), ad.F32.Spec(ad.AnyBatch, 30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(p.String(), "= matmul"); n != 2 {
+		t.Errorf("%d products\n%v", n, p)
+	}
+}
+
+func TestUnusedParameters(t *testing.T) {
+	type params struct{ Used, Unused, Stopped, Count ad.Value }
+	g := ad.Grad(func(p params) ad.Value {
+		return p.Used.Mul(p.Stopped.StopGradient()).Mul(p.Count.Convert(ad.F64)).Sum()
+	})(params{ad.F64.Ones(2), ad.F64.Ones(3), ad.F64.Full(5, 2), ad.I32.Full(2, 2)})
+	if !g.Used.Connected() || g.Used.At(0) != 10 {
+		t.Error("used", g.Used)
+	}
+	for name, v := range map[string]ad.Value{"unused": g.Unused, "stopped": g.Stopped} {
+		if v.Connected() || v.At(1) != 0 {
+			t.Error(name, v)
+		}
+	}
+	if g.Count.IsValid() {
+		t.Error("an integer has a derivative", g.Count)
+	}
+	p, err := ad.Compile(ad.Grad(func(p params) ad.Value { return p.Used.Sum() }),
+		params{ad.F64.Spec(2), ad.F64.Spec(3), ad.F64.Spec(2), ad.I32.Spec(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err = p.Run(background, params{ad.F64.Ones(2), ad.F64.Ones(3), ad.F64.Full(5, 2), ad.I32.Full(2, 2)})
+	if err != nil || !g.Used.Connected() || g.Unused.Connected() || g.Count.IsValid() {
+		t.Error("compiled", g, err)
+	}
+}
+
+func TestNestedDerivativesDoNotMix(t *testing.T) {
+	at := func(x float64) ad.Value { return ad.Scalar(x) }
+	d := func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return ad.Grad(f) }
+	forward := func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
+		return func(x ad.Value) ad.Value { return ad.JVP(f)(x, x.FullLike(1)).Tangent }
+	}
+	for name, d := range map[string]func(func(ad.Value) ad.Value) func(ad.Value) ad.Value{"reverse": d, "forward": forward} {
+		// d/dx x·(d/dy (x + y) at x) = 1
+		got := d(func(x ad.Value) ad.Value {
+			return x.Mul(d(func(y ad.Value) ad.Value { return x.Add(y) })(x))
+		})(at(1))
+		if got.Item() != 1 {
+			t.Error(name, got)
+		}
+		// The same at order 3: d/dx x·d/dy(y²·d/dz(x·y·z)) = d/dx x·3x·x² = 12x³... at y = x
+		got = d(func(x ad.Value) ad.Value {
+			return x.Mul(d(func(y ad.Value) ad.Value {
+				return y.Square().Mul(d(func(z ad.Value) ad.Value { return x.Mul(y).Mul(z) })(x))
+			})(x))
+		})(at(2))
+		if want := 12 * 8.0; got.Item() != want {
+			t.Error(name, got, want)
+		}
+		third := d(d(d(func(x ad.Value) ad.Value { return x.PowInt(5) })))(at(2))
+		if third.Item() != 240 {
+			t.Error(name, third)
+		}
+	}
+}
+
+func TestOneProgramServesEveryBatch(t *testing.T) {
+	p, err := ad.Compile(ad.Vmap(ad.ValueAndGrad(func(x ad.Value) ad.Value { return x.Sin().Mul(x).Sum() })), ad.F32.Spec(ad.AnyBatch, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 5*1000)
+	for i := range x {
+		x[i] = float32(i%97) / 10
+	}
+	all, err := p.Run(background, ad.From(x, 1000, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := raw(all.Grad)
+	for _, n := range []int{1, 2, 3, 17, 999, 0} {
+		some, err := p.Run(background, ad.From(x[:5*n], n, 5))
+		if err != nil {
+			t.Fatal(n, err)
+		}
+		if !bytes.Equal(raw(some.Grad), whole[:len(raw(some.Grad))]) {
+			t.Error(n, "rows depend on their batch")
+		}
+	}
+	if _, err := p.Run(background, ad.F32.Zeros(3, 4)); err == nil || !strings.Contains(err.Error(), "float32[3 4], not float32[B 5]") {
+		t.Error(err)
+	}
+}
+
+func TestTypesAreNeverMixedSilently(t *testing.T) {
+	_, err := ad.Compile(func(x [2]ad.Value) ad.Value { return x[0].Add(x[1]) }, [2]ad.Value{ad.F32.Spec(3), ad.F64.Spec(3)})
+	if err == nil || !strings.Contains(err.Error(), "Add") || !strings.Contains(err.Error(), "traps_test.go:") {
+		t.Error(err)
+	}
+	if y := ad.F32.Ones(2).Add(ad.Const(1)); y.DType() != ad.F32 {
+		t.Error(y)
+	}
+	if y := ad.Const(1).Sub(ad.F64.Ones(2)); y.DType() != ad.F64 {
+		t.Error(y)
+	}
+	if _, err := ad.Compile(func(x ad.Value) ad.Value { return x.Add(ad.Const(0.5)) }, ad.I32.Spec(3)); err == nil {
+		t.Error("half an integer was added")
+	}
+}
+
+func TestResultsAreTheCallers(t *testing.T) {
+	p, err := ad.Compile(func(x ad.Value) [2]ad.Value { return [2]ad.Value{x, x.Scale(2)} }, ad.F64.Spec(4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := ad.F64.Ones(4)
+	first, err := p.Run(background, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ad.Data[float64](x)[0] = 7
+	if _, err := p.Run(background, x); err != nil {
+		t.Fatal(err)
+	}
+	if first[0].At(0) != 1 || first[1].At(0) != 2 {
+		t.Error("a later run changed an earlier result", first)
+	}
+}
+
+func TestBadRunsWriteNothing(t *testing.T) {
+	type args struct{ X, I ad.Value }
+	p, err := ad.Compile(func(a args) ad.Value { return a.X.Exp().Take(a.I, 0).Add(a.X.Sum()) }, args{ad.F64.Spec(4), ad.I32.Spec(2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := ad.F64.Full(-1, 2)
+	bad := args{ad.F64.Ones(4), ad.From([]int32{3, 4})}
+	err = p.RunInto(background, &out, bad)
+	if err == nil || !strings.Contains(err.Error(), "Take index 4 is not in 0 … 3 (traps_test.go:") {
+		t.Error(err)
+	}
+	gone, cancel := context.WithCancel(background)
+	cancel()
+	bad.I = ad.From([]int32{3, 0})
+	if err := p.RunInto(gone, &out, bad); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Error(err)
+	}
+	if out.At(0) != -1 || out.At(1) != -1 {
+		t.Error("written on an error", out)
+	}
+	if err := p.RunInto(background, &out, bad); err != nil || math.Abs(out.At(0)-math.E-4) > 1e-12 {
+		t.Error("unusable after an error", out, err)
+	}
+}
+
+func TestInPlace(t *testing.T) {
+	p, err := ad.Compile2(func(w, g ad.Value) ad.Value { return w.Sub(g.Scale(0.5)).MatMul(w.T()) }, ad.F32.Spec(3, 3), ad.F32.Spec(3, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := ad.From([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 3, 3)
+	g := ad.F32.Ones(3, 3)
+	want, err := p.Run(background, w, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.RunInto(background, &w, w, g); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw(w), raw(want)) {
+		t.Error(w, want)
+	}
+}
+
+func TestBitsDoNotDependOnThreads(t *testing.T) {
+	var want []byte
+	for _, threads := range []int{1, 2, 3, 8} {
+		p, err := ad.Compile2(trainStep, newMLP(5, 40, 3), batch{ad.F32.Spec(ad.AnyBatch, 5), ad.I32.Spec(ad.AnyBatch)}, ad.Options{Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Run(background, newMLP(5, 40, 3), batchOf(3000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for _, v := range ad.TreeLeaves(r) {
+			got = append(got, raw(v)...)
+		}
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(got, want) {
+			t.Error(threads, "threads give other bits")
+		}
+	}
+}
+
+func TestStructureOfArguments(t *testing.T) {
+	p, err := ad.Compile(func(m *mlp) ad.Value { return m.Layers[1].w.Sum() }, newMLP(2, 3, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []*mlp{nil, newMLP(2, 3), {Layers: []*dense{nil, nil}}} {
+		if _, err := p.Run(background, bad); err == nil || !strings.Contains(err.Error(), "built differently") {
+			t.Error(bad, err)
+		}
+	}
+	m := newMLP(2, 3, 4)
+	m.Layers[1].w = ad.Value{}
+	if _, err := p.Run(background, m); err == nil || !strings.Contains(err.Error(), "argument.Layers[1].w is no value, not float32[3 4]") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Case is one workload, on our side and as the peers are told of it.
+type Case struct {
+	Name  string // a path: gemm/f32/1024
+	Dtype string
+	// Args tells peers what to do; "kind" names the function that does it.
+	Args  map[string]any
+	Peers []string // those that have the workload; the fastest installed one is the best peer
+
+	Units        float64 // of work per run …
+	RateUnit     string  // … and what Units/ns is
+	Flops, Bytes float64 // per run, for the limit; 0: does not count
+	ReadOnly     bool    // Bytes are read and hardly any written
+	OneThread    bool    // has no use for more
+
+	Tolerance float64 // of the results' relative error
+	Setup     func(threads int) (*Work, error)
+	// Reference gives some elements of the result by index, computed in float64 and by other means.
+	Reference func() (index []int, value []float64)
+}
+
+// Work is a case made ready. Run does it once and may be called again and again.
+type Work struct {
+	Level string
+	Run   func() error
+	// At is element i of the outputs, laid out one after the other, after the first Run.
+	At func(i int) float64
+}
+
+// allCases is every case, in the order of the table.
+func allCases() []Case {
+	var cs []Case
+	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, greeksCases, compileCases, scalarCases} {
+		cs = append(cs, f()...)
+	}
+	return cs
+}
+
+// selectCases keeps the cases whose name a regular expression matches somewhere.
+func selectCases(cs []Case, expr string) ([]Case, error) {
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return nil, fmt.Errorf("-run: %w", err)
+	}
+	var kept []Case
+	for _, c := range cs {
+		if re.MatchString(c.Name) {
+			kept = append(kept, c)
+		}
+	}
+	if kept == nil {
+		return nil, fmt.Errorf("-run: no case matches %q; -list shows them", expr)
+	}
+	return kept, nil
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"math"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
+const chainLength = 1_000_000
+
+var chainParams = [3]float64{0.75, 0.125, 1.5}
+
+// chainCases is Σ tanh(a·x+b)·σ(c·x) over a million x, and its gradient for a, b, c.
+func chainCases() []Case {
+	return []Case{{
+		Name: "chain/f32/1000000", Dtype: "f32",
+		Args:  map[string]any{"kind": "chain", "dtype": "f32", "n": chainLength, "params": chainParams},
+		Peers: []string{"torch", "torch.compile", "jax"},
+		Units: chainLength, RateUnit: "Gelem/s", Bytes: 4 * chainLength, ReadOnly: true,
+		Tolerance: 1e-4, Setup: chainWork, Reference: chainReference,
+	}}
+}
+
+func chainWork(threads int) (*Work, error) {
+	type params struct{ A, B, C ad.Value }
+	type input struct {
+		P params
+		X ad.Value
+	}
+	f := func(p params, x ad.Value) ad.Value {
+		return x.Mul(p.A).Add(p.B).Tanh().Mul(x.Mul(p.C).Sigmoid()).Sum()
+	}
+	p := params{ad.Scalar(float32(chainParams[0])), ad.Scalar(float32(chainParams[1])), ad.Scalar(float32(chainParams[2]))}
+	return compiled(func(in input) ad.Valued[params] { return ad.ValueAndGrad2(f)(in.P, in.X) },
+		input{p, ad.From(numbers[float32](1, chainLength, -1, 3))}, threads)
+}
+
+func chainReference() (index []int, value []float64) {
+	value = make([]float64, 4)
+	for i := range chainLength {
+		x := float64(float32(4*number(1, i) - 1))
+		t, s := math.Tanh(chainParams[0]*x+chainParams[1]), 1/(1+math.Exp(-chainParams[2]*x))
+		value[0] += t * s
+		value[1] += (1 - t*t) * s * x
+		value[2] += (1 - t*t) * s
+		value[3] += t * s * (1 - s) * x
+	}
+	return []int{0, 1, 2, 3}, value
+}

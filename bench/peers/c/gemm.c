@@ -1,0 +1,46 @@
+// A C library's side of the products, through its cblas interface: OpenBLAS, or BLIS with -DBLIS. A batch
+// is a loop of calls.
+#include "serve.h"
+#include <cblas.h>
+#ifdef BLIS
+#include <blis.h>
+#define NAME "blis"
+#define VERSION bli_info_get_version_str()
+#else
+#define NAME "openblas"
+#define VERSION openblas_get_config()
+#endif
+
+static void *a, *b, *c;
+static int size, ta, tb;
+static long batch, m, n, k;
+
+static const char *prepare(const char *q) {
+	free(a), free(b), free(c);
+	a = b = c = 0;
+	if (!is(q, "kind", "gemm"))
+		return "has no such case";
+	size = is(q, "dtype", "f32") ? 4 : 8;
+	batch = integer(q, "batch"), m = integer(q, "m"), n = integer(q, "n"), k = integer(q, "k");
+	ta = truth(q, "ta"), tb = truth(q, "tb");
+	a = numbers(size, 1, batch * m * k, -1, 1);
+	b = numbers(size, 2, batch * k * n, -1, 1);
+	c = make(size * batch * m * n);
+	return a && b && c ? 0 : "out of memory";
+}
+
+static void run(void) {
+	enum CBLAS_TRANSPOSE A = ta ? CblasTrans : CblasNoTrans, B = tb ? CblasTrans : CblasNoTrans;
+	long lda = ta ? m : k, ldb = tb ? k : n;
+	for (long i = 0; i < batch; i++)
+		if (size == 4)
+			cblas_sgemm(CblasRowMajor, A, B, m, n, k, 1, (float *)a + i * m * k, lda, (float *)b + i * k * n, ldb, 0,
+				(float *)c + i * m * n, n);
+		else
+			cblas_dgemm(CblasRowMajor, A, B, m, n, k, 1, (double *)a + i * m * k, lda, (double *)b + i * k * n, ldb, 0,
+				(double *)c + i * m * n, n);
+}
+
+static double at(long i) { return size == 4 ? ((float *)c)[i] : ((double *)c)[i]; }
+
+int main(void) { serve(NAME, VERSION); }

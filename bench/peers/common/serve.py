@@ -1,0 +1,108 @@
+"""The peers' side of the protocol in bench/peers.go, and the data that all sides work on."""
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+THREADS = int(os.environ.get("PEER_THREADS", "1"))
+DTYPES = {"f32": np.float32, "f64": np.float64}
+
+
+def number(seed, n):
+    """n numbers of [0, 1) with 24 bits."""
+    z = np.arange(n, dtype=np.uint64) + np.uint64(seed << 32) + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return (z >> np.uint64(40)).astype(np.float64) / (1 << 24)
+
+
+def numbers(dtype, seed, n, lo, hi):
+    return (lo + (hi - lo) * number(seed, n)).astype(DTYPES[dtype])
+
+
+def labels(seed, n, k):
+    return (number(seed, n) * k).astype(np.int32)
+
+
+def operands(a):
+    """A and B of a product, of the shapes that they are stored in."""
+    batch, m, n, k = a["batch"], a["m"], a["n"], a["k"]
+    shape_a, shape_b = ((k, m) if a["ta"] else (m, k)), ((n, k) if a["tb"] else (k, n))
+    if batch > 1:
+        shape_a, shape_b = (batch,) + shape_a, (batch,) + shape_b
+    return (numbers(a["dtype"], 1, batch * m * k, -1, 1).reshape(shape_a),
+            numbers(a["dtype"], 2, batch * k * n, -1, 1).reshape(shape_b))
+
+
+def arguments(a):
+    return [numbers(a["dtype"], i + 1, a["n"], lo, hi) for i, (lo, hi) in enumerate(zip(a["lo"], a["hi"]))]
+
+
+def matrix(a):
+    return numbers(a["dtype"], 1, a["rows"] * a["cols"], -1, 3).reshape(a["rows"], a["cols"])
+
+
+def mlp_weights(a):
+    ws, sizes = [], a["sizes"]
+    for l in range(3):
+        r = 1 / np.sqrt(sizes[l])
+        ws += [numbers("f32", 10 + l, sizes[l] * sizes[l + 1], -r, r).reshape(sizes[l], sizes[l + 1]),
+               np.zeros(sizes[l + 1], np.float32)]
+    return ws
+
+
+def mlp_data(a):
+    return (numbers("f32", 1, a["batch"] * a["sizes"][0], 0, 1).reshape(a["batch"], -1),
+            labels(2, a["batch"], a["sizes"][3]))
+
+
+def mlp_result(a, loss, weights):
+    """The loss and the gradient that a step went along."""
+    parts = [np.array([float(loss)])]
+    for old, new in zip(mlp_weights(a), weights):
+        parts.append((old.astype(np.float64) - np.asarray(new, np.float64)).ravel() / a["rate"])
+    return parts
+
+
+class Unsupported(Exception):
+    pass
+
+
+def serve(name, version, kinds):
+    """kinds maps a case's kind to a function of its arguments that gives run() and result(), the latter a
+    list of arrays. A run has ended when run() returns."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is not for the runner
+
+    def answer(x):
+        out.write(json.dumps(x) + "\n")
+        out.flush()
+
+    answer({"name": name, "version": version})
+    run = result = flat = None
+    for line in sys.stdin:
+        q = json.loads(line)
+        try:
+            if "prepare" in q:
+                run = result = flat = None
+                kind = kinds.get(q["args"]["kind"])
+                if kind is None:
+                    raise Unsupported("has no such case")
+                run, result = kind(q["args"])
+                run()
+                answer({"ok": True})
+                flat = np.concatenate([np.asarray(p, np.float64).ravel() for p in result()])
+            elif "at" in q:
+                values = [float(x) for x in flat[q["at"]]]
+                answer({"values": [x if np.isfinite(x) else None for x in values]})
+            else:
+                n = q["run"]
+                t = time.perf_counter_ns()
+                for _ in range(n):
+                    run()
+                answer({"ns": time.perf_counter_ns() - t})
+        except Exception as e:  # the runner shows it
+            answer({"error": (f"{type(e).__name__}: " if not isinstance(e, Unsupported) else "") + str(e).strip().split("\n")[0][:200]})

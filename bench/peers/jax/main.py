@@ -1,0 +1,140 @@
+"""JAX's side of the benchmark: every case jitted, on the CPU."""
+import os
+import sys
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "common"))
+threads = os.environ.get("PEER_THREADS", "1")
+if threads == "1":
+    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["NPROC"] = threads  # the size of XLA's thread pool
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(threads)])  # whatever else it starts
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import serve
+
+jax.config.update("jax_enable_x64", True)
+
+
+def jitted(f, *args, keep=lambda y: y):
+    """A run is a call of the jitted f, waited for."""
+    f = jax.jit(f)
+    args = [jax.tree.map(jnp.asarray, x) for x in args]
+    last = []
+
+    def run():
+        last[:] = [jax.block_until_ready(f(*args))]
+    return run, lambda: [np.asarray(x) for x in jax.tree.leaves(keep(last[0]))]
+
+
+def gemm(a):
+    def f(x, y):
+        return jnp.matmul(jnp.swapaxes(x, -1, -2) if a["ta"] else x, jnp.swapaxes(y, -1, -2) if a["tb"] else y)
+    return jitted(f, *serve.operands(a))
+
+
+OPS = {
+    "add": jnp.add, "sub": jnp.subtract, "mul": jnp.multiply, "div": jnp.divide, "neg": jnp.negative, "abs": jnp.abs,
+    "sign": jnp.sign, "square": jnp.square, "sqrt": jnp.sqrt, "rsqrt": jax.lax.rsqrt, "cbrt": jnp.cbrt,
+    "reciprocal": jnp.reciprocal, "exp": jnp.exp, "exp2": jnp.exp2, "expm1": jnp.expm1, "log": jnp.log,
+    "log2": jnp.log2, "log10": jnp.log10, "log1p": jnp.log1p, "sin": jnp.sin, "cos": jnp.cos, "tan": jnp.tan,
+    "asin": jnp.arcsin, "acos": jnp.arccos, "atan": jnp.arctan, "atan2": jnp.arctan2, "sinh": jnp.sinh,
+    "cosh": jnp.cosh, "tanh": jnp.tanh, "asinh": jnp.arcsinh, "acosh": jnp.arccosh, "atanh": jnp.arctanh,
+    "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "relu": jax.nn.relu, "leakyrelu": jax.nn.leaky_relu,
+    "elu": jax.nn.elu, "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "gelutanh": lambda x: jax.nn.gelu(x, approximate=True), "silu": jax.nn.silu, "erf": jax.lax.erf,
+    "erfc": jax.lax.erfc, "lgamma": jax.lax.lgamma, "digamma": jax.lax.digamma, "pow": jnp.power,
+    "hypot": jnp.hypot, "fma": lambda x, y, z: x * y + z, "min": jnp.minimum, "max": jnp.maximum, "clamp": jnp.clip,
+    "floor": jnp.floor, "ceil": jnp.ceil, "round": jnp.round, "trunc": jnp.trunc, "mod": jnp.fmod,
+}
+
+
+def pointwise(a):
+    f = OPS.get(a["op"])
+    if f is None:
+        raise serve.Unsupported("has no such function")
+    return jitted(f, *serve.arguments(a))
+
+
+def reduce(a):
+    f = {"sum": lambda x: x.sum(1), "max": lambda x: x.max(1), "softmax": lambda x: jax.nn.softmax(x, 1)}[a["op"]]
+    return jitted(f, serve.matrix(a))
+
+
+def chain(a):
+    def f(p, x):
+        return jnp.sum(jnp.tanh(p[0] * x + p[1]) * jax.nn.sigmoid(p[2] * x))
+    p = [np.float32(v) for v in a["params"]]
+    return jitted(jax.value_and_grad(f), p, serve.numbers("f32", 1, a["n"], -1, 3))
+
+
+def mlp_step(a):
+    def loss(ws, x, y):
+        h = x
+        for l in range(3):
+            h = h @ ws[2 * l] + ws[2 * l + 1]
+            if l < 2:
+                h = jax.nn.relu(h)
+        logp = jax.nn.log_softmax(h)
+        return -jnp.mean(jnp.take_along_axis(logp, y[:, None], 1))
+
+    def step(ws, x, y):
+        v, g = jax.value_and_grad(loss)(ws, x, y)
+        return v, jax.tree.map(lambda w, d: w - np.float32(a["rate"]) * d, ws, g)
+    return step
+
+
+def mlp(a):
+    step = jax.jit(mlp_step(a), donate_argnums=0)
+    x, y = map(jnp.asarray, serve.mlp_data(a))
+    state = [None, [jnp.asarray(w) for w in serve.mlp_weights(a)]]
+
+    def run():
+        state[:] = jax.block_until_ready(step(state[1], x, y))
+    return run, lambda: serve.mlp_result(a, state[0], state[1])
+
+
+def price(s, k, r, v, t):
+    sd = v * jnp.sqrt(t)
+    d1 = (jnp.log(s / k) + (r + v * v / 2) * t) / sd
+
+    def normal(x):
+        return jax.lax.erfc(-x * np.sqrt(0.5)) / 2
+    return s * normal(d1) - k * jnp.exp(-r * t) * normal(d1 - sd)
+
+
+def greeks(a):
+    return jitted(jax.vmap(jax.value_and_grad(price, argnums=(0, 1, 2, 3, 4))), *serve.arguments(a))
+
+
+def compile(a):
+    if a["what"] == "mlp":
+        x, y = map(jnp.asarray, serve.mlp_data(a))
+        ws = [jnp.asarray(w) for w in serve.mlp_weights(a)]
+        make, args = (lambda: mlp_step(a)), (ws, x, y)
+        result = lambda last: serve.mlp_result(a, last[0], last[1])
+    else:
+        def make():
+            def f(x):
+                for _ in range(a["ops"] // 4):
+                    x = jnp.tanh(jnp.sin(x) * 1.25 + 0.125)
+                return x.sum()
+            return jax.value_and_grad(f)
+        args = (jnp.asarray(serve.numbers("f32", 1, a["n"], -1, 1)),)
+        result = list
+    last = []
+
+    def run():
+        jax.clear_caches()
+        last[:] = [jax.block_until_ready(jax.jit(make())(*args))]
+    return run, lambda: result(last[0])
+
+
+def scalar(a):
+    return jitted(jax.value_and_grad(lambda x: x ** 3 + 2 * x), np.float64(3))
+
+
+serve.serve("jax", jax.__version__, {"gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain,
+                                     "mlp": mlp, "greeks": greeks, "compile": compile, "scalar": scalar})

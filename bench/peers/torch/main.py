@@ -1,0 +1,204 @@
+"""PyTorch's side of the benchmark, on the CPU: `main.py eager`, or `main.py compile` for torch.compile."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "common"))
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(os.path.join(".peers", "inductor")))
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import torch
+import serve
+
+COMPILE = sys.argv[1] == "compile"
+torch.set_num_threads(serve.THREADS)
+F = torch.nn.functional
+
+
+def compiled(f):
+    if not COMPILE:
+        return f
+    torch._dynamo.reset()
+    return torch.compile(f, dynamic=False)
+
+
+def no_grad(f):
+    def g():
+        with torch.inference_mode():
+            f()
+    return g
+
+
+def tensors(arrays):
+    return [torch.from_numpy(x) for x in arrays]
+
+
+def gemm(a):
+    x, y = tensors(serve.operands(a))
+    x, y = (x.mT if a["ta"] else x), (y.mT if a["tb"] else y)
+    out = torch.matmul(x, y)
+    return no_grad(lambda: torch.matmul(x, y, out=out)), lambda: [out]
+
+
+OPS = {
+    "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "neg": torch.neg, "abs": torch.abs,
+    "sign": torch.sign, "square": torch.square, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt,
+    "reciprocal": torch.reciprocal, "exp": torch.exp, "exp2": torch.exp2, "expm1": torch.expm1, "log": torch.log,
+    "log2": torch.log2, "log10": torch.log10, "log1p": torch.log1p, "sin": torch.sin, "cos": torch.cos,
+    "tan": torch.tan, "asin": torch.asin, "acos": torch.acos, "atan": torch.atan, "atan2": torch.atan2,
+    "sinh": torch.sinh, "cosh": torch.cosh, "tanh": torch.tanh, "asinh": torch.asinh, "acosh": torch.acosh,
+    "atanh": torch.atanh, "sigmoid": torch.sigmoid, "erf": torch.erf, "erfc": torch.erfc, "lgamma": torch.lgamma,
+    "digamma": torch.digamma, "pow": torch.pow, "hypot": torch.hypot, "min": torch.minimum, "max": torch.maximum,
+    "clamp": torch.clamp, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "trunc": torch.trunc,
+    "mod": torch.fmod,
+}
+# Those without out=.
+MORE = {
+    "softplus": F.softplus, "relu": torch.relu, "gelu": F.gelu, "gelutanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu, "fma": lambda x, y, z: torch.addcmul(z, x, y), "leakyrelu": lambda x, s: torch.where(x > 0, x, s * x),
+    "elu": lambda x, s: torch.where(x > 0, x, s * torch.expm1(x)),
+}
+
+
+def pointwise(a):
+    x = tensors(serve.arguments(a))
+    if a["op"] in MORE:
+        f, out = MORE[a["op"]], [None]
+
+        def run():
+            out[0] = f(*x)
+        return no_grad(run), lambda: [out[0].numpy()]
+    f = OPS.get(a["op"])
+    if f is None:
+        raise serve.Unsupported("has no such function")
+    out = torch.empty_like(x[0])
+    return no_grad(lambda: f(*x, out=out)), lambda: [out]
+
+
+def reduce(a):
+    x, = tensors([serve.matrix(a)])
+    f = {"sum": lambda: x.sum(1), "max": lambda: x.amax(1), "softmax": lambda: torch.softmax(x, 1)}[a["op"]]
+    return no_grad(f), lambda: [f()]
+
+
+def gradients(f, wrt, args):
+    """Value and gradient by wrt, into fresh tensors each run."""
+    f = compiled(f)
+    last = [None, None]
+
+    def run():
+        for p in wrt:
+            p.grad = None
+        y = f(*args)
+        y.backward()
+        last[0] = y
+    return run, lambda: [last[0].detach().numpy()] + [p.grad.numpy() for p in wrt]
+
+
+def chain(a):
+    p = [torch.tensor(v, dtype=torch.float32, requires_grad=True) for v in a["params"]]
+    x, = tensors([serve.numbers("f32", 1, a["n"], -1, 3)])
+    return gradients(lambda a, b, c, x: (torch.tanh(a * x + b) * torch.sigmoid(c * x)).sum(), p, (*p, x))
+
+
+def mlp_parts(a):
+    ws = [w.requires_grad_() for w in tensors(serve.mlp_weights(a))]
+    x, y = tensors(serve.mlp_data(a))
+    return ws, x, y.long()
+
+
+def mlp_loss(ws, x, y):
+    h = x
+    for l in range(3):
+        h = torch.addmm(ws[2 * l + 1], h, ws[2 * l])
+        if l < 2:
+            h = torch.relu(h)
+    return F.cross_entropy(h, y)
+
+
+def mlp_step(f, ws, x, y, rate, last):
+    for w in ws:
+        w.grad = None
+    v = f(ws, x, y)
+    v.backward()
+    with torch.no_grad():
+        torch._foreach_add_(ws, [w.grad for w in ws], alpha=-rate)
+    last[:] = [v]
+
+
+def mlp(a):
+    ws, x, y = mlp_parts(a)
+    last = []
+    f = compiled(mlp_loss)
+    return ((lambda: mlp_step(f, ws, x, y, a["rate"], last)),
+            lambda: serve.mlp_result(a, last[0].item(), [w.detach().numpy() for w in ws]))
+
+
+def price(s, k, r, v, t):
+    sd = v * torch.sqrt(t)
+    d1 = (torch.log(s / k) + (r + v * v / 2) * t) / sd
+
+    def normal(x):
+        return torch.erfc(-x * 0.5 ** 0.5) / 2
+    return s * normal(d1) - k * torch.exp(-r * t) * normal(d1 - sd)
+
+
+def greeks(a):
+    x = [v.requires_grad_() for v in tensors(serve.arguments(a))]
+    f = compiled(price)
+    ones = torch.ones(a["n"], dtype=torch.float64)
+    last = [None]
+
+    def run():
+        for v in x:
+            v.grad = None
+        last[0] = f(*x)
+        last[0].backward(ones)
+    return run, lambda: [last[0].detach().numpy()] + [v.grad.numpy() for v in x]
+
+
+def compile(a):
+    if not COMPILE:
+        raise serve.Unsupported("has no such case")
+    import torch._inductor.config
+    last = []
+    if a["what"] == "mlp":
+        ws, x, y = mlp_parts(a)
+
+        def f(ws, x, y):
+            return mlp_loss(ws, x, y)
+
+        def once():
+            for w, old in zip(ws, tensors(serve.mlp_weights(a))):
+                w.data.copy_(old)
+            mlp_step(torch.compile(f, dynamic=False), ws, x, y, a["rate"], last)
+        result = lambda: serve.mlp_result(a, last[0].item(), [w.detach().numpy() for w in ws])
+    else:
+        x = tensors([serve.numbers("f32", 1, a["n"], -1, 1)])[0].requires_grad_()
+
+        def f(x):
+            for _ in range(a["ops"] // 4):
+                x = torch.tanh(torch.sin(x) * 1.25 + 0.125)
+            return x.sum()
+
+        def once():
+            x.grad = None
+            last[:] = [torch.compile(f, dynamic=False)(x)]
+            last[0].backward()
+        result = lambda: [last[0].detach().numpy(), x.grad.numpy()]
+
+    def run():
+        torch._dynamo.reset()
+        with torch._inductor.config.patch(force_disable_caches=True):
+            once()
+    return run, result
+
+
+def scalar(a):
+    x = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    return gradients(lambda x: x ** 3 + 2 * x, [x], (x,))
+
+
+serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
+    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "greeks": greeks,
+    "compile": compile, "scalar": scalar})
