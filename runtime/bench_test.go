@@ -131,6 +131,31 @@ func BenchmarkCompileMLP(b *testing.B) {
 	}
 }
 
+// BenchmarkCompileLong is a chain of operations of which every fourth is a step of its own: time per
+// operation stays the same.
+func BenchmarkCompileLong(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			g := ir.New()
+			x := g.Param(0, dtype.F32, ir.Static(8))
+			y := x
+			for range n / 4 {
+				y = g.Apply(ops.Add, g.BroadcastTo("", g.Reshape(g.Reduce(ir.Sum, y, 0), ir.Static(1)), x.Shape), x)
+			}
+			for b.Loop() {
+				p, err := Compile([]*ir.Node{y}, []Input{{dtype.F32, x.Shape}}, Options{})
+				if err == nil {
+					_, err = p.binding(1)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/operation")
+		})
+	}
+}
+
 // BenchmarkScalar is the derivative of x³+2x: the cost of a call.
 func BenchmarkScalar(b *testing.B) {
 	g := ir.New()

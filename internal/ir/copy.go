@@ -55,25 +55,28 @@ func Strip(outs []*Node) []*Node {
 // rebuild is Strip; where other gives a node of the new graph, that takes the old one's place.
 func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 	g := New()
-	at := map[*Node]*Node{}
+	var at []*Node // by ID
+	if len(outs) > 0 {
+		at = make([]*Node, len(outs[0].Graph.Nodes))
+	}
 	for _, n := range Reachable(outs) {
 		if o := other(g, n); o != nil {
-			at[n] = o
+			at[n.ID] = o
 			continue
 		}
 		in := make([]*Node, len(n.In))
 		for i, x := range n.In {
-			in[i] = at[x]
+			in[i] = at[x.ID]
 		}
 		if n.Kind == Stop || n.Kind == Alias {
-			at[n] = in[0]
+			at[n.ID] = in[0]
 		} else {
-			at[n] = g.Copy(n, in)
+			at[n.ID] = g.Copy(n, in)
 		}
 	}
 	res := make([]*Node, len(outs))
 	for i, o := range outs {
-		res[i] = at[o]
+		res[i] = at[o.ID]
 	}
 	return res
 }
