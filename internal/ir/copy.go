@@ -42,6 +42,12 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 		return g.Stop(in[0])
 	case Alias:
 		return g.Alias(in[0])
+	case Loop, Branch:
+		c := *n
+		c.In = in
+		return g.add(c)
+	case Out:
+		return g.Out(in[0], int(n.Bits))
 	}
 	panic("ir: no constructor for " + n.Kind.String())
 }
@@ -59,9 +65,19 @@ func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 	if len(outs) > 0 {
 		at = make([]*Node, len(outs[0].Graph.Nodes))
 	}
-	for _, n := range Reachable(outs) {
+	nodes := Reachable(outs)
+	p := newPruning(nodes)
+	for _, n := range nodes {
 		if o := other(g, n); o != nil {
 			at[n.ID] = o
+			continue
+		}
+		switch n.Kind {
+		case Loop, Branch:
+			p.add(g, p.standIn(n), at)
+			continue
+		case Out:
+			at[n.ID] = p.out(g, n)
 			continue
 		}
 		in := make([]*Node, len(n.In))

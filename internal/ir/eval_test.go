@@ -3,6 +3,7 @@ package ir
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -14,9 +15,26 @@ import (
 func evaluate(t testing.TB, outs []*Node, env map[*Node][]float64, batch int) [][]float64 {
 	t.Helper()
 	at := map[*Node][]float64{}
+	results := map[*Node][][]float64{} // of Loops and Branches
 	for _, n := range Reachable(outs) {
 		if v, ok := env[n]; ok {
 			at[n] = v
+			continue
+		}
+		in := make([][]float64, len(n.In))
+		for i, x := range n.In {
+			in[i] = at[x]
+		}
+		switch n.Kind {
+		case Loop:
+			results[n] = evalLoop(t, n, in, batch)
+			continue
+		case Branch:
+			b := n.Body[max(0, min(len(n.Body)-1, int(in[0][0])))]
+			results[n] = evalBody(t, b, b.Outs, in[1:], batch)
+			continue
+		case Out:
+			at[n] = results[n.In[0]][n.Bits]
 			continue
 		}
 		at[n] = evalNode(t, n, func(i int) []float64 { return at[n.In[i]] }, batch)
@@ -26,6 +44,53 @@ func evaluate(t testing.TB, outs []*Node, env map[*Node][]float64, batch int) []
 		res[i] = at[o]
 	}
 	return res
+}
+
+func evalBody(t testing.TB, b *Body, outs []*Node, params [][]float64, batch int) [][]float64 {
+	env := map[*Node][]float64{}
+	for i, p := range b.Params {
+		env[p] = params[i]
+	}
+	return evaluate(t, outs, env, batch)
+}
+
+func evalLoop(t testing.TB, n *Node, in [][]float64, batch int) [][]float64 {
+	b := n.Body[0]
+	length := n.Size.At(batch)
+	steps := length
+	if n.Bits == 1 {
+		steps = int(in[len(in)-1][0])
+		in = in[:len(in)-1]
+	}
+	carry := in[:b.Carry]
+	var ys [][]float64
+	for _, o := range b.Outs[b.Carry:] {
+		ys = append(ys, make([]float64, length*o.Shape.SizeAt(batch)))
+	}
+	taken := 0
+	for k := 0; n.Size.C < 0 || k < steps; k++ {
+		i := k
+		if n.Flag {
+			i = steps - 1 - k
+		}
+		params := slices.Clone(carry)
+		for _, x := range in[b.Carry : b.Carry+b.Xs] {
+			w := len(x) / length
+			params = append(params, x[i*w:(i+1)*w])
+		}
+		params = append(params, []float64{float64(i)})
+		params = append(params, in[b.Carry+b.Xs:]...)
+		if b.Cond != nil && evalBody(t, b, []*Node{b.Cond}, params, batch)[0][0] == 0 {
+			break
+		}
+		outs := evalBody(t, b, b.Outs, params, batch)
+		carry = outs[:b.Carry]
+		for j, y := range outs[b.Carry:] {
+			copy(ys[j][i*len(y):], y)
+		}
+		taken++
+	}
+	return slices.Concat(carry, ys, [][]float64{{float64(taken)}})
 }
 
 // coords calls f with every index of dims, row-major.

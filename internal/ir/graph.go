@@ -37,12 +37,15 @@ const (
 	MatMul                // [batch… m k] × [batch… k n]
 	Stop                  // In[0], whose derivative is zero
 	Alias                 // In[0], as a variable of its own
+	Loop                  // Body[0], Size times: In are carries, xs, captured values and, if Bits is 1, the count; Flag: backwards
+	Branch                // the Body that In[0] numbers, on the other operands
+	Out                   // result Bits of the Loop or Branch In[0]
 	NumKinds
 )
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
 	"broadcast", "reshape", "transpose", "slice", "reverse", "place", "take", "scatter", "reduce", "cumsum",
-	"matmul", "stop", "alias"}
+	"matmul", "stop", "alias", "loop", "branch", "out"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -86,6 +89,7 @@ type Node struct {
 	Size      Dim
 	Bits      uint64
 	Data      *Array
+	Body      []*Body
 	Pos       string // the user's line, for nodes that can fail at run time
 }
 
@@ -95,6 +99,7 @@ type Graph struct {
 	interned map[string]*Node
 	key      []byte
 	holes    uint64
+	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
 }
 
 // New makes an empty graph.

@@ -8,21 +8,39 @@ import (
 // zero because nothing leads there. A nil tangent is zero. A wrt that depends on another wrt has its
 // own tangent and what comes from the other, as VJP's transpose has it.
 func (g *Graph) JVP(outs, wrt, tangents []*Node) []*Node {
-	active := g.active(outs, wrt)
-	at := make([]flow, len(active))
+	flows := make([]flow, len(wrt))
 	for i, w := range wrt {
 		t := tangents[i]
-		if t == nil || w.ID >= len(at) || !active[w.ID] {
-			continue
-		}
-		if !t.Shape.Equal(w.Shape) || t.Type != w.Type {
+		if t != nil && (!t.Shape.Equal(w.Shape) || t.Type != w.Type) {
 			Fail("JVP", "%v %v: tangent %v %v", w.Type, w.Shape, t.Type, t.Shape)
 		}
-		at[w.ID] = g.addFlow(at[w.ID], flow{n: t})
+		flows[i].n = t
+	}
+	result := make([]*Node, len(outs))
+	for i, f := range g.jvp(outs, wrt, flows) {
+		result[i] = f.n
+	}
+	return result
+}
+
+func (g *Graph) jvp(outs, wrt []*Node, tangents []flow) []flow {
+	active := g.active(outs, wrt)
+	at := make([]flow, len(active))
+	results := map[*Node][]flow{} // of Loops and Branches
+	for i, w := range wrt {
+		if t := tangents[i]; t.n != nil && w.ID < len(at) && active[w.ID] {
+			at[w.ID] = g.addFlow(at[w.ID], t)
+		}
 	}
 	var in []flow
 	for _, n := range Reachable(outs) {
 		if !active[n.ID] || n.Kind == Stop {
+			continue
+		}
+		if n.Kind == Out {
+			if res := results[n.In[0]]; res != nil && int(n.Bits) < len(res) {
+				at[n.ID] = g.addFlow(at[n.ID], res[n.Bits])
+			}
 			continue
 		}
 		in = in[:0]
@@ -34,15 +52,25 @@ func (g *Graph) JVP(outs, wrt, tangents []*Node) []*Node {
 		if !moved {
 			continue
 		}
+		switch n.Kind {
+		case Loop:
+			results[n] = jvpLoop(g, n, in)
+			continue
+		case Branch:
+			results[n] = jvpBranch(g, n, in)
+			continue
+		}
 		rule := jvpRules[n.Kind]
 		if rule == nil {
 			Fail("JVP", "%v: no rule for %s", n.Shape, n.Name())
 		}
 		at[n.ID] = g.addFlow(at[n.ID], rule(g, n, in))
 	}
-	result := make([]*Node, len(outs))
+	result := make([]flow, len(outs))
 	for i, o := range outs {
-		result[i] = at[o.ID].n
+		if o.ID < len(at) {
+			result[i] = at[o.ID]
+		}
 	}
 	return result
 }

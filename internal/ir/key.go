@@ -66,6 +66,10 @@ func (n *Node) appendKey(k []byte, id func(*Node) int) []byte {
 	for _, in := range n.In {
 		k = binary.AppendUvarint(k, uint64(id(in)))
 	}
+	for _, b := range n.Body {
+		k = binary.AppendUvarint(k, uint64(len(b.key)))
+		k = append(k, b.key...)
+	}
 	if n.Data != nil {
 		k = fmt.Appendf(k, "%p", n.Data)
 	}

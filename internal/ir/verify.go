@@ -7,6 +7,7 @@ import "fmt"
 // transform.
 func Verify(outs []*Node) (err error) {
 	scratch := New()
+	results := map[*Node]*Node{} // of kinds of several results
 	var at *Node
 	defer func() {
 		if r := recover(); r != nil {
@@ -23,7 +24,18 @@ func Verify(outs []*Node) (err error) {
 			if x.Graph != n.Graph || x.ID >= n.ID {
 				return fmt.Errorf("ir: %v: operand %v does not stand before it", n, x)
 			}
-			in[i] = scratch.Hole(x.Type, x.Shape) // nothing to fold
+			if in[i] = results[x]; in[i] == nil {
+				in[i] = scratch.Hole(x.Type, x.Shape) // nothing to fold
+			}
+		}
+		if n.Kind == Loop || n.Kind == Branch {
+			for _, b := range n.Body {
+				if err := Verify(b.all()); err != nil {
+					return fmt.Errorf("%v: %w", n, err)
+				}
+			}
+			results[n] = scratch.Copy(n, in)
+			continue
 		}
 		if c := scratch.Copy(n, in); c.Type != n.Type || !c.Shape.Equal(n.Shape) {
 			return fmt.Errorf("ir: %v: the constructor gives %v%v", n, c.Type, c.Shape)

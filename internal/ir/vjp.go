@@ -13,28 +13,46 @@ import (
 // It is one sweep from the outs down. A node's cotangent is complete when the sweep reaches it,
 // because operands stand before their users.
 func (g *Graph) VJP(outs, cts, wrt []*Node) []*Node {
+	flows := make([]flow, len(cts))
+	for i, o := range outs {
+		ct := cts[i]
+		if ct != nil && (!ct.Shape.Equal(o.Shape) || ct.Type != o.Type) {
+			Fail("VJP", "%v %v: cotangent %v %v", o.Type, o.Shape, ct.Type, ct.Shape)
+		}
+		flows[i].n = ct
+	}
+	result := make([]*Node, len(wrt))
+	for i, f := range g.vjp(outs, flows, wrt) {
+		result[i] = f.n
+	}
+	return result
+}
+
+func (g *Graph) vjp(outs []*Node, cts []flow, wrt []*Node) []flow {
 	s := sweep{Graph: g, active: g.active(outs, wrt)}
 	s.at = make([]pending, len(s.active))
 	for i, o := range outs {
-		if cts[i] == nil || !s.active[o.ID] {
-			continue
+		if cts[i].n != nil && s.active[o.ID] {
+			s.give(o, cts[i])
 		}
-		if !cts[i].Shape.Equal(o.Shape) || cts[i].Type != o.Type {
-			Fail("VJP", "%v %v: cotangent %v %v", o.Type, o.Shape, cts[i].Type, cts[i].Shape)
-		}
-		s.give(o, flow{n: cts[i]})
 	}
 	nodes := g.Nodes // the sweep appends to g.Nodes
 	for id := len(s.active) - 1; id >= 0; id-- {
-		if !s.active[id] {
+		n := nodes[id]
+		if !s.active[id] || !s.below(n) {
+			if s.active[id] {
+				s.finish(n)
+			}
 			continue
 		}
-		n := nodes[id]
+		if n.Kind == Loop || n.Kind == Branch {
+			if cts := s.results[n]; cts != nil {
+				several[n.Kind](&s, n, cts)
+			}
+			continue
+		}
 		ct := s.finish(n)
 		if ct.n == nil {
-			continue
-		}
-		if len(n.In) == 0 || !s.below(n) {
 			continue
 		}
 		rule := vjpRules[n.Kind]
@@ -43,13 +61,20 @@ func (g *Graph) VJP(outs, cts, wrt []*Node) []*Node {
 		}
 		rule(&s, n, ct)
 	}
-	result := make([]*Node, len(wrt))
+	result := make([]flow, len(wrt))
 	for i, w := range wrt {
 		if w.ID < len(s.at) {
-			result[i] = s.at[w.ID].sum.n
+			result[i] = s.at[w.ID].sum
 		}
 	}
 	return result
+}
+
+// several holds the rules of the kinds of several results: cts has a cotangent for each.
+var several [NumKinds]func(s *sweep, n *Node, cts []flow)
+
+func init() { // these rules use the sweep that uses them
+	several = [NumKinds]func(s *sweep, n *Node, cts []flow){Loop: vjpLoop, Branch: vjpBranch}
 }
 
 // active marks the nodes, up to the last of outs, that depend on wrt by a path of floats.
@@ -68,7 +93,7 @@ func (g *Graph) active(outs, wrt []*Node) []bool {
 	}
 	for id := first; id < end; id++ {
 		n := g.Nodes[id]
-		if !active[id] && n.Type.IsFloat() && n.Kind != Stop {
+		if !active[id] && (n.Type.IsFloat() || n.Kind == Loop || n.Kind == Branch) && n.Kind != Stop {
 			active[id] = slices.ContainsFunc(n.In, func(x *Node) bool { return active[x.ID] })
 		}
 	}
@@ -192,8 +217,9 @@ func (g *Graph) expr(e *ops.Expr, n *Node) *Node {
 // sweep is the state of one VJP.
 type sweep struct {
 	*Graph
-	active []bool
-	at     []pending
+	active  []bool
+	at      []pending
+	results map[*Node][]flow // by Loop and Branch: the cotangents of their results
 }
 
 // pending is what has arrived at a node so far: a sum, and what slices and takes of the node were
@@ -333,6 +359,16 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 		s.give(n.In[1], flow{s.Take(ct.n, n.In[0], n.Axes[0], n.Pos), ct.masked})
 	},
 	Reduce: vjpReduce,
+	Out: func(s *sweep, n *Node, ct flow) {
+		of := n.In[0]
+		if s.results == nil {
+			s.results = map[*Node][]flow{}
+		}
+		if s.results[of] == nil {
+			s.results[of] = make([]flow, len(of.Body[0].Outs))
+		}
+		s.results[of][n.Bits] = ct
+	},
 	MatMul: func(s *sweep, n *Node, ct flow) {
 		x, y := n.In[0], n.In[1]
 		if s.active[x.ID] {

@@ -6,23 +6,14 @@ import "slices"
 // a new leading axis of size n. What does not depend on a hole stays as it is and is repeated only
 // where it meets something batched.
 func (g *Graph) Vmap(outs, holes, batched []*Node, n Dim) []*Node {
-	v := vmap{Graph: g, n: n, at: map[*Node]*Node{}}
+	v := newVmap(g, n)
 	for i, h := range holes {
 		if want := v.shape(h.Shape); !batched[i].Shape.Equal(want) || batched[i].Type != h.Type {
 			Fail("Vmap", "%v %v: an argument of %v %v is needed", batched[i].Type, batched[i].Shape, h.Type, want)
 		}
 		v.at[h] = batched[i]
 	}
-	for _, x := range Reachable(outs) {
-		if v.at[x] != nil || !slices.ContainsFunc(x.In, func(in *Node) bool { return v.at[in] != nil }) {
-			continue
-		}
-		rule := vmapRules[x.Kind]
-		if rule == nil {
-			Fail("Vmap", "%v: no rule for %s", x.Shape, x.Name())
-		}
-		v.at[x] = rule(&v, x)
-	}
+	v.run(outs)
 	res := make([]*Node, len(outs))
 	for i, o := range outs {
 		res[i] = v.lift(o)
@@ -32,8 +23,45 @@ func (g *Graph) Vmap(outs, holes, batched []*Node, n Dim) []*Node {
 
 type vmap struct {
 	*Graph
-	n  Dim
-	at map[*Node]*Node // the batched counterpart; none: the node does not depend on a hole
+	n       Dim
+	at      map[*Node]*Node   // the batched counterpart; none: the node does not depend on a hole
+	results map[*Node][]*Node // those of the results of Loops and Branches that depend on one
+}
+
+func newVmap(g *Graph, n Dim) *vmap {
+	return &vmap{Graph: g, n: n, at: map[*Node]*Node{}, results: map[*Node][]*Node{}}
+}
+
+// run finds the counterparts of what outs need.
+func (v *vmap) run(outs []*Node) {
+	nodes := Reachable(outs)
+	p := newPruning(nodes)
+	for _, x := range nodes {
+		if x.Kind == Out {
+			if of, k := p.result(x); v.results[of] != nil {
+				v.at[x] = v.results[of][k]
+			}
+			continue
+		}
+		if v.at[x] != nil || !slices.ContainsFunc(x.In, func(in *Node) bool { return v.at[in] != nil }) {
+			continue
+		}
+		switch x.Kind {
+		case Loop:
+			if of := p.standIn(x); v.results[of] == nil {
+				vmapLoop(v, of)
+			}
+			continue
+		case Branch:
+			vmapBranch(v, x)
+			continue
+		}
+		rule := vmapRules[x.Kind]
+		if rule == nil {
+			Fail("Vmap", "%v: no rule for %s", x.Shape, x.Name())
+		}
+		v.at[x] = rule(v, x)
+	}
 }
 
 func (v *vmap) shape(s Shape) Shape { return slices.Concat(Shape{v.n}, s) }

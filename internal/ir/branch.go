@@ -1,0 +1,161 @@
+package ir
+
+import (
+	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Branch is the results of one of n functions, which (int64, shape []) says of which one; beyond their
+// range it is the nearest. Their results have the same types and shapes. Only the one chosen is run.
+func (g *Graph) Branch(op string, which *Node, n int, f func(i int) []*Node) []*Node {
+	if which.Type != dtype.I64 || which.Rank() != 0 {
+		Fail(op, "the choice is %v%v, not one int64", which.Type, which.Shape)
+	}
+	start := len(g.Nodes)
+	outs := make([][]*Node, n)
+	for i := range outs {
+		outs[i] = f(i)
+		if len(outs[i]) != len(outs[0]) {
+			Fail(op, "the branches give %d and %d values", len(outs[0]), len(outs[i]))
+		}
+		for k, o := range outs[i] {
+			if p := outs[0][k]; o.Type != p.Type || !o.Shape.Equal(p.Shape) {
+				Fail(op, "the branches give %v%v and %v%v", p.Type, p.Shape, o.Type, o.Shape)
+			}
+		}
+	}
+	if len(outs[0]) == 0 {
+		return nil
+	}
+	inside := func(n *Node) bool { return n.ID >= start && n.Kind != Hole }
+	// Each body has parameters of its own at first, then those of all.
+	bodies, captured := make([]*Body, n), make([][]*Node, n)
+	var all []*Node
+	for i := range outs {
+		bodies[i], captured[i] = g.enclose(nil, outs[i], nil, inside, map[*Node]bool{})
+		for _, c := range captured[i] {
+			if !slices.Contains(all, c) {
+				all = append(all, c)
+			}
+		}
+	}
+	for i, b := range bodies {
+		c := &Body{}
+		h := New()
+		for k, x := range all {
+			c.Params = append(c.Params, h.Param(k, x.Type, x.Shape))
+		}
+		own := make([]*Node, len(b.Params))
+		for k, x := range captured[i] {
+			own[k] = c.Params[slices.Index(all, x)]
+		}
+		c.Outs, _ = h.inline(b, own)
+		bodies[i] = c.finish()
+	}
+	return g.outs(g.add(Node{Kind: Branch, Body: bodies, In: slices.Concat([]*Node{which}, all)}))
+}
+
+// derived is a Branch of bodies that are n's, rewritten: f gets the inlined results of body i for aliases of
+// the operands.
+func (g *Graph) derived(op string, n *Node, f func(outs, params []*Node) []*Node) []*Node {
+	return g.Branch(op, n.In[0], len(n.Body), func(i int) []*Node {
+		params := make([]*Node, len(n.In)-1)
+		for k, x := range n.In[1:] {
+			params[k] = g.Alias(x)
+		}
+		outs, _ := g.inline(n.Body[i], params)
+		return f(outs, params)
+	})
+}
+
+func vjpBranch(s *sweep, n *Node, cts []flow) {
+	g := s.Graph
+	masked := slices.ContainsFunc(cts, func(f flow) bool { return f.masked })
+	var wrt []int
+	for k, x := range n.In[1:] {
+		if x.Type.IsFloat() && s.active[x.ID] {
+			wrt = append(wrt, k)
+		}
+	}
+	back := g.derived("VJP", n, func(outs, params []*Node) []*Node {
+		res := make([]*Node, len(wrt))
+		all := g.vjp(outs, cts, params)
+		for j, k := range wrt {
+			f := all[k]
+			masked = masked || f.masked
+			if f.n == nil {
+				f.n = g.like(params[k], 0)
+			}
+			res[j] = f.n
+		}
+		return res
+	})
+	for j, k := range wrt {
+		s.give(n.In[1+k], flow{back[j], masked || len(n.Body) > 1})
+	}
+}
+
+func jvpBranch(g *Graph, n *Node, in []flow) []flow {
+	b := n.Body[0]
+	masked := slices.ContainsFunc(in, func(f flow) bool { return f.masked })
+	var moves []int
+	for k, o := range b.Outs {
+		if o.Type.IsFloat() {
+			moves = append(moves, k)
+		}
+	}
+	ts := g.derived("JVP", n, func(outs, params []*Node) []*Node {
+		res := make([]*Node, len(moves))
+		all := g.jvp(outs, params, in[1:])
+		for j, k := range moves {
+			f := all[k]
+			masked = masked || f.masked
+			if f.n == nil {
+				f.n = g.like(outs[k], 0)
+			}
+			res[j] = f.n
+		}
+		return res
+	})
+	res := make([]flow, len(b.Outs))
+	for j, k := range moves {
+		res[k] = flow{ts[j], masked || len(n.Body) > 1}
+	}
+	return res
+}
+
+// vmapBranch stays a branch where the whole batch takes one; else all are computed and selected from.
+func vmapBranch(v *vmap, n *Node) {
+	g := v.Graph
+	body := func(i int) []*Node {
+		inner := newVmap(g, v.n)
+		holes := slices.Clone(n.In[1:])
+		for k, x := range n.In[1:] {
+			if b := v.at[x]; b != nil {
+				holes[k] = g.Hole(x.Type, x.Shape)
+				inner.at[holes[k]] = b
+			}
+		}
+		outs, _ := g.inline(n.Body[i], holes)
+		inner.run(outs)
+		for k, o := range outs {
+			outs[k] = inner.lift(o)
+		}
+		return outs
+	}
+	which := v.at[n.In[0]]
+	if which == nil {
+		v.results[n] = g.Branch("Vmap", n.In[0], len(n.Body), body)
+		return
+	}
+	res := body(len(n.Body) - 1)
+	for i := len(n.Body) - 2; i >= 0; i-- {
+		for k, o := range body(i) {
+			here := g.Apply(ops.Le, which, g.like(which, float64(i)))
+			res[k] = g.Map(ops.Where, g.Reshape(here, slices.Concat(Shape{v.n}, ones(o.Rank()-1))), o, res[k])
+		}
+	}
+	v.results[n] = res
+}

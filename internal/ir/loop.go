@@ -1,0 +1,614 @@
+package ir
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// A Body is a graph within a node: what a Loop does at each step, or what a Branch does when it is chosen.
+// It refers to nothing outside itself: what it captured is an operand of its node.
+//
+// Params are numbered: the carries, the slices of xs, the index (int64, shape []) where there is one, the
+// captured values. Outs of a Loop are the next carries, then what each step gives.
+type Body struct {
+	Carry, Xs int
+	Params    []*Node
+	Outs      []*Node
+	Cond      *Node // nil, or whether to take the step: a bool of shape [] from the same Params
+	key       string
+}
+
+func (b *Body) ys() int { return len(b.Outs) - b.Carry }
+
+// all is the outs and, where there is one, the condition.
+func (b *Body) all() []*Node {
+	if b.Cond == nil {
+		return b.Outs
+	}
+	return append(slices.Clone(b.Outs), b.Cond)
+}
+
+func (b *Body) finish() *Body {
+	b.key = Key(b.all())
+	b.key = string(binary.AppendVarint(binary.AppendVarint([]byte(b.key), int64(b.Carry)), int64(b.Xs)))
+	for _, p := range b.Params {
+		b.key = string(p.appendKey([]byte(b.key), nil))
+	}
+	if b.Cond != nil {
+		b.key += "while"
+	}
+	return b
+}
+
+// LoopStep is one step of a loop under construction: the next carries, what the step gives, and nil or
+// whether to take the step at all. Index counts from 0, downwards in a loop that goes backwards.
+type LoopStep func(index *Node, carry, x []*Node) (next, ys []*Node, goOn *Node)
+
+// LoopOptions says how often a loop steps.
+type LoopOptions struct {
+	Length   Dim   // steps, or at most so many
+	Forever  bool  // Length is not a bound
+	Backward bool  // from the last index to the first
+	Count    *Node // nil, or the number of steps, int64 of shape [], at most Length
+}
+
+// Loop is the carries after all steps, then what the steps gave, stacked along a new first axis of Length.
+// xs have that axis too, and a step sees its slice. Slices of steps not taken are 0.
+func (g *Graph) Loop(op string, o LoopOptions, init, xs []*Node, step LoopStep) (finals, ys []*Node, n *Node) {
+	var holes []*Node
+	hole := func(t dtype.Type, s Shape) *Node {
+		h := g.Hole(t, s)
+		holes = append(holes, h)
+		return h
+	}
+	carry, x := make([]*Node, len(init)), make([]*Node, len(xs))
+	for i, c := range init {
+		carry[i] = hole(c.Type, c.Shape)
+	}
+	for i, v := range xs {
+		if v.Rank() == 0 || o.Forever || v.Shape[0] != o.Length {
+			Fail(op, "%v: an operand of %v steps is needed", v.Shape, o.Length)
+		}
+		x[i] = hole(v.Type, v.Shape[1:])
+	}
+	index := hole(dtype.I64, nil)
+	next, each, goOn := step(index, carry, x)
+	if len(next) != len(init) {
+		Fail(op, "the step gives %d carried values, not %d", len(next), len(init))
+	}
+	for i, c := range next {
+		if c.Type != init[i].Type || !c.Shape.Equal(init[i].Shape) {
+			Fail(op, "the step makes carried value %d %v%v, not %v%v", i, c.Type, c.Shape, init[i].Type, init[i].Shape)
+		}
+	}
+	if len(each) > 0 && o.Forever {
+		Fail(op, "a loop without a bound cannot stack what its steps give")
+	}
+	if goOn != nil && (goOn.Type != dtype.Bool || goOn.Rank() != 0) {
+		Fail(op, "the condition is %v%v, not one bool", goOn.Type, goOn.Shape)
+	}
+	within := make(map[*Node]bool, len(holes))
+	for _, h := range holes {
+		within[h] = true
+	}
+	b, captured := g.enclose(holes, append(slices.Clone(next), each...), goOn, func(n *Node) bool {
+		return within[n] || slices.ContainsFunc(n.In, func(x *Node) bool { return within[x] })
+	}, within)
+	b.Carry, b.Xs = len(init), len(xs)
+	n = g.loop(b.finish(), o, slices.Concat(init, xs, captured))
+	for k := range b.Outs {
+		if k < b.Carry {
+			finals = append(finals, g.Out(n, k))
+		} else {
+			ys = append(ys, g.Out(n, k))
+		}
+	}
+	return finals, ys, n
+}
+
+// enclose copies the nodes that are inside, as the function says operands first, into a body whose
+// parameters are holes and what the rest gives.
+func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bool, within map[*Node]bool) (*Body, []*Node) {
+	b := &Body{}
+	h := New()
+	at := map[*Node]*Node{}
+	var captured []*Node
+	param := func(n *Node) *Node {
+		p := h.Param(len(b.Params), n.Type, n.Shape)
+		b.Params = append(b.Params, p)
+		return p
+	}
+	for _, n := range holes {
+		at[n] = param(n)
+	}
+	var capture func(n *Node) *Node
+	capture = func(n *Node) *Node {
+		c := at[n]
+		switch {
+		case c != nil:
+			return c
+		case n.Kind == Const || n.Kind == Iota || n.Kind == DimSize:
+			c = h.Copy(n, nil)
+		case n.Kind == Broadcast || n.Kind == Reshape || n.Kind == Transpose || n.Kind == Slice || n.Kind == Reverse:
+			c = h.Copy(n, []*Node{capture(n.In[0])}) // what it shows is captured, not a copy of it
+		case n.Kind == Out || n.Kind == Loop || n.Kind == Branch || n.Type != dtype.Invalid:
+			c = param(n)
+			captured = append(captured, n)
+		}
+		at[n] = c
+		return c
+	}
+	all := outs
+	if cond != nil {
+		all = append(slices.Clone(outs), cond)
+	}
+	for _, n := range Reachable(all) {
+		if at[n] != nil {
+			continue
+		}
+		if !inside(n) {
+			continue
+		}
+		within[n] = true
+		in := make([]*Node, len(n.In))
+		for i, x := range n.In {
+			in[i] = capture(x)
+		}
+		at[n] = h.Copy(n, in)
+	}
+	for _, o := range outs {
+		b.Outs = append(b.Outs, capture(o))
+	}
+	if cond != nil {
+		b.Cond = capture(cond)
+	}
+	return b, captured
+}
+
+func (g *Graph) loop(b *Body, o LoopOptions, in []*Node) *Node {
+	n := Node{Kind: Loop, Body: []*Body{b}, In: in, Size: o.Length, Flag: o.Backward}
+	if o.Forever {
+		n.Size = Dim{C: -1}
+	}
+	if o.Count != nil {
+		n.In = append(slices.Clone(in), o.Count)
+		n.Bits = 1
+	}
+	return g.add(n)
+}
+
+// options are those that n was made with.
+func (n *Node) options() LoopOptions {
+	o := LoopOptions{Length: n.Size, Backward: n.Flag, Forever: n.Size.C < 0 && n.Size.B == 0}
+	if n.Bits == 1 {
+		o.Count = n.In[len(n.In)-1]
+	}
+	return o
+}
+
+// operands are the loop's carries, xs and captured values, without the count.
+func (n *Node) operands() []*Node { return n.In[:len(n.In)-int(n.Bits)] }
+
+// Out is result k of a Loop or Branch. Of a Loop the one after the last is the number of steps taken.
+func (g *Graph) Out(n *Node, k int) *Node {
+	b := n.Body[0]
+	o := Node{Kind: Out, In: []*Node{n}, Bits: uint64(k), Type: dtype.I64}
+	if k < len(b.Outs) {
+		o.Type, o.Shape = b.Outs[k].Type, b.Outs[k].Shape
+		if n.Kind == Loop && k >= b.Carry {
+			o.Shape = slices.Concat(Shape{n.Size}, o.Shape)
+			o.Shape.Check("Scan")
+		}
+	}
+	return g.add(o)
+}
+
+func (g *Graph) outs(n *Node) []*Node {
+	res := make([]*Node, len(n.Body[0].Outs))
+	for k := range res {
+		res[k] = g.Out(n, k)
+	}
+	return res
+}
+
+// inline copies a body's nodes into g, for the given parameters.
+func (g *Graph) inline(b *Body, params []*Node) (outs []*Node, cond *Node) {
+	at := map[*Node]*Node{}
+	for i, p := range b.Params {
+		at[p] = params[i]
+	}
+	all := b.all()
+	for _, n := range Reachable(all) {
+		if at[n] != nil {
+			continue
+		}
+		in := make([]*Node, len(n.In))
+		for i, x := range n.In {
+			in[i] = at[x]
+		}
+		at[n] = g.Copy(n, in)
+	}
+	for _, o := range b.Outs {
+		outs = append(outs, at[o])
+	}
+	if b.Cond != nil {
+		cond = at[b.Cond]
+	}
+	return outs, cond
+}
+
+// indexed puts the index between the operands, as Params have it.
+func (b *Body) indexed(carry, x []*Node, index *Node, captured []*Node) []*Node {
+	return slices.Concat(carry, x, []*Node{index}, captured)
+}
+
+// saving is loop n giving the carries that each step began with, too: the results from first on. It takes n's
+// place when both are in one program.
+func (g *Graph) saving(n *Node) (saved *Node, first int) {
+	b := n.Body[0]
+	if s, ok := g.savings[n]; ok {
+		return s, len(b.Outs)
+	}
+	if n.options().Forever {
+		Fail("While", "has no derivative in reverse mode without a bound on its steps")
+	}
+	c := *b
+	c.Outs = append(slices.Clone(b.Outs), b.Params[:b.Carry]...)
+	s := g.loop(c.finish(), n.options(), n.operands())
+	if g.savings == nil {
+		g.savings = map[*Node]*Node{}
+	}
+	g.savings[n] = s
+	return s, len(b.Outs)
+}
+
+// activeCarries tells which carries depend on active operands.
+func (b *Body) activeCarries(in []bool) []bool {
+	active := slices.Clone(in)
+	graph := b.Params[0].Graph
+	for again := true; again; {
+		again = false
+		var wrt []*Node
+		for i, p := range b.Params {
+			if active[i] {
+				wrt = append(wrt, p)
+			}
+		}
+		reached := graph.active(b.Outs, wrt)
+		for i := range b.Carry {
+			if o := b.Outs[i]; !active[i] && o.ID < len(reached) && reached[o.ID] {
+				active[i], again = true, true
+			}
+		}
+	}
+	return active
+}
+
+// aligned is a flag for each operand as one for each parameter: the index has none.
+func (b *Body) aligned(operands []bool) []bool {
+	return slices.Insert(slices.Clone(operands), b.Carry+b.Xs, false)
+}
+
+// vjpLoop runs the loop backwards over the carries that its steps began with: what is carried is the
+// cotangents of the carries and, added up, of what was captured.
+func vjpLoop(s *sweep, n *Node, cts []flow) {
+	g, b := s.Graph, n.Body[0]
+	operands := n.operands()
+	in := make([]bool, len(operands))
+	for i, x := range operands {
+		in[i] = x.Type.IsFloat() && s.active[x.ID]
+	}
+	active := b.activeCarries(b.aligned(in))
+	masked := slices.ContainsFunc(cts, func(f flow) bool { return f.masked })
+	orZero := func(f flow, like *Node) *Node {
+		if f.n == nil {
+			return g.like(like, 0)
+		}
+		return f.n
+	}
+	stack, first := g.saving(n)
+	outs := g.outs(stack)
+	o := n.options()
+	o.Backward = !o.Backward
+	if b.Cond != nil {
+		o.Count = g.Out(stack, len(stack.Body[0].Outs))
+	}
+	captured := operands[b.Carry+b.Xs:]
+	var init, xs []*Node
+	var carries, sums []int // carries and captured values that have cotangents
+	for i := range b.Carry {
+		if active[i] {
+			carries = append(carries, i)
+			init = append(init, orZero(cts[i], operands[i]))
+		}
+	}
+	for k, x := range captured {
+		if in[b.Carry+b.Xs+k] {
+			sums = append(sums, k)
+			init = append(init, g.like(x, 0))
+		}
+	}
+	xs = append(xs, outs[first:]...)
+	xs = append(xs, operands[b.Carry:b.Carry+b.Xs]...)
+	var given []int // results with a cotangent, by number
+	for k := b.Carry; k < len(b.Outs); k++ {
+		if cts[k].n != nil {
+			given = append(given, k)
+			xs = append(xs, cts[k].n)
+		}
+	}
+	var slots []int // xs with a cotangent
+	for i := range b.Xs {
+		if in[b.Carry+i] {
+			slots = append(slots, i)
+		}
+	}
+	step := func(index *Node, carry, x []*Node) (next, ys []*Node, again bool) {
+		alias := func(xs []*Node) []*Node {
+			res := make([]*Node, len(xs))
+			for i, v := range xs {
+				res[i] = g.Alias(v)
+			}
+			return res
+		}
+		was, slice, held := alias(x[:b.Carry]), alias(x[b.Carry:b.Carry+b.Xs]), alias(captured)
+		res, _ := g.inline(b, b.indexed(was, slice, index, held))
+		flows := make([]flow, len(res))
+		for j, i := range carries {
+			flows[i] = flow{carry[j], masked}
+		}
+		for j, k := range given {
+			flows[k] = flow{x[b.Carry+b.Xs+j], masked}
+		}
+		wrt := slices.Concat(was, slice, held)
+		back := g.vjp(res, flows, wrt)
+		for _, i := range carries {
+			next = append(next, orZero(back[i], was[i]))
+			again = again || back[i].masked && !masked
+		}
+		for j, k := range sums {
+			sum := carry[len(carries)+j]
+			if f := back[b.Carry+b.Xs+k]; f.n != nil {
+				sum = g.Apply(ops.Add, sum, f.n)
+			}
+			next = append(next, sum)
+		}
+		for _, i := range slots {
+			ys = append(ys, orZero(back[b.Carry+i], slice[i]))
+		}
+		return next, ys, again
+	}
+	var finals, stacked []*Node
+	for again := true; again; {
+		again = false
+		finals, stacked, _ = g.Loop("VJP", o, init, xs, func(index *Node, carry, x []*Node) ([]*Node, []*Node, *Node) {
+			next, ys, more := step(index, carry, x)
+			again = more
+			return next, ys, nil
+		})
+		masked = masked || again
+	}
+	for j, i := range carries {
+		s.give(operands[i], flow{finals[j], masked})
+	}
+	for j, k := range sums {
+		s.give(captured[k], flow{finals[len(carries)+j], masked})
+	}
+	for j, i := range slots {
+		s.give(operands[b.Carry+i], flow{stacked[j], masked})
+	}
+}
+
+// jvpLoop carries tangents along. It returns those of the results, no node where there is none.
+func jvpLoop(g *Graph, n *Node, in []flow) []flow {
+	b := n.Body[0]
+	operands := n.operands()
+	moved := make([]bool, len(operands))
+	masked := false
+	for i := range operands {
+		moved[i] = in[i].n != nil
+		masked = masked || in[i].masked
+	}
+	active := b.activeCarries(b.aligned(moved))
+	captured := operands[b.Carry+b.Xs:]
+	init, xs := slices.Clone(operands[:b.Carry]), slices.Clone(operands[b.Carry:b.Carry+b.Xs])
+	var carries, slots []int
+	for i := range b.Carry {
+		if active[i] {
+			carries = append(carries, i)
+			if in[i].n != nil {
+				init = append(init, in[i].n)
+			} else {
+				init = append(init, g.like(operands[i], 0))
+			}
+		}
+	}
+	for i := range b.Xs {
+		if t := in[b.Carry+i].n; t != nil {
+			slots = append(slots, i)
+			xs = append(xs, t)
+		}
+	}
+	var outs []*Node
+	var gives []int
+	for again := true; again; {
+		again = false
+		gives = nil
+		finals, ys, _ := g.Loop("JVP", n.options(), init, xs, func(index *Node, carry, x []*Node) (next, ys []*Node, goOn *Node) {
+			params := b.indexed(carry[:b.Carry], x[:b.Xs], index, captured)
+			wrt := make([]*Node, len(params))
+			tangents := make([]flow, len(params))
+			for i, p := range params {
+				wrt[i] = g.Alias(p)
+			}
+			for j, i := range carries {
+				tangents[i] = flow{carry[b.Carry+j], masked}
+			}
+			for j, i := range slots {
+				tangents[b.Carry+i] = flow{x[b.Xs+j], masked}
+			}
+			for k := range captured {
+				tangents[b.Carry+b.Xs+1+k] = in[b.Carry+b.Xs+k]
+			}
+			res, goOn := g.inline(b, wrt)
+			ts := g.jvp(res, wrt, tangents)
+			next, ys = append(next, res[:b.Carry]...), append(ys, res[b.Carry:]...)
+			for _, i := range carries {
+				if ts[i].n == nil {
+					ts[i].n = g.like(res[i], 0)
+				}
+				again = again || ts[i].masked && !masked
+				next = append(next, ts[i].n)
+			}
+			for k := b.Carry; k < len(res); k++ {
+				if ts[k].n != nil {
+					gives = append(gives, k)
+					ys = append(ys, ts[k].n)
+				}
+			}
+			return next, ys, goOn
+		})
+		masked = masked || again
+		outs = append(finals, ys...)
+	}
+	res := make([]flow, len(b.Outs))
+	for j, i := range carries {
+		res[i] = flow{outs[b.Carry+j], masked}
+	}
+	for j, k := range gives {
+		res[k] = flow{outs[b.Carry+len(carries)+b.ys()+j], masked}
+	}
+	return res
+}
+
+// vmapLoop steps the whole batch at once. Elements that are done while others are not keep what they have.
+func vmapLoop(v *vmap, n *Node) {
+	g, b := v.Graph, n.Body[0]
+	operands := n.operands()
+	batched := make([]bool, len(operands))
+	for i, x := range operands {
+		batched[i] = v.at[x] != nil
+	}
+	o := n.options()
+	var counts *Node // of each element
+	if o.Count != nil {
+		if counts = v.at[o.Count]; counts != nil {
+			o.Count = g.Reduce(Max, counts, 0)
+		}
+	}
+	var captured []*Node
+	for _, x := range operands[b.Carry+b.Xs:] {
+		if c := v.at[x]; c != nil {
+			captured = append(captured, c)
+		} else {
+			captured = append(captured, x)
+		}
+	}
+	xs := make([]*Node, b.Xs)
+	for i := range xs {
+		if xs[i] = operands[b.Carry+i]; batched[b.Carry+i] {
+			xs[i] = g.moveAxis(v.at[xs[i]], 0, 1)
+		}
+	}
+	// A carry is batched once a step makes it so. A loop that ends on data counts each element's steps.
+	each := slices.Clone(batched)
+	isBatched := make([]bool, len(b.Outs))
+	for again := true; again; {
+		again = false
+		init := make([]*Node, b.Carry)
+		for i := range init {
+			if init[i] = operands[i]; each[i] {
+				init[i] = v.lift(operands[i])
+			}
+		}
+		if b.Cond != nil {
+			init = append(init, g.Const(dtype.I64, Shape{v.n}, 0))
+		}
+		trial := slices.Clone(each)
+		finals, ys, loop := g.Loop("Vmap", o, init, xs, func(index *Node, carry, x []*Node) (next, ys []*Node, goOn *Node) {
+			params := b.indexed(carry[:b.Carry], x, index, captured)
+			inner := newVmap(g, v.n)
+			holes := slices.Clone(params)
+			for i, is := range b.aligned(trial) {
+				if is {
+					holes[i] = g.Hole(params[i].Type, params[i].Shape[1:])
+					inner.at[holes[i]] = params[i]
+				}
+			}
+			res, goOn := g.inline(b, holes)
+			if goOn == nil {
+				inner.run(res)
+			} else {
+				inner.run(append(slices.Clone(res), goOn))
+			}
+			var alive *Node // of each element, where they differ
+			switch {
+			case goOn != nil && inner.at[goOn] != nil:
+				alive = inner.at[goOn]
+				goOn = g.Reduce(Max, alive, 0)
+			case counts != nil:
+				alive = g.Map(ops.Lt, index, counts)
+			}
+			keep := func(r, old *Node) *Node {
+				if alive == nil {
+					return r
+				}
+				return g.Map(ops.Where, g.Reshape(alive, slices.Concat(Shape{v.n}, ones(r.Rank()-1))), r, old)
+			}
+			for k, r := range res {
+				is := inner.at[r] != nil || alive != nil || k < b.Carry && trial[k]
+				isBatched[k] = is
+				if is {
+					r = inner.lift(r)
+				}
+				switch {
+				case k >= b.Carry && is:
+					r = keep(r, g.like(r, 0))
+				case k < b.Carry && is && trial[k]:
+					r = keep(r, carry[k])
+				case k < b.Carry && is:
+					each[k], again = true, true // this trial is thrown away
+					r = carry[k]
+				}
+				if k < b.Carry {
+					next = append(next, r)
+				} else {
+					ys = append(ys, r)
+				}
+			}
+			if b.Cond != nil {
+				steps := carry[b.Carry]
+				next = append(next, keep(g.Apply(ops.Add, steps, g.like(steps, 1)), steps))
+			}
+			return next, ys, goOn
+		})
+		if again {
+			continue
+		}
+		res := make([]*Node, len(b.Outs)+1)
+		for k := range b.Outs {
+			switch {
+			case k < b.Carry && isBatched[k]:
+				res[k] = finals[k]
+			case k < b.Carry:
+				res[k] = v.repeat(finals[k])
+			case isBatched[k]:
+				res[k] = g.moveAxis(ys[k-b.Carry], 1, 0)
+			default:
+				res[k] = v.repeat(ys[k-b.Carry])
+			}
+		}
+		switch {
+		case b.Cond != nil:
+			res[len(b.Outs)] = finals[b.Carry]
+		case counts != nil:
+			res[len(b.Outs)] = counts
+		default:
+			res[len(b.Outs)] = v.repeat(g.Out(loop, len(loop.Body[0].Outs)))
+		}
+		v.results[n] = res
+	}
+}

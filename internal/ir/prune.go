@@ -1,0 +1,201 @@
+package ir
+
+import "slices"
+
+// pruning leaves of Loops and Branches what is used of their results. A loop gives way to the one that also
+// saves its carries, where that is there, too.
+type pruning struct {
+	there map[*Node]bool
+	used  map[*Node][]bool // by the node that stays: its results, of a loop also the number of steps
+	made  map[*Node]pruned
+}
+
+// pruned is what a node became, and which of its results each of the old ones is.
+type pruned struct {
+	n  *Node
+	at []int
+}
+
+func newPruning(nodes []*Node) *pruning {
+	p := &pruning{there: map[*Node]bool{}, used: map[*Node][]bool{}, made: map[*Node]pruned{}}
+	for _, n := range nodes {
+		if n.Kind == Loop {
+			p.there[n] = true
+		}
+	}
+	for _, n := range nodes {
+		if n.Kind == Out {
+			s, k := p.result(n)
+			if p.used[s] == nil {
+				p.used[s] = make([]bool, len(s.Body[0].Outs)+1)
+			}
+			p.used[s][k] = true
+		}
+	}
+	return p
+}
+
+// standIn is the node that stays for n.
+func (p *pruning) standIn(n *Node) *Node {
+	for {
+		s := n.Graph.savings[n]
+		if s == nil || !p.there[s] {
+			return n
+		}
+		n = s
+	}
+}
+
+// result is the node and the number of its result that Out n stands for: those of a saving loop come behind
+// the others, the number of steps last.
+func (p *pruning) result(n *Node) (s *Node, k int) {
+	s, k = p.standIn(n.In[0]), int(n.Bits)
+	if k == len(n.In[0].Body[0].Outs) {
+		k = len(s.Body[0].Outs)
+	}
+	return s, k
+}
+
+func (p *pruning) out(g *Graph, n *Node) *Node {
+	s, k := p.result(n)
+	m := p.made[s]
+	return g.Out(m.n, m.at[k])
+}
+
+// add makes n in g with what is used of it; at has the new nodes by the old ones' IDs.
+func (p *pruning) add(g *Graph, n *Node, at []*Node) {
+	if p.made[n].n != nil {
+		return
+	}
+	used := p.used[n]
+	if used == nil {
+		return // nothing of it is
+	}
+	first := n.Body[0]
+	carry := 0
+	if n.Kind == Loop {
+		carry = first.Carry
+		p.keepCarries(first, used)
+	}
+	// What bodies read of their parameters.
+	reads := make([]bool, len(first.Params))
+	for _, b := range n.Body {
+		for _, x := range Reachable(b.live(used)) {
+			if x.Kind == Param {
+				reads[x.Bits] = true
+			}
+		}
+	}
+	for i := range carry {
+		reads[i] = used[i]
+	}
+	index := -1
+	if n.Kind == Loop {
+		index = first.Carry + first.Xs
+		reads[index] = true
+	}
+	number := make([]int, len(reads)) // of the parameters that stay
+	var operands []*Node
+	count := 0
+	bodyCarry, bodyXs := 0, 0
+	old := n.In[n.firstOperand():]
+	for i, r := range reads {
+		number[i] = count
+		if !r {
+			continue
+		}
+		count++
+		if i == index {
+			continue
+		}
+		k := i
+		if index >= 0 && i > index {
+			k--
+		}
+		operands = append(operands, at[old[k].ID])
+		switch {
+		case i < carry:
+			bodyCarry++
+		case i < index:
+			bodyXs++
+		}
+	}
+	c := *n
+	c.Body = nil
+	for _, b := range n.Body {
+		live := b.live(used)
+		graph := (*Graph)(nil)
+		rebuilt := rebuild(live, func(g *Graph, x *Node) *Node {
+			graph = g
+			if x.Kind != Param {
+				return nil
+			}
+			return g.Param(number[x.Bits], x.Type, x.Shape)
+		})
+		nb := &Body{Carry: bodyCarry, Xs: bodyXs, Outs: rebuilt}
+		if b.Cond != nil {
+			nb.Cond = rebuilt[len(rebuilt)-1]
+			nb.Outs = rebuilt[:len(rebuilt)-1]
+		}
+		if graph == nil {
+			graph = New()
+		}
+		for i, x := range b.Params {
+			if reads[i] {
+				nb.Params = append(nb.Params, graph.Param(number[i], x.Type, x.Shape))
+			}
+		}
+		c.Body = append(c.Body, nb.finish())
+	}
+	if n.Kind == Branch {
+		operands = slices.Concat([]*Node{at[n.In[0].ID]}, operands)
+	} else if n.Bits == 1 {
+		operands = append(operands, at[n.In[len(n.In)-1].ID])
+	}
+	c.In = operands
+	res := pruned{at: make([]int, len(used))}
+	count = 0
+	for k := range first.Outs {
+		res.at[k] = count
+		if used[k] {
+			count++
+		}
+	}
+	res.at[len(first.Outs)] = count
+	res.n = g.add(c)
+	p.made[n] = res
+}
+
+// firstOperand is the place of the first parameter's operand.
+func (n *Node) firstOperand() int {
+	if n.Kind == Branch {
+		return 1
+	}
+	return 0
+}
+
+// live is the outs that are used, and the condition.
+func (b *Body) live(used []bool) []*Node {
+	var live []*Node
+	for k, o := range b.Outs {
+		if used[k] {
+			live = append(live, o)
+		}
+	}
+	if b.Cond != nil {
+		live = append(live, b.Cond)
+	}
+	return live
+}
+
+// keepCarries adds to used the carries that others need.
+func (p *pruning) keepCarries(b *Body, used []bool) {
+	for again := true; again; {
+		again = false
+		for _, x := range Reachable(b.live(used)) {
+			if x.Kind == Param && int(x.Bits) < b.Carry && !used[x.Bits] {
+				used[x.Bits], again = true, true
+			}
+		}
+	}
+}
