@@ -21,6 +21,7 @@ type binding struct {
 	outs      []outPlace
 	splats    map[splat]unsafe.Pointer
 	gemms     []*productUnit
+	loops     []*nestedUnit
 	inBytes   []int
 	decided   int // units before this one may fail: none of them writes to the caller's memory
 	committed int // from this unit on some write there
@@ -118,7 +119,7 @@ func checkSize(n *ir.Node, batch int) error {
 }
 
 // add makes step s's unit and notes what it reads and writes.
-func (b *binding) add(s *step, code *mapCode) {
+func (b *binding) add(s *step, code stepCode) {
 	switch s.kind {
 	case checkStep:
 		u := b.newCheck(s.node)
@@ -126,12 +127,12 @@ func (b *binding) add(s *step, code *mapCode) {
 		b.decided = len(b.units)
 		b.reads(u.idx.buffer)
 	case mapStep:
-		u := b.newMap(code)
+		u := b.newMap(code.cluster)
 		b.units = append(b.units, u)
 		b.touches(u)
 	case fusedStep:
 		u := b.newProduct(s.node).(*productUnit)
-		u.epilogue = b.newMap(code)
+		u.epilogue = b.newMap(code.cluster)
 		u.epilogue.base = lines(u.plan.WorkerBytes)
 		b.units = append(b.units, u)
 		b.reads(u.a.buffer)
@@ -139,6 +140,18 @@ func (b *binding) add(s *step, code *mapCode) {
 		b.writes(u.c)
 		b.touches(u.epilogue)
 	case nodeStep:
+		if several(s.node) {
+			u := b.newNested(s.node, code.nested)
+			b.units = append(b.units, u)
+			b.decided = len(b.units) // it may fail at any step, and is given up on a cancelled context
+			for _, x := range s.node.In {
+				b.reads(b.operand(x).buffer)
+			}
+			for _, o := range append(u.outs[:len(u.outs):len(u.outs)], u.steps) {
+				b.writes(o)
+			}
+			break
+		}
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
 		for _, x := range s.node.In {

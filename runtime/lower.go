@@ -89,7 +89,7 @@ func (l *lowering) markForced() {
 	need := func(n *ir.Node) { l.force[n.ID] = l.force[n.ID] || !l.contiguous(n) || l.isSplat(n) }
 	for _, n := range l.nodes {
 		switch n.Kind {
-		case ir.Take, ir.Scatter, ir.Place, ir.CumSum:
+		case ir.Take, ir.Scatter, ir.Place, ir.CumSum, ir.Loop, ir.Branch:
 			for _, x := range n.In {
 				need(x)
 			}
@@ -211,7 +211,7 @@ func (l *lowering) level(n *ir.Node) {
 			break
 		}
 		l.runs[k] = fold
-	case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data:
+	case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 	default:
 		d++
 	}
@@ -274,7 +274,7 @@ func (l *lowering) group() {
 			c.fold = fold
 			c.reduces = append(c.reduces, n)
 			l.cluster[n.ID] = c
-		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data:
+		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 		default:
 			if n.Kind == ir.Take || n.Kind == ir.Scatter {
 				l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
@@ -374,7 +374,7 @@ func indices(n *ir.Node) *ir.Node {
 func (l *lowering) markRoots() {
 	need := make([]bool, len(l.root))
 	for _, n := range l.nodes {
-		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) {
+		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !several(n) {
 			need[n.ID] = true
 		}
 		for _, x := range n.In {

@@ -25,7 +25,7 @@ func (p *Program) describe(i int, s step) string {
 	case nodeStep:
 		return fmt.Sprintf("%s -> %%%d%v", s.node.Name(), s.node.ID, s.node.Shape)
 	}
-	m := p.code[i]
+	m := p.code[i].cluster
 	var b strings.Builder
 	if s.kind == fusedStep {
 		fmt.Fprintf(&b, "%s -> %%%d%v with ", s.node.Name(), s.node.ID, s.node.Shape)

@@ -32,7 +32,7 @@ type Program struct {
 	level   *kernels.Level
 	threads int
 	low     *lowering
-	code    []*mapCode // by step, nil for those that are not clusters
+	code    []stepCode // by step
 
 	latest   atomic.Pointer[binding]
 	mu       sync.Mutex
@@ -56,22 +56,38 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 	if p.threads, err = threads(o.Threads); err != nil {
 		return nil, err
 	}
-	outs = ir.Strip(outs)
+	p.compile(ir.Strip(outs))
+	return p, nil
+}
+
+// compile plans outs, which are stripped.
+func (p *Program) compile(outs []*ir.Node) {
 	p.low = lower(outs)
 	for _, n := range p.low.nodes {
-		if n.Kind == ir.Hole || n.Kind == ir.Param && int(n.Bits) >= len(inputs) {
-			return nil, &ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has no value", n.Shape), Pos: n.Pos}
+		if n.Kind == ir.Hole || n.Kind == ir.Param && int(n.Bits) >= len(p.inputs) {
+			panic(&ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has no value", n.Shape), Pos: n.Pos})
 		}
 	}
 	for i := range p.low.steps {
-		var m *mapCode
-		if c := p.low.steps[i].cluster; c != nil {
-			m = p.low.emit(p.level, c)
+		var c stepCode
+		s := &p.low.steps[i]
+		if s.cluster != nil {
+			c.cluster = p.low.emit(p.level, s.cluster)
+		} else if several(s.node) {
+			c.nested = p.compileNested(s.node)
 		}
-		p.code = append(p.code, m)
+		p.code = append(p.code, c)
 	}
-	return p, nil
 }
+
+// stepCode is what a step becomes for every batch.
+type stepCode struct {
+	cluster *mapCode
+	nested  nested
+}
+
+// several reports whether n has several results, each an Out.
+func several(n *ir.Node) bool { return n.Kind == ir.Loop || n.Kind == ir.Branch }
 
 // threads is the number that a run may use: n, ADJOINT_THREADS, or one per core.
 func threads(n int) (int, error) {

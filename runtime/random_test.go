@@ -108,7 +108,7 @@ func (s *sketch) step() (y *ir.Node) {
 	if r > 0 {
 		axis = s.IntN(r)
 	}
-	switch s.IntN(20) {
+	switch s.IntN(22) {
 	case 0:
 		return g.Convert(x, sketchTypes[s.IntN(len(sketchTypes))])
 	case 1:
@@ -185,6 +185,10 @@ func (s *sketch) step() (y *ir.Node) {
 		}
 	case 15:
 		return g.Iota(t, x.Shape, axis)
+	case 16:
+		return s.loop(x)
+	case 17:
+		return s.branch(x)
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))
@@ -199,6 +203,52 @@ func (s *sketch) step() (y *ir.Node) {
 		in[0] = s.like(dtype.Bool, x.Shape)
 	}
 	return g.Apply(id, in...)
+}
+
+// inside adds some nodes that see more nodes than those there are, and returns one like each of want.
+func (s *sketch) inside(more []*ir.Node, want ...*ir.Node) []*ir.Node {
+	outer := s.nodes
+	defer func() { s.nodes = outer }()
+	s.nodes = append(slices.Clone(outer), more...)
+	for range s.IntN(6) {
+		s.try()
+	}
+	var res []*ir.Node
+	for _, w := range want {
+		res = append(res, s.like(w.Type, w.Shape))
+	}
+	return res
+}
+
+// loop carries two values over one, stepping a fixed number of times or until data says so, either way.
+func (s *sketch) loop(x *ir.Node) *ir.Node {
+	g := s.g
+	o := ir.LoopOptions{Length: []ir.Dim{ir.Batch, ir.D(1), ir.D(3), ir.D(0), ir.D(4)}[s.IntN(5)], Backward: s.IntN(2) == 0}
+	if s.IntN(4) == 0 {
+		o.Count = s.param(dtype.I64, nil, 5)
+	}
+	until := s.IntN(4) == 0
+	y := s.pick(dtype.F32)
+	xs := s.like(x.Type, slices.Concat(ir.Shape{o.Length}, x.Shape))
+	finals, ys, n := g.Loop("Scan", o, []*ir.Node{x, y}, []*ir.Node{xs}, func(index *ir.Node, c, e []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+		res := s.inside([]*ir.Node{c[0], c[1], e[0], index}, c[0], c[1], e[0])
+		if until {
+			goOn = g.Apply(ops.Lt, index, g.Const(dtype.I64, nil, 2))
+		}
+		return res[:2], res[2:], goOn
+	})
+	s.nodes = append(s.nodes, finals[1], g.Out(n, 3))
+	if s.IntN(2) == 0 {
+		return ys[0]
+	}
+	return finals[0]
+}
+
+func (s *sketch) branch(x *ir.Node) *ir.Node {
+	which := s.param(dtype.I64, nil, 5)
+	outs := s.g.Branch("Switch", which, 2+s.IntN(2), func(i int) []*ir.Node { return s.inside([]*ir.Node{x}, x, x) })
+	s.nodes = append(s.nodes, outs[1])
+	return outs[0]
 }
 
 func (s *sketch) try() {

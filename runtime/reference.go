@@ -25,7 +25,20 @@ func Reference(outs []*ir.Node, batch int, inputs [][]byte) (res [][]byte, err e
 		}
 	}()
 	at := map[*ir.Node]array{}
+	results := map[*ir.Node][]array{} // of loops and branches
 	for _, n := range ir.Reachable(outs) {
+		if several(n) {
+			in := make([]array, len(n.In))
+			for i, x := range n.In {
+				in[i] = at[x]
+			}
+			results[n] = referenceNested(n, in, batch)
+			continue
+		}
+		if n.Kind == ir.Out {
+			at[n] = results[n.In[0]][n.Bits]
+			continue
+		}
 		r := reference{n: n, batch: batch, inputs: inputs, y: newArray(n.Type, n.Shape.At(batch))}
 		for _, x := range n.In {
 			r.in = append(r.in, at[x])

@@ -19,9 +19,10 @@ type run struct {
 	fixed   []unsafe.Pointer // ptr without the caller's memory
 	workers []worker
 	gemms   []kernels.GemmRun
+	loops   []*nestedRun
 	spill   []byte // outputs that may not be written before the end
 	spilled []bool // by output
-	team    team
+	team    *team
 	failed  atomic.Pointer[error]
 	done    <-chan struct{} // of the context, while it is looked at
 }
@@ -45,7 +46,7 @@ func (b *binding) take() *run {
 		b.free = b.free[:n-1]
 		return r
 	}
-	return b.newRun()
+	return b.newRun(nil)
 }
 
 func (b *binding) give(r *run) {
@@ -57,8 +58,9 @@ func (b *binding) give(r *run) {
 	}
 }
 
-func (b *binding) newRun() *run {
-	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms))}
+// newRun makes a run with a team of its own or, within a loop, that of the run around it.
+func (b *binding) newRun(team *team) *run {
+	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms)), loops: make([]*nestedRun, len(b.loops))}
 	r.fixed = make([]unsafe.Pointer, len(b.buffers))
 	r.ptr = make([]unsafe.Pointer, len(b.buffers))
 	r.spilled = make([]bool, len(b.outs))
@@ -85,7 +87,13 @@ func (b *binding) newRun() *run {
 			r.gemms[i].Epilogue = &epilogue{r, u}
 		}
 	}
-	r.team.run, r.team.left = r, make(chan struct{}, 1)
+	r.team = team
+	if team == nil {
+		r.team = newTeam(b.p.threads)
+	}
+	for i, u := range b.loops {
+		r.loops[i] = u.newRun(r)
+	}
 	return r
 }
 
@@ -199,13 +207,18 @@ func (r *run) finish(out []unsafe.Pointer) {
 
 // do runs the units.
 func (r *run) do(ctx context.Context) (err error) {
-	b := r.b
 	defer r.team.release()
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 		}
 	}()
+	return r.steps(ctx, r.b.committed)
+}
+
+// steps runs the units one after the other; ctx is looked at before unit number committed.
+func (r *run) steps(ctx context.Context, committed int) error {
+	b := r.b
 	for i := range r.gemms {
 		u := b.gemms[i]
 		r.gemms[i].A, r.gemms[i].B, r.gemms[i].C = u.a.at(r), u.b.at(r), r.ptr[u.c]
@@ -215,8 +228,14 @@ func (r *run) do(ctx context.Context) (err error) {
 	}
 	r.done = ctx.Done()
 	for i, u := range b.units {
-		if i == b.committed {
+		if i == committed {
 			r.done = nil
+		}
+		if u, ok := u.(*nestedUnit); ok {
+			if err := u.run(ctx, r); err != nil {
+				return err
+			}
+			continue
 		}
 		for phase := range u.phases() {
 			r.phase(u, phase)

@@ -17,7 +17,8 @@ import (
 // Whoever waits spins for some microseconds, then parks: the system may have put both threads on one
 // core, where a spinning one keeps the other from its work.
 type team struct {
-	run      *run
+	threads  int
+	run      *run // the one whose phase it is: a body's within a loop has its own
 	state    atomic.Uint64
 	next     atomic.Int64
 	unit     unit
@@ -42,11 +43,13 @@ func active(s uint64) int  { return int(s & (openBit - 1)) }
 func entered(s uint64) int { return int(s >> 16 & 0xffff) }
 func opened(s uint64) int  { return int(s >> 32) }
 
+func newTeam(threads int) *team { return &team{threads: threads, left: make(chan struct{}, 1)} }
+
 // phase runs one phase of u: alone, or with the team.
 func (r *run) phase(u unit, phase int) {
-	t := &r.team
+	t := r.team
 	n := u.tasks(phase)
-	t.unit, t.phase, t.tasks = u, phase, n
+	t.run, t.unit, t.phase, t.tasks = r, u, phase, n
 	t.next.Store(0)
 	if n <= 1 || len(r.workers) == 1 {
 		t.work(0)
@@ -95,13 +98,13 @@ func (t *team) leave() {
 
 // work does tasks until none is left. A panic is the run's error.
 func (t *team) work(worker int) {
+	r := t.run
 	defer func() {
 		if p := recover(); p != nil {
-			t.run.fail(panicked(p))
+			r.fail(panicked(p))
 			t.next.Store(int64(t.tasks))
 		}
 	}()
-	r := t.run
 	for {
 		task := int(t.next.Add(1)) - 1
 		if task >= t.tasks {
@@ -134,7 +137,7 @@ func (t *team) join(last int) (worker, number int, ok bool) {
 // admits reports whether a helper may enter in state s: there is an open phase with room, and it has not
 // been in it, where it found no task left.
 func (t *team) admits(s uint64, last int) bool {
-	return s&openBit != 0 && opened(s) != last && entered(s)+1 < len(t.run.workers)
+	return s&openBit != 0 && opened(s) != last && entered(s)+1 < t.threads
 }
 
 // gather takes up to n helpers from the pool, once per run.

@@ -29,7 +29,7 @@ func (g *Graph) Branch(op string, which *Node, n int, f func(i int) []*Node) []*
 	if len(outs[0]) == 0 {
 		return nil
 	}
-	inside := func(n *Node) bool { return n.ID >= start && n.Kind != Hole }
+	inside := func(n *Node) bool { return n.ID >= start }
 	// Each body has parameters of its own at first, then those of all.
 	bodies, captured := make([]*Body, n), make([][]*Node, n)
 	var all []*Node

@@ -146,10 +146,7 @@ func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bo
 		all = append(slices.Clone(outs), cond)
 	}
 	for _, n := range Reachable(all) {
-		if at[n] != nil {
-			continue
-		}
-		if !inside(n) {
+		if at[n] != nil || len(n.In) == 0 || !inside(n) {
 			continue
 		}
 		within[n] = true

@@ -1,0 +1,261 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// Loops and branches are units whose bodies are programs of their own. They run on the threads of the run
+// around them, one step after the other.
+
+// nested is the programs of a Loop or Branch node.
+type nested struct {
+	bodies []*Program
+	cond   *Program // of a Loop that ends on data
+}
+
+func (p *Program) compileNested(n *ir.Node) nested {
+	var c nested
+	body := func(b *ir.Body, outs []*ir.Node) *Program {
+		q := &Program{level: p.level, threads: p.threads}
+		for _, x := range b.Params {
+			q.inputs = append(q.inputs, Input{x.Type, x.Shape})
+		}
+		q.compile(outs)
+		return q
+	}
+	for _, b := range n.Body {
+		c.bodies = append(c.bodies, body(b, b.Outs))
+		if b.Cond != nil {
+			c.cond = body(b, []*ir.Node{b.Cond})
+		}
+	}
+	return c
+}
+
+// nestedUnit is a Loop or Branch for one batch.
+type nestedUnit struct {
+	n        *ir.Node
+	bodies   []*binding
+	cond     *binding
+	operands []operand
+	which    operand // of a Branch: the choice; of a Loop with a count: that
+	outs     []int   // the buffers of the results; of a Loop: of the stacked ones, the final carries before them
+	steps    int     // the buffer of the number of steps taken, -1
+	carries  []carryPlace
+	slices   []int // bytes of a step's slice, by xs, then by stacked result
+	length   int
+	index    int // buffer of the index
+	verdict  int // buffer of the condition's value
+	number   int // of the run's loops
+}
+
+// carryPlace is where a carry lives: in the buffer of its final value and, where a step cannot write it in
+// place, alternately in another one.
+type carryPlace struct {
+	bytes, at, other int // other: -1
+}
+
+func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
+	u := &nestedUnit{n: n, steps: -1, number: len(b.loops)}
+	b.loops = append(b.loops, u)
+	bind := func(p *Program) *binding {
+		q, err := p.newBinding(b.batch)
+		if err != nil {
+			panic(err)
+		}
+		return q
+	}
+	for _, p := range c.bodies {
+		u.bodies = append(u.bodies, bind(p))
+	}
+	in := n.In
+	if n.Kind == ir.Branch {
+		u.which, in = b.operand(n.In[0]), in[1:]
+	} else if n.Bits == 1 {
+		u.which, in = b.operand(in[len(in)-1]), in[:len(in)-1]
+	}
+	for _, x := range in {
+		u.operands = append(u.operands, b.operand(x))
+	}
+	body := n.Body[0]
+	u.outs = make([]int, len(body.Outs)+1)
+	for k := range u.outs {
+		u.outs[k] = -1
+	}
+	for _, o := range b.p.low.nodes {
+		if o.Kind == ir.Out && o.In[0] == n {
+			u.outs[o.Bits] = b.root(o)
+		}
+	}
+	u.steps, u.outs = u.outs[len(body.Outs)], u.outs[:len(body.Outs)]
+	bytes := func(x *ir.Node) int { return x.Type.Size() * x.Shape.SizeAt(b.batch) }
+	for k, o := range body.Outs {
+		if u.outs[k] < 0 {
+			size := bytes(o)
+			if n.Kind == ir.Loop && k >= body.Carry {
+				size *= n.Size.At(b.batch)
+			}
+			u.outs[k] = b.temporary(size)
+		}
+	}
+	if n.Kind == ir.Branch {
+		return u
+	}
+	if n.Size.B != 0 || n.Size.C >= 0 {
+		u.length = n.Size.At(b.batch)
+	} else {
+		u.length = int(^uint(0) >> 1)
+	}
+	u.index = b.temporary(8)
+	if c.cond != nil {
+		u.cond = bind(c.cond)
+		u.verdict = b.temporary(1)
+	}
+	q := u.bodies[0]
+	for k := range body.Carry {
+		p := carryPlace{bytes: bytes(body.Outs[k]), at: u.outs[k], other: -1}
+		if !q.outs[k].in[k] {
+			p.other = b.temporary(p.bytes)
+		}
+		u.carries = append(u.carries, p)
+	}
+	for i := range body.Xs {
+		u.slices = append(u.slices, bytes(body.Params[body.Carry+i]))
+	}
+	for _, o := range body.Outs[body.Carry:] {
+		u.slices = append(u.slices, bytes(o))
+	}
+	return u
+}
+
+// The unit runs whole, by run: it has no phases of its own.
+func (u *nestedUnit) phases() int            { return 0 }
+func (u *nestedUnit) tasks(int) int          { return 0 }
+func (u *nestedUnit) do(*run, int, int, int) {}
+
+// nestedRun is the memory of a nestedUnit within a run.
+type nestedRun struct {
+	bodies  []*run
+	cond    *run
+	in, out []unsafe.Pointer
+	verdict [1]unsafe.Pointer
+}
+
+func (u *nestedUnit) newRun(r *run) *nestedRun {
+	s := &nestedRun{}
+	for _, b := range u.bodies {
+		s.bodies = append(s.bodies, b.newRun(r.team))
+	}
+	if u.cond != nil {
+		s.cond = u.cond.newRun(r.team)
+	}
+	s.in = make([]unsafe.Pointer, len(u.bodies[0].p.inputs))
+	s.out = make([]unsafe.Pointer, len(u.outs))
+	return s
+}
+
+func (u *nestedUnit) run(ctx context.Context, r *run) error {
+	s := r.loops[u.number]
+	if u.n.Kind == ir.Branch {
+		i := int(*(*int64)(u.which.ptr(r)))
+		for k := range u.operands {
+			s.in[k] = u.operands[k].ptr(r)
+		}
+		for k, o := range u.outs {
+			s.out[k] = r.ptr[o]
+		}
+		return s.bodies[max(0, min(len(s.bodies)-1, i))].body(ctx, s.in, s.out)
+	}
+	body := u.n.Body[0]
+	carry, xs := body.Carry, body.Xs
+	steps := u.length
+	if u.n.Bits == 1 {
+		steps = max(0, min(steps, int(*(*int64)(u.which.ptr(r)))))
+	}
+	index := (*int64)(r.ptr[u.index])
+	s.in[carry+xs] = unsafe.Pointer(index)
+	for i := carry + xs; i < len(u.operands); i++ {
+		s.in[i+1] = u.operands[i].ptr(r)
+	}
+	for k := range u.carries {
+		c := &u.carries[k]
+		s.in[k], s.out[k] = r.ptr[c.at], r.ptr[c.at]
+		if c.other >= 0 {
+			s.out[k] = r.ptr[c.other]
+		}
+		move(s.in[k], u.operands[k].ptr(r), c.bytes)
+	}
+	ys := u.outs[carry:]
+	if u.cond != nil || steps < u.length {
+		for j, o := range ys {
+			clear(unsafe.Slice((*byte)(r.ptr[o]), u.length*u.slices[xs+j]))
+		}
+	}
+	taken := 0
+	for ; taken < steps; taken++ {
+		i := taken
+		if u.n.Flag {
+			i = steps - 1 - taken
+		}
+		*index = int64(i)
+		for j := range xs {
+			s.in[carry+j] = unsafe.Add(u.operands[carry+j].ptr(r), i*u.slices[j])
+		}
+		if u.cond != nil {
+			s.verdict[0] = r.ptr[u.verdict]
+			if err := s.cond.body(ctx, s.in, s.verdict[:]); err != nil {
+				return err
+			}
+			if *(*uint8)(s.verdict[0]) == 0 {
+				break
+			}
+		}
+		for j, o := range ys {
+			s.out[carry+j] = unsafe.Add(r.ptr[o], i*u.slices[xs+j])
+		}
+		if err := s.bodies[0].body(ctx, s.in, s.out); err != nil {
+			return err
+		}
+		for k := range carry {
+			s.in[k], s.out[k] = s.out[k], s.in[k]
+		}
+	}
+	for k := range u.carries {
+		if c := &u.carries[k]; s.in[k] != r.ptr[c.at] {
+			move(r.ptr[c.at], s.in[k], c.bytes)
+		}
+	}
+	if u.steps >= 0 {
+		*(*int64)(r.ptr[u.steps]) = int64(taken)
+	}
+	return nil
+}
+
+// body runs r's program within another's run: results lie where the program may write them.
+func (r *run) body(ctx context.Context, in, out []unsafe.Pointer) error {
+	b := r.b
+	for k := range b.buffers {
+		switch f := &b.buffers[k]; {
+		case f.out >= 0:
+			r.ptr[k] = out[f.out]
+		case f.node != nil && f.node.Kind == ir.Param:
+			r.ptr[k] = in[f.node.Bits]
+		}
+	}
+	if err := r.steps(ctx, len(b.units)); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("autodiff: Run: %w", err)
+	}
+	for i := range b.outs {
+		if o := &b.outs[i]; o.copied {
+			move(out[i], r.ptr[o.buffer], o.bytes)
+		}
+	}
+	return nil
+}
