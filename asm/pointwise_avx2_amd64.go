@@ -25,11 +25,25 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	9:  {dtype.F32: rsqrtFloat32AVX2, dtype.F64: rsqrtFloat64AVX2},                                                                                  // rsqrt
 	11: {dtype.F32: reciprocalFloat32AVX2, dtype.F64: reciprocalFloat64AVX2},                                                                        // reciprocal
 	12: {dtype.F32: expFloat32AVX2, dtype.F64: expFloat64AVX2},                                                                                      // exp
+	13: {dtype.F32: exp2Float32AVX2, dtype.F64: exp2Float64AVX2},                                                                                    // exp2
+	14: {dtype.F32: expm1Float32AVX2, dtype.F64: expm1Float64AVX2},                                                                                  // expm1
 	15: {dtype.F32: logFloat32AVX2, dtype.F64: logFloat64AVX2},                                                                                      // log
+	16: {dtype.F32: log2Float32AVX2, dtype.F64: log2Float64AVX2},                                                                                    // log2
+	17: {dtype.F32: log10Float32AVX2, dtype.F64: log10Float64AVX2},                                                                                  // log10
+	18: {dtype.F32: log1pFloat32AVX2, dtype.F64: log1pFloat64AVX2},                                                                                  // log1p
+	26: {dtype.F32: sinhFloat32AVX2, dtype.F64: sinhFloat64AVX2},                                                                                    // sinh
+	27: {dtype.F32: coshFloat32AVX2, dtype.F64: coshFloat64AVX2},                                                                                    // cosh
 	28: {dtype.F32: tanhFloat32AVX2, dtype.F64: tanhFloat64AVX2},                                                                                    // tanh
+	29: {dtype.F32: asinhFloat32AVX2, dtype.F64: asinhFloat64AVX2},                                                                                  // asinh
+	30: {dtype.F32: acoshFloat32AVX2, dtype.F64: acoshFloat64AVX2},                                                                                  // acosh
+	31: {dtype.F32: atanhFloat32AVX2, dtype.F64: atanhFloat64AVX2},                                                                                  // atanh
 	32: {dtype.F32: sigmoidFloat32AVX2, dtype.F64: sigmoidFloat64AVX2},                                                                              // sigmoid
+	33: {dtype.F32: softplusFloat32AVX2, dtype.F64: softplusFloat64AVX2},                                                                            // softplus
 	34: {dtype.I32: reluInt32AVX2, dtype.I64: reluInt64AVX2, dtype.F32: reluFloat32AVX2, dtype.F64: reluFloat64AVX2},                                // relu
 	35: {dtype.F32: leakyreluFloat32AVX2, dtype.F64: leakyreluFloat64AVX2},                                                                          // leakyrelu
+	36: {dtype.F32: eluFloat32AVX2, dtype.F64: eluFloat64AVX2},                                                                                      // elu
+	39: {dtype.F32: siluFloat32AVX2, dtype.F64: siluFloat64AVX2},                                                                                    // silu
+	45: {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
 	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
 	48: {dtype.I32: minInt32AVX2, dtype.I64: minInt64AVX2, dtype.F32: minFloat32AVX2, dtype.F64: minFloat64AVX2},                                    // min
 	49: {dtype.I32: maxInt32AVX2, dtype.I64: maxInt64AVX2, dtype.F32: maxFloat32AVX2, dtype.F64: maxFloat64AVX2},                                    // max
@@ -172,10 +186,52 @@ func expFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func expFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func exp2Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func exp2Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expm1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expm1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func logFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func logFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log2Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log2Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log10Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log10Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log1pFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log1pFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func coshFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func coshFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func tanhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
@@ -184,10 +240,34 @@ func tanhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func tanhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func asinhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acoshFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acoshFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func sigmoidFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func sigmoidFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func softplusFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func softplusFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func reluInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
@@ -206,6 +286,24 @@ func leakyreluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func leakyreluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func eluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func eluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func siluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func siluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func powFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func powFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func fmaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

@@ -25,11 +25,25 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	9:  {dtype.F32: rsqrtFloat32AVX512, dtype.F64: rsqrtFloat64AVX512},                                                                                        // rsqrt
 	11: {dtype.F32: reciprocalFloat32AVX512, dtype.F64: reciprocalFloat64AVX512},                                                                              // reciprocal
 	12: {dtype.F32: expFloat32AVX512, dtype.F64: expFloat64AVX512},                                                                                            // exp
+	13: {dtype.F32: exp2Float32AVX512, dtype.F64: exp2Float64AVX512},                                                                                          // exp2
+	14: {dtype.F32: expm1Float32AVX512, dtype.F64: expm1Float64AVX512},                                                                                        // expm1
 	15: {dtype.F32: logFloat32AVX512, dtype.F64: logFloat64AVX512},                                                                                            // log
+	16: {dtype.F32: log2Float32AVX512, dtype.F64: log2Float64AVX512},                                                                                          // log2
+	17: {dtype.F32: log10Float32AVX512, dtype.F64: log10Float64AVX512},                                                                                        // log10
+	18: {dtype.F32: log1pFloat32AVX512, dtype.F64: log1pFloat64AVX512},                                                                                        // log1p
+	26: {dtype.F32: sinhFloat32AVX512, dtype.F64: sinhFloat64AVX512},                                                                                          // sinh
+	27: {dtype.F32: coshFloat32AVX512, dtype.F64: coshFloat64AVX512},                                                                                          // cosh
 	28: {dtype.F32: tanhFloat32AVX512, dtype.F64: tanhFloat64AVX512},                                                                                          // tanh
+	29: {dtype.F32: asinhFloat32AVX512, dtype.F64: asinhFloat64AVX512},                                                                                        // asinh
+	30: {dtype.F32: acoshFloat32AVX512, dtype.F64: acoshFloat64AVX512},                                                                                        // acosh
+	31: {dtype.F32: atanhFloat32AVX512, dtype.F64: atanhFloat64AVX512},                                                                                        // atanh
 	32: {dtype.F32: sigmoidFloat32AVX512, dtype.F64: sigmoidFloat64AVX512},                                                                                    // sigmoid
+	33: {dtype.F32: softplusFloat32AVX512, dtype.F64: softplusFloat64AVX512},                                                                                  // softplus
 	34: {dtype.I32: reluInt32AVX512, dtype.I64: reluInt64AVX512, dtype.F32: reluFloat32AVX512, dtype.F64: reluFloat64AVX512},                                  // relu
 	35: {dtype.F32: leakyreluFloat32AVX512, dtype.F64: leakyreluFloat64AVX512},                                                                                // leakyrelu
+	36: {dtype.F32: eluFloat32AVX512, dtype.F64: eluFloat64AVX512},                                                                                            // elu
+	39: {dtype.F32: siluFloat32AVX512, dtype.F64: siluFloat64AVX512},                                                                                          // silu
+	45: {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
 	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
 	48: {dtype.I32: minInt32AVX512, dtype.I64: minInt64AVX512, dtype.F32: minFloat32AVX512, dtype.F64: minFloat64AVX512},                                      // min
 	49: {dtype.I32: maxInt32AVX512, dtype.I64: maxInt64AVX512, dtype.F32: maxFloat32AVX512, dtype.F64: maxFloat64AVX512},                                      // max
@@ -172,10 +186,52 @@ func expFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func expFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func exp2Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func exp2Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expm1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expm1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func logFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func logFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log2Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log2Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log10Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log10Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log1pFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func log1pFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinhFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func coshFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func coshFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func tanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
@@ -184,10 +240,34 @@ func tanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func tanhFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func asinhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinhFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acoshFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acoshFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanhFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func sigmoidFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func sigmoidFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func softplusFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func softplusFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func reluInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
@@ -206,6 +286,24 @@ func leakyreluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func leakyreluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func eluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func eluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func siluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func siluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func powFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func powFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func fmaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

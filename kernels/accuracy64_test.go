@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -235,5 +236,118 @@ func TestAccuracyFloat64(t *testing.T) {
 				t.Errorf("%v(%g): %.4f ULP, %g allowed", id, at, worst, allowed)
 			}
 		})
+	}
+}
+
+// pow and elu have two arguments: pow against exp(y·log x) in arbitrary precision, and, for float32,
+// against float64's.
+func TestAccuracyPow(t *testing.T) {
+	n := 8 * 400
+	if testing.Short() {
+		n = 8 * 40
+	}
+	if exhaustive {
+		n = 8 * 100_000
+	}
+	levels := Levels()
+	level := levels[len(levels)-1]
+	r := rand.New(rand.NewPCG(8, 9))
+	x, y, z := make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range x {
+		switch i % 4 {
+		case 0:
+			x[i] = math.Exp(r.NormFloat64() * 3)
+		case 1:
+			x[i] = 1 + math.Ldexp(r.Float64()-0.5, -r.IntN(52))
+		case 2:
+			x[i] = math.Float64frombits(r.Uint64N(0x7FF0_0000_0000_0000-1) + 1)
+		case 3:
+			x[i] = float64(1 + r.IntN(20))
+		}
+		if y[i] = r.NormFloat64() * 10; i%3 == 0 && x[i] != 1 { // anywhere from underflow to overflow
+			y[i] = (r.Float64()*2100 - 1075) / math.Log2(x[i])
+		}
+	}
+	level.Tile(ops.Pow, dtype.F64)(unsafe.Pointer(&z[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), nil, n)
+	worst, at := 0.0, 0
+	for i := range x {
+		e := times(num(y[i]), exactLog(num(x[i])))
+		if f, _ := e.Float64(); math.Abs(f) > 800 {
+			if f > 0 != math.IsInf(z[i], 1) || f < 0 != (z[i] == 0) {
+				t.Errorf("pow(%g, %g) = %g", x[i], y[i], z[i])
+			}
+			continue
+		}
+		if e := ulps64(z[i], exactExp(e)); e > worst {
+			worst, at = e, i
+		}
+	}
+	t.Logf("float64: %.4f ULP at (%x, %x)", worst, x[at], y[at])
+	if worst > ops.Pow.Row().ULP {
+		t.Errorf("pow(%g, %g): %.4f ULP", x[at], y[at], worst)
+	}
+
+	const m = 1 << 16
+	a, c, d := make([]float32, m), make([]float32, m), make([]float32, m)
+	for i := range a {
+		a[i] = math.Float32frombits(r.Uint32N(0x7F80_0000))
+		if c[i] = float32(r.NormFloat64() * 10); i%2 == 0 {
+			c[i] = float32((r.Float64()*290 - 155) / math.Log2(float64(a[i])))
+		}
+		if i%5 == 0 {
+			a[i] = 1 + float32(math.Ldexp(r.Float64()-0.5, -r.IntN(23)))
+		}
+	}
+	level.Tile(ops.Pow, dtype.F32)(unsafe.Pointer(&d[0]), unsafe.Pointer(&a[0]), unsafe.Pointer(&c[0]), nil, m)
+	worst, at = 0, 0
+	for i := range a {
+		if e := ulps(float64(d[i]), math.Pow(float64(a[i]), float64(c[i])), 23, -126); e > worst {
+			worst, at = e, i
+		}
+	}
+	t.Logf("float32: %.4f ULP at (%g, %g)", worst, a[at], c[at])
+	if worst > ops.Pow.Row().ULP {
+		t.Errorf("pow(%g, %g): %.4f ULP", a[at], c[at], worst)
+	}
+}
+
+// What a function gives at its ends, zeros, infinities and NaN is what Go's gives.
+func TestSpecialValues(t *testing.T) {
+	special := []float64{0, math.Copysign(0, -1), 1, -1, 2, -2, 3, -3, 0.5, -0.5, 1.5, -2.5, 1e30, -1e30, 1e-30, -1e-30,
+		1 << 24, 1<<24 - 1, 1<<53 - 1, 1 << 53, math.Inf(1), math.Inf(-1), math.NaN()}
+	sort := func(v float64) string { // what it is, and its exact value if that is one of a few
+		switch {
+		case v != v:
+			return "NaN"
+		case math.IsInf(v, 0) || v == 0 || math.Abs(v) == 1:
+			return fmt.Sprint(v)
+		}
+		return fmt.Sprint("sign ", math.Signbit(v))
+	}
+	for _, l := range Levels() {
+		for id := range ops.Count {
+			row := id.Row()
+			if row.ULP == 0 || row.Arity > 2 || vec.Body(id, dtype.F32) == nil || vec.Body(id, dtype.F64) == nil {
+				continue
+			}
+			for _, x := range special {
+				for _, y := range special {
+					a, c, d := [8]float64{x}, [8]float64{y}, [8]float64{}
+					l.Tile(id, dtype.F64)(unsafe.Pointer(&d), unsafe.Pointer(&a), unsafe.Pointer(&c), nil, 8)
+					if got, want := sort(d[0]), sort(row.Eval(x, y, 0)); got != want {
+						t.Errorf("%s: %v(%g, %g) is %s, want %s", l.Name, id, x, y, got, want)
+					}
+					p, q, s := [8]float32{float32(x)}, [8]float32{float32(y)}, [8]float32{}
+					l.Tile(id, dtype.F32)(unsafe.Pointer(&s), unsafe.Pointer(&p), unsafe.Pointer(&q), nil, 8)
+					got, want := sort(float64(s[0])), sort(float64(float32(row.Eval(float64(float32(x)), float64(float32(y)), 0))))
+					if got != want {
+						t.Errorf("%s: %v(%g, %g) in float32 is %s, want %s", l.Name, id, p[0], q[0], got, want)
+					}
+					if row.Arity == 1 {
+						break
+					}
+				}
+			}
+		}
 	}
 }

@@ -276,8 +276,14 @@ var Table = [Count]Op{
 		Dom: d(all), ULP: 2, Eval: u(func(a float64) float64 {
 			return a * sigmoid(1.5957691216057308*(a+0.044715*a*a*a))
 		})},
-	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "a / (1 + exp(-a))", Dom: d(all), ULP: 1.5,
-		Eval: u(func(a float64) float64 { return a * sigmoid(a) })},
+	// silu(-Inf) is -0, its limit.
+	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "(a < -1000 ? -1000 : a) / (1 + exp(-a))", Dom: d(all), ULP: 1.5,
+		Eval: u(func(a float64) float64 {
+			if a < -1000 {
+				a = -1000
+			}
+			return a * sigmoid(a)
+		})},
 	Erf: {Name: "erf", Arity: 1, Class: Float, D: p("1.1283791670955126 * exp(-(a * a))"), C: "erf(a)", Dom: d(all), ULP: 1,
 		Eval: u(math.Erf)},
 	Erfc: {Name: "erfc", Arity: 1, Class: Float, D: p("-1.1283791670955126 * exp(-(a * a))"), C: "erfc(a)", Dom: d(all), ULP: 1,

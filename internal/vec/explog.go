@@ -19,35 +19,60 @@ func fastSum(b *Builder, x, y Value) (high, low Value) {
 
 // floatType is what the bodies need to know of a type.
 type floatType struct {
-	fraction int     // bits of the fraction
-	bias     int64   // of the exponent
-	magic    float64 // x + magic holds x to the nearest integer in its low bits
-	ln2      [2]float64
-	cut      [2]float64 // ln2 in two parts, products of the first with an exponent being exact
-	expPoly  []float64  // (e^r - 1 - r)/r² for |r| ≤ ln2/2, good relative to e^r
-	em1Poly  []float64  // the same, good relative to e^r - 1
-	logPoly  []float64  // (log(1+f) - f)/f² for 1+f from √½ to √2
-	expLow   float64    // e^x is 0 below
-	expHigh  float64    // e^x is +Inf above
-	one      float64    // tanh x is 1 above
-	tiny     float64    // the least normal number
+	fraction    int     // bits of the fraction
+	bias        int64   // of the exponent
+	magic       float64 // x + magic holds x to the nearest integer in its low bits
+	ln2         [2]float64
+	cut         [2]float64 // ln2 in two parts, products of the first with an exponent being exact
+	log2, log10 base
+	expPoly     []float64 // (e^r - 1 - r)/r² for |r| ≤ ln2/2, good relative to e^r
+	em1Poly     []float64 // the same, good relative to e^r - 1
+	exp2Poly    []float64 // (2^r - 1)/r for |r| ≤ ½, good relative to 2^r
+	cosh        []float64 // (cosh r - 1)/z by z = r²
+	sinh        []float64 // (sinh r - r)/(r·z)
+	logPoly     []float64 // (log(1+f) - f)/f² for 1+f from √½ to √2
+	expLow      float64   // e^x is 0 below
+	expHigh     float64   // e^x is +Inf above
+	coshHigh    float64   // cosh x is +Inf above
+	exp2Low     float64   // 2^x is 0 below, or half the least denormal, and +Inf above exp2High
+	exp2High    float64
+	one         float64 // tanh x is 1 above
+	tiny        float64 // the least normal number
 }
 
 var floatTypes = [2]*floatType{
 	F32: {fraction: 23, bias: 127, magic: 3 << 22, tiny: 0x1p-126,
 		ln2: [2]float64{0x1.62e43p-1, -0x1.05c610ca86c39p-29}, cut: [2]float64{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20},
-		expLow: -104, expHigh: 89, one: 9.25,
-		expPoly: []float64{0.499999934, 0.166665201, 0.0416683942, 0.00836878041, 0.00138144673},
-		em1Poly: []float64{0.499999981, 0.166665432, 0.0416672018, 0.00836658033, 0.00138825095},
-		logPoly: []float64{-0.499999883, 0.333333257, -0.25001583, 0.200019739, -0.166090826, 0.141818264, -0.132429889, 0.129044263, -0.0762176685},
+		expLow: -104, expHigh: 89, coshHigh: 90, exp2Low: -150, exp2High: 128, one: 9.25,
+		log2: base{two: [2]float64{1, 0}, e: [2]float64{0x1.715476p+0, 0x1.4ae0bf85ddf44p-26},
+			poly: []float64{-0.721347332, 0.4808982015, -0.3606986701, 0.2885717452, -0.2395646423, 0.204466328, -0.1914053112, 0.1873005629, -0.1105191186}},
+		log10:    base{two: [2]float64{0x1.344p-2, 0x1.3509f79fef312p-18}, e: [2]float64{0x1.bcb7b2p-2, -0x1.5b235e39ab2a9p-27}},
+		exp2Poly: []float64{0.6931471825, 0.2402264625, 0.0555036068, 0.009618788026, 0.001339078881, 0.0001522598031},
+		cosh:     []float64{0.500000008, 0.0416662656, 0.00139463336},
+		sinh:     []float64{0.166666668, 0.00833328879, 0.000199050755},
+		expPoly:  []float64{0.4999999404, 0.1666652113, 0.04166815802, 0.008369357325, 0.00138361298},
+		em1Poly:  []float64{0.5, 0.1666666567, 0.04166649282, 0.008333544247, 0.001393321902, 0.0001976778876},
+		logPoly:  []float64{-0.5, 0.3333331347, -0.250000149, 0.2000206113, -0.1666759104, 0.1422068626, -0.1241252273, 0.1188394427, -0.1163899228, 0.06721647084},
 	},
 	F64: {fraction: 52, bias: 1023, magic: 3 << 51, tiny: 0x1p-1022,
 		ln2: [2]float64{0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56}, cut: [2]float64{0x1.62e42fefa38p-1, 0x1.ef35793c7673p-45},
-		expLow: -746, expHigh: 710, one: 19.5,
-		expPoly: []float64{0.500000000000001072, 0.166666666666664103, 0.0416666666665291902, 0.00833333333349560306, 0.00138888889439221512, 0.000198412695048122554, 0.0000248014927633470054, 2.75575872988893996e-6, 2.76303784154305889e-7, 2.49999794060854821e-8},
-		em1Poly: []float64{0.500000000000000001, 0.166666666666666766, 0.0416666666666665074, 0.00833333333332160746, 0.00138888888889629005, 0.000198412698862078631, 0.0000248015871718429113, 2.75572441042415746e-6, 2.75574029409542484e-7, 2.51090813889639425e-8, 2.08753282029839023e-9},
-		logPoly: []float64{-0.500000000000000026, 0.333333333333334883, -0.249999999999980752, 0.19999999999936576, -0.166666666670070702, 0.142857142948048068, -0.124999999773122746, 0.111111104660127339, -0.100000005014617546, 0.0909093500372241202, -0.0833334457657961675, 0.0769168763913822951, -0.0714199227300996955, 0.0667543082875130411, -0.0627011257520742624, 0.0581619071637662753, -0.0532389097424638772, 0.0541937372582264439, -0.0628490855753332654, 0.0569910514816317164, -0.0242317178201044487},
+		expLow: -746, expHigh: 710, coshHigh: 711, exp2Low: -1075, exp2High: 1024, one: 19.5,
+		log2:     base{two: [2]float64{1, 0}, e: [2]float64{0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56}},
+		log10:    base{two: [2]float64{0x1.34413509f7p-2, 0x1.3fde623e2566bp-43}, e: [2]float64{0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57}},
+		exp2Poly: []float64{0.693147180559945286, 0.240226506959100694, 0.0555041086648235052, 0.00961812910763009191, 0.00133335581460065997, 0.000154035303906268733, 0.0000152527341812777699, 1.3215488312050298e-6, 1.01779312448571835e-7, 7.05467812679545394e-9, 4.47282239532558251e-10, 2.55570752017173159e-11},
+		cosh:     []float64{0.500000000000001303, 0.0416666666665131872, 0.00138888889475774006, 0.0000248014893707581109, 2.76314832729902547e-7},
+		sinh:     []float64{0.166666666666666767, 0.00833333333332153046, 0.000198412698864033726, 2.75572439094545106e-6, 2.51091481348023941e-8},
+		expPoly:  []float64{0.50000000000000111, 0.166666666666664548, 0.0416666666665259922, 0.00833333333348106747, 0.00138888889452107919, 0.000198412695277901954, 0.0000248014909204173938, 2.7557570023834997e-6, 2.76312006316993757e-7, 2.50045542825866203e-8},
+		em1Poly:  []float64{0.5, 0.166666666666666768, 0.0416666666666666852, 0.00833333333332179384, 0.00138888888888932457, 0.000198412698853009015, 0.0000248015872781293475, 2.75572452188998858e-6, 2.75573319498992027e-7, 2.51086616084919566e-8, 2.08927524904045951e-9},
+		logPoly:  []float64{-0.5, 0.333333333333334536, -0.249999999999990091, 0.199999999999458278, -0.166666666668902952, 0.142857142938566439, -0.124999999844470217, 0.111111105171672178, -0.100000002594934953, 0.0909093336016254805, -0.0833334933708457792, 0.076917207837534779, -0.0714193959597439892, 0.0667500691429617071, -0.0627037561882522881, 0.0581952981069374375, -0.0532426295617656822, 0.0540460078055134616, -0.0627500250422242389, 0.0572718708482567035, -0.0245410404111654386},
 	},
+}
+
+// base holds what turns logarithms into those to another base: the logarithms of 2 and of e, in two
+// parts each, products of the first part of two with an exponent being exact.
+type base struct {
+	two, e [2]float64
+	poly   []float64 // that of log(1+f), nil where logPoly scaled is as good
 }
 
 // polyPair is Poly for a known square x2 of x: the odd coefficients beside the even ones, which takes
@@ -75,38 +100,109 @@ func init() {
 		register(id, func(b *Builder, t Type, x []Value) Value { return f(b, t, x[0]) })
 	}
 	one(ops.Exp, exp)
-	one(ops.Log, log)
+	one(ops.Exp2, exp2)
+	one(ops.Expm1, expm1)
 	one(ops.Tanh, tanh)
-	one(ops.Sigmoid, sigmoid)
+	one(ops.Sinh, sinh)
+	one(ops.Cosh, cosh)
+	one(ops.Sigmoid, func(b *Builder, t Type, x Value) Value { return logistic(b, t, x, floatTypes[t].expLow, None) })
+	one(ops.Silu, silu)
+	one(ops.Softplus, softplus)
+	one(ops.Log, log)
+	one(ops.Log2, func(b *Builder, t Type, x Value) Value { return logBase(b, t, x, &floatTypes[t].log2) })
+	one(ops.Log10, func(b *Builder, t Type, x Value) Value { return logBase(b, t, x, &floatTypes[t].log10) })
+	one(ops.Log1p, log1p)
+	register(ops.Elu, func(b *Builder, t Type, x []Value) Value {
+		return b.Blend(b.GT(x[0], b.F(t, 0)), x[0], b.Mul(x[1], expm1(b, t, x[0])))
+	})
 }
+
+// power is what e^(c·x) is made of: 2^n·e^r for c·x = n·ln2 + r, |r| ≤ ln2/2 and a little, r = hi - lo.
+type power struct {
+	n        Value
+	hi, lo   Value
+	at, half Value // the low bits of at hold n + 2·bias, those of half about n/2 + bias
+	first    Value // 2^n is first·second; either is a normal number where 2^n is none
+	second   Value
+}
+
+// powerOf takes e^(sign·x) apart, sign 1 or -1.
+func powerOf(b *Builder, t Type, x Value, sign float64) power {
+	ft := floatTypes[t]
+	i := t.Int()
+	bias := float64(ft.bias)
+	var p power
+	p.at = b.FMA(x, b.F(t, sign*math.Log2E), b.F(t, ft.magic+2*bias))
+	p.half = b.FMA(x, b.F(t, sign*math.Log2E/2), b.F(t, ft.magic+bias))
+	p.n = b.Sub(p.at, b.F(t, ft.magic+2*bias))
+	if sign > 0 {
+		p.hi = b.FNMA(p.n, b.F(t, ft.ln2[0]), x)
+	} else {
+		p.hi = b.Neg(b.FMA(p.n, b.F(t, ft.ln2[0]), x))
+	}
+	p.lo = b.Mul(p.n, b.F(t, ft.ln2[1]))
+	p.first = ft.power2(b, t, p.half)
+	p.second = ft.power2(b, t, b.Sub(b.Bitcast(i, p.at), b.Bitcast(i, p.half)))
+	return p
+}
+
+// inverse is 2^-n for n > -bias, 0 where that is too small.
+func (p power) inverse(b *Builder, t Type) Value {
+	ft := floatTypes[t]
+	i := t.Int()
+	u := ft.power2(b, t, b.Sub(b.I(i, 3*ft.bias), b.Bitcast(i, p.at)))
+	return b.Max(b.F(t, 0), u) // n > bias has set the sign
+}
+
+func (p power) scale(b *Builder, x Value) Value { return b.Mul(b.Mul(x, p.first), p.second) }
 
 func exp(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
-	i := t.Int()
 	x = clamp(b, t, x, ft.expLow, ft.expHigh)
-	magic := ft.magic + 2*float64(ft.bias)
-	at := b.FMA(x, b.F(t, math.Log2E), b.F(t, magic))
-	half := b.FMA(x, b.F(t, math.Log2E/2), b.F(t, ft.magic+float64(ft.bias)))
-	n := b.Sub(at, b.F(t, magic))
-	r := b.FNMA(n, b.F(t, ft.ln2[1]), b.FNMA(n, b.F(t, ft.ln2[0]), x))
-	p := b.Poly(r, ft.expPoly...)
-	if t == F64 { // long enough to be worth another product
-		p = polyPair(b, r, b.Mul(r, r), ft.expPoly)
-	}
+	p := powerOf(b, t, x, 1)
+	r := b.FNMA(p.n, b.F(t, ft.ln2[1]), p.hi)
 	one := b.F(t, 1)
-	p = b.FMA(r, b.FMA(r, p, one), one)
-	// 2^n as two factors, since n may lie beyond the normal exponents.
-	m := ft.power2(b, t, half)
-	rest := ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))
-	return b.Mul(b.Mul(p, m), rest)
+	return p.scale(b, b.FMA(r, b.FMA(r, poly(b, t, r, ft.expPoly), one), one))
 }
 
-// expm1Parts returns e^r - 1 as a sum of two parts, for r = hi - lo.
-func expm1Parts(b *Builder, t Type, hi, lo, r Value) (w, wl Value) {
+func exp2(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
+	i := t.Int()
+	bias := float64(ft.bias)
+	x = clamp(b, t, x, ft.exp2Low, ft.exp2High)
+	at := b.Add(x, b.F(t, ft.magic+2*bias))
+	half := b.FMA(x, b.F(t, 0.5), b.F(t, ft.magic+bias))
+	r := b.Sub(x, b.Sub(at, b.F(t, ft.magic+2*bias)))
+	p := power{first: ft.power2(b, t, half), second: ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}
+	return p.scale(b, b.FMA(r, poly(b, t, r, ft.exp2Poly), b.F(t, 1)))
+}
+
+// poly is Poly by the faster of its two ways; that of a few coefficients needs no square.
+func poly(b *Builder, t Type, x Value, c []float64) Value {
+	if t == F32 {
+		return b.Poly(x, c...)
+	}
+	return polyPair(b, x, b.Mul(x, x), c)
+}
+
+// expm1 is e^r - 1 as a sum of two parts.
+func (p power) expm1(b *Builder, t Type) (w, wl Value) {
+	r := b.Sub(p.hi, p.lo)
 	r2 := b.Mul(r, r)
-	h := b.FMS(r2, polyPair(b, r, r2, ft.em1Poly), lo)
-	return fastSum(b, hi, h)
+	return fastSum(b, p.hi, b.FMS(r2, polyPair(b, r, r2, floatTypes[t].em1Poly), p.lo))
+}
+
+// expm1 is 2^n·((1-u) + w) with u = 2^-n and w = e^r - 1.
+func expm1(b *Builder, t Type, x Value) Value {
+	ft := floatTypes[t]
+	p := powerOf(b, t, clamp(b, t, x, -2*ft.one, ft.expHigh), 1)
+	w, wl := p.expm1(b, t)
+	u, one := p.inverse(b, t), b.F(t, 1)
+	less := b.Sub(one, u)
+	lessL := b.Sub(b.Sub(one, less), u)
+	y, yl := fastSum(b, less, w)
+	y = p.scale(b, b.Add(y, b.Add(b.Add(yl, wl), lessL)))
+	return b.Or(y, b.And(x, b.sign(x)))
 }
 
 // tanh |x| = (e^2|x| - 1)/(e^2|x| + 1). With e^2|x| = 2^n·(1+w) and u = 2^-n that is
@@ -114,77 +210,196 @@ func expm1Parts(b *Builder, t Type, hi, lo, r Value) (w, wl Value) {
 func tanh(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
 	i := t.Int()
-	a := b.Min(b.F(t, ft.one), b.Abs(x))
-	at := b.FMA(a, b.F(t, 2*math.Log2E), b.F(t, ft.magic))
-	n := b.Sub(at, b.F(t, ft.magic))
-	hi := b.Add(a, a)
-	hi = b.FNMA(n, b.F(t, ft.ln2[0]), hi)
-	lo := b.Mul(n, b.F(t, ft.ln2[1]))
-	w, wl := expm1Parts(b, t, hi, lo, b.Sub(hi, lo))
-	u := ft.power2(b, t, b.Sub(b.I(i, ft.bias), b.Bitcast(i, at)))
-	one := b.F(t, 1)
+	a := b.Min(b.F(t, 2*ft.one), b.Abs(b.Add(x, x)))
+	p := powerOf(b, t, a, 1)
+	w, wl := p.expm1(b, t)
+	u, one := ft.power2(b, t, b.Sub(b.I(i, 3*ft.bias), b.Bitcast(i, p.at))), b.F(t, 1)
 	less, more := b.Sub(one, u), b.Add(one, u)
 	lessL, moreL := b.Sub(b.Sub(one, less), u), b.Add(b.Sub(one, more), u)
 	num, numL := fastSum(b, less, w)
 	den, denL := fastSum(b, more, w)
 	numL, denL = b.Add(numL, b.Add(lessL, wl)), b.Add(denL, b.Add(moreL, wl))
-	y := divide(b, t, num, numL, den, denL)
+	y, yl := divide(b, t, num, numL, den, denL)
+	return b.Or(b.Add(y, yl), b.And(x, b.sign(x)))
+}
+
+// divide is (x + xl)/(y + yl) as a sum of two parts; xl may be None.
+func divide(b *Builder, t Type, x, xl, y, yl Value) (q, ql Value) {
+	inv := b.Div(b.F(t, 1), y)
+	q = b.Mul(x, inv)
+	rem := b.FNMA(q, y, x)
+	if xl != None {
+		rem = b.Add(rem, xl)
+	}
+	rem = b.FNMA(q, yl, rem)
+	return q, b.Mul(rem, inv)
+}
+
+// sinh x = 2^(n-1)·((1-u²)·cosh r + (1+u²)·sinh r) with u = 2^-n for |x| = n·ln2 + r; cosh has the signs
+// of u² the other way round.
+func sinh(b *Builder, t Type, x Value) Value {
+	y := sinhCosh(b, t, x, -1)
 	return b.Or(y, b.And(x, b.sign(x)))
 }
 
-// divide is (x + xl)/(y + yl) with an error of little more than the last rounding.
-func divide(b *Builder, t Type, x, xl, y, yl Value) Value {
-	inv := b.Div(b.F(t, 1), y)
-	q := b.Mul(x, inv)
-	rem := b.FNMA(q, yl, b.Add(b.FNMA(q, y, x), xl))
-	return b.FMA(rem, inv, q)
+func cosh(b *Builder, t Type, x Value) Value { return sinhCosh(b, t, x, 1) }
+
+func sinhCosh(b *Builder, t Type, x Value, sign float64) Value {
+	ft := floatTypes[t]
+	p := powerOf(b, t, b.Min(b.F(t, ft.coshHigh), b.Abs(x)), 1)
+	r := b.Sub(p.hi, p.lo)
+	z := b.Mul(r, r)
+	c := b.Mul(z, b.Poly(z, ft.cosh...))                 // cosh r - 1
+	s := b.FMS(b.Mul(z, r), b.Poly(z, ft.sinh...), p.lo) // sinh r - hi
+	u, one := p.inverse(b, t), b.F(t, 1)
+	u2 := b.Mul(u, u)
+	k, m := b.Add(one, u2), b.Sub(one, u2) // the factors of cosh r and sinh r
+	kl := b.Add(b.Sub(one, k), u2)
+	if sign < 0 {
+		k, m = m, k
+		kl = b.Sub(b.Sub(one, k), u2)
+	}
+	y := b.FMA(m, p.hi, k)
+	yl := b.Add(b.FMS(m, p.hi, b.Sub(y, k)), kl)
+	y = b.Add(y, b.FMA(k, c, b.FMA(m, s, yl)))
+	return b.Mul(b.Mul(b.Mul(y, b.F(t, 0.5)), p.first), p.second)
 }
 
-// sigmoid x = 1/(1 + e^-x). With e^-x = 2^n·(1+w) and u = 2^-n that is u/((1+u) + w).
-func sigmoid(b *Builder, t Type, x Value) Value {
+// logistic is 1/(1 + e^-x), times f if there is one. With e^-x = 2^n·(1+w) and u = 2^-n that is
+// u/((1+u) + w).
+func logistic(b *Builder, t Type, x Value, low float64, f Value) Value {
 	ft := floatTypes[t]
 	i := t.Int()
-	x = clamp(b, t, x, ft.expLow, 2*ft.one)
-	at := b.FMA(x, b.F(t, math.Log2E), b.F(t, ft.magic+2*float64(ft.bias))) // -n
-	half := b.FMA(x, b.F(t, math.Log2E/2), b.F(t, ft.magic+float64(ft.bias)))
-	n := b.Sub(at, b.F(t, ft.magic+2*float64(ft.bias)))
-	hi := b.FMS(n, b.F(t, ft.ln2[0]), x)
-	lo := b.Mul(n, b.F(t, -ft.ln2[1]))
-	w, wl := expm1Parts(b, t, hi, lo, b.Sub(hi, lo))
-	m := ft.power2(b, t, half)
-	rest := ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))
+	bias := float64(ft.bias)
+	x = clamp(b, t, x, low, 2*ft.one)
+	var p power // of e^x, n and the scales that is: the rest is e^-x's
+	p.at = b.FMA(x, b.F(t, math.Log2E), b.F(t, ft.magic+2*bias))
+	p.half = b.FMA(x, b.F(t, math.Log2E/2), b.F(t, ft.magic+bias))
+	p.n = b.Sub(p.at, b.F(t, ft.magic+2*bias))
+	p.hi = b.FMS(p.n, b.F(t, ft.ln2[0]), x)
+	p.lo = b.Mul(p.n, b.F(t, -ft.ln2[1]))
+	p.first = ft.power2(b, t, p.half)
+	p.second = ft.power2(b, t, b.Sub(b.Bitcast(i, p.at), b.Bitcast(i, p.half)))
+	w, wl := p.expm1(b, t)
 	one := b.F(t, 1)
-	u := b.Mul(m, rest)
+	u := b.Mul(p.first, p.second)
 	s := b.Add(one, u)
 	sl := b.Sub(u, b.Sub(s, one))
 	den, denL := fastSum(b, s, w)
 	denL = b.Add(denL, b.Add(sl, wl))
 	inv := b.Div(one, den)
 	rem := b.FNMA(inv, denL, b.FNMA(inv, den, one))
-	return b.Mul(b.Mul(b.FMA(inv, rem, inv), m), rest)
+	y := b.FMA(inv, rem, inv)
+	if f != None {
+		y = b.Mul(y, f)
+	}
+	return p.scale(b, y)
+}
+
+// silu's factor x comes before the scale, so that the product of a small sigmoid with a large x keeps
+// all its digits. silu(-Inf) is -0.
+func silu(b *Builder, t Type, x Value) Value {
+	low := floatTypes[t].expLow * 1.05
+	return logistic(b, t, x, low, b.Max(b.F(t, low), x))
+}
+
+// softplus x = max(x, 0) + log(1 + e^-|x|).
+func softplus(b *Builder, t Type, x Value) Value {
+	ft := floatTypes[t]
+	one, zero := b.F(t, 1), b.F(t, 0)
+	p := powerOf(b, t, b.Max(b.F(t, ft.expLow), b.Or(x, b.sign(x))), 1)
+	w, wl := p.expm1(b, t)
+	e, el := fastSum(b, one, w)
+	e, el = p.scale(b, e), p.scale(b, b.Add(el, wl))
+	// log(1+e) is ln2 + log(1 + (e-1)/2) for large e.
+	half, big := b.F(t, 0.5), b.GT(e, b.F(t, math.Sqrt2-1))
+	d, dl := fastSum(b, b.F(t, -1), e)
+	f := b.Blend(big, b.Mul(d, half), e)
+	fl := b.Blend(big, b.Mul(b.Add(dl, el), half), el)
+	l, ll := logSum(b, t, b.And(one, big), f, fl)
+	l, ll = fastSum(b, l, ll)
+	right := b.Min(b.F(t, 64), b.Max(zero, x)) // beyond, the sum is x
+	y, yl := fastSum(b, b.Max(right, l), b.Min(right, l))
+	return b.Max(b.Add(y, b.Add(yl, ll)), x)
 }
 
 func log(b *Builder, t Type, x Value) Value {
+	k, m := parts(b, t, x)
+	return logEnds(b, t, x, logOf(b, t, k, b.Sub(m, b.F(t, 1)), None))
+}
+
+// logBase is the logarithm to another base.
+func logBase(b *Builder, t Type, x Value, to *base) Value {
 	ft := floatTypes[t]
-	i := t.Int()
-	// Denormals are made normal by 2^fraction.
-	small := b.LT(x, b.F(t, ft.tiny))
-	scale := math.Ldexp(1, ft.fraction+1)
-	y := b.Blend(small, b.Mul(x, b.F(t, scale)), x)
-	shift := b.And(b.Bitcast(t, small), b.F(t, float64(ft.fraction+1)))
-	k, m := split(b, t, y)
-	k = b.Sub(k, shift)
+	k, m := parts(b, t, x)
 	f := b.Sub(m, b.F(t, 1))
-	r := logOf(b, t, k, f, None)
-	return logEnds(b, t, x, r, i)
+	high := b.F(t, to.e[0])
+	p := b.Mul(f, high)
+	pl := b.FMA(f, b.F(t, to.e[1]), b.FMS(f, high, p))
+	y, yl := fastSum(b, b.Mul(k, b.F(t, to.two[0])), p)
+	if to.two[1] != 0 {
+		pl = b.FMA(k, b.F(t, to.two[1]), pl)
+	}
+	poly := to.poly
+	if poly == nil {
+		for _, c := range ft.logPoly {
+			poly = append(poly, c*to.e[0])
+		}
+	}
+	f2 := b.Mul(f, f)
+	return logEnds(b, t, x, b.Add(y, b.FMA(f2, polyPair(b, f, f2, poly), b.Add(yl, pl))))
+}
+
+func log1p(b *Builder, t Type, x Value) Value {
+	one := b.F(t, 1)
+	y := b.Or(logPlus(b, t, x, None, None), b.And(x, b.sign(x)))
+	inf := b.F(t, math.Inf(1))
+	y = b.Blend(b.LT(x, inf), y, x) // +Inf and NaN
+	minus := b.Neg(one)
+	y = b.Or(y, b.LT(x, minus))
+	return b.Blend(b.EQ(x, minus), b.Neg(inf), y)
+}
+
+// logPlus is log(1 + x + xl), finite arguments above -1 assumed; in the lanes of the mask large it is
+// log(2x).
+func logPlus(b *Builder, t Type, x, xl, large Value) Value {
+	i := t.Int()
+	one := b.F(t, 1)
+	u := b.Add(x, one)
+	c := b.Sub(x, b.Sub(u, one)) // for x > 1 still exact, or without weight
+	if xl != None {
+		c = b.Add(c, xl)
+	}
+	if large != None {
+		u = b.Blend(large, x, u)
+		c = b.AndNot(c, large)
+	}
+	k, m := split(b, t, u)
+	// c counts for 2^-k of its size; 2^-k is 0 where k = bias + 1, and c is 0 there.
+	scale := b.Bitcast(t, b.Add(b.Sub(b.Bitcast(i, one), b.Bitcast(i, u)), b.Bitcast(i, m)))
+	c = b.Mul(c, b.Max(b.F(t, 0), scale))
+	f, fl := fastSum(b, b.Sub(m, one), c)
+	if large != None {
+		k = b.Add(k, b.And(one, large))
+	}
+	return logOf(b, t, k, f, fl)
 }
 
 // logEnds puts log's limits at 0 and infinity, and NaN below 0.
-func logEnds(b *Builder, t Type, x, y Value, i Type) Value {
+func logEnds(b *Builder, t Type, x, y Value) Value {
 	inf := b.F(t, math.Inf(1))
 	y = b.Blend(b.LT(x, inf), y, x) // +Inf and NaN
 	y = b.Or(y, b.LT(x, b.F(t, 0)))
 	return b.Blend(b.EQ(x, b.F(t, 0)), b.F(t, math.Inf(-1)), y)
+}
+
+// parts is split for denormals as well, which are made normal by a power of 2.
+func parts(b *Builder, t Type, x Value) (k, m Value) {
+	ft := floatTypes[t]
+	up := float64(ft.fraction + 1)
+	small := b.LT(x, b.F(t, ft.tiny))
+	k, m = split(b, t, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
+	return b.Sub(k, b.And(b.F(t, up), small)), m
 }
 
 // split returns k and m with x = 2^k·m, √½ ≤ m < √2, of a positive normal number.
@@ -192,8 +407,7 @@ func split(b *Builder, t Type, x Value) (k, m Value) {
 	ft := floatTypes[t]
 	i := t.Int()
 	bits := b.Bitcast(i, x)
-	root := b.Bitcast(i, b.F(t, math.Sqrt2/2))
-	d := b.Sub(bits, root)
+	d := b.Sub(bits, b.Bitcast(i, b.F(t, math.Sqrt2/2)))
 	if t == F32 {
 		e := b.Sar(d, 23)
 		return b.ToFloat(e), b.Bitcast(t, b.Sub(bits, b.Shl(e, 23)))
@@ -205,15 +419,17 @@ func split(b *Builder, t Type, x Value) (k, m Value) {
 	return k, b.Bitcast(t, b.Sub(bits, b.Shl(b.Sub(e, b.I(i, ft.bias)), 52)))
 }
 
-// logOf is k·ln2 + log(1 + f + fl).
-func logOf(b *Builder, t Type, k, f, fl Value) Value {
+// logOf is k·ln2 + log(1 + f + fl); fl may be None.
+func logOf(b *Builder, t Type, k, f, fl Value) Value { return b.Add(logSum(b, t, k, f, fl)) }
+
+// logSum is the same as a sum of a large part and a small one.
+func logSum(b *Builder, t Type, k, f, fl Value) (y, yl Value) {
 	ft := floatTypes[t]
-	kh := b.Mul(k, b.F(t, ft.cut[0]))
-	s, e := fastSum(b, kh, f)
-	e = b.FMA(k, b.F(t, ft.cut[1]), e)
-	if fl != None {
-		e = b.Add(e, fl)
+	y, yl = fastSum(b, b.Mul(k, b.F(t, ft.cut[0])), f)
+	yl = b.FMA(k, b.F(t, ft.cut[1]), yl)
+	if fl != None { // counts for 1/(1+f) of its size, which 1 - ¾·f is close enough to
+		yl = b.Add(yl, b.FNMA(b.F(t, 0.75), b.Mul(f, fl), fl))
 	}
 	f2 := b.Mul(f, f)
-	return b.Add(s, b.FMA(f2, polyPair(b, f, f2, ft.logPoly), e))
+	return y, b.FMA(f2, polyPair(b, f, f2, ft.logPoly), yl)
 }

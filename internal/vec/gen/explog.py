@@ -5,9 +5,9 @@ interval, by Remez's exchange; its coefficients are then rounded to the type the
 """
 import sys
 
-from mpmath import mp, mpf, lu_solve, matrix, exp, expm1, log, log1p, sinh, cosh, sqrt, cos, pi
+from mpmath import mp, mpf, lu_solve, matrix, exp, expm1, log, log1p, sinh, cosh, atanh, sqrt, cos, pi
 
-mp.dps = 60
+mp.dps = 45
 
 
 def remez(g, w, lo, hi, degree, shift):
@@ -49,11 +49,30 @@ def remez(g, w, lo, hi, degree, shift):
     return best
 
 
+def rounded(x, bits):
+    with mp.workprec(24 if bits == 32 else 53):
+        return +x
+
+
 def table(name, g, w, lo, hi, degrees):
+    """Coefficients are rounded one after the other, the first ones first, and the rest fitted anew."""
+    lo, hi = mpf(lo), mpf(hi)
     for bits, degree in degrees:
-        c, e = min((remez(g, w, mpf(lo), mpf(hi), degree, mpf(k) / 10) for k in range(-4, 5)), key=lambda r: r[1])
+        done = []
+        rest = lambda x: (g(x) - mp.polyval(done[::-1], x)) / x ** len(done) if x else mpf(0)
+        weight = lambda x: w(x) * abs(x) ** len(done)
+        for first in range(4 if bits == 64 else degree + 1):
+            c, _ = min((remez(rest if done else g, weight, lo, hi, degree - first, mpf(k) / 10) for k in (-3, -1, 1, 3)), key=lambda r: r[1])
+            if first == degree:
+                done += [rounded(x, bits) for x in c]
+            else:
+                done.append(rounded(c[0], bits))
+        if bits == 64:
+            done += [rounded(x, bits) for x in c[1:]]
+        at = [lo + (hi - lo) * (i + mpf("0.3")) / 3000 for i in range(3000)]
+        e = max(abs(w(x) * (mp.polyval(done[::-1], x) - g(x))) for x in at)
         print(f"{name} f{bits}: error 2^{float(mp.log(e, 2)):.1f}")
-        print("\t" + ", ".join(mp.nstr(x, 9 if bits == 32 else 18) for x in c))
+        print("\t" + ", ".join(mp.nstr(x, 10 if bits == 32 else 18) for x in done), flush=True)
 
 
 half = log(2) / 2 * mpf("1.001")
@@ -62,11 +81,22 @@ tables = {
     # e^r = 1 + r + r²·P(r), relative to e^r
     "exp": lambda: table("exp", lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 / exp(r), -half, half, [(32, 4), (64, 9)]),
     # e^r - 1 = r + r²·P(r), relative to e^r - 1
-    "expm1": lambda: table("expm1", lambda r: (expm1(r) - r) / r**2, lambda r: abs(r**2 / expm1(r)), -half, half, [(32, 4), (64, 9), (64, 10)]),
+    "expm1": lambda: table("expm1", lambda r: (expm1(r) - r) / r**2, lambda r: abs(r**2 / expm1(r)), -half, half, [(32, 5), (64, 10)]),
     # 2^r = 1 + r·P(r), relative to 2^r
-    "exp2": lambda: table("exp2", lambda r: (mpf(2) ** r - 1) / r, lambda r: r / mpf(2)**r, "-0.5005", "0.5005", [(32, 5), (64, 10)]),
+    "exp2": lambda: table("exp2", lambda r: (mpf(2) ** r - 1) / r, lambda r: abs(r) / mpf(2)**r, "-0.5005", "0.5005", [(32, 5), (64, 11)]),
     # log(1+f) = f + f²·P(f), relative to log(1+f)
-    "log": lambda: table("log", lambda f: (log1p(f) - f) / f**2, lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8), (32, 7), (64, 19), (64, 20)]),
+    "log": lambda: table("log", lambda f: (log1p(f) - f) / f**2, lambda f: abs(f**2 / log1p(f)), small, large, [(32, 9), (64, 20)]),
+    # the same over log 2 and over log 10
+    "log2": lambda: table("log2", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8)]),
+    "log10": lambda: table("log10", lambda f: (log1p(f) - f) / f**2 / log(10), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8)]),
+    # cosh r = 1 + z·P(z) and sinh r = r + r·z·P(z), z = r²
+    "cosh": lambda: table("cosh", lambda z: (cosh(sqrt(z)) - 1) / z if z else mpf(1) / 2, lambda z: z, 0, half**2, [(32, 2), (64, 4)]),
+    "sinh": lambda: table("sinh", lambda z: (sinh(sqrt(z)) / sqrt(z) - 1) / z if z else mpf(1) / 6, lambda z: z, 0, half**2, [(32, 2), (64, 4)]),
+    # log2(1+f) = f·log2 e + f²·P(f) and 2^r = 1 + r·P(r), for float32's pow in float64
+    "pow32log": lambda: table("pow32log", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(64, 12)]),
+    "pow32exp": lambda: table("pow32exp", lambda r: (mpf(2) ** r - 1) / r, lambda r: abs(r) / mpf(2) ** r, "-0.5005", "0.5005", [(64, 6)]),
+    # atanh s = s·(1 + z/3 + z²·P(z)), z = s², for 1+f = (1+s)/(1-s)
+    "pow64log": lambda: table("pow64log", lambda z: (atanh(sqrt(z)) / sqrt(z) - 1 - z / 3) / z**2 if z > mpf(10)**-12 else mpf(1) / 5 + z / 7, lambda z: z**2, 0, ((large / (2 + large)) ** 2) * mpf("1.001"), [(64, 7), (64, 8)]),
 }
 for name in sys.argv[1:] or tables:
     tables[name]()
