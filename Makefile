@@ -1,26 +1,32 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: test exhaustive check generate bench peers bench-peers
+.PHONY: run test check exhaustive generate bench bench-peers peers
+
+# The main job: a network learns handwritten digits.
+run:
+	$(GO) run ./examples/mnist
 
 # Every level the machine has, pure Go alone, the race detector, and the other platforms' builds.
 test:
 	$(GO) test ./...
 	$(GO) test -tags purego ./...
-	CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./kernels/... ./runtime/...
+	CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./kernels/... ./runtime/... ./autodiff/...
 	GOARCH=arm64 $(GO) build ./...
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
-
-# All 2^32 arguments of every float32 function, and many of the float64 ones.
-exhaustive:
-	ADJOINT_EXHAUSTIVE=1 $(GO) test ./kernels -run Accuracy -v -timeout 5h
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -tags purego ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
 	$(GO) test -count=1 -run Stale ./asm
+	$(GO) test -count=1 ./internal/docs
+
+# All 2^32 arguments of every float32 function, and many of the float64 ones.
+exhaustive:
+	ADJOINT_EXHAUSTIVE=1 $(GO) test ./kernels -run Accuracy -v -timeout 5h
 
 generate:
 	$(GO) generate ./...

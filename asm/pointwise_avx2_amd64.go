@@ -23,6 +23,7 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	7:  {dtype.I32: squareInt32AVX2, dtype.F32: squareFloat32AVX2, dtype.F64: squareFloat64AVX2},                                                    // square
 	8:  {dtype.F32: sqrtFloat32AVX2, dtype.F64: sqrtFloat64AVX2},                                                                                    // sqrt
 	9:  {dtype.F32: rsqrtFloat32AVX2, dtype.F64: rsqrtFloat64AVX2},                                                                                  // rsqrt
+	10: {dtype.F32: cbrtFloat32AVX2, dtype.F64: cbrtFloat64AVX2},                                                                                    // cbrt
 	11: {dtype.F32: reciprocalFloat32AVX2, dtype.F64: reciprocalFloat64AVX2},                                                                        // reciprocal
 	12: {dtype.F32: expFloat32AVX2, dtype.F64: expFloat64AVX2},                                                                                      // exp
 	13: {dtype.F32: exp2Float32AVX2, dtype.F64: exp2Float64AVX2},                                                                                    // exp2
@@ -31,6 +32,13 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	16: {dtype.F32: log2Float32AVX2, dtype.F64: log2Float64AVX2},                                                                                    // log2
 	17: {dtype.F32: log10Float32AVX2, dtype.F64: log10Float64AVX2},                                                                                  // log10
 	18: {dtype.F32: log1pFloat32AVX2, dtype.F64: log1pFloat64AVX2},                                                                                  // log1p
+	19: {dtype.F32: sinFloat32AVX2, dtype.F64: sinFloat64AVX2},                                                                                      // sin
+	20: {dtype.F32: cosFloat32AVX2, dtype.F64: cosFloat64AVX2},                                                                                      // cos
+	21: {dtype.F32: tanFloat32AVX2, dtype.F64: tanFloat64AVX2},                                                                                      // tan
+	22: {dtype.F32: asinFloat32AVX2, dtype.F64: asinFloat64AVX2},                                                                                    // asin
+	23: {dtype.F32: acosFloat32AVX2, dtype.F64: acosFloat64AVX2},                                                                                    // acos
+	24: {dtype.F32: atanFloat32AVX2, dtype.F64: atanFloat64AVX2},                                                                                    // atan
+	25: {dtype.F32: atan2Float32AVX2, dtype.F64: atan2Float64AVX2},                                                                                  // atan2
 	26: {dtype.F32: sinhFloat32AVX2, dtype.F64: sinhFloat64AVX2},                                                                                    // sinh
 	27: {dtype.F32: coshFloat32AVX2, dtype.F64: coshFloat64AVX2},                                                                                    // cosh
 	28: {dtype.F32: tanhFloat32AVX2, dtype.F64: tanhFloat64AVX2},                                                                                    // tanh
@@ -42,8 +50,13 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	34: {dtype.I32: reluInt32AVX2, dtype.I64: reluInt64AVX2, dtype.F32: reluFloat32AVX2, dtype.F64: reluFloat64AVX2},                                // relu
 	35: {dtype.F32: leakyreluFloat32AVX2, dtype.F64: leakyreluFloat64AVX2},                                                                          // leakyrelu
 	36: {dtype.F32: eluFloat32AVX2, dtype.F64: eluFloat64AVX2},                                                                                      // elu
+	37: {dtype.F32: geluFloat32AVX2, dtype.F64: geluFloat64AVX2},                                                                                    // gelu
+	38: {dtype.F32: gelutanhFloat32AVX2, dtype.F64: gelutanhFloat64AVX2},                                                                            // gelutanh
 	39: {dtype.F32: siluFloat32AVX2, dtype.F64: siluFloat64AVX2},                                                                                    // silu
+	40: {dtype.F32: erfFloat32AVX2, dtype.F64: erfFloat64AVX2},                                                                                      // erf
+	41: {dtype.F32: erfcFloat32AVX2, dtype.F64: erfcFloat64AVX2},                                                                                    // erfc
 	45: {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
+	46: {dtype.F32: hypotFloat32AVX2, dtype.F64: hypotFloat64AVX2},                                                                                  // hypot
 	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
 	48: {dtype.I32: minInt32AVX2, dtype.I64: minInt64AVX2, dtype.F32: minFloat32AVX2, dtype.F64: minFloat64AVX2},                                    // min
 	49: {dtype.I32: maxInt32AVX2, dtype.I64: maxInt64AVX2, dtype.F32: maxFloat32AVX2, dtype.F64: maxFloat64AVX2},                                    // max
@@ -174,6 +187,12 @@ func rsqrtFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func rsqrtFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func cbrtFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cbrtFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func reciprocalFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -220,6 +239,48 @@ func log1pFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func log1pFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acosFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acosFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atan2Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atan2Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func sinhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
@@ -294,16 +355,46 @@ func eluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func eluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func geluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func geluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gelutanhFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gelutanhFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func siluFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func siluFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func erfFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func powFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func powFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func hypotFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func hypotFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func fmaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

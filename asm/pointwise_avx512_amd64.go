@@ -23,6 +23,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	7:  {dtype.I32: squareInt32AVX512, dtype.F32: squareFloat32AVX512, dtype.F64: squareFloat64AVX512},                                                        // square
 	8:  {dtype.F32: sqrtFloat32AVX512, dtype.F64: sqrtFloat64AVX512},                                                                                          // sqrt
 	9:  {dtype.F32: rsqrtFloat32AVX512, dtype.F64: rsqrtFloat64AVX512},                                                                                        // rsqrt
+	10: {dtype.F32: cbrtFloat32AVX512, dtype.F64: cbrtFloat64AVX512},                                                                                          // cbrt
 	11: {dtype.F32: reciprocalFloat32AVX512, dtype.F64: reciprocalFloat64AVX512},                                                                              // reciprocal
 	12: {dtype.F32: expFloat32AVX512, dtype.F64: expFloat64AVX512},                                                                                            // exp
 	13: {dtype.F32: exp2Float32AVX512, dtype.F64: exp2Float64AVX512},                                                                                          // exp2
@@ -31,6 +32,13 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	16: {dtype.F32: log2Float32AVX512, dtype.F64: log2Float64AVX512},                                                                                          // log2
 	17: {dtype.F32: log10Float32AVX512, dtype.F64: log10Float64AVX512},                                                                                        // log10
 	18: {dtype.F32: log1pFloat32AVX512, dtype.F64: log1pFloat64AVX512},                                                                                        // log1p
+	19: {dtype.F32: sinFloat32AVX512, dtype.F64: sinFloat64AVX512},                                                                                            // sin
+	20: {dtype.F32: cosFloat32AVX512, dtype.F64: cosFloat64AVX512},                                                                                            // cos
+	21: {dtype.F32: tanFloat32AVX512, dtype.F64: tanFloat64AVX512},                                                                                            // tan
+	22: {dtype.F32: asinFloat32AVX512, dtype.F64: asinFloat64AVX512},                                                                                          // asin
+	23: {dtype.F32: acosFloat32AVX512, dtype.F64: acosFloat64AVX512},                                                                                          // acos
+	24: {dtype.F32: atanFloat32AVX512, dtype.F64: atanFloat64AVX512},                                                                                          // atan
+	25: {dtype.F32: atan2Float32AVX512, dtype.F64: atan2Float64AVX512},                                                                                        // atan2
 	26: {dtype.F32: sinhFloat32AVX512, dtype.F64: sinhFloat64AVX512},                                                                                          // sinh
 	27: {dtype.F32: coshFloat32AVX512, dtype.F64: coshFloat64AVX512},                                                                                          // cosh
 	28: {dtype.F32: tanhFloat32AVX512, dtype.F64: tanhFloat64AVX512},                                                                                          // tanh
@@ -42,8 +50,13 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	34: {dtype.I32: reluInt32AVX512, dtype.I64: reluInt64AVX512, dtype.F32: reluFloat32AVX512, dtype.F64: reluFloat64AVX512},                                  // relu
 	35: {dtype.F32: leakyreluFloat32AVX512, dtype.F64: leakyreluFloat64AVX512},                                                                                // leakyrelu
 	36: {dtype.F32: eluFloat32AVX512, dtype.F64: eluFloat64AVX512},                                                                                            // elu
+	37: {dtype.F32: geluFloat32AVX512, dtype.F64: geluFloat64AVX512},                                                                                          // gelu
+	38: {dtype.F32: gelutanhFloat32AVX512, dtype.F64: gelutanhFloat64AVX512},                                                                                  // gelutanh
 	39: {dtype.F32: siluFloat32AVX512, dtype.F64: siluFloat64AVX512},                                                                                          // silu
+	40: {dtype.F32: erfFloat32AVX512, dtype.F64: erfFloat64AVX512},                                                                                            // erf
+	41: {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
 	45: {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
+	46: {dtype.F32: hypotFloat32AVX512, dtype.F64: hypotFloat64AVX512},                                                                                        // hypot
 	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
 	48: {dtype.I32: minInt32AVX512, dtype.I64: minInt64AVX512, dtype.F32: minFloat32AVX512, dtype.F64: minFloat64AVX512},                                      // min
 	49: {dtype.I32: maxInt32AVX512, dtype.I64: maxInt64AVX512, dtype.F32: maxFloat32AVX512, dtype.F64: maxFloat64AVX512},                                      // max
@@ -174,6 +187,12 @@ func rsqrtFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func rsqrtFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func cbrtFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cbrtFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func reciprocalFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -220,6 +239,48 @@ func log1pFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func log1pFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func tanFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func asinFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acosFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func acosFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atanFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atan2Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func atan2Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func sinhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
@@ -294,16 +355,46 @@ func eluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func eluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func geluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func geluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gelutanhFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gelutanhFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func siluFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func siluFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func erfFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func powFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func powFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func hypotFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func hypotFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func fmaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

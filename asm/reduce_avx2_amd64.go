@@ -10,21 +10,6 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// Reduction is what package kernels wants of a level for one reduction in one type.
-type Reduction struct {
-	Fold       func(lanes, src unsafe.Pointer, n int)
-	FoldRows   func(dst, src unsafe.Pointer, rows, n int)
-	Accumulate func(acc, src unsafe.Pointer, rows, n int)
-}
-
-// ReductionsAVX2 holds the reductions by what they do and the type of the elements.
-var ReductionsAVX2 = [...][dtype.Count]Reduction{
-	{dtype.I32: {foldSumInt32AVX2, foldRowsSumInt32AVX2, accumulateSumInt32AVX2}, dtype.I64: {foldSumInt64AVX2, foldRowsSumInt64AVX2, accumulateSumInt64AVX2}, dtype.F32: {foldSumFloat32AVX2, foldRowsSumFloat32AVX2, accumulateSumFloat32AVX2}, dtype.F64: {foldSumFloat64AVX2, foldRowsSumFloat64AVX2, accumulateSumFloat64AVX2}}, // sum
-	{dtype.I32: {foldProdInt32AVX2, foldRowsProdInt32AVX2, accumulateProdInt32AVX2}, dtype.F32: {foldProdFloat32AVX2, foldRowsProdFloat32AVX2, accumulateProdFloat32AVX2}, dtype.F64: {foldProdFloat64AVX2, foldRowsProdFloat64AVX2, accumulateProdFloat64AVX2}},                                                                     // prod
-	{dtype.I32: {foldMaxInt32AVX2, foldRowsMaxInt32AVX2, accumulateMaxInt32AVX2}, dtype.I64: {foldMaxInt64AVX2, foldRowsMaxInt64AVX2, accumulateMaxInt64AVX2}, dtype.F32: {foldMaxFloat32AVX2, foldRowsMaxFloat32AVX2, accumulateMaxFloat32AVX2}, dtype.F64: {foldMaxFloat64AVX2, foldRowsMaxFloat64AVX2, accumulateMaxFloat64AVX2}}, // max
-	{dtype.I32: {foldMinInt32AVX2, foldRowsMinInt32AVX2, accumulateMinInt32AVX2}, dtype.I64: {foldMinInt64AVX2, foldRowsMinInt64AVX2, accumulateMinInt64AVX2}, dtype.F32: {foldMinFloat32AVX2, foldRowsMinFloat32AVX2, accumulateMinFloat32AVX2}, dtype.F64: {foldMinFloat64AVX2, foldRowsMinFloat64AVX2, accumulateMinFloat64AVX2}}, // min
-}
-
 //go:noescape
 func foldSumInt32AVX2(lanes, src unsafe.Pointer, n int)
 
@@ -159,3 +144,11 @@ func foldRowsMinFloat64AVX2(dst, src unsafe.Pointer, rows, n int)
 
 //go:noescape
 func accumulateMinFloat64AVX2(acc, src unsafe.Pointer, rows, n int)
+
+// ReductionsAVX2 holds the reductions by what they do and the type of the elements.
+var ReductionsAVX2 = [...][dtype.Count]Reduction{
+	{dtype.I32: {Fold: foldSumInt32AVX2, FoldRows: foldRowsSumInt32AVX2, Accumulate: accumulateSumInt32AVX2}, dtype.I64: {Fold: foldSumInt64AVX2, FoldRows: foldRowsSumInt64AVX2, Accumulate: accumulateSumInt64AVX2}, dtype.F32: {Fold: foldSumFloat32AVX2, FoldRows: foldRowsSumFloat32AVX2, Accumulate: accumulateSumFloat32AVX2}, dtype.F64: {Fold: foldSumFloat64AVX2, FoldRows: foldRowsSumFloat64AVX2, Accumulate: accumulateSumFloat64AVX2}}, // sum
+	{dtype.I32: {Fold: foldProdInt32AVX2, FoldRows: foldRowsProdInt32AVX2, Accumulate: accumulateProdInt32AVX2}, dtype.F32: {Fold: foldProdFloat32AVX2, FoldRows: foldRowsProdFloat32AVX2, Accumulate: accumulateProdFloat32AVX2}, dtype.F64: {Fold: foldProdFloat64AVX2, FoldRows: foldRowsProdFloat64AVX2, Accumulate: accumulateProdFloat64AVX2}},                                                                                                 // prod
+	{dtype.I32: {Fold: foldMaxInt32AVX2, FoldRows: foldRowsMaxInt32AVX2, Accumulate: accumulateMaxInt32AVX2}, dtype.I64: {Fold: foldMaxInt64AVX2, FoldRows: foldRowsMaxInt64AVX2, Accumulate: accumulateMaxInt64AVX2}, dtype.F32: {Fold: foldMaxFloat32AVX2, FoldRows: foldRowsMaxFloat32AVX2, Accumulate: accumulateMaxFloat32AVX2}, dtype.F64: {Fold: foldMaxFloat64AVX2, FoldRows: foldRowsMaxFloat64AVX2, Accumulate: accumulateMaxFloat64AVX2}}, // max
+	{dtype.I32: {Fold: foldMinInt32AVX2, FoldRows: foldRowsMinInt32AVX2, Accumulate: accumulateMinInt32AVX2}, dtype.I64: {Fold: foldMinInt64AVX2, FoldRows: foldRowsMinInt64AVX2, Accumulate: accumulateMinInt64AVX2}, dtype.F32: {Fold: foldMinFloat32AVX2, FoldRows: foldRowsMinFloat32AVX2, Accumulate: accumulateMinFloat32AVX2}, dtype.F64: {Fold: foldMinFloat64AVX2, FoldRows: foldRowsMinFloat64AVX2, Accumulate: accumulateMinFloat64AVX2}}, // min
+}

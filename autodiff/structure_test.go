@@ -92,10 +92,7 @@ func TestStructure(t *testing.T) {
 		{x.Softmax(0).Sum(0).Convert(ad.F32), "[3] [1 1 1]"},
 		{x.LogSumExp(1).Sub(x.LogSoftmax(1).Index(1).Neg().Add(x.Index(1)).Index(0)).Round(), "[2] [-3 0]"},
 	} {
-		s := make([]float64, 0)
-		for _, v := range c.got.Float64s() {
-			s = append(s, v)
-		}
+		s := c.got.Float64s()
 		if got := fmt.Sprintf("%v %v", c.got.Shape(), s); got != c.want {
 			t.Errorf("%d: %s, not %s", i, got, c.want)
 		}

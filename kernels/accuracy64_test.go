@@ -185,7 +185,7 @@ func TestAccuracyFloat64(t *testing.T) {
 	level := levels[len(levels)-1]
 	for id := range ops.Count {
 		exact, ok := exactFunctions[id]
-		if !ok || vec.Body(id, dtype.F64) == nil {
+		if !ok || vec.Inside(id, dtype.F64) == nil {
 			continue
 		}
 		t.Run(id.String(), func(t *testing.T) {

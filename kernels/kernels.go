@@ -23,6 +23,8 @@ type Level struct {
 	Name string
 	// Tiles by op and by the type of the op's arguments (of the last one for where).
 	Tiles [ops.Count][dtype.Count]Tile
+	// Outside reports whether any of n elements is below lo or above hi; F32 and F64, n a multiple of Pad.
+	Outside [dtype.Count]func(a unsafe.Pointer, n int, lo, hi float64) bool
 	// Convert by the type from and the type to.
 	Convert [dtype.Count][dtype.Count]Tile
 	// Gemm by the type of the elements, F32 and F64.

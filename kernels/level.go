@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/internal/vec"
 )
 
 // Purego is the level that every other one is laid over: it needs no row of its own.
@@ -45,10 +46,14 @@ func Select(name string) (*Level, error) {
 // Tile returns the tile of op id for arguments of type t (of the last ones for where), nil where the
 // op does not take that type.
 func (l *Level) Tile(id ops.ID, t dtype.Type) Tile {
-	if f := l.Tiles[id][t]; f != nil {
-		return f
+	f := l.Tiles[id][t]
+	if f == nil {
+		f = puregoTile(id, t)
 	}
-	return puregoTile(id, t)
+	if r := vec.Range(id, t); r != nil {
+		return l.withBeyond(f, r, t)
+	}
+	return f
 }
 
 // ConvertTile returns the tile that converts a to dst; nil when the types are the same. Numbers go to

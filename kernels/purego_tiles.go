@@ -28,7 +28,7 @@ func puregoTile(id ops.ID, t dtype.Type) Tile {
 		if !vec.Takes(id, t) {
 			return nil
 		}
-		if p := vec.Body(id, t); p != nil {
+		if p := vec.Inside(id, t); p != nil {
 			return p.Compile()
 		}
 		switch t {

@@ -186,6 +186,8 @@ func BenchmarkReduce(b *testing.B) {
 				fold, rows, accumulate := l.Fold(r, ty), l.FoldRows(r, ty), l.AccumulateRows(r, ty)
 				bench("fold4096", n, func(to, x unsafe.Pointer) { fold(to, x, n) })
 				bench("rows100x10", 1000, func(to, x unsafe.Pointer) { rows(to, x, 100, 10) })
+				bench("rows40x100", n, func(to, x unsafe.Pointer) { rows(to, x, 40, 100) })
+				bench("rows4x1000", n, func(to, x unsafe.Pointer) { rows(to, x, 4, 1000) })
 				bench("columns4x1024", n, func(to, x unsafe.Pointer) { accumulate(to, x, 4, 1024) })
 				bench("columns100x10", 1000, func(to, x unsafe.Pointer) { accumulate(to, x, 100, 10) })
 			}

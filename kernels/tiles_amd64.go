@@ -23,6 +23,7 @@ func avx2() *Level {
 		return nil
 	}
 	l := &Level{Name: "avx2", Gemm: gemmAVX2}
+	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }
@@ -34,7 +35,7 @@ func avx512() *Level {
 	}
 	l := *AVX2
 	l.Name, l.Gemm = "avx512", gemmAVX512
-	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, nil)
+	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }
 
@@ -57,8 +58,12 @@ func (l *Level) lay(tiles *[ops.Count][dtype.Count]func(dst, a, b, c unsafe.Poin
 	}
 	for r, row := range reductions {
 		for t, k := range row {
+			to := &l.Reductions[r][t]
 			if k.Fold != nil {
-				l.Reductions[r][t] = ReductionKernel{k.Fold, k.FoldRows, k.Accumulate}
+				to.Fold = k.Fold
+			}
+			if k.FoldRows != nil {
+				to.FoldRows, to.AccumulateRows = k.FoldRows, k.Accumulate
 			}
 		}
 	}

@@ -177,3 +177,69 @@ func BenchmarkScalar(b *testing.B) {
 		b.Fatal(w, dw)
 	}
 }
+
+// chainStep is eight cheap operations over three inputs, and, with grad, the sum's gradients.
+func chainStep(grad bool) (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	sh := ir.Shape{ir.Batch}
+	var x []*ir.Node
+	for i := range 3 {
+		inputs = append(inputs, Input{dtype.F32, sh})
+		x = append(x, g.Param(i, dtype.F32, sh))
+	}
+	y := x[0]
+	for i := range 4 {
+		y = g.Apply(ops.Add, g.Apply(ops.Mul, y, x[1+i%2]), x[2-i%2])
+	}
+	if !grad {
+		return []*ir.Node{y}, inputs
+	}
+	loss := g.Reduce(ir.Sum, g.Apply(ops.Square, y), 0)
+	return append(g.VJP([]*ir.Node{loss}, []*ir.Node{g.Const(dtype.F32, nil, 1)}, x), loss), inputs
+}
+
+// benchCode runs a program as code and as tiles.
+func benchCode(b *testing.B, outs []*ir.Node, inputs []Input, batches ...int) {
+	for _, batch := range batches {
+		for _, tiles := range []bool{false, true} {
+			name := fmt.Sprintf("%d/code", batch)
+			if tiles {
+				name = fmt.Sprintf("%d/tiles", batch)
+			}
+			b.Run(name, func(b *testing.B) {
+				p, err := Compile(outs, inputs, Options{Threads: 1, NoCode: tiles})
+				if err != nil {
+					b.Fatal(err)
+				}
+				rng := rand.New(rand.NewPCG(1, 2))
+				var in, out []unsafe.Pointer
+				for _, x := range inputs {
+					a := newArray(x.Type, x.Shape.At(batch))
+					for i := range a.len() {
+						a.setBits(i, ir.FloatBits(x.Type, 0.5+rng.Float64()))
+					}
+					in = append(in, a.ptr())
+				}
+				for _, o := range outs {
+					out = append(out, newArray(o.Type, o.Shape.At(batch)).ptr())
+				}
+				for b.Loop() {
+					if err := p.Run(context.Background(), batch, in, out); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(batch)*1000, "ps/elem")
+			})
+		}
+	}
+}
+
+func BenchmarkCodeChain(b *testing.B) {
+	outs, inputs := chainStep(false)
+	benchCode(b, outs, inputs, 4096, 1<<20)
+}
+
+func BenchmarkCodeChainGrad(b *testing.B) {
+	outs, inputs := chainStep(true)
+	benchCode(b, outs, inputs, 4096, 1<<20)
+}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -9,12 +10,14 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // binding is a program for one batch size: what every unit does and where every array lies.
 type binding struct {
 	p         *Program
+	isa       *jit.ISA // of code, nil: clusters run as tiles
 	batch     int
 	units     []unit
 	buffers   []buffer // those of the roots, then temporaries of units
@@ -29,6 +32,8 @@ type binding struct {
 	scratch   int // bytes of each worker
 	values    int // pointers of each worker
 	folds     int
+	words     int // of arguments to code, of each worker
+	pending   []*code
 
 	mu   sync.Mutex
 	free []*run
@@ -75,9 +80,29 @@ type operand struct {
 	dims, strides []int
 }
 
-const maxElements = 1 << 46
+const (
+	maxElements = 1 << 46
+	maxBytes    = 1 << 42 // of a run's memory
+)
 
 func (p *Program) newBinding(batch int) (*binding, error) {
+	b, err := p.bind(batch, p.isa)
+	if err == errNoCode {
+		return p.bind(batch, nil)
+	}
+	return b, err
+}
+
+// errNoCode says that the system refused to make code executable.
+var errNoCode = errors.New("no code")
+
+// bind makes a plan that runs code of isa, tiles where that is nil.
+func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			b, err = nil, panicked(e)
+		}
+	}()
 	if batch < 0 {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
 	}
@@ -86,12 +111,15 @@ func (p *Program) newBinding(batch int) (*binding, error) {
 			return nil, err
 		}
 	}
-	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	b = &binding{p: p, isa: isa, batch: batch, splats: map[splat]unsafe.Pointer{}}
 	for _, n := range p.low.roots {
 		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
 	}
 	for i := range p.low.steps {
 		b.add(&p.low.steps[i], p.code[i])
+	}
+	if b.mapCode() != nil {
+		return nil, errNoCode
 	}
 	for _, in := range p.inputs {
 		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
@@ -99,7 +127,24 @@ func (p *Program) newBinding(batch int) (*binding, error) {
 	b.placeOutputs()
 	b.dropProducts()
 	b.planMemory()
+	if n := b.peakBytes(); n > maxBytes {
+		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
+	}
 	return b, nil
+}
+
+// peakBytes is the memory of one run, that of the bodies of its loops and branches included.
+func (b *binding) peakBytes() int {
+	n := b.arena + b.p.threads*(b.scratch+b.folds*kernels.LaneBytes)
+	for _, u := range b.loops {
+		for _, body := range u.bodies {
+			n += body.peakBytes()
+		}
+		if u.cond != nil {
+			n += u.cond.peakBytes()
+		}
+	}
+	return n
 }
 
 // checkSize refuses a batch that a shape has no size for.
@@ -174,7 +219,7 @@ func (b *binding) touches(u *mapUnit) {
 	for i := range u.folds {
 		b.writes(u.folds[i].buffer)
 	}
-	b.scratch = max(b.scratch, u.base+u.slots*tileBytes)
+	b.scratch = max(b.scratch, u.base+u.scratchBytes())
 	b.values = max(b.values, u.values)
 	b.folds = max(b.folds, len(u.folds))
 }

@@ -21,6 +21,7 @@ type mapCode struct {
 	folds   []mapFold
 	values  int
 	slots   int
+	bodies  bool // every operation is a vector program, of which code can be made
 }
 
 // mapLeaf is a node that is read: its elements, or, where the cluster copies it, those of its operand.
@@ -31,6 +32,7 @@ type mapLeaf struct {
 
 // mapOp computes value dst by f, or, where f is nil, loads it from a leaf.
 type mapOp struct {
+	node     *ir.Node
 	f        kernels.Tile
 	leaf     int
 	dst      int
@@ -47,6 +49,7 @@ type mapFold struct {
 	k             kernels.Reduction
 	t             dtype.Type
 	size          int
+	start         [kernels.LaneBytes]byte // lanes that nothing has been folded into
 	fold          kernels.Fold
 	foldRows      kernels.FoldRows
 	accumulate    kernels.AccumulateRows
@@ -54,7 +57,7 @@ type mapFold struct {
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
 func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
-	m := &mapCode{cluster: c, size: 4}
+	m := &mapCode{cluster: c, size: 4, bodies: true}
 	value := map[*ir.Node]int{}
 	produce := func(n *ir.Node, op mapOp) int {
 		op.dst, op.size = m.values, n.Type.Size()
@@ -66,7 +69,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 	}
 	load := func(n *ir.Node, buffer int) int {
 		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0})
-		return produce(n, mapOp{leaf: len(m.leaves) - 1, buffer: buffer})
+		return produce(n, mapOp{node: n, leaf: len(m.leaves) - 1, buffer: buffer})
 	}
 	read := func(n *ir.Node) int {
 		if v, ok := value[n]; ok {
@@ -79,7 +82,8 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 			load(n, l.root[n.ID])
 			continue
 		}
-		op := mapOp{buffer: l.root[n.ID]}
+		op := mapOp{node: n, buffer: l.root[n.ID]}
+		m.bodies = m.bodies && hasBody(n)
 		for i, x := range n.In {
 			op.arg[i] = read(x)
 		}
@@ -104,6 +108,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		if f.fold == nil {
 			ir.Fail(n.Name(), "%v: no kernel for %v", n.In[0].Shape, t)
 		}
+		kernels.InitLanes(unsafe.Pointer(&f.start), k, t)
 		m.folds = append(m.folds, f)
 	}
 	m.assignSlots()
@@ -185,12 +190,15 @@ type mapUnit struct {
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
-	elems             int   // outer·run·inner
-	tile              int   // elements of a tile
-	step              int   // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int   // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int   // partial results per run
-	part              []int // by fold: the buffer of its partial results
+	elems             int     // outer·run·inner
+	tile              int     // elements of a tile
+	step              int     // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int     // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int     // partial results per run
+	part              []int   // by fold: the buffer of its partial results
+	code              *code   // nil: the tiles run
+	refs              [][]ref // of code, by segment and argument
+	folded            []ref   // of code, by fold: the value
 }
 
 // leaf is what a load reads.
@@ -208,9 +216,13 @@ func (b *binding) newMap(m *mapCode) *mapUnit {
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
+	b.generate(u)
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
+		if u.code != nil && u.code.tiles == 0 { // nothing need stay in L1
+			u.tile = u.grain
+		}
 		return u
 	}
 	fold := m.cluster.fold
@@ -301,7 +313,7 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 			u.doChunk(r, w, i)
 		}
 	case u.mode == chunks:
-		u.finishRow(r, w, task)
+		u.finishRow(r, task)
 	case phase == 0:
 		for i := task * u.grain; i < min((task+1)*u.grain, u.outer*u.parts); i++ {
 			u.doColumns(r, w, i)
@@ -314,6 +326,10 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 
 // compute runs the operations on n elements from start.
 func (u *mapUnit) compute(r *run, w *worker, start, n int) {
+	if u.code != nil {
+		u.enter(r, w, start, n)
+		return
+	}
 	padded := roundUp(n)
 	whole := n == padded
 	for i := range u.ops {
@@ -371,7 +387,7 @@ func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 // foldSpan folds n elements from start into fresh lanes.
 func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	for j := range u.folds {
-		kernels.InitLanes(w.lane(j), u.folds[j].k, u.folds[j].t)
+		*(*[kernels.LaneBytes]byte)(w.lane(j)) = u.folds[j].start
 	}
 	for at := 0; at < n; at += u.tile {
 		m := min(u.tile, n-at)
@@ -383,11 +399,10 @@ func (u *mapUnit) foldSpan(r *run, w *worker, start, n int) {
 	}
 }
 
-// finishLanes makes the lanes of fold j element i of dst.
+// finishLanes makes the lanes of fold j element i of dst: the lanes folded into fresh ones are those lanes.
 func (u *mapUnit) finishLanes(w *worker, j int, dst unsafe.Pointer, i int) {
 	f := &u.folds[j]
-	kernels.FinishLanes(w.lane(j), f.k, f.t)
-	move(unsafe.Add(dst, i*f.size), w.lane(j), f.size)
+	f.foldRows(unsafe.Add(dst, i*f.size), w.lane(j), 1, kernels.LaneBytes/f.size)
 }
 
 func (u *mapUnit) doChunk(r *run, w *worker, i int) {
@@ -399,15 +414,13 @@ func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 }
 
 // finishRow reduces a line's partial results by the same rule, in place.
-func (u *mapUnit) finishRow(r *run, w *worker, line int) {
+func (u *mapUnit) finishRow(r *run, line int) {
 	for j := range u.folds {
 		f := &u.folds[j]
 		part := unsafe.Add(r.ptr[u.part[j]], line*u.parts*f.size)
 		for n := u.parts; n > 1; n = ceil(n, ChunkElems) {
 			for i := 0; i*ChunkElems < n; i++ {
-				kernels.InitLanes(w.lane(j), f.k, f.t)
-				f.fold(w.lane(j), unsafe.Add(part, i*ChunkElems*f.size), min(ChunkElems, n-i*ChunkElems))
-				u.finishLanes(w, j, part, i)
+				f.foldRows(unsafe.Add(part, i*f.size), unsafe.Add(part, i*ChunkElems*f.size), 1, min(ChunkElems, n-i*ChunkElems))
 			}
 		}
 		move(unsafe.Add(r.ptr[f.buffer], line*f.size), part, f.size)

@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // placeOutputs decides which units write into the caller's memory: the maker of an output's array, unless
@@ -114,6 +116,29 @@ func (b *binding) planMemory() {
 	}
 	b.arena = a.size
 }
+
+// poison overwrites what is dead in the arena when unit i begins, and the scratch: with NaNs, and with
+// integers that are no index.
+func (r *run) poison(i int) {
+	live := make([]bool, lines(r.b.arena)/64) // lines of the arena
+	for k := range r.b.buffers {
+		if f := &r.b.buffers[k]; f.offset >= 0 && f.first < i && i <= f.last {
+			for at := f.offset; at < f.offset+f.bytes; at += 64 {
+				live[at/64] = true
+			}
+		}
+	}
+	for at, l := range live {
+		if !l {
+			kernels.Fill(unsafe.Add(r.arena, at*64), poisonBits, 8, 8)
+		}
+	}
+	for w := range r.workers {
+		kernels.Fill(r.workers[w].scratch, poisonBits, 8, r.b.scratch/8)
+	}
+}
+
+const poisonBits = 1<<64 - 1
 
 // arena hands out ranges of 64-byte lines.
 type arena struct {

@@ -20,7 +20,7 @@ type nested struct {
 func (p *Program) compileNested(n *ir.Node) nested {
 	var c nested
 	body := func(b *ir.Body, outs []*ir.Node) *Program {
-		q := &Program{level: p.level, threads: p.threads}
+		q := &Program{level: p.level, threads: p.threads, poison: p.poison, isa: p.isa}
 		for _, x := range b.Params {
 			q.inputs = append(q.inputs, Input{x.Type, x.Shape})
 		}

@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// String lists the program's graph and its steps.
+// String lists the program's graph, its steps with what they read and write, and where that lies for the
+// batch that was run last.
 func (p *Program) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "level %s, %d threads, %d inputs, %d steps\n", p.level.Name, p.threads, len(p.inputs), len(p.low.steps))
@@ -15,22 +17,38 @@ func (p *Program) String() string {
 	for i, s := range p.low.steps {
 		fmt.Fprintf(&b, "step %d: %s\n", i, p.describe(i, s))
 	}
+	if l := p.latest.Load(); l != nil {
+		l.describe(&b)
+	}
 	return b.String()
 }
 
 func (p *Program) describe(i int, s step) string {
+	var b strings.Builder
 	switch s.kind {
 	case checkStep:
-		return fmt.Sprintf("check indices %%%d", indices(s.node).ID)
-	case nodeStep:
-		return fmt.Sprintf("%s -> %%%d%v", s.node.Name(), s.node.ID, s.node.Shape)
+		fmt.Fprintf(&b, "check indices %%%d < %v", indices(s.node).ID, s.node.Shape)
+		return b.String()
+	case nodeStep, fusedStep:
+		fmt.Fprintf(&b, "%s", s.node.Name())
+		for _, x := range s.node.In {
+			fmt.Fprintf(&b, " %%%d", x.ID)
+		}
+		fmt.Fprintf(&b, " -> %%%d%v", s.node.ID, s.node.Shape)
+	}
+	if s.kind == nodeStep {
+		return b.String()
+	}
+	if s.kind == fusedStep {
+		b.WriteString(" with ")
 	}
 	m := p.code[i].cluster
-	var b strings.Builder
-	if s.kind == fusedStep {
-		fmt.Fprintf(&b, "%s -> %%%d%v with ", s.node.Name(), s.node.ID, s.node.Shape)
+	fmt.Fprintf(&b, "map %v, %d operations, ", s.cluster.shape, len(m.ops)-len(m.leaves))
+	if p.isa != nil && m.generates() {
+		fmt.Fprintf(&b, "%v code:", *p.isa)
+	} else {
+		fmt.Fprintf(&b, "%d slots:", m.slots)
 	}
-	fmt.Fprintf(&b, "map %v, %d operations, %d slots:", s.cluster.shape, len(m.ops)-len(m.leaves), m.slots)
 	for _, l := range m.leaves {
 		fmt.Fprintf(&b, " %%%d", l.node.ID)
 	}
@@ -41,6 +59,36 @@ func (p *Program) describe(i int, s step) string {
 		}
 	}
 	return b.String()
+}
+
+// describe lists the memory plan: by step the arrays that it makes, their places, and until which step they
+// live.
+func (b *binding) describe(w *strings.Builder) {
+	fmt.Fprintf(w, "memory for B = %d: arena %d bytes, scratch %d bytes per thread\n", b.batch, b.arena, b.scratch+b.folds*kernels.LaneBytes)
+	for i, u := range b.units {
+		tasks := 0
+		for phase := range u.phases() {
+			tasks += u.tasks(phase)
+		}
+		fmt.Fprintf(w, "step %d: %d tasks", i, tasks)
+		for k := range b.buffers {
+			f := &b.buffers[k]
+			if f.first != i {
+				continue
+			}
+			name := "temporary"
+			if f.node != nil {
+				name = fmt.Sprintf("%%%d", f.node.ID)
+			}
+			switch {
+			case f.out >= 0:
+				fmt.Fprintf(w, ", %s is output %d", name, f.out)
+			case f.offset >= 0:
+				fmt.Fprintf(w, ", %s at %d+%d until step %d", name, f.offset, f.bytes, min(f.last, len(b.units)-1))
+			}
+		}
+		w.WriteByte('\n')
+	}
 }
 
 // Dot draws the program in Graphviz' language: nodes as boxes, those of one step in a frame.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -24,6 +25,8 @@ type Input struct {
 type Options struct {
 	Threads int    // 0: ADJOINT_THREADS, or one per core
 	Level   string // "": ADJOINT_LEVEL, or the fastest of this machine
+	Poison  bool   // arrays that are dead in the arena are overwritten: who reads one after all sees NaNs
+	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
 }
 
 // Program is a compiled graph; many goroutines may run it at once.
@@ -31,8 +34,10 @@ type Program struct {
 	inputs  []Input
 	level   *kernels.Level
 	threads int
+	poison  bool
 	low     *lowering
 	code    []stepCode // by step
+	isa     *jit.ISA   // of generated code, nil where there is none
 
 	latest   atomic.Pointer[binding]
 	mu       sync.Mutex
@@ -49,12 +54,17 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			p, err = nil, panicked(e)
 		}
 	}()
-	p = &Program{inputs: slices.Clone(inputs)}
+	p = &Program{inputs: slices.Clone(inputs), poison: o.Poison}
 	if p.level, err = kernels.Select(o.Level); err != nil {
 		return nil, &ir.Error{Op: "Compile", Msg: err.Error()}
 	}
 	if p.threads, err = threads(o.Threads); err != nil {
 		return nil, err
+	}
+	if !o.NoCode {
+		if p.isa, err = isaOf(p.level); err != nil {
+			return nil, err
+		}
 	}
 	p.compile(ir.Strip(outs))
 	return p, nil
@@ -131,6 +141,16 @@ func (p *Program) binding(batch int) (*binding, error) {
 	p.bindings[0] = b
 	p.latest.Store(b)
 	return b, nil
+}
+
+// PeakBytes is the memory that one run takes for a batch, beside the caller's: its arena and what its
+// threads have for themselves.
+func (p *Program) PeakBytes(batch int) (int, error) {
+	b, err := p.binding(batch)
+	if err != nil {
+		return 0, err
+	}
+	return b.peakBytes(), nil
 }
 
 // Level is the name of the CPU level.

@@ -151,9 +151,11 @@ func TestRunAllocatesNothing(t *testing.T) {
 		copy(out[1:], in[:6]) // the weights in place
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		if n := testing.AllocsPerRun(20, func() {
-			if err := c.p.Run(ctx, 64, in, out); err != nil {
-				t.Fatal(err)
+		if n := testing.AllocsPerRun(10, func() {
+			for _, batch := range []int{64, 1, 3, 64, 17} {
+				if err := c.p.Run(ctx, batch, in, out); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}); n != 0 {
 			t.Errorf("%d threads: %v allocations", threads, n)
@@ -298,6 +300,23 @@ func (c *lateContext) Err() error {
 	return context.Canceled
 }
 
+// What the plan says is dead is overwritten: an array that is read later than it says shows.
+func TestPoison(t *testing.T) {
+	s := newSketch()
+	x := s.param(dtype.F32, ir.Static(8, 8), 0)
+	y := s.g.MatMul(x, x)
+	c := newCall(t, s, []*ir.Node{s.g.MatMul(s.g.CumSum(y, 0, false), y)}, Options{Poison: true}, 1)
+	f32 := slice[float32](c.out[0].bytes)
+	if err := c.run(context.Background(), 1); err != nil || f32[0] != f32[0] {
+		t.Fatal(err, f32)
+	}
+	b, _ := c.p.binding(1)
+	b.buffers[b.root(y)].last = b.buffers[b.root(y)].first
+	if err := c.run(context.Background(), 1); err != nil || f32[0] == f32[0] {
+		t.Error(err, f32)
+	}
+}
+
 type panicUnit struct{}
 
 func (panicUnit) phases() int               { return 1 }
@@ -323,6 +342,55 @@ func TestPanicInWorker(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// A row's result is the same whatever batch it comes in, however many threads run it, whatever else runs:
+// a step that is alive in eight goroutines with batches of all sizes at once.
+func TestRowsOfAnyBatch(t *testing.T) {
+	const most = 1000
+	s := newSketch()
+	x := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(20)}, 0)
+	w := s.param(dtype.F32, ir.Static(20, 40), 0)
+	label := s.param(dtype.I32, ir.Shape{ir.Batch}, 40)
+	z := s.g.LogSoftmax(s.g.Apply(ops.Tanh, s.g.MatMul(x, w)), 1)
+	loss := s.g.Reduce(ir.Sum, s.g.TakeAlong(z, s.g.Reshape(label, ir.Shape{ir.Batch, ir.D(1)}), 1, ""), 1)
+	outs := []*ir.Node{loss, s.g.VJP([]*ir.Node{loss}, []*ir.Node{s.g.Const(dtype.F32, loss.Shape, 1)}, []*ir.Node{x})[0]}
+	in := s.values(rand.New(rand.NewPCG(8, 9)), most)
+	stripped := ir.Strip(outs)
+	want, err := Reference(stripped, most, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var programs []*Program
+	for _, threads := range []int{1, 2, 3, 8} {
+		p, err := Compile(outs, s.inputs, Options{Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs = append(programs, p)
+	}
+	var wg sync.WaitGroup
+	for k := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			room := [][]byte{make([]byte, len(want[0])), make([]byte, len(want[1]))}
+			for i := range 24 {
+				batch := []int{1, 2, 3, most, 0, 7, 64}[(k+i)%7]
+				row := (k * 31 * i) % (most - batch + 1)
+				inputs := []unsafe.Pointer{unsafe.Pointer(&in[0][min(row*80, len(in[0])-1)]), unsafe.Pointer(&in[1][0]), unsafe.Pointer(&in[2][min(row*4, len(in[2])-1)])}
+				if err := programs[(k+i/7)%4].Run(context.Background(), batch, inputs, []unsafe.Pointer{unsafe.Pointer(&room[0][0]), unsafe.Pointer(&room[1][0])}); err != nil {
+					t.Error(err)
+				}
+				for j, width := range []int{4, 80} {
+					if at := sameBits(dtype.F32, room[j][:batch*width], want[j][row*width:(row+batch)*width]); at >= 0 {
+						t.Errorf("batch %d from row %d, output %d: element %d differs", batch, row, j, at)
+					}
+				}
+			}
+		}()
+	}
+	wg.Wait()
 }
 
 // One program, many goroutines and batches.
@@ -389,7 +457,26 @@ func TestCompileAndRunErrors(t *testing.T) {
 	}
 	var room [64]byte
 	ptr := []unsafe.Pointer{unsafe.Pointer(&room)}
+	// 13 axes in reverse, each of which is 2, do not merge.
+	s = newSketch()
+	far := s.param(dtype.F32, ir.Shape{ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2), ir.D(2)}, 0)
+	axes, err := Compile([]*ir.Node{s.g.Transpose(far, []int{12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0})}, s.inputs, Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = newSketch()
+	long := s.param(dtype.F32, ir.Shape{ir.Batch}, 0)
+	huge, err := Compile([]*ir.Node{s.g.Reduce(ir.Sum, s.g.CumSum(long, 0, false), 0)}, s.inputs, Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := []unsafe.Pointer{nil}
 	for want, run := range map[string]func() error{
+		"a view of more than 12 axes":       func() error { return axes.Run(context.Background(), 1, ptr, ptr) },
+		"batch 35184372088832 takes":        func() error { return huge.Run(context.Background(), 1<<45, ptr, ptr) },
+		"input 0 is nil":                    func() error { return p.Run(context.Background(), 3, none, ptr) },
+		"output 0 is nil":                   func() error { return p.Run(context.Background(), 3, ptr, none) },
+		"the context is nil":                func() error { return p.Run(nil, 3, ptr, ptr) }, //lint:ignore SA1012 that is the test
 		"batch -1 is negative":              func() error { return p.Run(context.Background(), -1, ptr, ptr) },
 		"has a negative size for B = 1":     func() error { return p.Run(context.Background(), 1, ptr, ptr) },
 		"has too many elements for B = ":    func() error { return p.Run(context.Background(), 1<<50, ptr, ptr) },
@@ -407,7 +494,13 @@ func TestPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2 threads", "matmul", "map [B 512]", "check indices"} {
+	if n, err := p.PeakBytes(64); err != nil || n < 64*512*4 || n > 4<<20 {
+		t.Error(n, err)
+	}
+	if _, err := p.PeakBytes(-1); err == nil {
+		t.Error("a negative batch")
+	}
+	for _, want := range []string{"2 threads", "matmul", "map [B 512]", "check indices", "memory for B = 64: arena", "is output 0", "until step"} {
 		if !strings.Contains(p.String(), want) {
 			t.Errorf("no %q in %s", want, p)
 		}

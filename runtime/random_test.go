@@ -338,13 +338,14 @@ func sameBits(t dtype.Type, a, b []byte) int {
 	return -1
 }
 
-// check holds the compiled program to the reference, bit for bit, on every level, with 1 and 3 threads.
+// check holds the compiled program to the reference, bit for bit, on every level, as code and as tiles.
 func (s *sketch) check(t *testing.T, outs []*ir.Node, rng *rand.Rand, batches ...int) {
 	t.Helper()
 	var programs []*Program
 	for _, l := range kernels.Levels() {
-		for _, threads := range []int{1, 3} {
-			p, err := Compile(outs, s.inputs, Options{Level: l.Name, Threads: threads})
+		for _, o := range []Options{{Threads: 1}, {Threads: 3, Poison: true}, {Threads: 2, NoCode: true}} {
+			o.Level = l.Name
+			p, err := Compile(outs, s.inputs, o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,6 +32,7 @@ type worker struct {
 	scratch unsafe.Pointer
 	lanes   unsafe.Pointer
 	ptr     []unsafe.Pointer // by value of a cluster
+	args    []uintptr        // to code: addresses in arrays that ptr and the run keep
 }
 
 func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
@@ -40,12 +41,13 @@ const maxFree = 16 // runs that a binding keeps
 
 func (b *binding) take() *run {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if n := len(b.free); n > 0 {
 		r := b.free[n-1]
 		b.free = b.free[:n-1]
+		b.mu.Unlock()
 		return r
 	}
+	b.mu.Unlock()
 	return b.newRun(nil)
 }
 
@@ -76,7 +78,7 @@ func (b *binding) newRun(team *team) *run {
 	}
 	copy(r.ptr, r.fixed)
 	for i := range r.workers {
-		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values)}
+		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
 	}
 	for i, u := range b.gemms {
 		r.gemms[i] = kernels.GemmRun{Plan: u.plan}
@@ -104,6 +106,9 @@ func (b *binding) newRun(team *team) *run {
 func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) error {
 	if len(in) != len(p.inputs) || len(out) != len(p.low.outs) {
 		return &ir.Error{Op: "Run", Msg: fmt.Sprintf("takes %d inputs and %d outputs, not %d and %d", len(p.inputs), len(p.low.outs), len(in), len(out))}
+	}
+	if ctx == nil {
+		return &ir.Error{Op: "Run", Msg: "the context is nil"}
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("autodiff: Run: %w", err)
@@ -136,9 +141,17 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			r.ptr[k] = in[f.node.Bits]
 		}
 	}
+	for j, n := range b.inBytes {
+		if in[j] == nil && n > 0 {
+			return &ir.Error{Op: "Run", Msg: fmt.Sprintf("input %d is nil", j)}
+		}
+	}
 	room := 0
 	for i := range b.outs {
 		o := &b.outs[i]
+		if out[i] == nil && o.bytes > 0 {
+			return &ir.Error{Op: "Run", Msg: fmt.Sprintf("output %d is nil", i)}
+		}
 		r.spilled[i] = false
 		for j := range i {
 			if overlap(out[i], o.bytes, out[j], b.outs[j].bytes) {
@@ -230,6 +243,9 @@ func (r *run) steps(ctx context.Context, committed int) error {
 	for i, u := range b.units {
 		if i == committed {
 			r.done = nil
+		}
+		if b.p.poison {
+			r.poison(i)
 		}
 		if u, ok := u.(*nestedUnit); ok {
 			if err := u.run(ctx, r); err != nil {

@@ -110,4 +110,7 @@ func TestTeamsUnderLoad(t *testing.T) {
 	if n := len(pool.idle); n != pool.count {
 		t.Errorf("%d helpers of %d are back", n, pool.count)
 	}
+	for _, h := range pool.idle {
+		until(t, h.parked.Load)
+	}
 }

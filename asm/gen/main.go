@@ -15,7 +15,7 @@ func main() {
 	check := flag.Bool("check", false, "write nothing; fail if a file is stale")
 	flag.Parse()
 	stale := false
-	for _, gen := range []func() map[string][]byte{genGemm, genPointwise, genReduce, genMove} {
+	for _, gen := range []func() map[string][]byte{genGemm, genPointwise, genReduce, genMove, genOutside} {
 		for name, want := range gen() {
 			path := filepath.Join(*dir, name)
 			if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, want) {

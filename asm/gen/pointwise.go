@@ -44,7 +44,7 @@ func genTiles(i isa, files map[string][]byte) {
 		}
 	}
 	for id := range ops.Count {
-		row(&tiles, strconv.Itoa(int(id)), " // "+id.String(), func(t dtype.Type) *vec.Program { return vec.Body(id, t) })
+		row(&tiles, strconv.Itoa(int(id)), " // "+id.String(), func(t dtype.Type) *vec.Program { return vec.Inside(id, t) })
 	}
 	for from := dtype.Bool; from < dtype.Count; from++ {
 		row(&converts, typeNames[from], "", func(to dtype.Type) *vec.Program { return vec.Conversion(from, to) })

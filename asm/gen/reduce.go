@@ -10,22 +10,43 @@ import (
 
 // genReduce returns the assembly of the reductions by file name.
 func genReduce() map[string][]byte {
-	var s, d, table bytes.Buffer
-	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n" + strings.ReplaceAll(maskTable, "gemmMask", "foldMask"))
-	for _, row := range reductions {
-		var cells []string
-		for _, f := range row.of {
-			r := &reduce{reduction: f, name: row.name + "_" + f.t.String(), w: &s}
-			r.fold()
-			r.foldRows()
-			r.accumulate()
-			cells = append(cells, fmt.Sprintf("%s: {%s}", typeNames[f.t], strings.Join(r.names, ", ")))
-			fmt.Fprintf(&d, reduceDecls, r.names[0], r.names[1], r.names[2])
+	files := map[string][]byte{}
+	for _, i := range isas {
+		var s, d, table bytes.Buffer
+		s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
+		if !i.masks {
+			s.WriteString(strings.ReplaceAll(maskTable, "gemmMask", "foldMask"))
 		}
-		fmt.Fprintf(&table, "\t{%s}, // %s\n", strings.Join(cells, ", "), row.name)
+		for _, row := range reductions {
+			var cells []string
+			for _, f := range row.of {
+				if i.masks && native[f.inst] != "" {
+					f.inst = native[f.inst]
+				}
+				// Four sums of 32 bytes each overlap, two of 64 have a longer latency as well: for floats, whose
+				// folds are bound by that, lanes stay in narrow registers, and only their masks are new.
+				narrow := i.masks && f.t.IsFloat()
+				lanes := i
+				if narrow {
+					lanes.reg, lanes.bytes = 'Y', avx2.bytes
+				}
+				r := &reduce{isa: lanes, reduction: f, of: row.name + "_" + f.t.String(), vecs: 128 / lanes.bytes, w: &s, d: &d}
+				if !narrow {
+					r.fold()
+				}
+				r.foldRows()
+				r.isa = i
+				r.accumulate()
+				cells = append(cells, fmt.Sprintf("%s: {%s}", typeNames[f.t], strings.Join(r.cell, ", ")))
+			}
+			fmt.Fprintf(&table, "\t{%s}, // %s\n", strings.Join(cells, ", "), row.name)
+		}
+		fmt.Fprintf(&d, "\n// Reductions%s holds the reductions by what they do and the type of the elements.\n"+
+			"var Reductions%[1]s = [...][dtype.Count]Reduction{\n%s}\n", i.name, table.Bytes())
+		head := fmt.Sprintf(reduceHead, gemmHead, modulePath+"/internal/dtype")
+		files["reduce_"+i.file()+".s"], files["reduce_"+i.file()+".go"] = s.Bytes(), formatted(append([]byte(head), d.Bytes()...))
 	}
-	head := fmt.Sprintf(reduceHead, gemmHead, modulePath+"/internal/dtype", table.Bytes())
-	return map[string][]byte{"reduce_avx2_amd64.s": s.Bytes(), "reduce_avx2_amd64.go": formatted(append([]byte(head), d.Bytes()...))}
+	return files
 }
 
 const reduceHead = `%s
@@ -37,27 +58,6 @@ import (
 	%q
 )
 
-// Reduction is what package kernels wants of a level for one reduction in one type.
-type Reduction struct {
-	Fold       func(lanes, src unsafe.Pointer, n int)
-	FoldRows   func(dst, src unsafe.Pointer, rows, n int)
-	Accumulate func(acc, src unsafe.Pointer, rows, n int)
-}
-
-// ReductionsAVX2 holds the reductions by what they do and the type of the elements.
-var ReductionsAVX2 = [...][dtype.Count]Reduction{
-%s}
-`
-
-const reduceDecls = `
-//go:noescape
-func %s(lanes, src unsafe.Pointer, n int)
-
-//go:noescape
-func %s(dst, src unsafe.Pointer, rows, n int)
-
-//go:noescape
-func %s(acc, src unsafe.Pointer, rows, n int)
 `
 
 // reduction is one in one type: the bits it starts from, and its instruction with b, a, a: a = a ∘ b.
@@ -83,18 +83,23 @@ var reductions = []struct {
 		{dtype.F32, 0x7f800000, leastF}, {dtype.F64, 0x7ff0000000000000, leastF}}},
 }
 
-// reduce writes one reduction's functions. Y0…Y3 are the lanes or four vectors of an accumulator, of
-// opposites for the greatest; Y13 is the sign bit for that, Y12 a mask.
+// native are those that are one instruction where there are mask registers.
+var native = map[string]string{greatestI64: "VPMAXSQ", leastI64: "VPMINSQ"}
+
+// reduce writes one reduction's functions. Vectors 0 to 3 are the lanes or a part of an accumulator, of
+// opposites for the greatest; vector 13 is the sign bit for that, Y12 a mask.
 type reduce struct {
+	isa
 	reduction
-	name  string
-	names []string // of the functions so far
-	w     *bytes.Buffer
+	of   string
+	vecs int      // of lanes
+	cell []string // of the functions so far
+	w, d *bytes.Buffer
 }
 
-// p prints a line: in it # is PS or PD.
+// p prints a line: in it # is PS or PD, ~ the letter of the registers.
 func (r *reduce) p(format string, args ...any) {
-	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "#", r.by("PS", "PD"))
+	line := strings.NewReplacer("#", r.by("PS", "PD"), "~", string(r.reg)).Replace(fmt.Sprintf(format, args...))
 	if !strings.HasSuffix(line, ":") && !strings.HasPrefix(line, "TEXT") && line != "" {
 		line = "\t" + line
 	}
@@ -110,13 +115,18 @@ func (r *reduce) by(four, eight string) string {
 }
 
 // begin is a function's head; CX and BX are n, in bytes.
-func (r *reduce) begin(name, args string, bytes int) {
-	name = avx2.funcName(name + "_" + r.name)
-	r.names = append(r.names, name)
+func (r *reduce) begin(field, args string, bytes int) {
+	name := r.funcName(strings.ToLower(field[:1]) + field[1:] + "_" + r.of)
+	r.cell = append(r.cell, field+": "+name)
+	fmt.Fprintf(r.d, "\n//go:noescape\nfunc %s(%s)\n", name, args)
 	fmt.Fprintf(r.w, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, args, bytes)
 	if r.inst == greatestF {
-		r.p("VPCMPEQD Y13, Y13, Y13")
-		r.p("VPSLL%s, Y13, Y13", r.by("D $31", "Q $63"))
+		if r.masks {
+			r.p("VPTERNLOGD $0xff, ~13, ~13, ~13")
+		} else {
+			r.p("VPCMPEQD ~13, ~13, ~13")
+		}
+		r.p("VPSLL%s, ~13, ~13", r.by("D $31", "Q $63"))
 	}
 }
 
@@ -129,15 +139,18 @@ func (r *reduce) flip(from, to string) {
 	}
 }
 
-// combine is acc = acc ∘ src, whether these are lanes (src an opposite, too, if kept) of 16 or 32 bytes.
-// t, t+1 are registers to use.
-func (r *reduce) combine(acc, src string, t int) {
+// combine is acc = acc ∘ src, whether these are lanes (src an opposite, too, if kept) of a vector or a part
+// of it, under a mask register if one is named. t, t+1 are registers to use.
+func (r *reduce) combine(acc, src string, t int, mask string) {
 	x, y := fmt.Sprint(acc[:1], t), fmt.Sprint(acc[:1], t+1)
+	if mask != "" {
+		mask += ", "
+	}
 	switch r.inst {
 	case leastF, greatestF:
 		r.p("VMIN# %s, %s, %s", src, acc, x)
 		r.p("VMIN# %s, %s, %s", acc, src, y)
-		r.p("VOR# %s, %s, %s", x, y, acc)
+		r.p("VOR# %s, %s, %s%s", x, y, mask, acc)
 	case greatestI64:
 		r.p("VPCMPGTQ %s, %s, %s", src, acc, x)
 		r.p("VBLENDVPD %s, %s, %s, %s", x, acc, src, acc)
@@ -145,30 +158,54 @@ func (r *reduce) combine(acc, src string, t int) {
 		r.p("VPCMPGTQ %s, %s, %s", src, acc, x)
 		r.p("VBLENDVPD %s, %s, %s, %s", x, src, acc, acc)
 	default:
-		r.p("%s %s, %s, %[3]s", r.inst, src, acc)
+		r.p("%s %s, %s, %s%[3]s", r.inst, src, acc, mask)
 	}
 }
 
-// add is vector v of the accumulator, acc = acc ∘ memory; only what is under the mask if masked.
-func (r *reduce) add(v int, addr string, masked bool) {
-	acc, src := fmt.Sprint("Y", v), fmt.Sprint("Y", 4+v)
-	if masked {
-		r.p("VMASKMOV# %s, Y12, %s", addr, src)
+// add is vector v of the accumulator, acc = acc ∘ memory; only what is under the mask if there is one.
+func (r *reduce) add(v int, addr, mask string) {
+	acc, src := r.vector(v), r.vector(4+v)
+	if mask != "" && !r.masks {
+		r.p("VMASKMOV# %s, %s, %s", addr, mask, src)
 		r.flip(src, src)
 		r.p("VMOVAPS %s, Y8", acc)
-		r.combine("Y8", src, 9)
-		r.p("VBLENDV# Y12, Y8, %s, %[1]s", acc)
+		r.combine("Y8", src, 9, "")
+		r.p("VBLENDV# %s, Y8, %s, %[2]s", mask, acc)
 		return
 	}
-	if r.t.IsFloat() && !strings.HasSuffix(r.inst, "st") || strings.HasPrefix(r.inst, "VP") {
+	switch {
+	case r.t.IsFloat() && !strings.HasSuffix(r.inst, "st") || strings.HasPrefix(r.inst, "VP"):
 		src = addr // as an operand
-	} else {
+	case mask != "":
+		r.p("VMOVU#.Z %s, %s, %s", addr, mask, src)
+		r.flip(src, src)
+	default:
 		r.flip(addr, src)
 	}
-	r.combine(acc, src, 8+2*(v%2))
+	r.combine(acc, src, 8+2*(v%2), mask)
 }
 
-// run folds the run of BX bytes at SI into Y0…Y3. It uses AX, CX, R13.
+func (r *reduce) vector(v int) string { return fmt.Sprintf("%c%d", r.reg, v) }
+
+// at is the address of vector v from a register.
+func (r *reduce) at(v int, reg string) string { return fmt.Sprintf("%d(%s)", r.bytes*v, reg) }
+
+// maskOf makes K1 … those of so many vectors of which CX bytes are in use. It uses AX.
+func (r *reduce) maskOf(cx string, vecs int) {
+	r.p("SHRQ $%s, %s", r.by("2", "3"), cx)
+	(&gemm{isa: r.isa, perVec: r.bytes / r.t.Size(), w: r.w}).mask(cx, vecs)
+}
+
+// tail prepares run: K1 and K2 are the masks of what is left behind whole lanes. It uses AX, CX.
+func (r *reduce) tail() {
+	if r.masks {
+		r.p("MOVQ BX, CX")
+		r.p("ANDQ $127, CX")
+		r.maskOf("CX", r.vecs)
+	}
+}
+
+// run folds the run of BX bytes at SI into the lanes. It uses AX, CX, R13.
 func (r *reduce) run() {
 	r.p("MOVQ SI, AX")
 	r.p("MOVQ BX, CX")
@@ -176,8 +213,8 @@ func (r *reduce) run() {
 	r.p("JLT rest")
 	r.p("PCALIGN $32")
 	r.p("loop:")
-	for v := range 4 {
-		r.add(v, fmt.Sprintf("%d(AX)", 32*v), false)
+	for v := range r.vecs {
+		r.add(v, r.at(v, "AX"), "")
 	}
 	r.p("ADDQ $128, AX")
 	r.p("SUBQ $128, CX")
@@ -185,36 +222,43 @@ func (r *reduce) run() {
 	r.p("rest:")
 	r.p("ADDQ $128, CX // what is left, a part of the lanes")
 	r.p("JEQ whole")
-	r.p("LEAQ foldMask<>+128(SB), R13")
-	r.p("SUBQ CX, R13")
-	for v := range 4 {
+	if !r.masks {
+		r.p("LEAQ foldMask<>+128(SB), R13")
+		r.p("SUBQ CX, R13")
+	}
+	for v := range r.vecs {
 		if v > 0 {
-			r.p("CMPQ CX, $%d", 32*v)
+			r.p("CMPQ CX, $%d", r.bytes*v)
 			r.p("JLE whole")
 		}
-		r.p("VMOVUPS %d(R13), Y12", 32*v)
-		r.add(v, fmt.Sprintf("%d(AX)", 32*v), true)
+		mask := fmt.Sprint("K", 1+v)
+		if !r.masks {
+			mask = "Y12"
+			r.p("VMOVUPS %s, Y12", r.at(v, "R13"))
+		}
+		r.add(v, r.at(v, "AX"), mask)
 	}
 	r.p("whole:")
 }
 
-func (r *reduce) bytes(reg string) {
+func (r *reduce) toBytes(reg string) {
 	r.p("SHLQ $%s, %s", r.by("2", "3"), reg)
 }
 
 func (r *reduce) fold() {
-	r.begin("fold", "lanes, src unsafe.Pointer, n int", 24)
+	r.begin("Fold", "lanes, src unsafe.Pointer, n int", 24)
 	r.p("MOVQ lanes+0(FP), DI")
 	r.p("MOVQ src+8(FP), SI")
 	r.p("MOVQ n+16(FP), BX")
-	r.bytes("BX")
-	for v := range 4 {
-		r.flip(fmt.Sprintf("%d(DI)", 32*v), fmt.Sprint("Y", v))
+	r.toBytes("BX")
+	r.tail()
+	for v := range r.vecs {
+		r.flip(r.at(v, "DI"), r.vector(v))
 	}
 	r.run()
-	for v := range 4 {
-		r.flip(fmt.Sprint("Y", v), fmt.Sprint("Y", v))
-		r.p("VMOVU# Y%d, %d(DI)", v, 32*v)
+	for v := range r.vecs {
+		r.flip(r.vector(v), r.vector(v))
+		r.p("VMOVU# %s, %s", r.vector(v), r.at(v, "DI"))
 	}
 	r.p("VZEROUPPER")
 	r.p("RET")
@@ -222,36 +266,43 @@ func (r *reduce) fold() {
 
 // foldRows: lanes that start afresh for each row and are halved at its end.
 func (r *reduce) foldRows() {
-	r.begin("foldRows", "dst, src unsafe.Pointer, rows, n int", 32)
+	r.begin("FoldRows", "dst, src unsafe.Pointer, rows, n int", 32)
 	r.p("MOVQ dst+0(FP), DI")
 	r.p("MOVQ src+8(FP), SI")
 	r.p("MOVQ rows+16(FP), DX")
 	r.p("MOVQ n+24(FP), BX")
-	r.bytes("BX")
+	r.toBytes("BX")
+	r.tail()
 	r.p("MOVQ $%#x, AX", r.start)
 	r.p("VMOVQ AX, X14")
-	r.p("VPBROADCAST%s X14, Y14", r.by("D", "Q"))
-	r.flip("Y14", "Y14")
+	r.p("VPBROADCAST%s X14, ~14", r.by("D", "Q"))
+	r.flip(r.vector(14), r.vector(14))
 	r.p("TESTQ DX, DX")
 	r.p("JLE done")
 	r.p("row:")
-	for v := range 4 {
-		r.p("VMOVAPS Y14, Y%d", v)
+	for v := range r.vecs {
+		r.p("VMOVAPS ~14, ~%d", v)
 	}
 	r.run()
-	r.combine("Y0", "Y2", 8)
-	r.combine("Y1", "Y3", 10)
-	r.combine("Y0", "Y1", 8)
+	for n := r.vecs / 2; n > 0; n /= 2 {
+		for v := range n {
+			r.combine(r.vector(v), r.vector(n+v), 8+2*v, "")
+		}
+	}
+	if r.bytes == 64 {
+		r.p("VEXTRACTF64X4 $1, Z0, Y1")
+		r.combine("Y0", "Y1", 8, "")
+	}
 	r.p("VEXTRACTF128 $1, Y0, X1")
-	r.combine("X0", "X1", 8)
+	r.combine("X0", "X1", 8, "")
 	if r.t.Size() == 4 {
 		r.p("VMOVHLPS X0, X0, X1")
-		r.combine("X0", "X1", 8)
+		r.combine("X0", "X1", 8, "")
 		r.p("VMOVSHDUP X0, X1")
 	} else {
 		r.p("VUNPCKHPD X0, X0, X1")
 	}
-	r.combine("X0", "X1", 8)
+	r.combine("X0", "X1", 8, "")
 	r.flip("X0", "X0")
 	r.p("%s X0, (DI)", r.by("VMOVSS", "VMOVSD"))
 	r.p("ADDQ $%d, DI", r.t.Size())
@@ -265,22 +316,29 @@ func (r *reduce) foldRows() {
 
 // accumulate: columns of four vectors, then of one, then what is left, each down all rows.
 func (r *reduce) accumulate() {
-	r.begin("accumulate", "acc, src unsafe.Pointer, rows, n int", 32)
+	r.begin("Accumulate", "acc, src unsafe.Pointer, rows, n int", 32)
 	r.p("MOVQ acc+0(FP), DI")
 	r.p("MOVQ src+8(FP), SI")
 	r.p("MOVQ rows+16(FP), DX")
 	r.p("MOVQ n+24(FP), BX")
-	r.bytes("BX")
+	r.toBytes("BX")
 	r.p("MOVQ BX, CX")
 	r.p("TESTQ DX, DX")
 	r.p("JLE done")
 	down := func(vecs int, masked bool) {
+		load := func(addr, to string) {
+			if r.masks {
+				r.p("VMOVU#.Z %s, K1, %s", addr, to)
+			} else {
+				r.p("VMASKMOV# %s, Y12, %s", addr, to)
+			}
+			r.flip(to, to)
+		}
 		for v := range vecs {
 			if masked {
-				r.p("VMASKMOV# (DI), Y12, Y0")
-				r.flip("Y0", "Y0")
+				load("(DI)", r.vector(0))
 			} else {
-				r.flip(fmt.Sprintf("%d(DI)", 32*v), fmt.Sprint("Y", v))
+				r.flip(r.at(v, "DI"), r.vector(v))
 			}
 		}
 		label := fmt.Sprint("down", vecs)
@@ -291,48 +349,60 @@ func (r *reduce) accumulate() {
 		r.p("MOVQ DX, R8")
 		r.p("%s:", label)
 		for v := range vecs {
-			addr := fmt.Sprintf("%d(AX)", 32*v)
 			if masked { // what lies beyond the mask is zeros, and not stored
-				r.p("VMASKMOV# %s, Y12, Y4", addr)
-				r.flip("Y4", "Y4")
-				r.combine("Y0", "Y4", 8)
+				load(r.at(v, "AX"), r.vector(4))
+				r.combine(r.vector(0), r.vector(4), 8, "")
 			} else {
-				r.add(v, addr, false)
+				r.add(v, r.at(v, "AX"), "")
 			}
 		}
 		r.p("ADDQ BX, AX")
 		r.p("DECQ R8")
 		r.p("JNZ %s", label)
 		for v := range vecs {
-			r.flip(fmt.Sprint("Y", v), fmt.Sprint("Y", v))
+			r.flip(r.vector(v), r.vector(v))
 			if !masked {
-				r.p("VMOVU# Y%d, %d(DI)", v, 32*v)
+				r.p("VMOVU# %s, %s", r.vector(v), r.at(v, "DI"))
 			}
 		}
 		if !masked {
-			r.p("ADDQ $%d, SI", 32*vecs)
-			r.p("ADDQ $%d, DI", 32*vecs)
-			r.p("SUBQ $%d, CX", 32*vecs)
+			r.p("ADDQ $%d, SI", r.bytes*vecs)
+			r.p("ADDQ $%d, DI", r.bytes*vecs)
+			r.p("SUBQ $%d, CX", r.bytes*vecs)
 		}
 	}
-	r.p("SUBQ $128, CX")
+	r.p("SUBQ $%d, CX", 4*r.bytes)
 	r.p("JLT few")
 	r.p("four:")
 	down(4, false)
 	r.p("JGE four")
 	r.p("few:")
-	r.p("ADDQ $96, CX")
+	r.p("ADDQ $%d, CX", 3*r.bytes)
 	r.p("JLT rest")
 	r.p("one:")
 	down(1, false)
 	r.p("JGE one")
 	r.p("rest:")
-	r.p("ADDQ $32, CX")
+	r.p("ADDQ $%d, CX", r.bytes)
 	r.p("JEQ done")
-	r.p("LEAQ foldMask<>+128(SB), R13")
-	r.p("SUBQ CX, R13")
-	r.p("VMOVUPS (R13), Y12")
-	down(1, true)
+	if r.masks {
+		r.maskOf("CX", 1)
+		down(1, true)
+		r.p("VMOVU# ~0, K1, (DI)")
+	} else {
+		r.p("LEAQ foldMask<>+128(SB), R13")
+		r.p("SUBQ CX, R13")
+		r.p("VMOVUPS (R13), Y12")
+		down(1, true)
+		r.putTail()
+	}
+	r.p("done:")
+	r.p("VZEROUPPER")
+	r.p("RET")
+}
+
+// putTail stores the first CX bytes of Y0.
+func (r *reduce) putTail() {
 	for part := 16; part >= r.t.Size(); part /= 2 {
 		r.p("TESTQ $%d, CX", part)
 		r.p("JEQ without%d", part)
@@ -349,7 +419,4 @@ func (r *reduce) accumulate() {
 		r.p("ADDQ $%d, DI", part)
 		r.p("without%d:", part)
 	}
-	r.p("done:")
-	r.p("VZEROUPPER")
-	r.p("RET")
 }

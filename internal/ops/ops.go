@@ -264,17 +264,17 @@ var Table = [Count]Op{
 			}
 			return b * math.Expm1(a)
 		})},
-	// gelu(a) = a·Φ(a), Φ the normal distribution function.
+	// gelu(a) = a·Φ(a), Φ the normal distribution function; -0 at -Inf.
 	Gelu: {Name: "gelu", Arity: 1, Class: Float, D: p("0.5 * erfc(-0.7071067811865476 * a) + a * 0.3989422804014327 * exp(-0.5 * a * a)"),
-		C: "0.5 * a * erfc(-0.7071067811865476 * a)", Dom: d(all), ULP: 2,
-		Eval: u(func(a float64) float64 { return 0.5 * a * math.Erfc(-a*math.Sqrt2/2) })},
-	// The tanh form: a·σ(2·√(2/π)·(a + 0.044715·a³)).
+		C: "0.5 * fmax_nan(a, -40.0) * erfc(-0.7071067811865476 * a)", Dom: d(all), ULP: 2,
+		Eval: u(func(a float64) float64 { return 0.5 * max(a, -40) * math.Erfc(-a*math.Sqrt2/2) })},
+	// The tanh form: a·σ(2·√(2/π)·(a + 0.044715·a³)); -0 at -Inf.
 	GeluTanh: {Name: "gelutanh", Arity: 1, Class: Float,
 		D: p("sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)) + a * sigmoid(1.5957691216057308 * (a + 0.044715 * a * a * a)) * " +
 			"sigmoid(-1.5957691216057308 * (a + 0.044715 * a * a * a)) * 1.5957691216057308 * (1 + 0.134145 * a * a)"),
-		C:   "a / (1 + exp(-1.5957691216057308 * (a + 0.044715 * a * a * a)))",
+		C:   "fmax_nan(a, -40.0) / (1 + exp(-1.5957691216057308 * (a + 0.044715 * a * a * a)))",
 		Dom: d(all), ULP: 2, Eval: u(func(a float64) float64 {
-			return a * sigmoid(1.5957691216057308*(a+0.044715*a*a*a))
+			return max(a, -40) * sigmoid(1.5957691216057308*(a+0.044715*a*a*a))
 		})},
 	// silu(-Inf) is -0, its limit.
 	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "(a < -1000 ? -1000 : a) / (1 + exp(-a))", Dom: d(all), ULP: 1.5,

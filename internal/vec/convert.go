@@ -14,7 +14,22 @@ func Conversion(from, to dtype.Type) *Program {
 		return nil
 	}
 	b := NewBuilder(from)
-	var r Value
+	var x Value
+	if from == dtype.Bool {
+		x = b.InputMask(0, Lane(to).Int())
+	} else {
+		x = b.Input(0)
+	}
+	r := Convert(b, x, from, to)
+	if r == None {
+		return nil
+	}
+	return b.Program("convert_"+from.String()+"_"+to.String(), to, r)
+}
+
+// Convert appends x's conversion to a program under way, None when it has none; a Bool x is a mask of the
+// width that to has.
+func Convert(b *Builder, x Value, from, to dtype.Type) Value {
 	switch {
 	case from == dtype.Bool:
 		t := Lane(to)
@@ -22,24 +37,14 @@ func Conversion(from, to dtype.Type) *Program {
 		if t.IsFloat() {
 			one = b.F(t, 1)
 		}
-		r = b.And(b.Bitcast(t, b.InputMask(0, t.Int())), one)
+		return b.And(b.Bitcast(t, x), one)
 	case to == dtype.Bool:
-		x := b.Input(0)
-		if zero := b.I(b.TypeOf(x), 0); from.IsFloat() {
-			r = b.NE(x, zero)
-		} else {
-			r = not(b, b.EQ(x, zero))
+		zero := b.I(b.TypeOf(x), 0)
+		if from.IsFloat() {
+			return b.NE(x, b.Bitcast(b.TypeOf(x), zero))
 		}
-	default:
-		r = convert(b, b.Input(0), from, to)
+		return not(b, b.EQ(x, zero))
 	}
-	if r == None {
-		return nil
-	}
-	return b.Program("convert_"+from.String()+"_"+to.String(), to, r)
-}
-
-func convert(b *Builder, x Value, from, to dtype.Type) Value {
 	type pair struct{ from, to dtype.Type }
 	switch (pair{from, to}) {
 	case pair{dtype.F32, dtype.F64}, pair{dtype.I32, dtype.I64}:

@@ -55,8 +55,16 @@ type bodyKey struct {
 var cache sync.Map // bodyKey → *Program
 
 // Body returns op id for arguments of type t (of the last ones for where) as a program, nil when it
-// has none.
+// has none that holds for all arguments.
 func Body(id ops.ID, t dtype.Type) *Program {
+	if Range(id, t) != nil {
+		return nil
+	}
+	return Inside(id, t)
+}
+
+// Inside is Body for arguments in Range; what the program gives for others has no meaning.
+func Inside(id ops.ID, t dtype.Type) *Program {
 	if p, ok := cache.Load(bodyKey{id, t}); ok {
 		return p.(*Program)
 	}
@@ -88,16 +96,17 @@ func body(id ops.ID, t dtype.Type) *Program {
 			x[i] = b.Input(i)
 		}
 	}
-	r := Emit(b, id, lane, x...)
+	r := bodies[id](b, lane, x)
 	if r == None {
 		return nil
 	}
 	return b.Program(id.String()+"_"+t.String(), Result(id, t), r)
 }
 
-// Emit appends op id on x to a program under way, None when it has no body for lane type t.
+// Emit appends op id on x to a program under way, None when it has no body for lane type t that holds
+// for all arguments.
 func Emit(b *Builder, id ops.ID, t Type, x ...Value) Value {
-	if bodies[id] == nil {
+	if bodies[id] == nil || limits[id][t] != nil {
 		return None
 	}
 	return bodies[id](b, t, x)

@@ -134,6 +134,15 @@ func NewBuilder(in ...dtype.Type) *Builder {
 	return &Builder{in: in, seen: map[Instr]Value{}}
 }
 
+// AddInput adds an input of element type t and returns its number.
+func (b *Builder) AddInput(t dtype.Type) int {
+	b.in = append(b.in, t)
+	return len(b.in) - 1
+}
+
+// Code returns the instructions so far, dead ones included.
+func (b *Builder) Code() []Instr { return b.code }
+
 // TypeOf returns the lane type of v.
 func (b *Builder) TypeOf(v Value) Type { return b.code[v].T }
 

@@ -1,0 +1,166 @@
+package jit
+
+import (
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/jit/x86"
+)
+
+// The general registers of generated code. A pointer without a register of its own is loaded into
+// tempReg each time.
+const (
+	tempReg  = x86.AX
+	leftReg  = x86.CX // elements left of the row
+	indexReg = x86.DX // elements done
+	spillReg = x86.SI
+	argsReg  = x86.DI
+)
+
+var pointerRegs = [...]x86.Reg{x86.BX, x86.R8, x86.R9, x86.R10, x86.R11, x86.R12, x86.R13, x86.R14, x86.R15}
+
+const (
+	slotBytes = 64
+	maxUnroll = 4
+)
+
+// The words of a call's arguments: n, the spill's address, rows; then of each array, inputs before outputs,
+// its address and the bytes from one row to the next.
+const (
+	ArgN = iota
+	ArgSpill
+	ArgRows
+	_
+	ArgArrays
+)
+
+func argMem(word int) x86.Mem {
+	return x86.Mem{Base: argsReg, Index: x86.NoReg, Disp: int32(8 * word)}
+}
+
+// emitter encodes an allocated program.
+type emitter struct {
+	*allocator
+	p    *Program
+	text x86.Text
+}
+
+func (e *emitter) arrays() int { return len(e.p.In) + len(e.p.Out) }
+
+func (e *emitter) typeOf(io int32) dtype.Type {
+	if int(io) < len(e.p.In) {
+		return e.p.In[io].T
+	}
+	return e.p.Out[int(io)-len(e.p.In)].T
+}
+
+// base is the register that holds array io's address.
+func (e *emitter) base(io int32) x86.Reg {
+	if int(io) < len(pointerRegs) {
+		return pointerRegs[io]
+	}
+	e.text.Load(tempReg, argMem(ArgArrays+2*int(io)))
+	return tempReg
+}
+
+// inst encodes m for the elements that start group iterations further on. In the tail, what it reads
+// and writes of arrays is masked.
+func (e *emitter) inst(m *minst, group int, tail bool) {
+	in := m.Inst
+	switch m.place {
+	case inSplat:
+		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
+	case inArray:
+		t := e.typeOf(m.io)
+		in.Mem = x86.Mem{Base: e.base(m.io), Index: indexReg, Scale: uint8(t.Size()), Disp: in.Mem.Disp + int32(group*e.e*t.Size())}
+		if tail {
+			in.Mask = 1 + x86.Reg(m.part)
+			in.Zero = !m.store
+			switch {
+			case m.store && t == dtype.Bool:
+				in.Op = x86.MovU8Store
+			case t.Size() == 8 && (in.Op == x86.MovLoad || in.Op == x86.MovStore):
+				in.Op++
+			}
+		}
+	}
+	e.text.Emit(&in)
+}
+
+func (e *emitter) body(group int, tail bool) {
+	for i := range e.out {
+		e.inst(&e.out[i], group, tail)
+	}
+}
+
+// emit returns the machine code: for each row, groups of iterations side by side, then single ones,
+// masked where the machine can. Without masks n is a multiple of an iteration.
+func (e *emitter) emit() []byte {
+	t := &e.text
+	t.Code = make([]byte, 0, 256+16*len(e.out))
+	unroll := 1
+	switch n := len(e.out); {
+	case n <= 12:
+		unroll = 4
+	case n <= 40:
+		unroll = 2
+	}
+	step := int32(unroll * e.e)
+	masked := e.isa == AVX512
+
+	for i := range min(e.arrays(), len(pointerRegs)) {
+		t.Load(pointerRegs[i], argMem(ArgArrays+2*i))
+	}
+	t.Load(spillReg, argMem(ArgSpill))
+	for i := range e.fixed {
+		e.inst(&e.fixed[i], 0, false)
+	}
+	row := t.Here(1)
+	t.Load(leftReg, argMem(ArgN))
+	t.Zero(indexReg)
+	t.SubImm(leftReg, step)
+	rest := t.Jump(x86.Less)
+	many := t.Here(32)
+	for g := range unroll {
+		e.body(g, false)
+	}
+	t.AddImm(indexReg, step)
+	t.SubImm(leftReg, step)
+	t.Land(t.Jump(x86.AtLeast), many)
+	t.Land(rest, t.Here(1))
+	if masked || unroll > 1 {
+		t.AddImm(leftReg, step) // the flags say whether any is left
+		none := t.Jump(x86.Equal)
+		one := t.Here(1)
+		if masked {
+			t.Ones(tempReg)
+			t.Bzhi(tempReg, leftReg)
+			op := x86.KMovW
+			if e.e == 8 {
+				op = x86.KMovB
+			}
+			t.Emit(&x86.Inst{Op: op, Dst: 1, B: tempReg})
+			if e.e == 16 {
+				t.Emit(&x86.Inst{Op: x86.KShiftRW, Dst: 2, B: 1, Imm: 8})
+			}
+		}
+		e.body(0, masked)
+		t.AddImm(indexReg, int32(e.e))
+		t.SubImm(leftReg, int32(e.e))
+		t.Land(t.Jump(x86.Greater), one)
+		t.Land(none, t.Here(1))
+	}
+	t.DecMem(argMem(ArgRows))
+	last := t.Jump(x86.AtMost)
+	for i := range e.arrays() {
+		step := argMem(ArgArrays + 2*i + 1)
+		if i < len(pointerRegs) {
+			t.AddMem(pointerRegs[i], step)
+		} else {
+			t.Load(tempReg, step)
+			t.AddTo(argMem(ArgArrays+2*i), tempReg)
+		}
+	}
+	t.Land(t.Jmp(), row)
+	t.Land(last, t.Here(1))
+	t.Return()
+	return t.Finish(e.pool)
+}

@@ -1,0 +1,133 @@
+// Package jit turns a vector program of many inputs and outputs into machine code, a loop whose
+// intermediate values stay in registers, and runs it. It imports dtype, vec and its own encoder.
+package jit
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/jit/x86"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+// ISA is the set of instructions that code is made of.
+type ISA uint8
+
+const (
+	AVX2   ISA = iota // 256 bits, with FMA
+	AVX512            // F, BW, DQ, VL
+)
+
+func (i ISA) String() string { return [...]string{"avx2", "avx512"}[i] }
+
+func (i ISA) vl() x86.VL {
+	if i == AVX512 {
+		return x86.V512
+	}
+	return x86.V256
+}
+
+// In is an input: an array, or one element for all.
+type In struct {
+	T     dtype.Type
+	Splat bool // not of a Bool
+}
+
+// Out is an output: V is stored once Code[:At] is done, so that it may lie where an input does that
+// nothing reads from there on.
+type Out struct {
+	T  dtype.Type // Bool stores a mask as bytes 0 and 1
+	V  vec.Value
+	At int
+}
+
+// Program is a vector program; its Loads name inputs.
+type Program struct {
+	In   []In
+	Code []vec.Instr
+	Out  []Out // by At
+}
+
+// Func is machine code.
+type Func struct {
+	entry  uintptr
+	pages  *pages
+	code   []byte // until it is mapped
+	listed []minst
+	isa    ISA
+	arrays int
+	spill  int
+	step   int
+}
+
+// Assemble makes p's machine code, which Map must make executable before it runs.
+func (p *Program) Assemble(isa ISA) *Func {
+	c := lower(p, isa)
+	e := emitter{allocator: allocate(c), p: p}
+	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots) * slotBytes, step: c.e}
+	return f
+}
+
+// SpillBytes is the size of the scratch that a call needs.
+func (f *Func) SpillBytes() int { return f.spill }
+
+// Step is what n must be a multiple of: 1 where the code masks its tail.
+func (f *Func) Step() int {
+	if f.isa == AVX512 {
+		return 1
+	}
+	return f.step
+}
+
+// Size is the bytes of the code and its constants.
+func (f *Func) Size() int { return len(f.code) }
+
+// Words is the length of a call's arguments.
+func (f *Func) Words() int { return ArgArrays + 2*f.arrays }
+
+// Run computes rows of n elements; args is laid out as the Arg constants say. The addresses in it must
+// be kept alive by other means, and args is used up.
+func (f *Func) Run(args []uintptr) {
+	if len(args) < f.Words() {
+		panic(fmt.Sprintf("jit: %d words of arguments for %d arrays", len(args), f.arrays))
+	}
+	enter(f.entry, unsafe.Pointer(&args[0]))
+	runtime.KeepAlive(f)
+}
+
+// Map makes the code of fs executable, all of it in pages of its own, which are freed when none of fs is
+// in use.
+func Map(fs ...*Func) error {
+	size := 0
+	for _, f := range fs {
+		size = align(size) + len(f.code)
+	}
+	if size == 0 {
+		return nil
+	}
+	m, err := newPages(size)
+	if err != nil {
+		return err
+	}
+	at := 0
+	for _, f := range fs {
+		at = align(at)
+		copy(m.bytes[at:], f.code)
+		at += len(f.code)
+	}
+	if err := m.seal(); err != nil {
+		return err
+	}
+	at = 0
+	for _, f := range fs {
+		at = align(at)
+		f.entry, f.pages = uintptr(unsafe.Pointer(&m.bytes[at])), m
+		f.code = m.bytes[at : at+len(f.code)]
+		at += len(f.code)
+	}
+	return nil
+}
+
+func align(n int) int { return (n + 63) &^ 63 }

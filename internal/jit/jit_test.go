@@ -1,0 +1,440 @@
+package jit
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+// isas are those that this machine runs. ADJOINT_TEST_LEVELS=all makes a missing one a failure.
+func isas(t testing.TB) []ISA {
+	if !Available {
+		t.Skip("no generated code on this platform")
+	}
+	var have []ISA
+	for _, i := range []ISA{AVX2, AVX512} {
+		if i.Supported() {
+			have = append(have, i)
+		} else if os.Getenv("ADJOINT_TEST_LEVELS") == "all" {
+			t.Fatalf("no %v", i)
+		}
+	}
+	if len(have) == 0 {
+		t.Skip("no AVX2")
+	}
+	return have
+}
+
+// source makes random choices: from a generator, or from a fuzzer's bytes and then zeros.
+type source interface{ IntN(n int) int }
+
+type byteSource struct{ b []byte }
+
+func (s *byteSource) IntN(n int) int {
+	if len(s.b) == 0 {
+		return 0
+	}
+	k := int(s.b[0]) % n
+	s.b = s.b[1:]
+	return k
+}
+
+// writer writes a random program of up to three inputs.
+type writer struct {
+	source
+	*vec.Builder
+	in   []In
+	have [6][]vec.Value // floats, integers, and masks of 32 and 64 bits
+	out  []Out
+}
+
+const masks = 4 // have's index of masks of 32 bits
+
+var elems = [4]dtype.Type{vec.F32: dtype.F32, vec.F64: dtype.F64, vec.I32: dtype.I32, vec.I64: dtype.I64}
+
+func (w *writer) pick(k int) vec.Value {
+	if have := w.have[k]; len(have) > 0 && w.IntN(12) > 0 {
+		if w.IntN(2) == 0 {
+			return have[max(0, len(have)-1-w.IntN(4))]
+		}
+		return have[w.IntN(len(have))]
+	}
+	switch t := vec.Type(k); {
+	case k >= masks:
+		return w.GT(w.pick(k-masks), w.pick(k-masks))
+	case t.IsFloat():
+		return w.F(t, []float64{0, 1, -1.5, 1e10, 1e-300, math.Inf(1)}[w.IntN(6)])
+	default:
+		return w.I(t, int64([]int{0, 1, -1, 7, 1 << 30}[w.IntN(5)]))
+	}
+}
+
+// clean has no NaN, whose bits nobody promises.
+func (w *writer) clean(v vec.Value) vec.Value {
+	if w.TypeOf(v).IsFloat() {
+		return w.AndNot(v, w.NE(v, v))
+	}
+	return v
+}
+
+func (w *writer) step() {
+	k := w.IntN(4)
+	t := vec.Type(k)
+	width := k & 1 // 0 for 32 bits
+	x := func() vec.Value { return w.pick(k) }
+	m := func() vec.Value { return w.pick(masks + width) }
+	to := k
+	var v vec.Value
+	switch op := w.IntN(22); {
+	case op == 0:
+		v = w.Add(x(), x())
+	case op == 1:
+		v = w.Sub(x(), x())
+	case op == 2 && t != vec.I64:
+		v = w.Mul(x(), x())
+	case op == 3 && t.IsFloat():
+		v = w.Div(x(), x())
+	case op == 4 && t.IsFloat():
+		v = w.Sqrt(x())
+	case op == 5 && t.IsFloat():
+		v = []func(x, y, z vec.Value) vec.Value{w.FMA, w.FNMA, w.FMS}[w.IntN(3)](x(), x(), x())
+	case op == 6 && t.IsFloat():
+		v = w.Min(x(), x())
+	case op == 7 && t.IsFloat():
+		v = w.Max(x(), x())
+	case op == 8:
+		f := []func(x, y vec.Value) vec.Value{w.And, w.AndNot, w.Or, w.Xor}[w.IntN(4)]
+		if v = f(w.clean(x()), w.clean(x())); t.IsFloat() {
+			v = w.clean(v)
+		}
+	case op == 9:
+		v = w.And(x(), m())
+	case op == 10:
+		v = w.AndNot(x(), m())
+	case op == 11 || op == 12:
+		v = w.Blend(m(), x(), x())
+	case op == 13 || op == 14:
+		to = masks + width
+		if t.IsFloat() {
+			v = w.Cmp(vec.CmpEQ+vec.Op(w.IntN(6)), x(), x())
+		} else {
+			v = w.Cmp([]vec.Op{vec.CmpEQ, vec.CmpGT}[w.IntN(2)], x(), x())
+		}
+	case op == 15:
+		to = masks + width
+		f := []func(x, y vec.Value) vec.Value{w.And, w.AndNot, w.Or, w.Xor}[w.IntN(4)]
+		y := m()
+		if w.IntN(3) == 0 {
+			y = w.I(w.TypeOf(y), -1)
+		}
+		v = f(m(), y)
+	case op == 16 && !t.IsFloat():
+		switch n := w.IntN(t.Bits()); {
+		case w.IntN(3) == 0:
+			v = w.Shl(x(), n)
+		case w.IntN(2) == 0 && t == vec.I32:
+			v = w.Sar(x(), n)
+		case w.IntN(2) == 0:
+			v = w.ShlV(x(), w.And(x(), w.I(t, int64(t.Bits()-1))))
+		default:
+			v = w.Shr(x(), n)
+		}
+	case op == 17 && t.IsFloat():
+		v = []func(x vec.Value) vec.Value{w.Floor, w.Ceil, w.Trunc, w.Nearest}[w.IntN(4)](x())
+	case op == 18:
+		if width == 0 {
+			v, to = w.Widen(x()), k+1
+		} else {
+			v, to = w.Narrow(x()), k-1
+		}
+	case op == 19:
+		if width == 0 {
+			v, to = w.Widen(m()), masks+1
+		} else {
+			v, to = w.Narrow(m()), masks
+		}
+	case op == 20 && width == 0:
+		if t == vec.I32 {
+			v, to = w.ToFloat(x()), int(vec.F32)
+		} else {
+			v, to = w.ToInt(x()), int(vec.I32)
+		}
+	case op == 21:
+		other := vec.Type(k ^ 2)
+		v, to = w.Bitcast(other, w.clean(x())), k^2
+		if other.IsFloat() {
+			v = w.clean(v)
+		}
+	default:
+		v = x()
+	}
+	w.have[to] = append(w.have[to], v)
+	if w.IntN(6) == 0 {
+		o := Out{V: v, At: len(w.Code()), T: dtype.Bool}
+		if to < masks {
+			o.T = elems[to]
+		}
+		w.out = append(w.out, o)
+	}
+}
+
+func write(s source, n int) *writer {
+	w := &writer{source: s}
+	types := []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool}
+	var in []dtype.Type
+	wide := s.IntN(3) == 0
+	for range 1 + s.IntN(3) {
+		t := types[s.IntN(5)]
+		if wide {
+			t = types[1+2*s.IntN(2)]
+		}
+		w.in = append(w.in, In{t, t != dtype.Bool && s.IntN(4) == 0})
+		in = append(in, t)
+	}
+	w.Builder = vec.NewBuilder(in...)
+	for i, t := range in {
+		if t == dtype.Bool {
+			w.have[masks] = append(w.have[masks], w.InputMask(i, vec.I32))
+			w.have[masks+1] = append(w.have[masks+1], w.InputMask(i, vec.I64))
+			continue
+		}
+		v := w.Input(i)
+		w.have[w.TypeOf(v)] = append(w.have[w.TypeOf(v)], v)
+	}
+	for range n {
+		w.step()
+	}
+	v := w.pick(0)
+	w.out = append(w.out, Out{V: v, At: len(w.Code()), T: dtype.F32})
+	return w
+}
+
+// guarded is memory between guards.
+type guarded struct {
+	all   []byte
+	at, n int
+}
+
+func newGuarded(n, shift int) guarded {
+	g := guarded{make([]byte, n+256), 128 + shift, n}
+	for i := range g.all {
+		g.all[i] = 0xa5
+	}
+	return g
+}
+
+func (g guarded) ptr() unsafe.Pointer { return unsafe.Pointer(&g.all[g.at]) }
+func (g guarded) bytes() []byte       { return g.all[g.at : g.at+g.n] }
+func (g guarded) intact() bool {
+	for i, c := range g.all {
+		if (i < g.at || i >= g.at+g.n) && c != 0xa5 {
+			return false
+		}
+	}
+	return true
+}
+
+// fill writes numbers, special ones among them.
+func fill(r *rand.Rand, t dtype.Type, b []byte) {
+	special := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 1, 5e-324, 1e-40, 2147483648, -2147483648}
+	for i := 0; i+t.Size() <= len(b); i += t.Size() {
+		v := r.NormFloat64() * 10
+		if r.IntN(6) == 0 {
+			v = special[r.IntN(len(special))]
+		}
+		switch p := unsafe.Pointer(&b[i]); t {
+		case dtype.F32:
+			*(*float32)(p) = float32(v)
+		case dtype.F64:
+			*(*float64)(p) = v
+		case dtype.I32:
+			*(*int32)(p) = int32(r.Uint32()) >> r.IntN(32)
+		case dtype.I64:
+			*(*int64)(p) = int64(r.Uint64()) >> r.IntN(64)
+		case dtype.Bool:
+			b[i] = uint8(r.IntN(2))
+		}
+	}
+}
+
+// differ is the first element that is not the same in both, but for the kind of NaN; -1 for none.
+func differ(t dtype.Type, a, b []byte) int {
+	for i := 0; i+t.Size() <= len(a); i += t.Size() {
+		p, q := unsafe.Pointer(&a[i]), unsafe.Pointer(&b[i])
+		same := string(a[i:i+t.Size()]) == string(b[i:i+t.Size()])
+		switch t {
+		case dtype.F32:
+			x, y := *(*float32)(p), *(*float32)(q)
+			same = same || x != x && y != y
+		case dtype.F64:
+			x, y := *(*float64)(p), *(*float64)(q)
+			same = same || x != x && y != y
+		}
+		if !same {
+			return i / t.Size()
+		}
+	}
+	return -1
+}
+
+// check runs the program's code and holds it to the interpreter, bit for bit.
+func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spilled bool) {
+	t.Helper()
+	p := &Program{In: w.in, Code: w.Code(), Out: w.out}
+	f := p.Assemble(isa)
+	if err := Map(f); err != nil {
+		t.Fatal(err)
+	}
+	if k := f.Step(); n%k != 0 {
+		n += k - n%k
+	}
+	padded := (n + 7) &^ 7
+	args := make([]uintptr, f.Words())
+	spill := newGuarded(f.SpillBytes(), 0)
+	args[ArgN], args[ArgRows], args[ArgSpill] = uintptr(n), uintptr(rows), uintptr(spill.ptr())
+	var all []guarded
+	set := func(i int, g guarded, step int) {
+		args[ArgArrays+2*i], args[ArgArrays+2*i+1] = uintptr(g.ptr()), uintptr(step)
+		all = append(all, g)
+	}
+	oracle := make([][3]unsafe.Pointer, rows)
+	var kept [][]byte
+	for i, x := range w.in {
+		size, count, step := x.T.Size(), n*rows, n*x.T.Size()
+		if x.Splat {
+			count, step = 1, 0
+		}
+		g := newGuarded(count*size, r.IntN(8)*size)
+		fill(r, x.T, g.bytes())
+		set(i, g, step)
+		for row := range rows {
+			b := make([]byte, padded*size+1)
+			if x.Splat {
+				for j := range n {
+					copy(b[j*size:], g.bytes())
+				}
+			} else {
+				copy(b, g.bytes()[row*step:(row+1)*step])
+			}
+			oracle[row][i] = unsafe.Pointer(&b[0])
+			kept = append(kept, b)
+		}
+	}
+	for i, o := range w.out {
+		set(len(w.in)+i, newGuarded(n*rows*o.T.Size(), r.IntN(8)*o.T.Size()), n*o.T.Size())
+	}
+	f.Run(args)
+	for i, g := range append(all, spill) {
+		if !g.intact() {
+			t.Fatalf("%v, n = %d: wrote outside array %d", isa, n, i)
+		}
+	}
+	for i, o := range w.out {
+		got := all[len(w.in)+i].bytes()
+		run := w.Program("oracle", o.T, o.V).Compile()
+		for row := range rows {
+			want := make([]byte, padded*o.T.Size()+1)
+			run(unsafe.Pointer(&want[0]), oracle[row][0], oracle[row][1], oracle[row][2], padded)
+			size := n * o.T.Size()
+			if k := differ(o.T, got[row*size:(row+1)*size], want[:size]); k >= 0 {
+				s := o.T.Size()
+				t.Fatalf("%v, n = %d: output %d of %v, element %d: % x, want % x\n%s", isa, n, i, o.T, k,
+					got[row*size+k*s:row*size+(k+1)*s], want[k*s:(k+1)*s], list(w.Code()))
+			}
+		}
+	}
+	runtime.KeepAlive(kept)
+	return f.SpillBytes() > 0
+}
+
+func list(code []vec.Instr) string {
+	s := ""
+	for i, in := range code {
+		s += fmt.Sprintf("%d: %v %v %d %d %d %#x\n", i, in.Op, in.T, in.A, in.B, in.C, in.Imm)
+	}
+	return s
+}
+
+// Random programs give the interpreter's bits, at every length, and touch nothing else.
+func TestRandomPrograms(t *testing.T) {
+	n := uint64(1500)
+	if testing.Short() {
+		n = 200
+	}
+	for _, isa := range isas(t) {
+		spilled := 0
+		for seed := range n {
+			r := rand.New(rand.NewPCG(seed, 1))
+			w := write(r, 3+r.IntN(1+int(seed)%400))
+			if w.check(t, r, isa, r.IntN(70), 1+r.IntN(3)) {
+				spilled++
+			}
+		}
+		if spilled == 0 {
+			t.Errorf("%v: nothing spilled", isa)
+		}
+	}
+}
+
+func FuzzPrograms(f *testing.F) {
+	f.Add([]byte("adjoint"), uint8(3))
+	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
+		w := write(&byteSource{b}, min(300, len(b)))
+		for _, isa := range isas(t) {
+			w.check(t, rand.New(rand.NewPCG(uint64(n), 1)), isa, int(n), 2)
+		}
+	})
+}
+
+// Code is made, run and dropped by many goroutines while the collector never rests.
+func TestCollections(t *testing.T) {
+	all := isas(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	rounds := 300
+	if testing.Short() {
+		rounds = 60
+	}
+	var wg sync.WaitGroup
+	for k := range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			r := rand.New(rand.NewPCG(uint64(k), 5))
+			for range rounds {
+				b := vec.NewBuilder(dtype.F32)
+				c := float32(r.IntN(100))
+				y := b.Mul(b.Input(0), b.F(vec.F32, float64(c)))
+				p := &Program{In: []In{{T: dtype.F32}}, Code: b.Code(), Out: []Out{{T: dtype.F32, V: y, At: len(b.Code())}}}
+				f := p.Assemble(all[r.IntN(len(all))])
+				if err := Map(f); err != nil {
+					t.Error(err)
+					return
+				}
+				x, out := make([]float32, 512), make([]float32, 512)
+				for i := range x {
+					x[i] = float32(i)
+				}
+				args := make([]uintptr, f.Words())
+				for range 20 {
+					args[ArgN], args[ArgRows] = 512, 1
+					args[ArgArrays], args[ArgArrays+2] = uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&out[0]))
+					f.Run(args)
+					if i := r.IntN(512); out[i] != c*x[i] {
+						t.Errorf("%g·%g = %g", c, x[i], out[i])
+						return
+					}
+				}
+			}
+		}()
+	}
+	wg.Wait()
+}

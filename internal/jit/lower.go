@@ -1,0 +1,663 @@
+package jit
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/jit/x86"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+// vreg is a virtual register.
+type vreg = int32
+
+const none vreg = -1
+
+// place says where a value is that need not be computed.
+type place uint8
+
+const (
+	nowhere place = iota
+	inPool        // a constant
+	inSplat       // one element, which every lane takes
+	inArray       // elements of an input
+	inSlot        // spilled
+)
+
+// home is where a virtual register can be loaded from.
+type home struct {
+	place place
+	width uint8 // bytes of a constant's or splat's element
+	at    int32 // in the pool; the input; the slot
+	part  int32 // of an input
+}
+
+// vinst is an instruction on virtual registers; operands as in x86.Inst.
+type vinst struct {
+	op      x86.Op
+	kind    kind
+	vl      x86.VL
+	imm     uint8
+	mem     memory
+	swap    bool // A and B may change places
+	zero    bool
+	a, b, c vreg // of fused ones: a·b + c
+	mask    vreg
+	dst     vreg
+	io      int32 // the array of loads and stores
+	off     int32 // bytes from the first of the iteration's elements
+	part    int32
+}
+
+type kind uint8
+
+const (
+	plain kind = iota
+	fused      // an FMA: op is its 132 form for floats of the width
+	load       // B is an input's memory
+	store      // B goes to an output
+)
+
+// memory says what B may be besides a register.
+type memory uint8
+
+const (
+	noMem   memory = iota
+	slotMem        // a spilled value
+	anyMem         // that, or a constant
+)
+
+// code is a program on virtual registers.
+type code struct {
+	isa    ISA
+	e      int // elements of an iteration
+	insts  []vinst
+	homes  []home
+	isMask []bool // virtual registers in mask registers
+	pool   []byte
+	consts map[poolKey]vreg
+}
+
+type poolKey struct {
+	bits uint64
+	wide bool
+}
+
+// value is a vec.Value: for each part its vector, and on AVX-512 its mask, none where not there (yet).
+type value struct{ v, k [2]vreg }
+
+type lowering struct {
+	code
+	p    *Program
+	val  []value
+	nots map[vreg]vreg
+	ones int32 // in the pool: 16 bytes of 1, 0 for not there
+	def  []int32
+}
+
+// lower expands p into one iteration's instructions.
+func lower(p *Program, isa ISA) *code {
+	l := &lowering{p: p, nots: map[vreg]vreg{}}
+	l.isa, l.consts = isa, map[poolKey]vreg{}
+	live := p.live()
+	wide := true
+	for i, in := range p.Code {
+		if live[i] && in.T.Bits() != 64 {
+			wide = false
+		}
+	}
+	l.e = isa.vl().Bytes() / 4
+	if wide {
+		l.e /= 2
+	}
+	l.val = make([]value, len(p.Code))
+	l.insts = make([]vinst, 0, len(p.Code)+len(p.Out)+8)
+	out := 0
+	for i := range p.Code {
+		for ; out < len(p.Out) && p.Out[out].At <= i; out++ {
+			l.store(out)
+		}
+		if live[i] {
+			l.lower(i)
+		}
+	}
+	for ; out < len(p.Out); out++ {
+		l.store(out)
+	}
+	l.dropDead()
+	return &l.code
+}
+
+// live reports which instructions an output needs.
+func (p *Program) live() []bool {
+	live := make([]bool, len(p.Code))
+	for _, o := range p.Out {
+		live[o.V] = true
+	}
+	for i := len(p.Code) - 1; i >= 0; i-- {
+		if in := &p.Code[i]; live[i] {
+			for _, v := range [...]vec.Value{in.A, in.B, in.C} {
+				if v != vec.None {
+					live[v] = true
+				}
+			}
+		}
+	}
+	return live
+}
+
+// dropDead drops what an instruction's other form made useless.
+func (c *code) dropDead() {
+	used := make([]bool, len(c.homes))
+	keep := len(c.insts)
+	for i := len(c.insts) - 1; i >= 0; i-- {
+		in := c.insts[i]
+		if in.kind != store && !used[in.dst] {
+			continue
+		}
+		for _, v := range [...]vreg{in.a, in.b, in.c, in.mask} {
+			if v != none {
+				used[v] = true
+			}
+		}
+		keep--
+		c.insts[keep] = in
+	}
+	c.insts = c.insts[keep:]
+}
+
+func (l *lowering) newReg(h home, mask bool) vreg {
+	l.homes = append(l.homes, h)
+	l.isMask = append(l.isMask, mask)
+	l.def = append(l.def, -1)
+	return vreg(len(l.homes) - 1)
+}
+
+func (l *lowering) put(in vinst, mask bool) vreg {
+	in.dst = l.newReg(home{}, mask)
+	l.def[in.dst] = int32(len(l.insts))
+	l.insts = append(l.insts, in)
+	return in.dst
+}
+
+func (l *lowering) vl() x86.VL { return l.isa.vl() }
+
+func (l *lowering) parts(t vec.Type) int { return t.Bits() / 8 * l.e / l.vl().Bytes() }
+
+// two and one append an instruction of two operands and of one.
+func (l *lowering) two(op x86.Op, a, b vreg, swap bool) vreg {
+	return l.put(vinst{op: op, vl: l.vl(), mem: anyMem, swap: swap, a: a, b: b, c: none, mask: none}, false)
+}
+
+func (l *lowering) one(op x86.Op, b vreg, mem memory, imm uint8) vreg {
+	return l.put(vinst{op: op, vl: l.vl(), mem: mem, imm: imm, a: none, b: b, c: none, mask: none}, false)
+}
+
+// masks appends an instruction on masks.
+func (l *lowering) masks(op x86.Op, a, b vreg, imm uint8) vreg {
+	return l.put(vinst{op: op, imm: imm, a: a, b: b, c: none, mask: none}, true)
+}
+
+func (l *lowering) constant(bits uint64, t vec.Type) vreg {
+	key := poolKey{bits, t.Bits() == 64}
+	if r, ok := l.consts[key]; ok {
+		return r
+	}
+	width := t.Bits() / 8
+	copies := 1
+	if l.isa == AVX2 {
+		copies = 32 / width
+	}
+	for len(l.pool)%(width*copies) != 0 {
+		l.pool = append(l.pool, 0)
+	}
+	at := len(l.pool)
+	for range copies {
+		for i := range width {
+			l.pool = append(l.pool, byte(bits>>(8*i)))
+		}
+	}
+	r := l.newReg(home{place: inPool, width: uint8(width), at: int32(at)}, false)
+	l.consts[key] = r
+	return r
+}
+
+// vector is part of v as a vector.
+func (l *lowering) vector(v vec.Value, part int) vreg {
+	x := &l.val[v]
+	if x.v[part] == none {
+		op := x86.PMovM2D
+		if l.p.Code[v].T.Bits() == 64 {
+			op = x86.PMovM2Q
+		}
+		x.v[part] = l.one(op, x.k[part], noMem, 0)
+	}
+	return x.v[part]
+}
+
+// mask is part of v, whose lanes are all ones or zero, as a mask.
+func (l *lowering) mask(v vec.Value, part int) vreg {
+	x := &l.val[v]
+	if x.k[part] == none {
+		op := x86.PMovD2M
+		if l.p.Code[v].T.Bits() == 64 {
+			op = x86.PMovQ2M
+		}
+		x.k[part] = l.put(vinst{op: op, vl: l.vl(), a: none, b: x.v[part], c: none, mask: none}, true)
+	}
+	return x.k[part]
+}
+
+// not is the mask's complement; of a comparison it is the opposite one.
+func (l *lowering) not(k vreg) vreg {
+	n, ok := l.nots[k]
+	if !ok {
+		if in := l.insts[l.def[k]]; in.op == x86.KCmpPS || in.op == x86.KCmpPD {
+			in.imm ^= 4
+			n = l.put(in, true)
+		} else {
+			n = l.masks(x86.KNotW, none, k, 0)
+		}
+		l.nots[k], l.nots[n] = n, k
+	}
+	return n
+}
+
+// hasMask reports whether v is at hand as a mask.
+func (l *lowering) hasMask(v vec.Value) bool { return l.val[v].k[0] != none }
+
+// constMask reports whether v is a constant of all ones or zeros.
+func (l *lowering) constMask(v vec.Value) (ones, ok bool) {
+	in := &l.p.Code[v]
+	for in.Op == vec.Bitcast {
+		in = &l.p.Code[in.A]
+	}
+	ones = in.Imm == math.MaxUint64 || in.T.Bits() == 32 && in.Imm == math.MaxUint32
+	return ones, in.Op == vec.Const && (ones || in.Imm == 0)
+}
+
+// by width picks the form for 32 bits or, the next one, for 64.
+func by(t vec.Type, op x86.Op) x86.Op {
+	if t.Bits() == 64 {
+		return op + 1
+	}
+	return op
+}
+
+func (l *lowering) lower(i int) {
+	in := &l.p.Code[i]
+	l.val[i] = value{[2]vreg{none, none}, [2]vreg{none, none}}
+	switch in.Op {
+	case vec.Bitcast:
+		l.val[i] = l.val[in.A]
+		return
+	case vec.Const:
+		c := l.constant(in.Imm, in.T)
+		l.val[i].v = [2]vreg{c, c}
+		return
+	case vec.Load:
+		l.load(i)
+		return
+	}
+	for part := range l.parts(in.T) {
+		if l.isa == AVX512 && l.lowerMask(i, part) {
+			continue
+		}
+		l.val[i].v[part] = l.lowerVector(in, part)
+	}
+}
+
+// load makes input values: numbers are loaded when they are needed, bytes become masks.
+func (l *lowering) load(i int) {
+	in := &l.p.Code[i]
+	x := l.p.In[in.Imm]
+	io := int32(in.Imm)
+	if x.T != dtype.Bool {
+		for part := range l.parts(in.T) {
+			h := home{place: inArray, width: uint8(x.T.Size()), at: io, part: int32(part)}
+			if x.Splat {
+				h.place = inSplat
+				if part > 0 {
+					l.val[i].v[1] = l.val[i].v[0]
+					continue
+				}
+			}
+			l.val[i].v[part] = l.newReg(h, false)
+		}
+		return
+	}
+	// A splat of a Bool is eight bytes of it.
+	bytes := func(op x86.Op, vl x86.VL, off, part int) vreg {
+		return l.put(vinst{op: op, kind: load, vl: vl, a: none, b: none, c: none, mask: none, io: io, off: int32(off), part: int32(part)}, false)
+	}
+	if l.isa == AVX512 {
+		vl := x86.V512
+		if l.e == 8 {
+			vl = x86.V256
+		}
+		if x.Splat {
+			panic("jit: a Bool's splat")
+		}
+		b := bytes(x86.PMovZXBD, vl, 0, 0)
+		k := l.put(vinst{op: x86.PTestMD, vl: vl, a: b, b: b, c: none, mask: none}, true)
+		l.val[i].k[0] = k
+		if l.parts(in.T) == 2 {
+			l.val[i].k[1] = l.masks(x86.KShiftRW, none, k, 8)
+		}
+		return
+	}
+	for part := range l.parts(in.T) {
+		op, lanes := by(in.T, x86.PMovZXBD), 256/in.T.Bits()
+		b := bytes(op, x86.V256, part*lanes, part)
+		l.val[i].v[part] = l.two(by(in.T, x86.PCmpGtD), b, l.constant(0, in.T), false)
+	}
+}
+
+// lowerMask makes instruction i where its result is a mask, or an operand is one that selects.
+func (l *lowering) lowerMask(i, part int) bool {
+	in := &l.p.Code[i]
+	set := func(k vreg) bool { l.val[i].k[part] = k; return true }
+	zeroed := func(v vec.Value, k vreg) bool {
+		l.val[i].v[part] = l.put(vinst{op: by(in.T, x86.Mov), vl: l.vl(), mem: anyMem, zero: true, a: none, b: l.vector(v, part), c: none, mask: k}, false)
+		return true
+	}
+	cmp := func(pred uint8, ints x86.Op) bool {
+		t := l.p.Code[in.A].T
+		op, swap := by(t, ints), ints == x86.KPCmpEqD
+		if t.IsFloat() {
+			op, swap = by(t, x86.KCmpPS), pred == 0 || pred == 4
+		} else if ints == 0 {
+			panic(fmt.Sprintf("jit: %v of %v", in.Op, t))
+		} else {
+			pred = 0
+		}
+		return set(l.put(vinst{op: op, vl: l.vl(), imm: pred, mem: anyMem, swap: swap, a: l.vector(in.A, part), b: l.vector(in.B, part), c: none, mask: none}, true))
+	}
+	switch in.Op {
+	case vec.CmpEQ:
+		return cmp(0, x86.KPCmpEqD)
+	case vec.CmpNE:
+		return cmp(4, 0)
+	case vec.CmpLT:
+		return cmp(17, 0)
+	case vec.CmpLE:
+		return cmp(18, 0)
+	case vec.CmpGT:
+		return cmp(30, x86.KPCmpGtD)
+	case vec.CmpGE:
+		return cmp(29, 0)
+	case vec.And, vec.AndNot, vec.Or, vec.Xor:
+		ka, kb := l.hasMask(in.A), l.hasMask(in.B)
+		onesA, constA := l.constMask(in.A)
+		onesB, constB := l.constMask(in.B)
+		if ka && (kb || constB) || kb && constA {
+			if in.Op == vec.Xor && ka && constB && onesB {
+				return set(l.not(l.mask(in.A, part)))
+			}
+			if in.Op == vec.Xor && kb && constA && onesA {
+				return set(l.not(l.mask(in.B, part)))
+			}
+			a, b := l.mask(in.A, part), l.mask(in.B, part)
+			switch in.Op {
+			case vec.And:
+				return set(l.masks(x86.KAndW, a, b, 0))
+			case vec.AndNot: // the machine inverts its first operand
+				return set(l.masks(x86.KAndNW, b, a, 0))
+			case vec.Or:
+				return set(l.masks(x86.KOrW, a, b, 0))
+			}
+			return set(l.masks(x86.KXorW, a, b, 0))
+		}
+		switch {
+		case in.Op == vec.And && kb:
+			return zeroed(in.A, l.mask(in.B, part))
+		case in.Op == vec.And && ka:
+			return zeroed(in.B, l.mask(in.A, part))
+		case in.Op == vec.AndNot && kb:
+			return zeroed(in.A, l.not(l.mask(in.B, part)))
+		}
+	case vec.Blend:
+		l.val[i].v[part] = l.put(vinst{op: by(in.T, x86.BlendMPS), vl: l.vl(), mem: anyMem, a: l.vector(in.C, part), b: l.vector(in.B, part),
+			c: none, mask: l.mask(in.A, part)}, false)
+		return true
+	case vec.Widen:
+		if l.hasMask(in.A) {
+			k := l.mask(in.A, 0)
+			if part == 1 {
+				k = l.masks(x86.KShiftRW, none, k, 8)
+			}
+			return set(k)
+		}
+	case vec.Narrow:
+		if l.hasMask(in.A) {
+			return set(l.masks(x86.KUnpckBW, l.mask(in.A, 1), l.mask(in.A, 0), 0))
+		}
+	}
+	return false
+}
+
+// lowerVector makes a part of an instruction whose result is a vector.
+func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
+	arg := func(v vec.Value) vreg { return l.vector(v, part) }
+	bin := func(op x86.Op, swap bool) vreg { return l.two(op, arg(in.A), arg(in.B), swap) }
+	fma := func(op x86.Op) vreg {
+		return l.put(vinst{op: by(in.T, op), kind: fused, vl: l.vl(), a: arg(in.A), b: arg(in.B), c: arg(in.C), mask: none}, false)
+	}
+	un := func(op x86.Op) vreg { return l.one(by(in.T, op), arg(in.A), anyMem, 0) }
+	round := func(imm uint8) vreg {
+		op := x86.RoundPS
+		if l.isa == AVX512 {
+			op = x86.RndScalePS
+		}
+		return l.one(by(in.T, op), arg(in.A), anyMem, imm)
+	}
+	cmp := func(pred uint8, ints x86.Op) vreg {
+		t := l.p.Code[in.A].T
+		if !t.IsFloat() {
+			if ints == 0 {
+				panic(fmt.Sprintf("jit: %v of %v", in.Op, t))
+			}
+			return bin(by(t, ints), ints == x86.PCmpEqD)
+		}
+		r := bin(by(t, x86.CmpPS), pred == 0 || pred == 4)
+		l.insts[len(l.insts)-1].imm = pred
+		return r
+	}
+	logic := func(i int, swap bool) vreg {
+		switch {
+		case l.isa == AVX512:
+			return bin(by(in.T, x86.PAndD+x86.Op(2*i)), swap)
+		case in.T.IsFloat():
+			return bin(x86.AndPS+x86.Op(i), swap)
+		}
+		return bin(x86.PAnd+x86.Op(i), swap)
+	}
+	arith := func(floats, ints x86.Op, swap bool) vreg {
+		if in.T.IsFloat() {
+			return bin(by(in.T, floats), swap)
+		}
+		return bin(by(in.T, ints), swap)
+	}
+	switch in.Op {
+	case vec.Add:
+		return arith(x86.AddPS, x86.PAddD, true)
+	case vec.Sub:
+		return arith(x86.SubPS, x86.PSubD, false)
+	case vec.Mul:
+		return arith(x86.MulPS, x86.PMulLD, true)
+	case vec.Div:
+		return bin(by(in.T, x86.DivPS), false)
+	case vec.Sqrt:
+		return un(x86.SqrtPS)
+	case vec.FMA:
+		return fma(x86.FMAdd132PS)
+	case vec.FNMA:
+		return fma(x86.FNMAdd132PS)
+	case vec.FMS:
+		return fma(x86.FMSub132PS)
+	case vec.Min:
+		return bin(by(in.T, x86.MinPS), false)
+	case vec.Max:
+		return bin(by(in.T, x86.MaxPS), false)
+	case vec.And:
+		return logic(0, true)
+	case vec.AndNot: // the machine inverts its first operand
+		return l.andNot(in, logic)
+	case vec.Or:
+		return logic(2, true)
+	case vec.Xor:
+		return logic(3, true)
+	case vec.Shl:
+		return l.one(by(in.T, x86.PSllD), arg(in.A), noMem, uint8(in.Imm))
+	case vec.Shr:
+		return l.one(by(in.T, x86.PSrlD), arg(in.A), noMem, uint8(in.Imm))
+	case vec.Sar:
+		return l.one(x86.PSraD, arg(in.A), noMem, uint8(in.Imm))
+	case vec.ShlV:
+		return bin(by(in.T, x86.PSllVD), false)
+	case vec.ShrV:
+		return bin(by(in.T, x86.PSrlVD), false)
+	case vec.CmpEQ:
+		return cmp(0, x86.PCmpEqD)
+	case vec.CmpNE:
+		return cmp(4, 0)
+	case vec.CmpLT:
+		return cmp(17, 0)
+	case vec.CmpLE:
+		return cmp(18, 0)
+	case vec.CmpGT:
+		return cmp(30, x86.PCmpGtD)
+	case vec.CmpGE:
+		return cmp(29, 0)
+	case vec.Blend:
+		return l.put(vinst{op: by(in.T, x86.BlendVPS), vl: l.vl(), mem: anyMem, a: arg(in.C), b: arg(in.B), c: arg(in.A), mask: none}, false)
+	case vec.Floor:
+		return round(9)
+	case vec.Ceil:
+		return round(10)
+	case vec.Trunc:
+		return round(11)
+	case vec.Nearest:
+		return round(8)
+	case vec.ToInt:
+		return l.one(x86.CvtPS2DQ, arg(in.A), anyMem, 0)
+	case vec.ToFloat:
+		return l.one(x86.CvtDQ2PS, arg(in.A), anyMem, 0)
+	case vec.Widen:
+		return l.widen(in, part)
+	case vec.Narrow:
+		return l.narrow(in)
+	}
+	panic(fmt.Sprintf("jit: no instruction for %v", in.Op))
+}
+
+func (l *lowering) andNot(in *vec.Instr, logic func(int, bool) vreg) vreg {
+	in.A, in.B = in.B, in.A
+	r := logic(1, false)
+	in.A, in.B = in.B, in.A
+	return r
+}
+
+func (l *lowering) widen(in *vec.Instr, part int) vreg {
+	op := x86.CvtPS2PD
+	if in.T == vec.I64 {
+		op = x86.PMovSXDQ
+	}
+	a := l.vector(in.A, 0)
+	if h := l.homes[a]; part == 1 && h.place == inArray { // its upper half is there to be read
+		return l.put(vinst{op: op, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: h.at, off: int32(l.vl().Bytes() / 2), part: 1}, false)
+	}
+	if part == 1 && l.homes[a].place != inPool && l.homes[a].place != inSplat {
+		ext := x86.ExtractF128
+		if l.isa == AVX512 {
+			ext = x86.ExtractF64x4
+		}
+		a = l.one(ext, a, noMem, 1)
+	}
+	return l.one(op, a, slotMem, 0)
+}
+
+func (l *lowering) narrow(in *vec.Instr) vreg {
+	lo, hi := l.vector(in.A, 0), l.vector(in.A, 1)
+	switch {
+	case l.isa == AVX512:
+		op := x86.CvtPD2PS
+		if in.T == vec.I32 {
+			op = x86.PMovQD
+		}
+		a, b := l.one(op, lo, noMem, 0), l.one(op, hi, noMem, 0)
+		r := l.two(x86.InsertF64x4, a, b, false)
+		l.insts[len(l.insts)-1].mem, l.insts[len(l.insts)-1].imm = noMem, 1
+		return r
+	case in.T == vec.F32:
+		a, b := l.one(x86.CvtPD2PS, lo, noMem, 0), l.one(x86.CvtPD2PS, hi, noMem, 0)
+		r := l.two(x86.InsertF128, a, b, false)
+		l.insts[len(l.insts)-1].mem, l.insts[len(l.insts)-1].imm = noMem, 1
+		return r
+	}
+	return l.halves(lo, hi)
+}
+
+// halves packs the low halves of 64-bit lanes, AVX2.
+func (l *lowering) halves(lo, hi vreg) vreg {
+	s := l.two(x86.ShufPS, lo, hi, false)
+	l.insts[len(l.insts)-1].imm = 136
+	return l.one(x86.PermQ, s, noMem, 216)
+}
+
+// store puts output i's value where it goes.
+func (l *lowering) store(i int) {
+	o := &l.p.Out[i]
+	io := int32(len(l.p.In) + i)
+	put := func(op x86.Op, vl x86.VL, b vreg, off, part int) {
+		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part)})
+	}
+	if o.T != dtype.Bool {
+		for part := range l.parts(l.p.Code[o.V].T) {
+			put(x86.MovStore, l.vl(), l.vector(o.V, part), part*l.vl().Bytes(), part)
+		}
+		return
+	}
+	if l.isa == AVX512 {
+		k := l.mask(o.V, 0)
+		if l.parts(l.p.Code[o.V].T) == 2 {
+			k = l.masks(x86.KUnpckBW, l.mask(o.V, 1), k, 0)
+		}
+		if l.ones == 0 {
+			for len(l.pool)%16 != 0 || len(l.pool) == 0 {
+				l.pool = append(l.pool, 0)
+			}
+			l.ones = int32(len(l.pool))
+			for range 16 {
+				l.pool = append(l.pool, 1)
+			}
+		}
+		b := l.put(vinst{op: x86.MovU8Load, kind: load, zero: true, a: none, b: none, c: none, mask: k, io: -1, off: l.ones}, false)
+		if l.e == 8 {
+			put(x86.MovQStore, x86.V128, b, 0, 0)
+		} else {
+			put(x86.MovStore, x86.V128, b, 0, 0)
+		}
+		return
+	}
+	// Masks are packed to bytes 0 and -1, of which the absolute value is stored.
+	short := func(op x86.Op, a, b vreg) vreg {
+		return l.put(vinst{op: op, vl: x86.V128, a: a, b: b, c: none, mask: none}, false)
+	}
+	lo := l.vector(o.V, 0)
+	two := l.parts(l.p.Code[o.V].T) == 2
+	if two {
+		lo = l.halves(lo, l.vector(o.V, 1))
+	}
+	words := short(x86.PackSSDW, lo, l.one(x86.ExtractF128, lo, noMem, 1))
+	if !two && l.e == 4 {
+		words = short(x86.PackSSDW, words, words)
+	}
+	b := short(x86.PAbsB, none, short(x86.PackSSWB, words, words))
+	if l.e == 8 {
+		put(x86.MovQStore, x86.V128, b, 0, 0)
+	} else {
+		put(x86.MovDStore, x86.V128, b, 0, 0)
+	}
+}

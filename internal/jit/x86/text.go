@@ -1,0 +1,79 @@
+package x86
+
+import (
+	"fmt"
+	"strings"
+)
+
+var gprs = [...]string{"AX", "CX", "DX", "BX", "SP", "BP", "SI", "DI", "R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15"}
+
+func (m Mem) String() string {
+	if m.Pool {
+		return fmt.Sprintf("pool<>+%d(SB)", m.Disp)
+	}
+	s := fmt.Sprintf("(%s)", gprs[m.Base])
+	if m.Disp != 0 {
+		s = fmt.Sprint(m.Disp) + s
+	}
+	if m.Index != NoReg {
+		s += fmt.Sprintf("(%s*%d)", gprs[m.Index], m.Scale)
+	}
+	return s
+}
+
+// String is the instruction as Go's assembler reads it.
+func (in *Inst) String() string {
+	f := &forms[in.Op]
+	reg := func(r Reg, c class) string {
+		l := in.VL
+		if f.l > 0 {
+			l = VL(f.l)
+		}
+		switch c {
+		case low:
+			l = max(l, 1) - 1
+		case xmm:
+			l = V128
+		case mask:
+			return fmt.Sprintf("K%d", r)
+		case gpr:
+			return gprs[r]
+		}
+		return fmt.Sprintf("%c%d", "XYZ"[l], r)
+	}
+	vector := vec
+	if f.dst == mask && f.b == mask {
+		vector = mask
+	}
+	mem, dst, b := in.Mem.String(), reg(in.Dst, f.dst), reg(in.B, f.b)
+	if in.IsMem && f.shape == mr {
+		dst = mem
+	} else if in.IsMem {
+		b = mem
+	}
+	name := f.name
+	if in.Op == CvtPD2PS && in.VL < V512 {
+		name += "XY"[in.VL : in.VL+1]
+	}
+	if in.Bcst {
+		name += ".BCST"
+	}
+	if in.Zero {
+		name += ".Z"
+	}
+	var ops []string
+	if f.imm {
+		ops = append(ops, fmt.Sprintf("$%d", in.Imm))
+	}
+	if f.shape == rvmr {
+		ops = append(ops, reg(in.C, vec))
+	}
+	ops = append(ops, b)
+	if f.shape == rvm || f.shape == rvmr {
+		ops = append(ops, reg(in.A, vector))
+	}
+	if in.Mask != 0 {
+		ops = append(ops, fmt.Sprintf("K%d", in.Mask))
+	}
+	return name + " " + strings.Join(append(ops, dst), ", ")
+}

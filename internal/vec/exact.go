@@ -1,0 +1,70 @@
+package vec
+
+// Pieces for results of more than one word: a sum hi + lo with |lo| at most half a unit of hi.
+
+// sum is x + y exactly.
+func (b *Builder) sum(x, y Value) (hi, lo Value) {
+	hi = b.Add(x, y)
+	z := b.Sub(hi, x)
+	return hi, b.Add(b.Sub(x, b.Sub(hi, z)), b.Sub(y, z))
+}
+
+// product is x·y exactly.
+func (b *Builder) product(x, y Value) (hi, lo Value) {
+	hi = b.Mul(x, y)
+	return hi, b.FMS(x, y, hi)
+}
+
+// signOf is the sign bit of x.
+func (b *Builder) signOf(x Value) Value { return b.And(x, b.sign(x)) }
+
+// anchor is 1.5·2⁵²: a float64 added to it is rounded to an integer, which stands in the low bits.
+const anchor = 1<<52 + 1<<51
+
+// integer rounds h·c to an integer n, and gives the bits whose low part is n.
+func (b *Builder) integer(h Value, c float64) (n, bits Value) {
+	m := b.F(F64, anchor)
+	t := b.FMA(h, b.F(F64, c), m)
+	return b.Sub(t, m), b.Bitcast(I64, t)
+}
+
+const log2e, ln2Hi, ln2Lo = 0x1.71547652b82fep+0, 0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56
+
+// power2 is 2ⁿ for the bits of integer, n in the range of a float64's exponents.
+func (b *Builder) power2(bits Value) Value {
+	return b.Bitcast(F64, b.Shl(b.Add(bits, b.I(I64, 1023)), 52))
+}
+
+// expShort is exp(x) of a float64 to 28 bits, for |x| < 700.
+func (b *Builder) expShort(x Value) Value {
+	n, bits := b.integer(x, log2e)
+	r := b.FNMA(n, b.F(F64, ln2Hi), x)
+	p := b.FMA(b.Poly(r, exp32Coef...), b.Mul(r, r), b.Add(r, b.F(F64, 1)))
+	return b.Mul(p, b.power2(bits))
+}
+
+// expPair is exp(h + l) = (hi + lo)·2ⁿ to 62 bits; scale multiplies by 2ⁿ and rounds once more only
+// where the result has no normal exponent. -1500 < h < 700, and l is below a unit of h.
+func (b *Builder) expPair(h, l Value) (hi, lo Value, scale func(v Value) Value) {
+	n, _ := b.integer(h, log2e)
+	r := b.FNMA(n, b.F(F64, ln2Hi), h) // exact: a multiple of 2⁻⁵⁴ below 1/2
+	rl := b.FNMA(n, b.F(F64, ln2Lo), l)
+	hi, lo = fastSum(b, b.F(F64, 1), r)
+	p := b.Mul(b.Poly(r, exp64Coef...), b.Mul(r, r))
+	lo = b.Add(lo, b.FMA(rl, b.Add(hi, p), p))
+	return hi, lo, func(v Value) Value {
+		m := b.F(F64, anchor)
+		upper := b.Max(n, b.F(F64, -1000))
+		v = b.Mul(v, b.power2(b.Bitcast(I64, b.Add(upper, m))))
+		return b.Mul(v, b.power2(b.Bitcast(I64, b.Add(b.Sub(n, upper), m))))
+	}
+}
+
+// inFloat64 is f of the arguments as float64s: what a float32 function is computed with.
+func (b *Builder) inFloat64(f func(x ...Value) Value, x ...Value) Value {
+	wide := make([]Value, len(x))
+	for i, v := range x {
+		wide[i] = b.Widen(v)
+	}
+	return b.Narrow(f(wide...))
+}

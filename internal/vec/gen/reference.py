@@ -1,0 +1,59 @@
+"""Exact results for the tests of the float64 functions (needs mpmath).
+
+    python3 reference.py N FILE [FUNCTION...]
+
+writes, for every function, its name in 16 bytes and N points as float64s (x, y, hi, lo): y is 0 where there
+is one argument, hi + lo the result.
+"""
+import random
+import struct
+import sys
+from mpmath import mp, mpf
+
+mp.prec = 1400
+pi = mp.pi
+erfc = lambda x: mp.erfc(x)
+normal = lambda x: mp.erfc(-x / mp.sqrt(2)) / 2
+U, G = random.uniform, random.gauss
+
+
+def spread(lo, hi):  # log-uniform magnitude, both signs
+    return random.choice((-1, 1)) * 2.0 ** U(lo, hi)
+
+
+def around(r, lo, hi):  # near a multiple of π/2
+    k = random.randint(1, int(2 ** U(0, r)))
+    return float(k * pi / 2) if random.random() < 0.5 else spread(lo, hi)
+
+
+mix = lambda f, lo, hi: (lambda: f() if random.random() < 0.6 else spread(lo, hi))
+FUNCS = [
+    ("erf", mp.erf, mix(lambda: U(-6, 6), -60, 3)),
+    ("erfc", erfc, mix(lambda: U(-6, 27.3), -60, 4.7)),
+    ("gelu", lambda x: x * normal(x), mix(lambda: U(-38.5, 9), -60, 5)),
+    ("gelutanh", lambda x: x / (1 + mp.exp(-2 * mp.sqrt(2 / pi) * (x + mpf("0.044715") * x**3))), mix(lambda: U(-21, 9), -60, 4)),
+    ("sin", mp.sin, mix(lambda: around(21, -30, 1023), -30, 22)),
+    ("cos", mp.cos, mix(lambda: around(21, -30, 1023), -30, 22)),
+    ("tan", mp.tan, mix(lambda: around(21, -30, 1023), -30, 22)),
+    ("asin", mp.asin, mix(lambda: U(-1, 1), -60, 0)),
+    ("acos", mp.acos, mix(lambda: U(-1, 1), -60, 0)),
+    ("atan", mp.atan, mix(lambda: U(-4, 4), -60, 60)),
+    ("atan2", lambda x, y: mp.atan2(x, y), mix(lambda: G(0, 1), -1074, 1023), mix(lambda: G(0, 1), -1074, 1023)),
+    ("hypot", lambda x, y: mp.sqrt(x * x + y * y), mix(lambda: G(0, 1), -1074, 1022), mix(lambda: G(0, 1), -1074, 1022)),
+    ("cbrt", lambda x: mp.sign(x) * mp.cbrt(abs(x)), mix(lambda: U(-8, 8), -1074, 1023)),
+]
+
+if __name__ == "__main__":
+    random.seed(1)
+    n = int(sys.argv[1])
+    only = sys.argv[3:]
+    with open(sys.argv[2], "wb") as out:
+        for name, f, *draw in FUNCS:
+            if only and name not in only:
+                continue
+            out.write(struct.pack("16s", name.encode()))
+            for _ in range(n):
+                x = [d() for d in draw]
+                y = f(*map(mpf, x))
+                hi = float(y)
+                out.write(struct.pack("<dddd", x[0], x[-1] if len(x) > 1 else 0, hi, float(y - mpf(hi))))

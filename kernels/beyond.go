@@ -1,0 +1,53 @@
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+// withBeyond is a tile whose body holds within limits, made to hold everywhere: elements outside are
+// computed one by one. What an element gives does not depend on its neighbours.
+func (l *Level) withBeyond(f Tile, r *vec.Limits, t dtype.Type) Tile {
+	outside := l.Outside[t]
+	if t == dtype.F32 {
+		return beyond[float32](f, r, outside)
+	}
+	return beyond[float64](f, r, outside)
+}
+
+func beyond[T float32 | float64](f Tile, r *vec.Limits, outside func(a unsafe.Pointer, n int, lo, hi float64) bool) Tile {
+	if outside == nil {
+		outside = anyOutside[T]
+	}
+	const block = 64
+	return func(dst, a, b, c unsafe.Pointer, n int) {
+		if !outside(a, n, r.Lo, r.Hi) {
+			f(dst, a, b, c, n)
+			return
+		}
+		d, x := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n)
+		for len(d) > 0 {
+			var in [block]T // dst may be a
+			m := copy(in[:], x)
+			f(unsafe.Pointer(&d[0]), unsafe.Pointer(&x[0]), b, c, m)
+			for i, v := range in[:m] {
+				if v := float64(v); v < r.Lo || v > r.Hi {
+					d[i] = T(r.Beyond(v))
+				}
+			}
+			d, x = d[m:], x[m:]
+		}
+	}
+}
+
+func anyOutside[T float32 | float64](a unsafe.Pointer, n int, lo, hi float64) bool {
+	l, h := T(lo), T(hi)
+	for _, v := range unsafe.Slice((*T)(a), n) {
+		if v < l || v > h {
+			return true
+		}
+	}
+	return false
+}

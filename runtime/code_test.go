@@ -1,0 +1,109 @@
+package runtime
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
+	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// Code runs where it can, and not where it is switched off; String says which.
+func TestCodeSwitches(t *testing.T) {
+	outs, inputs := chainStep(false)
+	for _, level := range kernels.Levels() {
+		can := level != kernels.Purego && jit.Available
+		for _, c := range []struct {
+			env  string
+			o    Options
+			code bool
+		}{{"", Options{}, can}, {"on", Options{}, can}, {"off", Options{}, false}, {"", Options{NoCode: true}, false}} {
+			t.Setenv("ADJOINT_JIT", c.env)
+			c.o.Level = level.Name
+			p, err := Compile(outs, inputs, c.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(p.String(), level.Name+" code"); got != c.code {
+				t.Errorf("%s, ADJOINT_JIT=%s, %+v:\n%s", level.Name, c.env, c.o, p)
+			}
+			b, err := p.binding(100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.units[0].(*mapUnit).code != nil; got != c.code {
+				t.Errorf("%s, ADJOINT_JIT=%s, %+v: code is %v", level.Name, c.env, c.o, got)
+			}
+		}
+	}
+	t.Setenv("ADJOINT_JIT", "maybe")
+	if _, err := Compile(outs, inputs, Options{}); err == nil || !strings.Contains(err.Error(), "neither on nor off") {
+		t.Error(err)
+	}
+}
+
+// A cluster too long for one loop is cut, and its parts agree with the tiles.
+func TestLongCluster(t *testing.T) {
+	s := newSketch()
+	sh := ir.Shape{ir.Batch}
+	var keep []*ir.Node
+	for range 12 {
+		keep = append(keep, s.param(dtype.F32, sh, 3))
+	}
+	for i := range 5000 {
+		x, y := keep[i%len(keep)], keep[(i*7+3)%len(keep)]
+		switch i % 3 {
+		case 0:
+			x = s.g.Apply(ops.Mul, x, y)
+		case 1:
+			x = s.g.Apply(ops.Sub, x, y)
+		case 2:
+			x = s.g.Apply(ops.Where, s.g.Apply(ops.Gt, x, y), x, s.g.Apply(ops.Sqrt, s.g.Apply(ops.Abs, y)))
+		}
+		keep[i%len(keep)] = x
+	}
+	outs := keep[:5]
+	in := s.values(rand.New(rand.NewPCG(8, 9)), 37)
+	var want [][]byte
+	for _, level := range kernels.Levels() {
+		for _, tiles := range []bool{true, false} {
+			p, err := Compile(outs, s.inputs, Options{Level: level.Name, NoCode: tiles})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var inPtr, outPtr []unsafe.Pointer
+			var got [][]byte
+			for _, x := range in {
+				inPtr = append(inPtr, unsafe.Pointer(&x[0]))
+			}
+			for range outs {
+				got = append(got, make([]byte, 37*4))
+				outPtr = append(outPtr, unsafe.Pointer(&got[len(got)-1][0]))
+			}
+			if err := p.Run(context.Background(), 37, inPtr, outPtr); err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(37)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := b.units[0].(*mapUnit).code; c != nil && len(c.segs) < 2 {
+				t.Errorf("%d parts", len(c.segs))
+			}
+			if want == nil {
+				want = got
+			}
+			for i := range got {
+				if k := sameBits(dtype.F32, got[i], want[i]); k >= 0 {
+					t.Fatalf("%s, tiles %v: output %d, element %d", level.Name, tiles, i, k)
+				}
+			}
+		}
+	}
+}
