@@ -92,12 +92,9 @@ func (a *allocator) done(i int, vs []int) {
 
 // take gives v a register, making room if need be.
 func (a *allocator) take(v int) int {
-	from, to := 0, 16
-	switch {
-	case a.mask[v]:
+	from, to := 0, a.count()
+	if a.mask[v] {
 		from, to = firstMask+1, numRegs // K0 does not mask
-	case a.masks:
-		to = 32
 	}
 	best, far := -1, -1.0
 	for r := from; r < to; r++ {
