@@ -366,6 +366,9 @@ func (c *code) String() string { return c.p.String() }
 // Dot draws that in Graphviz' language.
 func (c *code) Dot() string { return c.p.Dot() }
 
+// PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads.
+func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
+
 // Level is the name of the CPU level that the program runs on.
 func (c *code) Level() string { return c.p.Level() }
 

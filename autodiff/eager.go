@@ -21,8 +21,8 @@ func eager(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, 
 	return e.run([]Value{{n: f(e.g, in)}})[0]
 }
 
-// recorded calls f on a tree in a graph: that of the tree's recorded values or, where it holds arrays
-// only, one that is run at once.
+// recorded calls f on a tree in a graph: that of the tree's recorded values; where it holds arrays only, one
+// that is run at once or, if f turns out to use values of another, that one.
 func recorded[A, R any](op string, x A, f func(g *ir.Graph, x A) R) R {
 	xs := leaves(x)
 	if g := graphOf(xs); g != nil {
@@ -35,8 +35,32 @@ func recorded[A, R any](op string, x A, f func(g *ir.Graph, x A) R) R {
 			in[i] = Value{n: e.argument(v, dtype.Invalid)}
 		}
 	}
-	y := f(e.g, replaced(x, in))
+	y, outer := attempt(e.g, func() R { return f(e.g, replaced(x, in)) })
+	if outer != nil {
+		return f(outer, x)
+	}
 	return replaced(y, e.run(leaves(y)))
+}
+
+// attempt calls f, which records in g; outer is the other graph whose values it met.
+func attempt[R any](g *ir.Graph, f func() R) (y R, outer *ir.Graph) {
+	defer func() {
+		if r := recover(); r != nil {
+			if e, ok := r.(*Error); ok {
+				outer = e.Beside(g)
+			}
+			if outer == nil {
+				panic(r)
+			}
+		}
+	}()
+	y = f()
+	for _, v := range leaves(y) {
+		if v.n != nil && v.n.Graph != g {
+			outer = v.n.Graph
+		}
+	}
+	return y, outer
 }
 
 // evaluation is a graph that is run once, on arrays that are its parameters.

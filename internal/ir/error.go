@@ -14,6 +14,20 @@ type Error struct {
 	Op  string // the operation as the user wrote it, "MatMul"
 	Msg string
 	Pos string // file:line of the user's call, "" when unknown
+
+	graphs [2]*Graph // of operands that should have had one
+}
+
+// Beside is the other graph, where e is about values of g that met another's; nil else.
+func (e *Error) Beside(g *Graph) *Graph {
+	switch g {
+	case nil:
+	case e.graphs[0]:
+		return e.graphs[1]
+	case e.graphs[1]:
+		return e.graphs[0]
+	}
+	return nil
 }
 
 func (e *Error) Error() string {

@@ -6,6 +6,7 @@
 package ir
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -109,7 +110,8 @@ func New() *Graph { return &Graph{interned: map[string]*Node{}} }
 func (g *Graph) add(n Node) *Node {
 	for _, in := range n.In {
 		if in.Graph != g {
-			Fail(n.Name(), "%v: a value belongs to another function's trace", in.Shape)
+			panic(&Error{Op: n.Name(), Msg: fmt.Sprintf("%v: a value belongs to another function's recording", in.Shape),
+				Pos: UserLine(), graphs: [2]*Graph{g, in.Graph}})
 		}
 	}
 	k := n.appendKey(g.key[:0], func(x *Node) int { return x.ID })

@@ -1,0 +1,218 @@
+package autodiff_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
+// A recurrent cell, stepped by Go's for and by Scan under each policy: values, gradients, second derivatives
+// and their batches agree.
+func TestScan(t *testing.T) {
+	const steps = 7
+	type cell struct{ W, H ad.Value }
+	next := func(c cell, x ad.Value) (cell, ad.Value) {
+		h := c.H.MatMul(c.W).Add(x).Tanh()
+		return cell{c.W, h}, h.Mul(x)
+	}
+	type args struct{ W, H, X ad.Value }
+	unrolled := func(back bool) func(a args) ad.Value {
+		return func(a args) ad.Value {
+			c := cell{a.W, a.H}
+			ys := make([]ad.Value, steps)
+			for k := range steps {
+				if back {
+					k = steps - 1 - k
+				}
+				c, ys[k] = next(c, a.X.Index(k))
+			}
+			return c.H.Square().Sum().Add(ad.Stack(0, ys...).Sin().Sum())
+		}
+	}
+	scanned := func(o ad.ScanOptions) func(a args) ad.Value {
+		return func(a args) ad.Value {
+			c, ys := ad.Scan(next, cell{a.W, a.H}, a.X, o)
+			return c.H.Square().Sum().Add(ys.Sin().Sum())
+		}
+	}
+	series := func(n int, k float64) ad.Value {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = math.Sin(k * float64(i+1))
+		}
+		return ad.From(x)
+	}
+	at := args{series(4, 1).Reshape(2, 2), series(2, 2), series(2*steps, 3).Reshape(steps, 2)}
+	hvp := func(f func(args) ad.Value) func(args) ad.Tangents[args] {
+		return func(a args) ad.Tangents[args] { return ad.JVP(ad.Grad(f))(a, a) }
+	}
+	close := func(name string, got, want any) {
+		t.Helper()
+		g, w := ad.TreeLeaves(got), ad.TreeLeaves(want)
+		for i := range w {
+			for k, x := range w[i].Float64s() {
+				if y := g[i].Float64s()[k]; math.Abs(x-y) > 1e-12*math.Max(1, math.Abs(x)) {
+					t.Errorf("%s: value %d element %d is %v, not %v", name, i, k, y, x)
+					return
+				}
+			}
+		}
+	}
+	batch := args{ad.Stack(0, at.W, at.W.T()), ad.Stack(0, at.H, at.H.Neg()), ad.Stack(0, at.X, at.X.Scale(0.5))}
+	for _, back := range []bool{false, true} {
+		want := unrolled(back)
+		for _, every := range []int{0, 1, 2, 3, 5, 7, 100, ad.EverySqrt} {
+			got := scanned(ad.ScanOptions{Backward: back, Every: every})
+			close("gradient", ad.ValueAndGrad(got)(at), ad.ValueAndGrad(want)(at))
+			close("Hessian times vector", hvp(got)(at), hvp(want)(at))
+			close("batch", ad.Vmap(ad.ValueAndGrad(got))(batch), ad.Vmap(ad.ValueAndGrad(want))(batch))
+		}
+	}
+}
+
+// Memory in reverse follows the policy, the graph does not grow with the number of steps.
+func TestScanMemory(t *testing.T) {
+	size := func(n, every int) (lines int, bytes int) {
+		p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value {
+			return ad.ForI(n, func(i ad.Value, c ad.Value) ad.Value { return c.Sin().Mul(x) }, x, ad.ScanOptions{Every: every}).Sum()
+		}), ad.F64.Spec(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.PeakBytes(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(p.String(), "\n"), b
+	}
+	short, few := size(1000, 0)
+	long, all := size(10000, 0)
+	if short != long {
+		t.Errorf("%d lines for 1000 steps, %d for 10000", short, long)
+	}
+	if all < 9*few || all < 8*100*10000 {
+		t.Errorf("%d bytes for 1000 steps, %d for 10000", few, all)
+	}
+	if _, root := size(10000, ad.EverySqrt); root > all/20 {
+		t.Errorf("%d bytes with every √n-th step kept, %d with all", root, all)
+	}
+}
+
+func TestWhile(t *testing.T) {
+	// Newton's iteration for √a: a loop that ends on data.
+	root := func(a ad.Value) ad.Value {
+		type state struct{ X, Old, A ad.Value }
+		s := ad.While(func(s state) ad.Value { return s.X.Sub(s.Old).Abs().Gt(ad.Const(1e-13)) },
+			func(s state) state { return state{s.X.Add(s.A.Div(s.X)).Scale(0.5), s.X, s.A} },
+			state{a, a.FullLike(0), a}, ad.WhileOptions{MaxSteps: 60})
+		return s.X
+	}
+	for _, x := range []float64{2, 10, 0.3} {
+		y, dy, err := ad.ValueAndDerivative(root, x)
+		if err != nil || math.Abs(y-math.Sqrt(x)) > 1e-12 || math.Abs(dy-0.5/math.Sqrt(x)) > 1e-9 {
+			t.Error(x, y, dy, err)
+		}
+	}
+	r := ad.Vmap(ad.ValueAndGrad(root))(ad.From([]float64{2, 1e6, 0.3}))
+	for i, x := range []float64{2, 1e6, 0.3} {
+		if math.Abs(r.Value.At(i)/math.Sqrt(x)-1) > 1e-12 || math.Abs(r.Grad.At(i)*2*math.Sqrt(x)-1) > 1e-9 {
+			t.Error(i, r)
+		}
+	}
+	forever := func(x ad.Value) ad.Value {
+		return ad.While(func(x ad.Value) ad.Value { return x.Lt(ad.Const(100)) }, func(x ad.Value) ad.Value { return x.Scale(2) }, x)
+	}
+	d := ad.JVP(forever)(ad.Scalar(3.0), ad.Scalar(1.0))
+	if d.Value.Item() != 192 || d.Tangent.Item() != 64 {
+		t.Error(d)
+	}
+	if _, err := ad.Derivative(forever, 3); err == nil || !strings.Contains(err.Error(), "While has no derivative in reverse mode without a bound") {
+		t.Error(err)
+	}
+}
+
+func TestCond(t *testing.T) {
+	f := func(x ad.Value) ad.Value {
+		return ad.Cond(x.Gt(ad.Const(0)), func() ad.Value { return x.Log() }, func() ad.Value { return x.Square().Neg() })
+	}
+	for x, want := range map[float64][2]float64{2: {math.Log(2), 0.5}, -3: {-9, 6}, 0: {0, 0}} {
+		y, dy, err := ad.ValueAndDerivative(f, x)
+		if err != nil || y != want[0] && math.Abs(y-want[0]) > 1e-15 || dy != want[1] {
+			t.Error(x, y, dy, err)
+		}
+	}
+	r := ad.Vmap(ad.ValueAndGrad(f))(ad.From([]float64{2, -3, 0}))
+	if r.Grad.At(0) != 0.5 || r.Grad.At(1) != 6 || r.Grad.At(2) != 0 {
+		t.Error(r)
+	}
+	g := func(x ad.Value, i int32) ad.Value {
+		return ad.Switch(ad.Scalar(i), func() ad.Value { return x }, func() ad.Value { return x.Square() }, func() ad.Value { return x.Exp() })
+	}
+	for i, want := range map[int32]float64{-5: 3, 0: 3, 1: 9, 2: math.Exp(3), 7: math.Exp(3)} {
+		if y := g(ad.Scalar(3.0), i).Item(); math.Abs(y-want) > 1e-14 {
+			t.Error(i, y)
+		}
+	}
+}
+
+// Functions that loop over constants only, but refer to a recorded value, are recorded with it.
+func TestLoopOverConstants(t *testing.T) {
+	p, err := ad.Compile(ad.Grad(func(w ad.Value) ad.Value {
+		return ad.ForI(5, func(_, c ad.Value) ad.Value { return c.Mul(w).Shift(1) }, ad.Scalar(1.0))
+	}), ad.F64.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := p.Run(background, ad.Scalar(2.0))
+	if want := 5*16.0 + 4*8 + 3*4 + 2*2 + 1; err != nil || d.Item() != want { // w⁵+w⁴+…+1
+		t.Error(d, want, err)
+	}
+}
+
+func TestCheckpoint(t *testing.T) {
+	f := func(x ad.Value) ad.Value { return x.Sin().Exp().Square().Tanh() }
+	g := func(wrap func(func(ad.Value) ad.Value) func(ad.Value) ad.Value) func(x ad.Value) ad.Value {
+		h := wrap(f)
+		return func(x ad.Value) ad.Value { return h(h(h(x))).Sum() }
+	}
+	plain := g(func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return f })
+	kept := g(ad.Checkpoint[ad.Value, ad.Value])
+	x := ad.From([]float64{0.1, 0.5, -2})
+	for name, pair := range map[string][2]ad.Value{
+		"gradient": {ad.Grad(plain)(x), ad.Grad(kept)(x)},
+		"Hessian":  {ad.Hessian(plain)(x), ad.Hessian(kept)(x)},
+	} {
+		for i, want := range pair[0].Float64s() {
+			if got := pair[1].Float64s()[i]; math.Abs(got-want) > 1e-14*math.Max(1, math.Abs(want)) {
+				t.Error(name, pair)
+			}
+		}
+	}
+}
+
+func TestControlErrors(t *testing.T) {
+	x := ad.F64.Ones(3)
+	for want, f := range map[string]func(){
+		"Scan nothing to step over":             func() { ad.Scan(func(c, x ad.Value) (ad.Value, ad.Value) { return c, c }, x, ad.Value{}) },
+		"Scan []: an axis to step over":         func() { ad.Scan(func(c, x ad.Value) (ad.Value, ad.Value) { return c, c }, x, x.Sum()) },
+		"Scan the step makes carried value 0 f": func() { ad.Scan(func(c, x ad.Value) (ad.Value, ad.Value) { return x, c }, x, x) },
+		"ForI -1 steps":                         func() { ad.ForI(-1, func(_, c ad.Value) ad.Value { return c }, x) },
+		"Cond [3] of float64: one bool":         func() { ad.Cond(x, func() ad.Value { return x }, func() ad.Value { return x }) },
+		"Cond the branches give float64": func() {
+			ad.Cond(x.Sum().Gt(ad.Const(0)), func() ad.Value { return x }, func() ad.Value { return x.Sum() })
+		},
+		"While the condition is float64[3], no": func() { ad.While(func(c ad.Value) ad.Value { return c }, func(c ad.Value) ad.Value { return c }, x) },
+	} {
+		func() {
+			defer func() {
+				err, _ := recover().(*ad.Error)
+				if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) || !strings.Contains(err.Error(), "control_test.go:") {
+					t.Errorf("%v\nwant autodiff: %s", err, want)
+				}
+			}()
+			f()
+		}()
+	}
+}
