@@ -156,6 +156,29 @@ func BenchmarkCompileLong(b *testing.B) {
 	}
 }
 
+// BenchmarkLoop is the cost of a step of a loop.
+func BenchmarkLoop(b *testing.B) {
+	const steps = 1000
+	g := ir.New()
+	x := g.Param(0, dtype.F64, nil)
+	finals, _, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.D(steps)}, []*ir.Node{x}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			return []*ir.Node{g.Apply(ops.Mul, c[0], g.Const(dtype.F64, nil, 0.5))}, nil, nil
+		})
+	p, err := Compile(finals, []Input{{dtype.F64, nil}}, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, w := 3.0, 0.0
+	in, out := []unsafe.Pointer{unsafe.Pointer(&v)}, []unsafe.Pointer{unsafe.Pointer(&w)}
+	for b.Loop() {
+		if err := p.Run(context.Background(), 1, in, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
+}
+
 // BenchmarkScalar is the derivative of x³+2x: the cost of a call.
 func BenchmarkScalar(b *testing.B) {
 	g := ir.New()
