@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -221,48 +222,127 @@ func chainStep(grad bool) (outs []*ir.Node, inputs []Input) {
 	return append(g.VJP([]*ir.Node{loss}, []*ir.Node{g.Const(dtype.F32, nil, 1)}, x), loss), inputs
 }
 
-// benchCode runs a program as code and as tiles.
-func benchCode(b *testing.B, outs []*ir.Node, inputs []Input, batches ...int) {
-	for _, batch := range batches {
-		for _, tiles := range []bool{false, true} {
-			name := fmt.Sprintf("%d/code", batch)
-			if tiles {
-				name = fmt.Sprintf("%d/tiles", batch)
-			}
-			b.Run(name, func(b *testing.B) {
-				p, err := Compile(outs, inputs, Options{Threads: 1, NoCode: tiles})
-				if err != nil {
+// benchCode runs a program as code and as tiles by turns, and reports the fastest run of each.
+func benchCode(b *testing.B, outs []*ir.Node, inputs []Input, batch int) {
+	b.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	var in, out []unsafe.Pointer
+	for _, x := range inputs {
+		a := newArray(x.Type, x.Shape.At(batch))
+		for i := range a.len() {
+			a.setBits(i, ir.FloatBits(x.Type, 0.5+rng.Float64()))
+		}
+		in = append(in, a.ptr())
+	}
+	for _, o := range outs {
+		out = append(out, newArray(o.Type, o.Shape.At(batch)).ptr())
+	}
+	var programs [2]*Program
+	best := [2]time.Duration{1 << 60, 1 << 60}
+	for i := range programs {
+		var err error
+		if programs[i], err = Compile(outs, inputs, Options{Threads: 1, NoCode: i == 1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		for i, p := range programs {
+			for range 2 {
+				start := time.Now()
+				if err := p.Run(context.Background(), batch, in, out); err != nil {
 					b.Fatal(err)
 				}
-				rng := rand.New(rand.NewPCG(1, 2))
-				var in, out []unsafe.Pointer
-				for _, x := range inputs {
-					a := newArray(x.Type, x.Shape.At(batch))
-					for i := range a.len() {
-						a.setBits(i, ir.FloatBits(x.Type, 0.5+rng.Float64()))
-					}
-					in = append(in, a.ptr())
-				}
-				for _, o := range outs {
-					out = append(out, newArray(o.Type, o.Shape.At(batch)).ptr())
-				}
-				for b.Loop() {
-					if err := p.Run(context.Background(), batch, in, out); err != nil {
-						b.Fatal(err)
-					}
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(batch)*1000, "ps/elem")
-			})
+				best[i] = min(best[i], time.Since(start))
+			}
 		}
+	}
+	for i, name := range []string{"code", "tiles"} {
+		b.ReportMetric(float64(best[i].Nanoseconds())/float64(batch)*1000, name+"-ps/elem")
+	}
+	b.ReportMetric(float64(best[1])/float64(best[0]), "ratio")
+}
+
+func BenchmarkCode(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		build func() ([]*ir.Node, []Input)
+		batch int
+	}{
+		{"chain of 8/4096", func() ([]*ir.Node, []Input) { return chainStep(false) }, 4096},
+		{"chain of 8/1M", func() ([]*ir.Node, []Input) { return chainStep(false) }, 1 << 20},
+		{"chain's gradient/4096", func() ([]*ir.Node, []Input) { return chainStep(true) }, 4096},
+		{"chain's gradient/1M", func() ([]*ir.Node, []Input) { return chainStep(true) }, 1 << 20},
+		{"tanh·sigmoid, 3 derivatives/1M", curveStep, 1 << 20},
+		{"greeks/10k", greeksStep, 10_000},
+		{"softmax of 10/10k", func() ([]*ir.Node, []Input) { return softmaxStep(10) }, 10_000},
+		{"softmax of 1000/100", func() ([]*ir.Node, []Input) { return softmaxStep(1000) }, 100},
+		{"layer norm of 512/256", layerNormStep, 256},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			outs, inputs := c.build()
+			benchCode(b, outs, inputs, c.batch)
+		})
 	}
 }
 
-func BenchmarkCodeChain(b *testing.B) {
-	outs, inputs := chainStep(false)
-	benchCode(b, outs, inputs, 4096, 1<<20)
+// curveStep is Σ tanh(a·x + b)·sigmoid(c·x) and its derivatives by a, b, c.
+func curveStep() (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Shape{ir.Batch})
+	inputs = []Input{{dtype.F32, x.Shape}, {dtype.F32, nil}, {dtype.F32, nil}, {dtype.F32, nil}}
+	var k, all [3]*ir.Node
+	for i := range k {
+		k[i] = g.Param(1+i, dtype.F32, nil)
+		all[i] = g.BroadcastTo("", k[i], x.Shape)
+	}
+	y := g.Apply(ops.Mul, g.Apply(ops.Tanh, g.Apply(ops.Add, g.Apply(ops.Mul, all[0], x), all[1])),
+		g.Apply(ops.Sigmoid, g.Apply(ops.Mul, all[2], x)))
+	sum := g.Reduce(ir.Sum, y, 0)
+	return append(g.VJP([]*ir.Node{sum}, []*ir.Node{g.Const(dtype.F32, nil, 1)}, k[:]), sum), inputs
 }
 
-func BenchmarkCodeChainGrad(b *testing.B) {
-	outs, inputs := chainStep(true)
-	benchCode(b, outs, inputs, 4096, 1<<20)
+// greeksStep is Black-Scholes' price of a call and its five derivatives, in float64.
+func greeksStep() (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	sh := ir.Shape{ir.Batch}
+	var x []*ir.Node
+	for i := range 5 {
+		inputs = append(inputs, Input{dtype.F64, sh})
+		x = append(x, g.Param(i, dtype.F64, sh))
+	}
+	c := func(v float64) *ir.Node { return g.Const(dtype.F64, sh, v) }
+	ap := g.Apply
+	spot, strike, rate, vol, expiry := x[0], x[1], x[2], x[3], x[4]
+	cdf := func(x *ir.Node) *ir.Node {
+		return ap(ops.Mul, ap(ops.Erfc, ap(ops.Mul, x, c(-0.7071067811865476))), c(0.5))
+	}
+	root := ap(ops.Mul, vol, ap(ops.Sqrt, expiry))
+	drift := ap(ops.Mul, ap(ops.Add, rate, ap(ops.Mul, ap(ops.Square, vol), c(0.5))), expiry)
+	d1 := ap(ops.Div, ap(ops.Add, ap(ops.Log, ap(ops.Div, spot, strike)), drift), root)
+	d2 := ap(ops.Sub, d1, root)
+	price := ap(ops.Sub, ap(ops.Mul, spot, cdf(d1)), ap(ops.Mul, ap(ops.Mul, strike, ap(ops.Exp, ap(ops.Neg, ap(ops.Mul, rate, expiry)))), cdf(d2)))
+	return append(g.VJP([]*ir.Node{price}, []*ir.Node{c(1)}, x), price), inputs
+}
+
+func softmaxStep(n int) (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Shape{ir.Batch, ir.D(n)})
+	return []*ir.Node{g.Softmax(x, 1)}, []Input{{dtype.F32, x.Shape}}
+}
+
+// layerNormStep is a normalisation of rows with a scale and a shift per column.
+func layerNormStep() (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	sh := ir.Shape{ir.Batch, ir.D(512)}
+	x, scale, shift := g.Param(0, dtype.F32, sh), g.Param(1, dtype.F32, ir.Static(512)), g.Param(2, dtype.F32, ir.Static(512))
+	row := func(v *ir.Node) *ir.Node { return g.BroadcastTo("", g.Reshape(v, ir.Shape{ir.Batch, ir.D(1)}), sh) }
+	mean := func(v *ir.Node) *ir.Node {
+		s := g.Reduce(ir.Sum, v, 1)
+		return g.Apply(ops.Mul, s, g.Const(dtype.F32, s.Shape, 1.0/512))
+	}
+	d := g.Apply(ops.Sub, x, row(mean(x)))
+	v := mean(g.Apply(ops.Square, d))
+	y := g.Apply(ops.Mul, d, row(g.Apply(ops.Rsqrt, g.Apply(ops.Add, v, g.Const(dtype.F32, v.Shape, 1e-5)))))
+	y = g.Apply(ops.Add, g.Apply(ops.Mul, y, g.BroadcastTo("", scale, sh)), g.BroadcastTo("", shift, sh))
+	return []*ir.Node{y}, []Input{{dtype.F32, sh}, {dtype.F32, scale.Shape}, {dtype.F32, shift.Shape}}
 }

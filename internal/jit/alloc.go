@@ -13,7 +13,11 @@ type minst struct {
 	io    int32
 	part  int32
 	store bool
+	accum bool
 }
+
+// A register from accReg on is lanes: that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
+const accReg = 64
 
 // allocator turns virtual registers into machine registers, in one walk. A value that must leave its
 // register is the one needed last (Belady's rule, optimal but for the cost of stores). What has a place in
@@ -28,8 +32,10 @@ type allocator struct {
 	where  []int16 // by virtual register: its machine register, -1 for none
 	vector file
 	masks  file
-	free   []int32 // slots
-	freed  []int32 // those that the instruction under way may still read
+	free   []int32   // slots
+	freed  []int32   // those that the instruction under way may still read
+	accs   []x86.Reg // by fold: the first of two registers of lanes
+	spare  x86.Reg
 	fixed  []minst // before the loop: constants and splats that keep their registers
 }
 
@@ -69,6 +75,17 @@ func allocate(c *code) *allocator {
 	if c.isa == AVX512 {
 		n = 32
 	}
+	for i := range c.folds {
+		n -= 2
+		a.accs = append(a.accs, x86.Reg(n))
+		for part := range c.folds[i].parts {
+			a.where[c.folds[i].acc[part]] = int16(accReg + 2*i + part)
+		}
+	}
+	if len(c.folds) > 0 {
+		n-- // to exchange a fold's two vectors of lanes
+		a.spare = x86.Reg(n)
+	}
 	n = a.hoist(n)
 	a.vector = file{0, make([]vreg, n), make([]bool, n)}
 	a.masks = file{3, make([]vreg, 5), make([]bool, 5)} // the first ones are the loop's
@@ -104,7 +121,7 @@ func (a *allocator) hoist(n int) int {
 			live--
 		}
 		for _, v := range in.operands() {
-			if v == none || a.isMask[v] {
+			if v == none || a.isMask[v] || a.where[v] >= 0 {
 				continue
 			}
 			reads[v]++
@@ -347,7 +364,9 @@ func (a *allocator) inst(i int, in *vinst) {
 		}
 	}
 	a.done(i, in)
-	if in.dst != none {
+	if in.kind == accum {
+		m.Dst, m.accum = x86.Reg(a.where[in.dst]), true
+	} else if in.dst != none {
 		// The result may take the register of an operand, which is read before.
 		clear(a.vector.pinned)
 		clear(a.masks.pinned)

@@ -65,6 +65,12 @@ func (e *emitter) base(io int32) x86.Reg {
 // and writes of arrays is masked.
 func (e *emitter) inst(m *minst, group int, tail bool) {
 	in := m.Inst
+	if len(e.folds) > 0 {
+		in.Dst, in.A, in.B = e.lanes(in.Dst, group), e.lanes(in.A, group), e.lanes(in.B, group)
+		if m.accum && tail {
+			in.Mask = 1 + x86.Reg(m.part)
+		}
+	}
 	switch m.place {
 	case inSplat:
 		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
@@ -83,6 +89,78 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		}
 	}
 	e.text.Emit(&in)
+}
+
+// lanes is r, or the lanes that stand for it in the group: those of a fold whose values have one part take
+// turns.
+func (e *emitter) lanes(r x86.Reg, group int) x86.Reg {
+	if r < accReg {
+		return r
+	}
+	i, part := int(r-accReg)/2, int(r-accReg)%2
+	return e.accs[i] + x86.Reg((group*e.folds[i].parts+part)%2)
+}
+
+// exchange lets the next iteration have the other lanes.
+func (e *emitter) exchange() {
+	move := func(dst, src x86.Reg) {
+		e.text.Emit(&x86.Inst{Op: x86.Mov, VL: x86.V512, Dst: dst, B: src})
+	}
+	for i := range e.folds {
+		if e.folds[i].parts == 1 {
+			move(e.spare, e.accs[i])
+			move(e.accs[i], e.accs[i]+1)
+			move(e.accs[i]+1, e.spare)
+		}
+	}
+}
+
+// begin fills the lanes.
+func (e *emitter) begin() {
+	for i := range e.folds {
+		for k := range x86.Reg(2) {
+			m := e.fetch(e.folds[i].start, e.accs[i]+k)
+			e.inst(&m, 0, false)
+		}
+	}
+}
+
+// finish halves the lanes to one, and stores it. That the two vectors may have changed places is no matter:
+// the operations commute.
+func (e *emitter) finish() {
+	for i := range e.folds {
+		f := &e.folds[i]
+		combine := func(vl x86.VL, a, b x86.Reg) { // to register 0
+			r := [6]x86.Reg{a, b, 2, 3, 4, 5}
+			steps := combine(f.kind, f.t)
+			for k, s := range steps {
+				dst := x86.Reg(0)
+				if k < len(steps)-1 {
+					dst = r[2+k]
+				}
+				e.text.Emit(&x86.Inst{Op: s.op, VL: vl, Dst: dst, A: r[s.a], B: r[s.b]})
+			}
+		}
+		half := func(op x86.Op, vl x86.VL) {
+			e.text.Emit(&x86.Inst{Op: op, VL: vl, Dst: 1, B: 0, Imm: 1})
+		}
+		combine(x86.V512, e.accs[i], e.accs[i]+1)
+		half(x86.ExtractF64x4, x86.V512)
+		combine(x86.V256, 0, 1)
+		half(x86.ExtractF128, x86.V256)
+		combine(x86.V128, 0, 1)
+		turn := func(imm uint8) {
+			e.text.Emit(&x86.Inst{Op: x86.ShufPS, VL: x86.V128, Dst: 1, A: 0, B: 0, Imm: imm})
+			combine(x86.V128, 0, 1)
+		}
+		turn(0x0e)
+		op := x86.MovQStore
+		if f.t.Bits() == 32 {
+			turn(0x01)
+			op = x86.MovDStore
+		}
+		e.text.Emit(&x86.Inst{Op: op, VL: x86.V128, B: 0, IsMem: true, Mem: x86.Mem{Base: e.base(f.io), Index: x86.NoReg}})
+	}
 }
 
 func (e *emitter) body(group int, tail bool) {
@@ -110,10 +188,17 @@ func (e *emitter) emit() []byte {
 		t.Load(pointerRegs[i], argMem(ArgArrays+2*i))
 	}
 	t.Load(spillReg, argMem(ArgSpill))
-	for i := range e.fixed {
-		e.inst(&e.fixed[i], 0, false)
+	fixed := func(p place) {
+		for i := range e.fixed {
+			if e.fixed[i].place == p {
+				e.inst(&e.fixed[i], 0, false)
+			}
+		}
 	}
+	fixed(inPool)
 	row := t.Here(1)
+	fixed(inSplat)
+	e.begin()
 	t.Load(leftReg, argMem(ArgN))
 	t.Zero(indexReg)
 	t.SubImm(leftReg, step)
@@ -121,6 +206,9 @@ func (e *emitter) emit() []byte {
 	many := t.Here(32)
 	for g := range unroll {
 		e.body(g, false)
+	}
+	if unroll == 1 {
+		e.exchange()
 	}
 	t.AddImm(indexReg, step)
 	t.SubImm(leftReg, step)
@@ -143,11 +231,13 @@ func (e *emitter) emit() []byte {
 			}
 		}
 		e.body(0, masked)
+		e.exchange()
 		t.AddImm(indexReg, int32(e.e))
 		t.SubImm(leftReg, int32(e.e))
 		t.Land(t.Jump(x86.Greater), one)
 		t.Land(none, t.Here(1))
 	}
+	e.finish()
 	t.DecMem(argMem(ArgRows))
 	last := t.Jump(x86.AtMost)
 	for i := range e.arrays() {

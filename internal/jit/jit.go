@@ -41,6 +41,28 @@ type Out struct {
 	T  dtype.Type // Bool stores a mask as bytes 0 and 1
 	V  vec.Value
 	At int
+	// Fold reduces each row to one element, in the kernels' lanes: element i goes to lane i mod L of 128 bytes
+	// of lanes, which are then halved. AVX-512 only.
+	Fold Fold
+}
+
+// Fold is what an output does to its row.
+type Fold uint8
+
+const (
+	NoFold Fold = iota
+	Sum
+	Prod
+	Max // NaN if any element is; max(-0, 0) = 0
+	Min // NaN if any element is; min(-0, 0) = -0
+)
+
+// MaxFolds bounds a program's folds.
+const MaxFolds = 5
+
+// Folds reports whether code for isa does fold f of elements of type t.
+func Folds(isa ISA, f Fold, t dtype.Type) bool {
+	return isa == AVX512 && (t.IsFloat() || t == dtype.I32 || t == dtype.I64 && f == Sum)
 }
 
 // Program is a vector program; its Loads name inputs.

@@ -7,12 +7,14 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/vec"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // isas are those that this machine runs. ADJOINT_TEST_LEVELS=all makes a missing one a failure.
@@ -52,9 +54,10 @@ func (s *byteSource) IntN(n int) int {
 type writer struct {
 	source
 	*vec.Builder
-	in   []In
-	have [6][]vec.Value // floats, integers, and masks of 32 and 64 bits
-	out  []Out
+	in    []In
+	have  [6][]vec.Value // floats, integers, and masks of 32 and 64 bits
+	out   []Out
+	folds int
 }
 
 const masks = 4 // have's index of masks of 32 bits
@@ -182,6 +185,10 @@ func (w *writer) step() {
 		o := Out{V: v, At: len(w.Code()), T: dtype.Bool}
 		if to < masks {
 			o.T = elems[to]
+			if f := Fold(w.IntN(9)); f <= Min && Folds(AVX512, f, o.T) && w.folds < MaxFolds {
+				o.Fold = f
+				w.folds++
+			}
 		}
 		w.out = append(w.out, o)
 	}
@@ -289,7 +296,13 @@ func differ(t dtype.Type, a, b []byte) int {
 // check runs the program's code and holds it to the interpreter, bit for bit.
 func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spilled bool) {
 	t.Helper()
-	p := &Program{In: w.in, Code: w.Code(), Out: w.out}
+	outs := slices.Clone(w.out)
+	for i := range outs {
+		if !Folds(isa, outs[i].Fold, outs[i].T) {
+			outs[i].Fold = NoFold
+		}
+	}
+	p := &Program{In: w.in, Code: w.Code(), Out: outs}
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
 		t.Fatal(err)
@@ -329,8 +342,12 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 			kept = append(kept, b)
 		}
 	}
-	for i, o := range w.out {
-		set(len(w.in)+i, newGuarded(n*rows*o.T.Size(), r.IntN(8)*o.T.Size()), n*o.T.Size())
+	for i, o := range outs {
+		row := n
+		if o.Fold != NoFold {
+			row = 1
+		}
+		set(len(w.in)+i, newGuarded(row*rows*o.T.Size(), r.IntN(8)*o.T.Size()), row*o.T.Size())
 	}
 	f.Run(args)
 	for i, g := range append(all, spill) {
@@ -338,13 +355,18 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 			t.Fatalf("%v, n = %d: wrote outside array %d", isa, n, i)
 		}
 	}
-	for i, o := range w.out {
+	for i, o := range outs {
 		got := all[len(w.in)+i].bytes()
 		run := w.Program("oracle", o.T, o.V).Compile()
 		for row := range rows {
 			want := make([]byte, padded*o.T.Size()+1)
 			run(unsafe.Pointer(&want[0]), oracle[row][0], oracle[row][1], oracle[row][2], padded)
 			size := n * o.T.Size()
+			if o.Fold != NoFold {
+				var one [8]byte
+				kernels.Purego.FoldRows(kernels.Reduction(o.Fold-Sum), o.T)(unsafe.Pointer(&one), unsafe.Pointer(&want[0]), 1, n)
+				size = copy(want, one[:o.T.Size()])
+			}
 			if k := differ(o.T, got[row*size:(row+1)*size], want[:size]); k >= 0 {
 				s := o.T.Size()
 				t.Fatalf("%v, n = %d: output %d of %v, element %d: % x, want % x\n%s", isa, n, i, o.T, k,
@@ -375,7 +397,7 @@ func TestRandomPrograms(t *testing.T) {
 		for seed := range n {
 			r := rand.New(rand.NewPCG(seed, 1))
 			w := write(r, 3+r.IntN(1+int(seed)%400))
-			if w.check(t, r, isa, r.IntN(70), 1+r.IntN(3)) {
+			if w.check(t, r, isa, r.IntN(70)*(1+4*r.IntN(2)), 1+r.IntN(3)) {
 				spilled++
 			}
 		}

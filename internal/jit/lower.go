@@ -57,6 +57,7 @@ const (
 	fused      // an FMA: op is its 132 form for floats of the width
 	load       // B is an input's memory
 	store      // B goes to an output
+	accum      // the result is dst, lanes of a fold
 )
 
 // memory says what B may be besides a register.
@@ -77,6 +78,17 @@ type code struct {
 	isMask []bool // virtual registers in mask registers
 	pool   []byte
 	consts map[poolKey]vreg
+	folds  []fold
+}
+
+// fold is an output that reduces its row.
+type fold struct {
+	io    int32
+	kind  Fold
+	t     vec.Type
+	start vreg    // constant: what lanes start from
+	acc   [2]vreg // the lanes, by part of a value
+	parts int
 }
 
 type poolKey struct {
@@ -153,7 +165,7 @@ func (c *code) dropDead() {
 	keep := len(c.insts)
 	for i := len(c.insts) - 1; i >= 0; i-- {
 		in := c.insts[i]
-		if in.kind != store && !used[in.dst] {
+		if in.kind < store && !used[in.dst] {
 			continue
 		}
 		for _, v := range [...]vreg{in.a, in.b, in.c, in.mask} {
@@ -610,6 +622,10 @@ func (l *lowering) halves(lo, hi vreg) vreg {
 func (l *lowering) store(i int) {
 	o := &l.p.Out[i]
 	io := int32(len(l.p.In) + i)
+	if o.Fold != NoFold {
+		l.fold(io, o)
+		return
+	}
 	put := func(op x86.Op, vl x86.VL, b vreg, off, part int) {
 		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part)})
 	}
@@ -660,4 +676,66 @@ func (l *lowering) store(i int) {
 	} else {
 		put(x86.MovDStore, x86.V128, b, 0, 0)
 	}
+}
+
+// fold combines o's value with the lanes.
+func (l *lowering) fold(io int32, o *Out) {
+	t := vec.Lane(o.T)
+	f := fold{io: io, kind: o.Fold, t: t, start: l.constant(startOf(o.Fold, t), t), parts: l.parts(t)}
+	for part := range f.parts {
+		acc := l.newReg(home{}, false)
+		f.acc[part] = acc
+		steps, x := combine(o.Fold, t), [6]vreg{acc, l.vector(o.V, part)}
+		for i, s := range steps {
+			in := vinst{op: s.op, vl: l.vl(), mem: anyMem, a: x[s.a], b: x[s.b], c: none, mask: none, part: int32(part)}
+			if i < len(steps)-1 {
+				x[2+i] = l.put(in, false)
+				continue
+			}
+			in.kind, in.dst = accum, acc
+			l.insts = append(l.insts, in)
+		}
+	}
+	l.folds = append(l.folds, f)
+}
+
+// combination is an instruction of a fold on its lanes, 0, a value, 1, and the instructions' results, 2 ….
+type combination struct {
+	op   x86.Op
+	a, b int
+}
+
+// combine is what vec's minimum and maximum do; a sum and a product are one instruction.
+func combine(f Fold, t vec.Type) []combination {
+	switch {
+	case f == Sum && t.IsFloat():
+		return []combination{{by(t, x86.AddPS), 0, 1}}
+	case f == Sum:
+		return []combination{{by(t, x86.PAddD), 0, 1}}
+	case f == Prod && t.IsFloat():
+		return []combination{{by(t, x86.MulPS), 0, 1}}
+	case f == Prod:
+		return []combination{{x86.PMulLD, 0, 1}}
+	case f == Max && t.IsFloat():
+		m := by(t, x86.MaxPS)
+		return []combination{{m, 0, 1}, {m, 1, 0}, {by(t, x86.PXorD), 2, 3}, {by(t, x86.POrD), 2, 4}, {by(t, x86.SubPS), 5, 4}}
+	case f == Max:
+		return []combination{{x86.PMaxSD, 0, 1}}
+	case t.IsFloat():
+		m := by(t, x86.MinPS)
+		return []combination{{m, 0, 1}, {m, 1, 0}, {by(t, x86.POrD), 2, 3}}
+	}
+	return []combination{{x86.PMinSD, 0, 1}}
+}
+
+// startOf is what lanes start from.
+func startOf(f Fold, t vec.Type) uint64 {
+	v := [...]float64{Sum: 0, Prod: 1, Max: math.Inf(-1), Min: math.Inf(1)}[f]
+	switch t {
+	case vec.F32:
+		return uint64(math.Float32bits(float32(v)))
+	case vec.F64:
+		return math.Float64bits(v)
+	}
+	return [...]uint64{Sum: 0, Prod: 1, Max: 1 << 31, Min: 1<<31 - 1}[f]
 }
