@@ -172,12 +172,12 @@ func (b *binding) add(s *step, code stepCode) {
 		b.decided = len(b.units)
 		b.reads(u.idx.buffer)
 	case mapStep:
-		u := b.newMap(code.cluster)
+		u := b.newMap(code.cluster, 0)
 		b.units = append(b.units, u)
 		b.touches(u)
 	case fusedStep:
 		u := b.newProduct(s.node).(*productUnit)
-		u.epilogue = b.newMap(code.cluster)
+		u.epilogue = b.newMap(code.cluster, u.n)
 		u.epilogue.base = lines(u.plan.WorkerBytes)
 		b.units = append(b.units, u)
 		b.reads(u.a.buffer)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -61,16 +63,20 @@ type code struct {
 	tiles int
 	bytes int // of scratch besides tiles: spilled registers, or a last iteration's arrays
 	words int
-	size  int // of all machine code
+	size  int  // of all machine code
+	folds bool // is done by code, in one segment
 }
 
 // segment is a loop of machine code.
 type segment struct {
 	f     *jit.Func
 	loads []int // operations: leaves that are copied before
-	args  []int // values: inputs, then outputs
+	args  []int // values: inputs, then outputs; those from -1 down are folds 0 …
 	ins   int
 }
+
+// mostElems bounds an entry: code is not interrupted, so that it may take some tens of microseconds.
+const mostElems = 1 << 15
 
 // feed is how code takes a leaf.
 type feed uint8
@@ -84,7 +90,7 @@ const (
 	copyFeed       // copied to an array of its own
 )
 
-func (u *mapUnit) feed(op *mapOp) feed {
+func (u *mapUnit) feed(op *mapOp, masked bool) feed {
 	if op.f != nil {
 		return noFeed
 	}
@@ -100,10 +106,77 @@ func (u *mapUnit) feed(op *mapOp) feed {
 		return tileFeed
 	case l.direct:
 		return arrayFeed
-	case l.view.Splat() && l.t != dtype.Bool:
-		return splatFeed
+	case !masked:
+		if l.view.Splat() && l.t != dtype.Bool {
+			return splatFeed
+		}
+		return tileFeed
 	}
-	return tileFeed
+	f, _ := l.byRows(u.cols)
+	return f
+}
+
+// byRows reports how rows of cols elements read l, and how many elements of l are from one to the next.
+func (l *leaf) byRows(cols int) (feed, int) {
+	k, n := len(l.dims), 1
+	for k > 0 && n < cols {
+		k--
+		n *= l.dims[k]
+	}
+	if n != cols {
+		return tileFeed, 0
+	}
+	row, ok := kernels.MakeView(l.dims[:k], l.strides[:k])
+	if !ok || row.Rank > 1 {
+		return tileFeed, 0
+	}
+	step := 0
+	if row.Rank == 1 {
+		step = row.Stride[0]
+	}
+	switch col, ok := kernels.MakeView(l.dims[k:], l.strides[k:]); {
+	case !ok:
+	case col.Contiguous() && cols > 1:
+		return arrayFeed, step
+	case col.Splat() && l.t != dtype.Bool:
+		return splatFeed, step
+	}
+	return tileFeed, 0
+}
+
+// shortRow is the length below which a row is not worth the loop around it.
+const shortRow = 8
+
+// chooseRows sets the length of the rows that code goes by: that by which most leaves are read in place.
+func (u *mapUnit) chooseRows(dims []int) {
+	u.cols = u.elems
+	var uneven []*leaf
+	for i := range u.ops {
+		if op := &u.ops[i]; op.f == nil && op.buffer < 0 {
+			if l := &u.leaf[op.leaf]; !l.isSplat && !l.direct {
+				uneven = append(uneven, l)
+			}
+		}
+	}
+	if len(uneven) == 0 {
+		return
+	}
+	best, n := 0, u.elems
+	for _, d := range dims {
+		if d == 0 || n < shortRow {
+			return
+		}
+		read := 0
+		for _, l := range uneven {
+			if f, _ := l.byRows(n); f != tileFeed {
+				read++
+			}
+		}
+		if read > best {
+			best, u.cols = read, n
+		}
+		n /= d
+	}
 }
 
 // isConst reports whether a splat is the same for every batch.
@@ -124,9 +197,20 @@ func (m *mapCode) maker() []*mapOp {
 }
 
 // generate gives u its code, which mapCode makes executable.
-func (b *binding) generate(u *mapUnit) {
-	if b.isa == nil || !u.generates() || u.elems == 0 {
+func (b *binding) generate(u *mapUnit, cols int) {
+	if b.isa == nil || !u.generates() || u.elems == 0 || u.mode == fill {
 		return
+	}
+	masked := *b.isa == jit.AVX512
+	u.cols = u.elems
+	switch {
+	case !masked:
+	case u.mode == rows || u.mode == chunks:
+		u.cols = u.run
+	case cols > 0:
+		u.cols = cols
+	default:
+		u.chooseRows(u.cluster.shape.At(b.batch))
 	}
 	feeds, key := u.structure(*b.isa)
 	if u.code = codes.find(string(key)); u.code == nil {
@@ -137,7 +221,7 @@ func (b *binding) generate(u *mapUnit) {
 		}
 	}
 	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds)
+		u.code = u.assemble(*b.isa, feeds, key[0] == 1)
 		u.code.key = string(key)
 		b.pending = append(b.pending, u.code)
 	}
@@ -145,13 +229,23 @@ func (b *binding) generate(u *mapUnit) {
 	for i := range u.code.segs {
 		var refs []ref
 		for _, v := range u.code.segs[i].args {
-			refs = append(refs, u.ref(by[v], feeds[by[v].dst]))
+			if v < 0 {
+				refs = append(refs, u.result(-1-v))
+			} else {
+				refs = append(refs, u.ref(by[v], feeds[v]))
+			}
 		}
 		u.refs = append(u.refs, refs)
 	}
 	for j := range u.folds {
-		op := by[u.folds[j].value]
-		u.folded = append(u.folded, u.ref(op, feeds[op.dst]))
+		v := u.folds[j].value
+		u.folded = append(u.folded, u.ref(by[v], feeds[v]))
+	}
+	for _, f := range feeds {
+		u.copies = u.copies || f == copyFeed
+	}
+	if u.mode == flat && u.code.tiles == 0 { // nothing need stay in L1
+		u.tile = min(u.grain, max(u.tile, mostElems/max(1, len(u.ops)/16)))
 	}
 	b.words = max(b.words, u.code.words)
 }
@@ -210,13 +304,20 @@ func (c *codeCache) add(x *code) {
 	}
 }
 
+// shortFold is the length of a row below which it is faster to fold many rows at a time, from a tile.
+const shortFold = 64
+
+func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
+
 // structure returns how u's values come about, and a key of all that code for it depends on.
 func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	feeds = make([]feed, u.values)
-	key = append(make([]byte, 0, 16*len(u.ops)), byte(isa), byte(u.size))
+	key = append(make([]byte, 0, 16*len(u.ops)), 0, byte(isa), byte(u.size))
+	folds := u.mode == chunks || u.mode == rows && u.run >= shortFold
 	for i := range u.ops {
 		op := &u.ops[i]
-		n, f := op.node, u.feed(op)
+		n, f := op.node, u.feed(op, isa == jit.AVX512)
+		folds = folds && f != copyFeed && f != tileFeed
 		feeds[op.dst] = f
 		key = append(key, byte(f), byte(n.Type))
 		switch {
@@ -240,7 +341,12 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		}
 	}
 	for i := range u.folds {
-		key = binary.AppendUvarint(key, uint64(u.folds[i].value))
+		f := &u.folds[i]
+		key = append(binary.AppendUvarint(key, uint64(f.value)), byte(f.k))
+		folds = folds && jit.Folds(isa, foldOf(f.k), f.t)
+	}
+	if folds && len(u.folds) <= jit.MaxFolds {
+		key[0] = 1
 	}
 	return feeds, key
 }
@@ -260,9 +366,27 @@ type assembler struct {
 type draft struct {
 	b   *vec.Builder
 	ins []int // values
+	p   *jit.Program
 }
 
-func (u *mapUnit) assemble(isa jit.ISA, feeds []feed) *code {
+// assemble makes the code; where folds is set, it reduces rows if it is of one segment.
+func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
+	a, c := u.write(feeds, folds)
+	for s := range c.segs {
+		seg := &c.segs[s]
+		seg.f = a.segs[s].p.Assemble(isa)
+		c.size += seg.f.Size()
+		c.words = max(c.words, seg.f.Words())
+		c.bytes = max(c.bytes, seg.f.SpillBytes())
+		if seg.f.Step() > 1 {
+			c.bytes = max(c.bytes, seg.f.SpillBytes()+lastBytes*len(seg.args))
+		}
+	}
+	return c
+}
+
+// write makes the vector programs of the code's segments.
+func (u *mapUnit) write(feeds []feed, folds bool) (*assembler, *code) {
 	a := &assembler{mapUnit: u, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), last: make([]int, u.values),
 		result: make([]jit.Out, u.values), seg: make([]int, u.values)}
 	a.begin()
@@ -274,10 +398,20 @@ func (u *mapUnit) assemble(isa jit.ISA, feeds []feed) *code {
 			a.emit(op)
 		}
 	}
-	for j := range u.folds {
-		a.last[u.folds[j].value] = len(a.segs)
+	if folds = folds && len(a.segs) == 1; folds {
+		for j := range u.folds {
+			f := &u.folds[j]
+			if a.feeds[f.value] != noFeed {
+				a.result[f.value] = jit.Out{T: f.t, V: a.read(f.value, 0)}
+				a.result[f.value].At = len(a.b().Code())
+			}
+		}
+	} else {
+		for j := range u.folds {
+			a.last[u.folds[j].value] = len(a.segs)
+		}
 	}
-	return a.finish(isa)
+	return a, a.finish(folds)
 }
 
 func (a *assembler) b() *vec.Builder { return a.segs[len(a.segs)-1].b }
@@ -345,9 +479,9 @@ func (a *assembler) emit(op *mapOp) {
 	a.seg[op.dst] = len(a.segs) - 1
 }
 
-// finish finds what crosses from one segment to a later one, gives it tiles, and makes the code.
-func (a *assembler) finish(isa jit.ISA) *code {
-	c := &code{slot: make([]int, a.values)}
+// finish finds what crosses from one segment to a later one, and gives it tiles.
+func (a *assembler) finish(folds bool) *code {
+	c := &code{slot: make([]int, a.values), folds: folds}
 	for v := range c.slot {
 		c.slot[v] = -1
 	}
@@ -370,6 +504,21 @@ func (a *assembler) finish(isa jit.ISA) *code {
 		case tileFeed:
 			loads[first[v]] = append(loads[first[v]], i)
 		}
+	}
+	result := func(v int) jit.Out {
+		if v >= 0 {
+			return a.result[v]
+		}
+		f := &a.folds[-1-v]
+		o := a.result[f.value]
+		o.Fold = foldOf(f.k)
+		return o
+	}
+	if folds {
+		for j := range a.folds {
+			outs[0] = append(outs[0], -1-j)
+		}
+		slices.SortStableFunc(outs[0], func(v, w int) int { return result(v).At - result(w).At })
 	}
 	var free []int
 	for s := range a.segs {
@@ -394,21 +543,17 @@ func (a *assembler) finish(isa jit.ISA) *code {
 			tile(a.ops[i].dst)
 		}
 		for _, v := range outs[s] {
-			p.Out = append(p.Out, a.result[v])
-			tile(v)
+			p.Out = append(p.Out, result(v))
+			if v >= 0 {
+				tile(v)
+			}
 		}
 		for v, slot := range c.slot {
 			if slot >= 0 && a.last[v] == s {
 				free = append(free, slot)
 			}
 		}
-		seg.f = p.Assemble(isa)
-		c.size += seg.f.Size()
-		c.words = max(c.words, seg.f.Words())
-		c.bytes = max(c.bytes, seg.f.SpillBytes())
-		if seg.f.Step() > 1 {
-			c.bytes = max(c.bytes, seg.f.SpillBytes()+lastBytes*len(seg.args))
-		}
+		d.p = p
 		c.segs = append(c.segs, seg)
 	}
 	return c
@@ -419,37 +564,66 @@ const lastBytes = 64
 
 // ref is where an argument of code lies: elements of an array, of a leaf's, or a tile.
 type ref struct {
-	leaf   int // -1 for none
-	buffer int // -1 for a tile
-	slot   int
-	size   int
-	step   int // bytes from one element to the next
-	splat  bool
+	leaf     int // -1 for none
+	buffer   int // -1 for a tile
+	slot     int
+	size     int
+	col, row int  // bytes from one element to the next, and from one row to the next
+	splat    bool // of a tile full of one value
+	result   bool // one element per row, counted apart
 }
 
 func (u *mapUnit) ref(op *mapOp, f feed) ref {
-	x := ref{leaf: -1, buffer: op.buffer, slot: u.code.slot[op.dst], size: op.size, step: op.size}
+	x := ref{leaf: -1, buffer: op.buffer, slot: u.code.slot[op.dst], size: op.size, col: op.size, row: op.size * u.cols}
 	switch f {
-	case constFeed, splatFeed:
-		x.leaf, x.step, x.splat = op.leaf, 0, u.leaf[op.leaf].isSplat
+	case constFeed:
+		x.leaf, x.col, x.row, x.splat = op.leaf, 0, 0, true
+	case splatFeed:
+		l := &u.leaf[op.leaf]
+		x.leaf, x.col, x.row, x.splat = op.leaf, 0, 0, l.isSplat
+		if !l.isSplat {
+			_, step := l.byRows(u.cols)
+			x.row = step * op.size
+		}
 	case arrayFeed:
+		l := &u.leaf[op.leaf]
 		x.leaf = op.leaf
+		if !l.direct {
+			_, step := l.byRows(u.cols)
+			x.row = step * op.size
+		}
 	}
 	return x
 }
 
-// at is x's address from element start on.
-func (u *mapUnit) at(r *run, w *worker, x *ref, start int) unsafe.Pointer {
+// result is where fold j's results go.
+func (u *mapUnit) result(j int) ref {
+	f := &u.folds[j]
+	x := ref{leaf: -1, buffer: f.buffer, size: f.size, row: f.size, result: true}
+	if u.parts > 1 {
+		x.buffer = u.part[j]
+	}
+	return x
+}
+
+// at is a part of a cluster's elements: rows of n elements each, from column col of a row on. Tiles start at
+// element base.
+type at struct{ base, row, col, n, rows, result int }
+
+// addr is the address of x's elements.
+func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 	switch {
 	case x.splat:
 		return u.leaf[x.leaf].splat
+	case x.result:
+		return unsafe.Add(r.ptr[x.buffer], p.result*x.size)
 	case x.leaf >= 0:
 		l := &u.leaf[x.leaf]
-		return unsafe.Add(r.ptr[l.buffer], l.offset+start*x.step)
+		return unsafe.Add(r.ptr[l.buffer], l.offset+p.row*x.row+p.col*x.col)
 	case x.buffer >= 0:
-		return unsafe.Add(r.ptr[x.buffer], start*x.step)
+		return unsafe.Add(r.ptr[x.buffer], p.row*x.row+p.col*x.col)
 	}
-	return unsafe.Add(w.scratch, u.base+x.slot)
+	return unsafe.Add(w.scratch, u.base+x.slot+p.row*x.row+p.col*x.col-p.base*x.size)
 }
 
 // scratchBytes is what u needs of a worker's scratch.
@@ -468,8 +642,7 @@ func (u *mapUnit) spill(w *worker) uintptr {
 // enter runs the code for n elements from start.
 func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 	for i := range u.code.segs {
-		s := &u.code.segs[i]
-		for _, k := range s.loads {
+		for _, k := range u.code.segs[i].loads {
 			op := &u.ops[k]
 			var dst unsafe.Pointer
 			if op.buffer >= 0 {
@@ -483,41 +656,122 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 				l.view.Load(dst, unsafe.Add(r.ptr[l.buffer], l.offset), op.size, start, n)
 			}
 		}
-		args, refs := w.args, u.refs[i]
-		last := n % s.f.Step()
-		if last < n {
-			for k := range refs {
-				args[jit.ArgArrays+2*k] = uintptr(u.at(r, w, &refs[k], start))
+		// Whole rows together, what is before and after them alone.
+		for from, end := start, start+n; from < end; {
+			p := at{base: start, col: from, rows: 1}
+			if u.cols < u.elems {
+				p.row, p.col = from/u.cols, from%u.cols
 			}
-			args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(n-last), 1, u.spill(w)
-			s.f.Run(args)
-		}
-		if last > 0 {
-			u.enterLast(r, w, i, start, n-last, last)
+			p.n = min(u.cols-p.col, end-from)
+			if p.n == u.cols {
+				p.rows = (end - from) / u.cols
+			}
+			u.call(r, w, i, p)
+			from += p.n * p.rows
 		}
 	}
-	for j := range u.folded {
-		w.ptr[u.folds[j].value] = u.at(r, w, &u.folded[j], start)
+	if !u.code.folds {
+		p := at{base: start, row: start / u.cols, col: start % u.cols}
+		for j := range u.folded {
+			w.ptr[u.folds[j].value] = u.addr(r, w, &u.folded[j], &p)
+		}
 	}
 }
 
-// enterLast computes the last n elements, fewer than an iteration's, of those from start on, on copies.
-func (u *mapUnit) enterLast(r *run, w *worker, seg, start, done, n int) {
+// call enters the code of a segment.
+func (u *mapUnit) call(r *run, w *worker, seg int, p at) {
+	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
+	last := 0
+	if step := s.f.Step(); step > 1 {
+		last = p.n % step
+	}
+	if last < p.n {
+		for k := range refs {
+			x := &refs[k]
+			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, &p))
+			args[jit.ArgArrays+2*k+1] = uintptr(x.row)
+		}
+		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.n-last), uintptr(p.rows), u.spill(w)
+		s.f.Run(args)
+	}
+	if last > 0 {
+		u.callLast(r, w, seg, p, last)
+	}
+}
+
+// callLast computes the last n elements of a row, fewer than an iteration's, on copies.
+func (u *mapUnit) callLast(r *run, w *worker, seg int, p at, n int) {
 	s, refs, args := &u.code.segs[seg], u.refs[seg], w.args
-	room := unsafe.Add(w.scratch, u.base+u.code.tiles*tileBytes+s.f.SpillBytes())
-	at := func(k int) unsafe.Pointer { return unsafe.Add(u.at(r, w, &refs[k], start), done*refs[k].step) }
+	p.col += p.n - n
 	for k := range refs {
-		copied := unsafe.Add(room, k*lastBytes)
-		if k < s.ins && refs[k].step == 0 {
-			copied = at(k)
+		x := &refs[k]
+		copied := u.room(w, s, k)
+		if from := u.addr(r, w, x, &p); k < s.ins && x.col == 0 {
+			copied = from
 		} else if k < s.ins {
-			move(copied, at(k), n*refs[k].size)
+			move(copied, from, n*x.size)
 		}
 		args[jit.ArgArrays+2*k] = uintptr(copied)
 	}
 	args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(s.f.Step()), 1, u.spill(w)
 	s.f.Run(args)
 	for k := s.ins; k < len(refs); k++ {
-		move(at(k), unsafe.Add(room, k*lastBytes), n*refs[k].size)
+		move(u.addr(r, w, &refs[k], &p), u.room(w, s, k), n*refs[k].size)
+	}
+}
+
+// room is where argument k of the last elements is copied.
+func (u *mapUnit) room(w *worker, s *segment, k int) unsafe.Pointer {
+	return unsafe.Add(w.scratch, u.base+u.code.tiles*tileBytes+s.f.SpillBytes()+k*lastBytes)
+}
+
+// Disassemble lists the code of every cluster, as it is for a batch: one iteration of its loop, each
+// instruction with the operation that it serves. Operations that several share go by the first of them.
+func (p *Program) Disassemble(batch int) (string, error) {
+	x, err := p.binding(batch)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for i, u := range x.units {
+		m, ok := u.(*mapUnit)
+		if e, fused := u.(*productUnit); fused {
+			m, ok = e.epilogue, e.epilogue != nil
+		}
+		if ok && m.code != nil {
+			m.list(&b, i, *x.isa)
+		}
+	}
+	return b.String(), nil
+}
+
+func (u *mapUnit) list(b *strings.Builder, number int, isa jit.ISA) {
+	feeds, key := u.structure(isa)
+	a, c := u.write(feeds, key[0] == 1)
+	for s := range c.segs {
+		fmt.Fprintf(b, "unit %d, part %d: %d bytes of %v code for rows of %d of %d elements\n", number, s, u.code.segs[s].f.Size(), isa, u.cols, u.elems)
+		var made []*mapOp // by the index of their last instruction
+		for i := range u.ops {
+			if op := &u.ops[i]; op.f != nil && a.seg[op.dst] == s {
+				made = append(made, op)
+			}
+		}
+		a.segs[s].p.List(isa, func(src int, line string) {
+			name := "all rows"
+			if src >= 0 {
+				name = "fold"
+				k, _ := slices.BinarySearchFunc(made, src, func(op *mapOp, src int) int {
+					if a.result[op.dst].At <= src {
+						return -1
+					}
+					return 1
+				})
+				if k < len(made) {
+					n := made[k].node
+					name = fmt.Sprintf("%%%d %s", n.ID, n.Name())
+				}
+			}
+			fmt.Fprintf(b, "\t%-60s // %s\n", line, name)
+		})
 	}
 }

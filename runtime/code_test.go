@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -104,6 +105,30 @@ func TestLongCluster(t *testing.T) {
 					t.Fatalf("%s, tiles %v: output %d, element %d", level.Name, tiles, i, k)
 				}
 			}
+		}
+	}
+}
+
+// The listing names every operation that code serves.
+func TestDisassemble(t *testing.T) {
+	outs, inputs := chainStep(true)
+	p, err := Compile(outs, inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Disassemble(100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.isa == nil {
+		if s != "" {
+			t.Error(s)
+		}
+		t.Skip("no generated code")
+	}
+	for _, n := range ir.Reachable(p.low.outs) {
+		if name := fmt.Sprintf("%%%d %s\n", n.ID, n.Name()); n.Kind == ir.Pointwise && !strings.Contains(s, name) {
+			t.Errorf("%q is not in\n%s", name, s)
 		}
 	}
 }

@@ -197,6 +197,8 @@ type mapUnit struct {
 	parts             int     // partial results per run
 	part              []int   // by fold: the buffer of its partial results
 	code              *code   // nil: the tiles run
+	copies            bool    // some leaf is copied to an array of its own
+	cols              int     // of code: the elements of its rows
 	refs              [][]ref // of code, by segment and argument
 	folded            []ref   // of code, by fold: the value
 }
@@ -209,20 +211,23 @@ type leaf struct {
 	splat  unsafe.Pointer // a tile of its one value
 }
 
-func (b *binding) newMap(m *mapCode) *mapUnit {
+// newMap makes the unit of m. Its code goes by rows of cols elements, or, where that is 0, as suits.
+func (b *binding) newMap(m *mapCode, cols int) *mapUnit {
+	u := b.layOut(m)
+	b.generate(u, cols)
+	return u
+}
+
+func (b *binding) layOut(m *mapCode) *mapUnit {
 	u := &mapUnit{mapCode: m, tile: tileBytes / m.size, parts: 1}
 	dims := m.cluster.shape.At(b.batch)
 	u.elems = product(dims)
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
-	b.generate(u)
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
-		if u.code != nil && u.code.tiles == 0 { // nothing need stay in L1
-			u.tile = u.grain
-		}
 		return u
 	}
 	fold := m.cluster.fold
@@ -365,6 +370,12 @@ func move(dst, src unsafe.Pointer, n int) {
 
 // doRows reduces lines i0 … i1-1.
 func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
+	if u.code != nil && u.code.folds {
+		for rows := max(1, mostElems/u.run); i0 < i1; i0 += rows {
+			u.call(r, w, 0, at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
+		}
+		return
+	}
 	if u.run > u.tile {
 		for i := i0; i < i1; i++ {
 			u.foldSpan(r, w, i*u.run, u.run)
@@ -406,8 +417,13 @@ func (u *mapUnit) finishLanes(w *worker, j int, dst unsafe.Pointer, i int) {
 }
 
 func (u *mapUnit) doChunk(r *run, w *worker, i int) {
-	line, at := i/u.parts, i%u.parts*ChunkElems
-	u.foldSpan(r, w, line*u.run+at, min(ChunkElems, u.run-at))
+	line, from := i/u.parts, i%u.parts*ChunkElems
+	n := min(ChunkElems, u.run-from)
+	if u.code != nil && u.code.folds {
+		u.call(r, w, 0, at{base: line*u.run + from, row: line, col: from, n: n, rows: 1, result: i})
+		return
+	}
+	u.foldSpan(r, w, line*u.run+from, n)
 	for j := range u.folds {
 		u.finishLanes(w, j, r.ptr[u.part[j]], i)
 	}

@@ -14,6 +14,7 @@ type minst struct {
 	part  int32
 	store bool
 	accum bool
+	src   int32
 }
 
 // A register from accReg on is lanes: that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
@@ -96,6 +97,7 @@ func allocate(c *code) *allocator {
 	}
 	a.out = make([]minst, 0, len(c.insts)+len(c.insts)/4)
 	for i := range c.insts {
+		from := len(a.out)
 		clear(a.vector.pinned)
 		clear(a.masks.pinned)
 		a.free, a.freed = append(a.free, a.freed...), a.freed[:0]
@@ -103,6 +105,9 @@ func allocate(c *code) *allocator {
 			a.fma(i, in)
 		} else {
 			a.inst(i, in)
+		}
+		for k := from; k < len(a.out); k++ {
+			a.out[k].src = c.insts[i].src
 		}
 	}
 	return a

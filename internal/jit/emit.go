@@ -41,6 +41,7 @@ type emitter struct {
 	*allocator
 	p    *Program
 	text x86.Text
+	list func(src int, line string) // nil, or told what is encoded
 }
 
 func (e *emitter) arrays() int { return len(e.p.In) + len(e.p.Out) }
@@ -89,6 +90,9 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		}
 	}
 	e.text.Emit(&in)
+	if e.list != nil {
+		e.list(int(m.src), in.String())
+	}
 }
 
 // lanes is r, or the lanes that stand for it in the group: those of a fold whose values have one part take

@@ -77,7 +77,6 @@ type Func struct {
 	entry  uintptr
 	pages  *pages
 	code   []byte // until it is mapped
-	listed []minst
 	isa    ISA
 	arrays int
 	spill  int
@@ -90,6 +89,17 @@ func (p *Program) Assemble(isa ISA) *Func {
 	e := emitter{allocator: allocate(c), p: p}
 	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots) * slotBytes, step: c.e}
 	return f
+}
+
+// List tells line the instructions of one iteration, and before them those that fill registers for all, each
+// with the index in Code that it serves, or -1.
+func (p *Program) List(isa ISA, line func(src int, text string)) {
+	e := emitter{allocator: allocate(lower(p, isa)), p: p, list: line}
+	for i := range e.fixed {
+		e.fixed[i].src = -1
+		e.inst(&e.fixed[i], 0, false)
+	}
+	e.body(0, false)
 }
 
 // SpillBytes is the size of the scratch that a call needs.

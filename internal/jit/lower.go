@@ -48,6 +48,7 @@ type vinst struct {
 	io      int32 // the array of loads and stores
 	off     int32 // bytes from the first of the iteration's elements
 	part    int32
+	src     int32 // the instruction of the vector program
 }
 
 type kind uint8
@@ -106,6 +107,7 @@ type lowering struct {
 	nots map[vreg]vreg
 	ones int32 // in the pool: 16 bytes of 1, 0 for not there
 	def  []int32
+	src  int32 // the instruction under way
 }
 
 // lower expands p into one iteration's instructions.
@@ -131,6 +133,7 @@ func lower(p *Program, isa ISA) *code {
 			l.store(out)
 		}
 		if live[i] {
+			l.src = int32(i)
 			l.lower(i)
 		}
 	}
@@ -187,7 +190,7 @@ func (l *lowering) newReg(h home, mask bool) vreg {
 }
 
 func (l *lowering) put(in vinst, mask bool) vreg {
-	in.dst = l.newReg(home{}, mask)
+	in.dst, in.src = l.newReg(home{}, mask), l.src
 	l.def[in.dst] = int32(len(l.insts))
 	l.insts = append(l.insts, in)
 	return in.dst
@@ -627,7 +630,7 @@ func (l *lowering) store(i int) {
 		return
 	}
 	put := func(op x86.Op, vl x86.VL, b vreg, off, part int) {
-		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part)})
+		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part), src: l.src})
 	}
 	if o.T != dtype.Bool {
 		for part := range l.parts(l.p.Code[o.V].T) {
@@ -692,7 +695,7 @@ func (l *lowering) fold(io int32, o *Out) {
 				x[2+i] = l.put(in, false)
 				continue
 			}
-			in.kind, in.dst = accum, acc
+			in.kind, in.dst, in.src = accum, acc, l.src
 			l.insts = append(l.insts, in)
 		}
 	}
