@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// sinBeyond, cosBeyond and tanBeyond are the functions for any |x| ≥ 2²⁰: Payne and Hanek's reduction,
+// sinBeyond, cosBeyond and tanBeyond are the functions for any |x| ≥ 2¹⁷: Payne and Hanek's reduction,
 // with as many bits of 2/π as it takes, then the series that the vector bodies use.
 func sinBeyond(x float64) float64 {
 	hi, lo, q := reduceBeyond(math.Abs(x))
@@ -63,7 +63,7 @@ func horner(z float64, c []float64) float64 {
 	return y
 }
 
-// reduceBeyond is x = hi + lo + q·π/2 mod 2π for x ≥ 2²⁰, |hi| ≤ π/4; NaN for Inf and NaN.
+// reduceBeyond is x = hi + lo + q·π/2 mod 2π for x ≥ 2¹⁷, |hi| ≤ π/4; NaN for Inf and NaN.
 func reduceBeyond(x float64) (hi, lo float64, q uint64) {
 	if math.IsInf(x, 0) || x != x {
 		return math.NaN(), 0, 0

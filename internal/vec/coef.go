@@ -8,8 +8,11 @@ var sin64Coef = []float64{-0x1.5555555555549p-3, 0x1.111111110f880p-7, -0x1.a01a
 // Error 2^-64.2.
 var cos64Coef = []float64{0x1.555555555554cp-5, -0x1.6c16c16c1516ep-10, 0x1.a01a019cb066ep-16, -0x1.27e4f80919078p-22, 0x1.1ee9eb688efdbp-29, -0x1.8fae615c21feep-37}
 
-// Error 2^-35.3.
-var sin32Coef = []float64{-0x1.5555554769805p-3, 0x1.11110c4a2b7c8p-7, -0x1.a017d9ad9892fp-13, 0x1.7170816cafe77p-19, -0x1.9a6898bd5f786p-26}
+// Error 2^-28.1.
+var sin32Coef = []float64{-0x1.55554599f03c5p-3, 0x1.1107606747f22p-7, -0x1.994eaeb26937bp-13}
+
+// Error 2^-33.3.
+var cos32Coef = []float64{0x1.55554ab0dc6ddp-5, -0x1.6c0c8a0b6138fp-10, 0x1.9a01e9cfcccbdp-16}
 
 // Error 2^-59.8.
 var tan64Coef = []float64{0x1.555555555555ep-2, 0x1.1111111110564p-3, 0x1.ba1ba1bac447ep-5, 0x1.664f485c34ceap-6, 0x1.226e3a9b7c4adp-7, 0x1.d6d2e412abfaep-9, 0x1.7db1b9cf31ed3p-10, 0x1.34babc9f741d7p-11, 0x1.ff3e0ab06e504p-13, 0x1.5e3c7f53e82f4p-14, 0x1.1a43669326e6dp-14, -0x1.af1e140030a2dp-16, 0x1.9838178950c24p-15, -0x1.9748dc82c1e62p-16, 0x1.48bc822e9efcfp-17}
@@ -71,8 +74,8 @@ var normal64Coef = []float64{0x1.9884533d43651p-2, -0x1.1058377e2cee0p-4, 0x1.46
 // Error 2^-32.2.
 var erf32Coef = []float64{0x1.06eba81a1f968p-3, -0x1.812744e164d04p-2, 0x1.ce2e8957e9ed5p-4, -0x1.b81a0d4268c87p-6, 0x1.553e3dd72e576p-8, -0x1.ae9ba5e1a169dp-11, 0x1.6c319c32cde44p-14}
 
-// Error 2^-26.9.
-var erfq32Coef = []float64{0x1.de5f37a214703p-1, 0x1.c7a579ee87b21p-4, 0x1.5090af45f98c7p-6, -0x1.3a8f2eec7ca7cp-5, 0x1.5c1aff857bbfdp-6, -0x1.ae7ba0960bf4fp-8, 0x1.23c1f4fa35faep-10, -0x1.509a8cd145d1ep-14}
+// Error 2^-26.7.
+var erfq32Coef = []float64{0x1.de7d3b2eb46e1p-1, 0x1.c353e1767a18ep-4, 0x1.71d56ef67efc9p-6, -0x1.4beafd65bde66p-5, 0x1.714c758ae6de2p-6, -0x1.ccbf691047b78p-8, 0x1.3b28a3bd0adb9p-10, -0x1.6ed5cfb4d7b21p-14}
 
 // Error 2^-29.0.
 var exp2f32Coef = []float64{0x1.ffffffff53770p-1, 0x1.62e430d047e3ap-1, 0x1.ebfbe10caf6fap-3, 0x1.c6aecc4e792f8p-5, 0x1.3b2995fe153e0p-7, 0x1.5f48cb7956c29p-10, 0x1.44993e9f7e2d9p-13}

@@ -170,5 +170,5 @@ func erfFloat32(b *Builder, x Value) Value {
 	t := b.FNMA(a, b.FMA(a, s, c), anchor)
 	r := b.FNMA(u, s, b.FNMA(a, c, b.Sub(anchor, t))) // round(q) - q
 	e := b.Bitcast(F32, b.Add(b.Bitcast(I32, b.Poly(r, exp2f32Coef...)), b.Shl(b.Bitcast(I32, t), 23)))
-	return b.Or(b.Blend(b.GE(a, b.F(F32, 0.9)), b.Sub(one, e), small), b.signOf(x))
+	return b.Or(b.Blend(b.GE(a, b.F(F32, 0.875)), b.Sub(one, e), small), b.signOf(x))
 }

@@ -11,41 +11,25 @@ import (
 const (
 	halfPi1, halfPi2, halfPi3 = 0x1.921fb54442d18p+0, 0x1.1a62633p-54, 0x1.45c06e0e68948p-86
 	halfPiLow                 = 0x1.1a62633145c07p-54
-	trig64, trig32            = 1 << 22, 1 << 40 // the bodies' reach
+	short1, short2, short3    = 0x1.921fb60000000p+0, -0x1.777a5c0000000p-25, -0x1.ee59da0000000p-50 // float32s
 )
 
-// The trigonometric functions and their inverses. Those of float32 are computed in float64.
+// The trigonometric functions, for arguments up to so large that a few parts of π do.
 func init() {
 	for id, f := range map[ops.ID]func(x float64) float64{ops.Sin: sinBeyond, ops.Cos: cosBeyond, ops.Tan: tanBeyond} {
-		limits[id][F64] = &Limits{-trig64, trig64, f}
-		limits[id][F32] = &Limits{-trig32, trig32, f}
+		limits[id][F64] = &Limits{-1 << 22, 1 << 22, f}
+		limits[id][F32] = &Limits{-1 << 17, 1 << 17, f}
 	}
+	limits[ops.Tan][F32] = &Limits{-1 << 40, 1 << 40, tanBeyond} // computed in float64
 	register(ops.Sin, func(b *Builder, t Type, x []Value) Value {
-		a := b.Abs(x[0])
-		if t == F32 { // sin(r + nπ) = ±sin(r)
-			y := b.inFloat64(func(x ...Value) Value {
-				n, bits := b.integer(x[0], 1/math.Pi)
-				return b.Xor(sinShort(b, x[0], n), b.Shl(bits, 63))
-			}, a)
-			return b.Xor(y, b.signOf(x[0]))
-		}
-		q := reduce(b, a)
+		q := reduce(b, b.Abs(x[0]))
 		y := b.Blend(q.odd(b), q.cos(b), q.sin(b))
-		return b.Xor(y, b.signOf(b.Xor(b.Bitcast(F64, b.Shl(q.bits, 62)), x[0])))
+		return b.Xor(y, b.signOf(b.Xor(b.Bitcast(t, b.Shl(q.bits, t.Bits()-2)), x[0])))
 	})
 	register(ops.Cos, func(b *Builder, t Type, x []Value) Value {
-		a := b.Abs(x[0])
-		if t == F32 { // cos(r + (n-1/2)π) = ±sin(r)
-			return b.inFloat64(func(x ...Value) Value {
-				m, half := b.F(F64, anchor), b.F(F64, 0.5)
-				t := b.Add(b.FMA(x[0], b.F(F64, 1/math.Pi), half), m)
-				n := b.Sub(b.Sub(t, m), half)
-				return b.Xor(sinShort(b, x[0], n), b.Shl(b.Bitcast(I64, t), 63))
-			}, a)
-		}
-		q := reduce(b, a)
+		q := reduce(b, b.Abs(x[0]))
 		y := b.Blend(q.odd(b), q.sin(b), q.cos(b))
-		return b.Xor(y, b.signOf(b.Bitcast(F64, b.Shl(b.Add(q.bits, b.I(I64, 1)), 62))))
+		return b.Xor(y, b.signOf(b.Bitcast(t, b.Shl(b.Add(q.bits, b.I(t.Int(), 1)), t.Bits()-2))))
 	})
 	register(ops.Tan, func(b *Builder, t Type, x []Value) Value {
 		a := b.Abs(x[0])
@@ -71,36 +55,48 @@ func init() {
 	})
 }
 
-// sinShort is sin(a - nπ) to 35 bits, for a that is a float32.
-func sinShort(b *Builder, a, n Value) Value {
-	r := b.FNMA(n, b.F(F64, 2*halfPiLow), b.FNMA(n, b.F(F64, 2*halfPi1), a)) // the first is exact
-	z := b.Mul(r, r)
-	return b.FMA(b.Mul(z, r), b.Poly(z, sin32Coef...), r)
-}
-
-// quadrant is a = r + lo + n·π/2 with |r| ≤ π/4, and z = r².
+// quadrant is a = r + lo + n·π/2 with |r| ≤ π/4, z = (r + lo)², for float64 r².
 type quadrant struct{ r, lo, z, bits Value }
 
-// reduce takes 0 ≤ a ≤ 2²². Every step but the last is exact: n·halfPi1 is taken off with an fma, and
-// what is left is a multiple of the units of both below 1; n·halfPi2 has 53 bits.
+// reduce takes |a| within the limits. n·halfPi1 is taken off with an fma, exactly: what is left is a
+// multiple of the units of both, and below 1.
 func reduce(b *Builder, a Value) quadrant {
-	n, bits := b.integer(a, 2/math.Pi)
-	r0 := b.FNMA(n, b.F(F64, halfPi1), a)
-	p2 := b.F(F64, halfPi2)
-	r := b.FNMA(n, p2, r0)
-	lo := b.FNMA(n, b.F(F64, halfPi3), b.FNMA(n, p2, b.Sub(r0, r)))
-	return quadrant{r, lo, b.Mul(r, r), bits}
+	if b.TypeOf(a) == F64 {
+		n, bits := b.integer(a, 2/math.Pi)
+		r0 := b.FNMA(n, b.F(F64, halfPi1), a)
+		p2 := b.F(F64, halfPi2) // n·halfPi2 has 53 bits, so r and what it lost are exact
+		r := b.FNMA(n, p2, r0)
+		lo := b.FNMA(n, b.F(F64, halfPi3), b.FNMA(n, p2, b.Sub(r0, r)))
+		return quadrant{r, lo, b.Mul(r, r), bits}
+	}
+	m := b.F(F32, 1<<23+1<<22)
+	t := b.FMA(a, b.F(F32, 2/math.Pi), m)
+	n := b.Sub(t, m)
+	r0 := b.FNMA(n, b.F(F32, short1), a)
+	w, wl := b.product(n, b.F(F32, short2))
+	r := b.Sub(r0, w)
+	lo := b.FNMA(n, b.F(F32, short3), b.Sub(b.Sub(b.Sub(r0, r), w), wl))
+	return quadrant{r, lo, b.FMA(r, r, b.Mul(r, b.Add(lo, lo))), b.Bitcast(I32, t)}
 }
 
 // odd is the mask of an odd n.
-func (q quadrant) odd(b *Builder) Value { return b.GT(b.I(I64, 0), b.Shl(q.bits, 63)) }
+func (q quadrant) odd(b *Builder) Value {
+	t := b.TypeOf(q.bits)
+	return b.GT(b.I(t, 0), b.Shl(q.bits, t.Bits()-1))
+}
 
 func (q quadrant) sin(b *Builder) Value {
-	lo := b.FNMA(b.Mul(q.z, b.F(F64, 0.5)), q.lo, q.lo)
-	return b.Add(q.r, b.FMA(b.Mul(q.z, q.r), b.Poly(q.z, sin64Coef...), lo))
+	lo, coef := q.lo, sin32Coef
+	if b.TypeOf(q.r) == F64 {
+		lo, coef = b.FNMA(b.Mul(q.z, b.F(F64, 0.5)), lo, lo), sin64Coef
+	}
+	return b.Add(q.r, b.FMA(b.Mul(q.z, q.r), b.Poly(q.z, coef...), lo))
 }
 
 func (q quadrant) cos(b *Builder) Value {
+	if b.TypeOf(q.r) == F32 {
+		return b.Poly(q.z, append([]float64{1, -0.5}, cos32Coef...)...)
+	}
 	one, h := b.F(F64, 1), b.Mul(q.z, b.F(F64, 0.5))
 	w := b.Sub(one, h)
 	lo := b.FNMA(q.r, q.lo, b.Sub(b.Sub(one, w), h))

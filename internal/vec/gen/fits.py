@@ -39,11 +39,12 @@ def tail(k, c, scale, norm):  # erfcx(a·scale)·norm·(a+k) as a function of v 
 
 
 z = lambda z: z
-P4, P2, A8 = (mp.pi / 4)**2 * 1.0001, (mp.pi / 2)**2 * 1.0001, mp.tan(mp.pi / 8)**2 * 1.001
+P4, A8 = (mp.pi / 4)**2 * 1.0001, mp.tan(mp.pi / 8)**2 * 1.001
 L2 = mp.log(2) / 2 * 1.0001
 put("sin64", sinc, z, 0, P4, 6)
 put("cos64", cosc, lambda z: z * z, 0, P4, 6)
-put("sin32", sinc, lambda z: z * mp.sqrt(z) / mp.sin(mp.sqrt(z)) if z else mpf(0), 0, P2, 5)
+put("sin32", sinc, z, 0, P4, 3)
+put("cos32", cosc, lambda z: z * z, 0, P4, 3)
 put("tan64", tanc, z, 0, P4, 15)
 put("tan32", tanc, z, 0, P4, 7)
 put("atan64", atanc, z, 0, A8, 11)
@@ -66,5 +67,5 @@ normz = root(lambda r: mp.erf(r / mp.sqrt(2)) / (2 * r), 1 / mp.sqrt(2 * mp.pi))
 put("normal64", normz, lambda u: mpf(1), 0, mpf("0.5"), 10)
 # float32's erf: near 0, and 1 - exp2(-1.625·a - a²·q) beyond.
 put("erf32", erfz, lambda u: mpf(1), 0, mpf("0.77"), 7)
-put("erfq32", lambda a: (-mp.log(mp.erfc(a), 2) / a - mpf("1.625")) / a, lambda a: mp.erfc(a) * a**2, mpf("0.89"), mpf("3.95"), 8)
+put("erfq32", lambda a: (-mp.log(mp.erfc(a), 2) / a - mpf("1.625")) / a, lambda a: mp.erfc(a) * a**2, mpf("0.87"), mpf("3.95"), 8)
 put("exp2f32", lambda r: mpf(2)**r, lambda r: mpf(1), -mpf(1) / 2, mpf(1) / 2, 7)
