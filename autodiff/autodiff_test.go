@@ -187,3 +187,37 @@ func BenchmarkOneCall(b *testing.B) {
 		}
 	}
 }
+
+// The derivative of any number of points by a few parameters is one program.
+func TestJacobianOverBatch(t *testing.T) {
+	p, err := ad.Compile2(func(x, at ad.Value) ad.Value {
+		return ad.Jacobian(func(x ad.Value) ad.Value { return x.Index(0).Mul(at.Mul(x.Index(1)).Sin()) })(x)
+	}, ad.F64.Spec(2), ad.F64.Spec(ad.AnyBatch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := []float64{3, 0.5}
+	for _, at := range [][]float64{{1, 2, 3}, {4}} {
+		j, err := p.Run(context.Background(), ad.From(x), ad.From(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, u := range at {
+			if math.Abs(j.At(i, 0)-math.Sin(u/2)) > 1e-14 || math.Abs(j.At(i, 1)-3*u*math.Cos(u/2)) > 1e-14 {
+				t.Error(u, j)
+			}
+		}
+	}
+}
+
+func TestScalarAt(t *testing.T) {
+	p, err := ad.Compile(ad.Grad(cubic), ad.F64.Spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := 3.0, 0.0
+	out := ad.ScalarAt(&y)
+	if err := p.RunInto(context.Background(), &out, ad.ScalarAt(&x)); err != nil || y != 29 {
+		t.Error(y, err)
+	}
+}

@@ -241,8 +241,8 @@ func Vmap[P, R any](f func(P) R) func(P) R {
 
 // Jacobian is the derivative of every element of f's result by every element of its argument: its shape is
 // the result's followed by the argument's. It goes forward where the argument is no larger than the
-// result, and in reverse else. The argument and result are floats of sizes that do not depend on the batch
-// (Vmap maps a Jacobian over one).
+// result, and in reverse else: one of the two has a size that does not depend on the batch (Vmap maps a
+// Jacobian over one). Both are floats.
 func Jacobian(f func(Value) Value) func(Value) Value {
 	return func(x Value) Value {
 		return recorded("Jacobian", x, func(g *ir.Graph, x Value) Value {
@@ -256,11 +256,13 @@ func Jacobian(f func(Value) Value) func(Value) Value {
 func jacobian(g *ir.Graph, y, x *ir.Node) *ir.Node {
 	n, okX := x.Shape.Size()
 	m, okY := y.Shape.Size()
-	if !okX || !okY || !n.Static() || !m.Static() || !x.Type.IsFloat() || !y.Type.IsFloat() {
-		ir.Fail("Jacobian", "of %v %v by %v %v: floats of static sizes are needed", y.Type, y.Shape, x.Type, x.Shape)
+	forward := okX && n.Static()
+	reverse := okY && m.Static()
+	if !forward && !reverse || !x.Type.IsFloat() || !y.Type.IsFloat() {
+		ir.Fail("Jacobian", "of %v %v by %v %v: floats, one of them of a size that does not depend on the batch, are needed", y.Type, y.Shape, x.Type, x.Shape)
 	}
 	zero := func() *ir.Node { return g.Const(y.Type, append(append(ir.Shape{}, y.Shape...), x.Shape...), 0) }
-	if n.C <= m.C {
+	if forward && (!reverse || n.C <= m.C) {
 		dir := g.Hole(x.Type, x.Shape)
 		t := g.JVP([]*ir.Node{y}, []*ir.Node{x}, []*ir.Node{dir})[0]
 		if t == nil {

@@ -85,9 +85,14 @@ func From[T Element](data []T, dims ...int) Value {
 	return Value{a: &array{t: elementType[T](), dims: slices.Clone(dims), p: unsafe.Pointer(unsafe.SliceData(data)), n: n}}
 }
 
-// Scalar is the array of shape [] that holds x.
+// Scalar is the array of shape [] that holds a copy of x.
 func Scalar[T Element](x T) Value {
 	return Value{a: &array{t: elementType[T](), p: unsafe.Pointer(&x), n: 1}}
+}
+
+// ScalarAt is the array of shape [] whose element is *x: who changes one changes the other.
+func ScalarAt[T Element](x *T) Value {
+	return Value{a: &array{t: elementType[T](), p: unsafe.Pointer(x), n: 1}}
 }
 
 // Const is the bare number x: it takes the type of what it meets in an operation, and is a float64 where
