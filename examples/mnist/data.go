@@ -50,17 +50,38 @@ type digits struct {
 
 func (d *digits) len() int { return len(d.labels) }
 
-// inputs returns the pictures as numbers of mean 0 and variance 1 over the training set, and the labels.
-func (d *digits) inputs() (x []float32, y []int32) {
+// shades are the pixels as numbers of mean 0 and variance 1 over the training set.
+var shades = func() (s [256]float32) {
 	const mean, deviation = 0.1307, 0.3081
-	x, y = make([]float32, len(d.pixels)), make([]int32, len(d.labels))
-	for i, p := range d.pixels {
-		x[i] = (float32(p)/255 - mean) / deviation
+	for i := range s {
+		s[i] = float32((float64(i)/255 - mean) / deviation)
 	}
-	for i, l := range d.labels {
-		y[i] = int32(l)
+	return s
+}()
+
+// copyShifted writes picture i to x, moved right and down by less than a side; what comes in is white.
+func (d *digits) copyShifted(x []float32, i, right, down int) {
+	src := d.pixels[i*pixels : (i+1)*pixels]
+	from, to := max(0, -right), min(side, side-right) // columns of the source
+	for r := range side {
+		row := x[r*side : (r+1)*side]
+		if r-down < 0 || r-down >= side {
+			white(row)
+			continue
+		}
+		white(row[:from+right])
+		white(row[to+right:])
+		row = row[from+right : to+right]
+		for k, p := range src[(r-down)*side+from : (r-down)*side+to] {
+			row[k] = shades[p]
+		}
 	}
-	return x, y
+}
+
+func white(x []float32) {
+	for i := range x {
+		x[i] = shades[0]
+	}
 }
 
 // dataDir asks the go command where the module with the data lies.
