@@ -277,7 +277,7 @@ var Table = [Count]Op{
 			return max(a, -40) * sigmoid(1.5957691216057308*(a+0.044715*a*a*a))
 		})},
 	// silu(-Inf) is -0, its limit.
-	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "(a < -1000 ? -1000 : a) / (1 + exp(-a))", Dom: d(all), ULP: 1.5,
+	Silu: {Name: "silu", Arity: 1, Class: Float, D: p("sigmoid(a) * (1 + a * sigmoid(-a))"), C: "(a < -1000 ? -1000 : a) / (1 + exp(-a))", Dom: d(all), ULP: 1,
 		Eval: u(func(a float64) float64 {
 			if a < -1000 {
 				a = -1000

@@ -45,7 +45,7 @@ var floatTypes = [2]*floatType{
 		ln2: [2]float64{0x1.62e43p-1, -0x1.05c610ca86c39p-29}, cut: [2]float64{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20},
 		expLow: -104, expHigh: 89, coshHigh: 90, exp2Low: -150, exp2High: 128, one: 9.25,
 		log2: base{two: [2]float64{1, 0}, e: [2]float64{0x1.715476p+0, 0x1.4ae0bf85ddf44p-26},
-			poly: []float64{-0.721347332, 0.4808982015, -0.3606986701, 0.2885717452, -0.2395646423, 0.204466328, -0.1914053112, 0.1873005629, -0.1105191186}},
+			poly: []float64{-0.7213475108, 0.4808981121, -0.3606747389, 0.2885659933, -0.2404370308, 0.2051704228, -0.1794964522, 0.172042653, -0.1656042635, 0.09225600958}},
 		log10:    base{two: [2]float64{0x1.344p-2, 0x1.3509f79fef312p-18}, e: [2]float64{0x1.bcb7b2p-2, -0x1.5b235e39ab2a9p-27}},
 		exp2Poly: []float64{0.6931471825, 0.2402264625, 0.0555036068, 0.009618788026, 0.001339078881, 0.0001522598031},
 		cosh:     []float64{0.500000008, 0.0416662656, 0.00139463336},
@@ -187,9 +187,11 @@ func poly(b *Builder, t Type, x Value, c []float64) Value {
 
 // expm1 is e^r - 1 as a sum of two parts.
 func (p power) expm1(b *Builder, t Type) (w, wl Value) {
-	r := b.Sub(p.hi, p.lo)
-	r2 := b.Mul(r, r)
-	return fastSum(b, p.hi, b.FMS(r2, polyPair(b, r, r2, floatTypes[t].em1Poly), p.lo))
+	// e^(hi-lo) - 1 = (e^hi - 1) - lo·e^hi, but for lo²: hi is exact, while their difference would be rounded.
+	r2 := b.Mul(p.hi, p.hi)
+	q := poly(b, t, p.hi, floatTypes[t].em1Poly) // float32 has no digit to spare for the pair's roundings
+	lo := b.FMA(p.lo, b.FMA(r2, q, p.hi), p.lo)
+	return fastSum(b, p.hi, b.FMS(r2, q, lo))
 }
 
 // expm1 is 2^n·((1-u) + w) with u = 2^-n and w = e^r - 1.
@@ -289,18 +291,20 @@ func logistic(b *Builder, t Type, x Value, low float64, f Value) Value {
 	denL = b.Add(denL, b.Add(sl, wl))
 	inv := b.Div(one, den)
 	rem := b.FNMA(inv, denL, b.FNMA(inv, den, one))
-	y := b.FMA(inv, rem, inv)
-	if f != None {
-		y = b.Mul(y, f)
+	if f == None {
+		return p.scale(b, b.FMA(inv, rem, inv))
 	}
-	return p.scale(b, y)
+	y := b.Mul(inv, f)
+	return p.scale(b, b.Add(y, b.FMA(y, rem, b.FMS(inv, f, y))))
 }
 
 // silu's factor x comes before the scale, so that the product of a small sigmoid with a large x keeps
 // all its digits. silu(-Inf) is -0.
 func silu(b *Builder, t Type, x Value) Value {
-	low := floatTypes[t].expLow * 1.05
-	return logistic(b, t, x, low, b.Max(b.F(t, low), x))
+	ft := floatTypes[t]
+	low, high := ft.expLow*1.05, 2*ft.one
+	y := logistic(b, t, x, low, clamp(b, t, x, low, high))
+	return b.Blend(b.GT(x, b.F(t, high)), x, b.Or(y, b.And(x, b.sign(x))))
 }
 
 // softplus x = max(x, 0) + log(1 + e^-|x|).
@@ -347,7 +351,11 @@ func logBase(b *Builder, t Type, x Value, to *base) Value {
 		}
 	}
 	f2 := b.Mul(f, f)
-	return logEnds(b, t, x, b.Add(y, b.FMA(f2, polyPair(b, f, f2, poly), b.Add(yl, pl))))
+	yl = b.Add(yl, pl)
+	if t == F32 { // where P is scaled, what f² lost has some weight
+		yl = b.FMA(b.FMS(f, f, f2), b.F(t, poly[0]), yl)
+	}
+	return logEnds(b, t, x, b.Add(y, b.FMA(f2, polyPair(b, f, f2, poly), yl)))
 }
 
 func log1p(b *Builder, t Type, x Value) Value {

@@ -87,7 +87,7 @@ tables = {
     # log(1+f) = f + f²·P(f), relative to log(1+f)
     "log": lambda: table("log", lambda f: (log1p(f) - f) / f**2, lambda f: abs(f**2 / log1p(f)), small, large, [(32, 9), (64, 20)]),
     # the same over log 2 and over log 10
-    "log2": lambda: table("log2", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8)]),
+    "log2": lambda: table("log2", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 9)]),
     "log10": lambda: table("log10", lambda f: (log1p(f) - f) / f**2 / log(10), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8)]),
     # cosh r = 1 + z·P(z) and sinh r = r + r·z·P(z), z = r²
     "cosh": lambda: table("cosh", lambda z: (cosh(sqrt(z)) - 1) / z if z else mpf(1) / 2, lambda z: z, 0, half**2, [(32, 2), (64, 4)]),
