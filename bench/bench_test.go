@@ -54,7 +54,7 @@ func serveFake(how string) {
 		case q.Prepare != "" && q.Args["kind"] != "double":
 			a = map[string]any{"error": "has no such case"}
 		case q.Prepare != "":
-			a = map[string]any{"ok": true}
+			a = map[string]any{"ns": 900}
 		case q.At != nil:
 			values := []any{}
 			for _, i := range q.At {
@@ -138,10 +138,10 @@ func TestPeerProtocol(t *testing.T) {
 func TestSlowSideHasFewerRounds(t *testing.T) {
 	calls := 0
 	slow := &Side{Name: "slow", run: func(n int) (time.Duration, error) { calls++; return 600 * time.Millisecond, nil }}
-	slower := &Side{Name: "slower", run: func(n int) (time.Duration, error) { return 2 * time.Second, nil }}
+	slower := &Side{Name: "slower", first: 2 * time.Second, run: func(n int) (time.Duration, error) { t.Error("run again"); return 0, nil }}
 	broken := &Side{Name: "broken", run: func(n int) (time.Duration, error) { return 0, errors.New("broke") }}
 	quick.interleave([]*Side{slow, slower, broken})
-	if calls != 2 || len(slow.perRun) != 1 || slow.ns() != 6e8 {
+	if calls != 3 || len(slow.perRun) != 2 || slow.ns() != 6e8 {
 		t.Error(calls, slow.perRun)
 	}
 	if len(slower.perRun) != 1 || slower.ns() != 2e9 || broken.Missing != "broke" {

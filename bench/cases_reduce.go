@@ -65,7 +65,7 @@ func reduceCase(i int, t string, rows, cols int) Case {
 			if r.all {
 				n = rows * cols
 			}
-			index = some(n, 50)
+			index = some(n, 1+min(50, 1<<22/cols))
 			for _, k := range index {
 				row, j := k, 0
 				if r.all {

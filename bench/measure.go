@@ -14,7 +14,7 @@ type Side struct {
 
 	at    func(index []int) ([]float64, error) // elements of the first run's result
 	run   func(n int) (time.Duration, error)   // n runs
-	close func()
+	first time.Duration                        // of the run that made the result
 
 	maxError float64
 	perRun   []float64 // ns, one per round
@@ -27,7 +27,7 @@ type Timing struct {
 	Limit  time.Duration // of one side in all its rounds; then it has fewer of them, but one at least
 }
 
-var defaultTiming = Timing{Rounds: 9, Sample: 4 * time.Millisecond, Limit: 8 * time.Second}
+var defaultTiming = Timing{Rounds: 7, Sample: 3 * time.Millisecond, Limit: 8 * time.Second}
 
 // settle lets the threads of the side before go to sleep.
 const settle = 500 * time.Microsecond
@@ -44,16 +44,16 @@ func (t Timing) interleave(sides []*Side) {
 		if s.Missing != "" {
 			continue
 		}
-		n, first, err := t.calibrate(s)
+		if s.first >= t.Limit/2 { // so slow that this run is what there is
+			s.perRun = append(s.perRun, float64(s.first.Nanoseconds()))
+			continue
+		}
+		n, err := t.calibrate(s)
 		if err != nil {
 			s.Missing = err.Error()
 			continue
 		}
-		if first >= t.Limit { // so slow that its warm-up is what there is
-			s.perRun = append(s.perRun, float64(first.Nanoseconds()))
-			continue
-		}
-		plans = append(plans, &plan{s, n, t.Limit - first})
+		plans = append(plans, &plan{s, n, t.Limit})
 	}
 	for round := range t.Rounds {
 		for _, p := range plans {
@@ -72,19 +72,16 @@ func (t Timing) interleave(sides []*Side) {
 	}
 }
 
-// calibrate warms a side up and finds how many of its runs fill a sample; first is how long the first took.
-func (t Timing) calibrate(s *Side) (n int, first time.Duration, err error) {
+// calibrate warms a side up and finds how many of its runs fill a sample.
+func (t Timing) calibrate(s *Side) (n int, err error) {
 	for n = 1; ; n *= 4 {
 		d, err := s.run(n)
 		if err != nil {
-			return 0, 0, err
-		}
-		if n == 1 {
-			first = d
+			return 0, err
 		}
 		if d >= t.Sample/2 || n >= 1<<24 {
 			each := float64(d) / float64(n)
-			return max(1, int(math.Ceil(float64(t.Sample)/max(each, 1)))), first, nil
+			return max(1, int(math.Ceil(float64(t.Sample)/max(each, 1)))), nil
 		}
 	}
 }
@@ -143,10 +140,12 @@ func (s *Side) compare(index []int, want []float64, tolerance float64) {
 
 // ourSide times a Work in this process.
 func ourSide(w *Work, err error) *Side {
-	s := &Side{Name: "adjoint", close: func() {}}
+	s := &Side{Name: "adjoint"}
+	start := time.Now()
 	if err == nil {
 		err = w.Run()
 	}
+	s.first = time.Since(start)
 	if err != nil {
 		s.Missing = err.Error()
 		return s

@@ -19,7 +19,7 @@ import (
 // A peer is a program that answers one JSON object per line with one, on its standard input and
 // output. It begins with a line of its own: name and version.
 //
-//	{"prepare": NAME, "args": {…}}  → {"ok": true} after one run, or {"error": WHY}
+//	{"prepare": NAME, "args": {…}}  → {"ns": NUMBER}, the time of one run, or {"error": WHY}
 //	{"at": [INDEX …]}               → {"values": [NUMBER …]}, elements of the result of that run
 //	{"run": N}                      → {"ns": NUMBER}, the time of N more runs, by its own clock
 type peerProgram struct {
@@ -168,8 +168,11 @@ func (p *peer) stop() {
 
 // side prepares a case.
 func (p *peer) side(c *Case) *Side {
-	s := &Side{Name: p.name, Version: p.version, close: func() {}}
-	var ready struct{ Error string }
+	s := &Side{Name: p.name, Version: p.version}
+	var ready struct {
+		NS    float64
+		Error string
+	}
 	err := p.ask(map[string]any{"prepare": c.Name, "args": c.Args}, &ready)
 	if err == nil && ready.Error != "" {
 		err = errors.New(ready.Error)
@@ -178,6 +181,7 @@ func (p *peer) side(c *Case) *Side {
 		s.Missing = err.Error()
 		return s
 	}
+	s.first = time.Duration(ready.NS)
 	s.at = func(index []int) ([]float64, error) {
 		var a struct {
 			Values []*float64

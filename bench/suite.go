@@ -77,9 +77,6 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 		s.Timing.interleave(sides)
 		debug.SetGCPercent(old)
 	}
-	for _, side := range sides {
-		side.close()
-	}
 	r := newRow(c, threads, sides)
 	if w != nil {
 		r.Level = w.Level

@@ -55,18 +55,25 @@ static int is(const char *line, const char *key, const char *text) {
 	return p[0] == '"' && !strncmp(p + 1, text, n) && p[n + 1] == '"';
 }
 
+static long long between(struct timespec a, struct timespec b) {
+	return (b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec;
+}
+
 static void serve(const char *name, const char *version) {
 	static char line[1 << 16];
 	printf("{\"name\": \"%s\", \"version\": \"%s\"}\n", name, version);
 	fflush(stdout);
+	struct timespec a, b;
 	while (fgets(line, sizeof line, stdin)) {
 		if (*field(line, "prepare")) {
 			const char *why = prepare(line);
 			if (why)
 				printf("{\"error\": \"%s\"}\n", why);
 			else {
+				clock_gettime(CLOCK_MONOTONIC, &a);
 				run();
-				printf("{\"ok\": true}\n");
+				clock_gettime(CLOCK_MONOTONIC, &b);
+				printf("{\"ns\": %lld}\n", between(a, b));
 			}
 		} else if (*field(line, "at")) {
 			char *p = (char *)field(line, "at");
@@ -80,13 +87,12 @@ static void serve(const char *name, const char *version) {
 			}
 			printf("]}\n");
 		} else {
-			struct timespec a, b;
 			long n = integer(line, "run");
 			clock_gettime(CLOCK_MONOTONIC, &a);
 			for (long i = 0; i < n; i++)
 				run();
 			clock_gettime(CLOCK_MONOTONIC, &b);
-			printf("{\"ns\": %lld}\n", (b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec);
+			printf("{\"ns\": %lld}\n", between(a, b));
 		}
 		fflush(stdout);
 	}
