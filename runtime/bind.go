@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -35,6 +36,7 @@ type binding struct {
 	words     int // of arguments to code, of each worker
 	pending   []*code
 
+	last atomic.Pointer[run] // the run that was given back last, if it is not in use, nor in free
 	mu   sync.Mutex
 	free []*run
 }

@@ -19,7 +19,7 @@ import (
 
 // maxCode is the number of vector instructions at which a cluster's code is cut: a loop stays in the first
 // levels of the processor's instruction cache. What crosses a cut goes through a tile.
-const maxCode = 1500
+const maxCode = 1000
 
 // isaOf returns the instructions that code for level is made of, nil where there is none.
 func isaOf(level *kernels.Level) (*jit.ISA, error) {
@@ -75,8 +75,8 @@ type segment struct {
 	ins   int
 }
 
-// mostElems bounds an entry: code is not interrupted, so that it may take some tens of microseconds.
-const mostElems = 1 << 15
+// most bounds the elements of an entry: code is not interrupted, so that it may take some tens of microseconds.
+func (c *code) most() int { return min(1<<15, max(1<<11, 1<<26/c.size)) }
 
 // feed is how code takes a leaf.
 type feed uint8
@@ -145,7 +145,7 @@ func (l *leaf) byRows(cols int) (feed, int) {
 }
 
 // shortRow is the length below which a row is not worth the loop around it.
-const shortRow = 8
+const shortRow = 16
 
 // chooseRows sets the length of the rows that code goes by: that by which most leaves are read in place.
 func (u *mapUnit) chooseRows(dims []int) {
@@ -206,7 +206,9 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	switch {
 	case !masked:
 	case u.mode == rows || u.mode == chunks:
-		u.cols = u.run
+		if u.run >= shortRow {
+			u.cols = u.run
+		}
 	case cols > 0:
 		u.cols = cols
 	default:
@@ -245,7 +247,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		u.copies = u.copies || f == copyFeed
 	}
 	if u.mode == flat && u.code.tiles == 0 { // nothing need stay in L1
-		u.tile = min(u.grain, max(u.tile, mostElems/max(1, len(u.ops)/16)))
+		u.tile = min(u.grain, u.code.most())
 	}
 	b.words = max(b.words, u.code.words)
 }

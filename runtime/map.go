@@ -371,7 +371,7 @@ func move(dst, src unsafe.Pointer, n int) {
 // doRows reduces lines i0 … i1-1.
 func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 	if u.code != nil && u.code.folds {
-		for rows := max(1, mostElems/u.run); i0 < i1; i0 += rows {
+		for rows := max(1, u.code.most()/u.run); i0 < i1; i0 += rows {
 			u.call(r, w, 0, at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
 		}
 		return

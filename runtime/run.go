@@ -40,6 +40,9 @@ func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold
 const maxFree = 16 // runs that a binding keeps
 
 func (b *binding) take() *run {
+	if r := b.last.Swap(nil); r != nil {
+		return r
+	}
 	b.mu.Lock()
 	if n := len(b.free); n > 0 {
 		r := b.free[n-1]
@@ -53,6 +56,9 @@ func (b *binding) take() *run {
 
 func (b *binding) give(r *run) {
 	copy(r.ptr, r.fixed) // lets go of the caller's memory
+	if b.last.CompareAndSwap(nil, r) {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.free) < maxFree {

@@ -49,9 +49,13 @@ func newTeam(threads int) *team { return &team{threads: threads, left: make(chan
 func (r *run) phase(u unit, phase int) {
 	t := r.team
 	n := u.tasks(phase)
+	if n == 1 { // a panic is caught where the run is
+		u.do(r, phase, 0, 0)
+		return
+	}
 	t.run, t.unit, t.phase, t.tasks = r, u, phase, n
 	t.next.Store(0)
-	if n <= 1 || len(r.workers) == 1 {
+	if n == 0 || len(r.workers) == 1 {
 		t.work(0)
 		return
 	}
