@@ -221,3 +221,12 @@ func TestScalarAt(t *testing.T) {
 		t.Error(y, err)
 	}
 }
+
+func TestTreeClone(t *testing.T) {
+	m := newMLP(2, 3)
+	c := ad.TreeClone(m)
+	ad.Data[float32](m.Layers[0].w)[0] = 77
+	if c.Layers[0].w.At(0, 0) == 77 || c.Layers[0].w.Dim(1) != 3 || c.Name != m.Name {
+		t.Error(c)
+	}
+}

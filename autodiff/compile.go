@@ -58,7 +58,7 @@ func (p *Program[A, R]) Run(ctx context.Context, a A) (y R, err error) {
 
 // RunInto is Run into the arrays that *y holds, where it holds some of the right types and shapes: those
 // are overwritten, and then the call allocates nothing. They may be arrays of the argument, too: a step of
-// training updates its weights in place. On an error nothing has been written.
+// training updates its weights in place, for all who share them ([TreeClone] gives others of their own). On an error nothing has been written.
 func (p *Program[A, R]) RunInto(ctx context.Context, y *R, a A) error {
 	fr := p.frame()
 	err := bind(&p.args[0], fr, &a)

@@ -123,3 +123,21 @@ func ExampleWhere() {
 	fmt.Println(ad.Grad(f)(x)) // not NaN where √ has none
 	// Output: float64[2] 0 0.25
 }
+
+// A loss with an accuracy beside it.
+func ExampleValueAndGradAux2() {
+	f := func(w, x ad.Value) (loss, positive ad.Value) {
+		y := x.MatMul(w)
+		return y.Square().Mean(), y.Gt(ad.Const(0)).CountTrue()
+	}
+	r := ad.ValueAndGradAux2(f)(ad.From([]float64{1, 2}), ad.From([]float64{1, 1, 1, -1}, 2, 2))
+	fmt.Println(r.Value.Item(), r.Grad, r.Aux.Item())
+	// Output: 5 float64[2] 2 4 1
+}
+
+func ExampleHVP() {
+	f := func(x ad.Value) ad.Value { return x.PowInt(3).Sum() }
+	r := ad.HVP(f)(ad.From([]float64{1, 2}), ad.From([]float64{1, 1}))
+	fmt.Println(r.Value, r.Tangent) // the gradient, and the product
+	// Output: float64[2] 3 12 float64[2] 6 12
+}

@@ -30,6 +30,43 @@ func ValueAndGrad[P any](f func(P) Value) func(P) Valued[P] {
 	}
 }
 
+// ValuedAux is a function's value and gradient with what else it computed: what [ValueAndGradAux] gives.
+type ValuedAux[P, A any] struct {
+	Value Value
+	Grad  P
+	Aux   A
+}
+
+// ValueAndGradAux is ValueAndGrad of a function that gives other results beside the value that is derived: an
+// accuracy beside a loss, a new state.
+func ValueAndGradAux[P, A any](f func(P) (Value, A)) func(P) ValuedAux[P, A] {
+	return func(x P) ValuedAux[P, A] {
+		return recorded("Grad", x, func(g *ir.Graph, x P) ValuedAux[P, A] {
+			var aux A
+			r := ValueAndGrad(func(x P) (y Value) {
+				y, aux = f(x)
+				return y
+			})(x)
+			return ValuedAux[P, A]{r.Value, r.Grad, aux}
+		})
+	}
+}
+
+// ValueAndGradAux2 is ValueAndGradAux of a function of two arguments, by the first: parameters, then data.
+func ValueAndGradAux2[P, D, A any](f func(P, D) (Value, A)) func(P, D) ValuedAux[P, A] {
+	return func(x P, data D) ValuedAux[P, A] {
+		return recorded("Grad", both[P, D]{x, data}, func(g *ir.Graph, b both[P, D]) ValuedAux[P, A] {
+			return ValueAndGradAux(func(x P) (Value, A) { return f(x, b.Y) })(b.X)
+		})
+	}
+}
+
+// both is two arguments as one tree.
+type both[A, B any] struct {
+	X A
+	Y B
+}
+
 // Grad2 is the gradient of a function of two arguments by the first: parameters, then data.
 func Grad2[P, D any](f func(P, D) Value) func(P, D) P {
 	return func(x P, data D) P { return Grad(func(x P) Value { return f(x, data) })(x) }
@@ -38,12 +75,8 @@ func Grad2[P, D any](f func(P, D) Value) func(P, D) P {
 // ValueAndGrad2 is ValueAndGrad of a function of two arguments, by the first: parameters, then data.
 func ValueAndGrad2[P, D any](f func(P, D) Value) func(P, D) Valued[P] {
 	return func(x P, data D) Valued[P] {
-		type both struct {
-			X P
-			D D
-		}
-		return recorded("Grad", both{x, data}, func(g *ir.Graph, b both) Valued[P] {
-			return ValueAndGrad(func(x P) Value { return f(x, b.D) })(b.X)
+		return recorded("Grad", both[P, D]{x, data}, func(g *ir.Graph, b both[P, D]) Valued[P] {
+			return ValueAndGrad(func(x P) Value { return f(x, b.Y) })(b.X)
 		})
 	}
 }
@@ -179,15 +212,11 @@ type Cotangents[P, R any] struct {
 // the result, in reverse mode: Σ cotangent·∂result/∂argument. A place of the cotangent without a value is
 // zero. What is said of places without a derivative in [Grad] holds here.
 func VJP[P, R any](f func(P) R) func(x P, cotangent R) Cotangents[P, R] {
-	type both struct {
-		X P
-		C R
-	}
 	return func(x P, cotangent R) Cotangents[P, R] {
-		return recorded("VJP", both{x, cotangent}, func(g *ir.Graph, b both) Cotangents[P, R] {
+		return recorded("VJP", both[P, R]{x, cotangent}, func(g *ir.Graph, b both[P, R]) Cotangents[P, R] {
 			v := variables("VJP", g, b.X)
 			y := f(v.tree)
-			ys, cts := results("VJP", g, y), results("VJP", g, b.C)
+			ys, cts := results("VJP", g, y), results("VJP", g, b.Y)
 			if len(ys) != len(cts) {
 				ir.Fail("VJP", "the cotangent has %d values, the result %d", len(cts), len(ys))
 			}
@@ -292,6 +321,10 @@ func unitVectors(g *ir.Graph, x *ir.Node, n ir.Dim) *ir.Node {
 // Hessian is the matrix of second derivatives of a scalar function, of the argument's shape twice over:
 // forward mode over reverse mode.
 func Hessian(f func(Value) Value) func(Value) Value { return Jacobian(Grad(f)) }
+
+// HVP is the product of a scalar function's Hessian with a vector, a tree like the argument, and the gradient:
+// forward mode over reverse mode, at a few times the cost of the function.
+func HVP[P any](f func(P) Value) func(x, v P) Tangents[P] { return JVP(Grad(f)) }
 
 // Derivative is f'(x) of a function of one number.
 func Derivative(f func(Value) Value, x float64) (float64, error) {

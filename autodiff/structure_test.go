@@ -136,7 +136,7 @@ func TestBadInput(t *testing.T) {
 		"Jacobian of float32 [B] by float32 [B]":              f(ad.Jacobian(ad.Value.Exp), ad.AnyBatch),
 		"Slice [2 3]: start 1, step 1, size 7 leaves axis 1":  f(func(x ad.Value) ad.Value { return x.Slice(ad.Range{}, ad.Range{Lo: 1, Hi: 8}) }, 2, 3),
 		"Compile the function's result holds no value":        f(func(x ad.Value) ad.Value { return ad.Value{} }, 2),
-		"Compile kernels: no level \"sse9\"": func() error {
+		"Compile no level \"sse9\"": func() error {
 			_, err := ad.Compile(ad.Value.Exp, ad.F32.Spec(2), ad.Options{Level: "sse9"})
 			return err
 		},

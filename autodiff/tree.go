@@ -267,6 +267,18 @@ func TreeMap[T any](f func(v ...Value) Value, tree T, more ...T) T {
 	return replaced(tree, res)
 }
 
+// TreeClone is a copy of a tree whose arrays share no memory with it: to start twice from one model that
+// RunInto updates in place.
+func TreeClone[T any](tree T) T {
+	xs := leaves(tree)
+	for i, v := range xs {
+		if v.a != nil && v.a.p != nil && !v.a.weak {
+			xs[i] = v.Clone()
+		}
+	}
+	return replaced(tree, xs)
+}
+
 // TreeLeaves lists the Values of a tree in the order that all functions of this package go by: fields and
 // elements as declared, maps by their keys as text.
 func TreeLeaves[T any](tree T) []Value { return leaves(tree) }

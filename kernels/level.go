@@ -40,7 +40,7 @@ func Select(name string) (*Level, error) {
 		}
 		names = append(names, l.Name)
 	}
-	return nil, fmt.Errorf("kernels: no level %q on this machine; there are %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no level %q on this machine; there are %s", name, strings.Join(names, ", "))
 }
 
 // Tile returns the tile of op id for arguments of type t (of the last ones for where), nil where the

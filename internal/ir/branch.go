@@ -72,6 +72,10 @@ func (g *Graph) derived(op string, n *Node, f func(outs, params []*Node) []*Node
 
 func vjpBranch(s *sweep, n *Node, cts []flow) {
 	g := s.Graph
+	if n.Rule != nil && n.Rule.VJP != nil {
+		n.Rule.pull(s, n, cts)
+		return
+	}
 	masked := slices.ContainsFunc(cts, func(f flow) bool { return f.masked })
 	var wrt []int
 	for k, x := range n.In[1:] {
@@ -99,6 +103,9 @@ func vjpBranch(s *sweep, n *Node, cts []flow) {
 
 func jvpBranch(g *Graph, n *Node, in []flow) []flow {
 	b := n.Body[0]
+	if n.Rule != nil {
+		return n.Rule.push(g, n, in)
+	}
 	masked := slices.ContainsFunc(in, func(f flow) bool { return f.masked })
 	var moves []int
 	for k, o := range b.Outs {
@@ -146,7 +153,11 @@ func vmapBranch(v *vmap, n *Node) {
 		return outs
 	}
 	which := v.at[n.In[0]]
-	if which == nil {
+	switch {
+	case n.Rule != nil:
+		v.results[n] = n.Rule.batched(v, n)
+		return
+	case which == nil:
 		v.results[n] = g.Branch("Vmap", n.In[0], len(n.Body), body)
 		return
 	}

@@ -60,7 +60,10 @@ func Strip(outs []*Node) []*Node {
 
 // rebuild is Strip; where other gives a node of the new graph, that takes the old one's place.
 func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
-	g := New()
+	return rebuildIn(New(), outs, other)
+}
+
+func rebuildIn(g *Graph, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 	var at []*Node // by ID
 	if len(outs) > 0 {
 		at = make([]*Node, len(outs[0].Graph.Nodes))
@@ -74,7 +77,11 @@ func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 		}
 		switch n.Kind {
 		case Loop, Branch:
-			p.add(g, p.standIn(n), at)
+			if n.Rule == nil {
+				p.add(g, p.standIn(n), at)
+			} else { // only derivatives need the rule
+				p.inline(g, n, at)
+			}
 			continue
 		case Out:
 			at[n.ID] = p.out(g, n)

@@ -91,6 +91,7 @@ type Node struct {
 	Bits      uint64
 	Data      *Array
 	Body      []*Body
+	Rule      *Rule  // of a Branch of one body: its derivatives, if not the body's
 	Pos       string // the user's line, for nodes that can fail at run time
 }
 

@@ -70,6 +70,9 @@ func (n *Node) appendKey(k []byte, id func(*Node) int) []byte {
 		k = binary.AppendUvarint(k, uint64(len(b.key)))
 		k = append(k, b.key...)
 	}
+	if n.Rule != nil {
+		k = fmt.Appendf(k, "%p", n.Rule)
+	}
 	if n.Data != nil {
 		k = fmt.Appendf(k, "%p", n.Data)
 	}

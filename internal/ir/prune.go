@@ -8,6 +8,8 @@ type pruning struct {
 	there map[*Node]bool
 	used  map[*Node][]bool // by the node that stays: its results, of a loop also the number of steps
 	made  map[*Node]pruned
+	// inlined has the results of what is no node any more.
+	inlined map[*Node][]*Node
 }
 
 // pruned is what a node became, and which of its results each of the old ones is.
@@ -56,8 +58,28 @@ func (p *pruning) result(n *Node) (s *Node, k int) {
 	return s, k
 }
 
+// inline copies a body into g, in the place of its node.
+func (p *pruning) inline(g *Graph, n *Node, at []*Node) {
+	params := make([]*Node, len(n.In)-1)
+	for i, x := range n.In[1:] {
+		params[i] = at[x.ID]
+	}
+	if p.inlined == nil {
+		p.inlined = map[*Node][]*Node{}
+	}
+	p.inlined[n] = rebuildIn(g, n.Body[0].Outs, func(_ *Graph, x *Node) *Node {
+		if x.Kind == Param {
+			return params[x.Bits]
+		}
+		return nil
+	})
+}
+
 func (p *pruning) out(g *Graph, n *Node) *Node {
 	s, k := p.result(n)
+	if outs := p.inlined[s]; outs != nil {
+		return outs[k]
+	}
 	m := p.made[s]
 	return g.Out(m.n, m.at[k])
 }
