@@ -2,6 +2,7 @@ package limits
 
 import "encoding/binary"
 
+//lint:ignore U1000 so that the loop is not optimized away
 var sink [8]float32
 
 // goFMA multiplies and adds in Go, the best that pure Go does.
@@ -16,6 +17,7 @@ var goFMA = fmaKernel{func(n int) {
 	sink = s
 }, 16}
 
+//lint:ignore U1000 so that the reads are not optimized away
 var readSink uint64
 
 func goRead(b []byte) {
