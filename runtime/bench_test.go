@@ -397,3 +397,10 @@ func longStep() (outs []*ir.Node, inputs []Input) {
 	}
 	return keep, inputs
 }
+
+// BenchmarkRecurrence is the time of a step of a cell of 14 float64.
+func BenchmarkRecurrence(b *testing.B) {
+	s := newSketch()
+	outs := recurrence(s, false)
+	benchCode(b, outs, s.inputs, 1000)
+}

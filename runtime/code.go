@@ -374,6 +374,12 @@ type draft struct {
 // assemble makes the code; where folds is set, it reduces rows if it is of one segment.
 func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
 	a, c := u.write(feeds, folds)
+	c.assemble(a, isa)
+	return c
+}
+
+// assemble makes the segments' code of their vector programs.
+func (c *code) assemble(a *assembler, isa jit.ISA) {
 	for s := range c.segs {
 		seg := &c.segs[s]
 		seg.f = a.segs[s].p.Assemble(isa)
@@ -384,7 +390,6 @@ func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
 			c.bytes = max(c.bytes, seg.f.SpillBytes()+lastBytes*len(seg.args))
 		}
 	}
-	return c
 }
 
 // write makes the vector programs of the code's segments.

@@ -132,3 +132,66 @@ func TestDisassemble(t *testing.T) {
 		}
 	}
 }
+
+// recurrence is a cell of 14 float64 over a sequence: gates of its input and its state, both elementwise.
+func recurrence(s *sketch, backward bool) []*ir.Node {
+	g, cell := s.g, ir.Static(14)
+	xs := s.param(dtype.F64, ir.Shape{ir.Batch, ir.D(14)}, 0)
+	var w []*ir.Node
+	for range 8 {
+		w = append(w, s.param(dtype.F64, cell, 0))
+	}
+	zero := g.Const(dtype.F64, cell, 0)
+	finals, ys, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.Batch, Backward: backward}, []*ir.Node{zero, zero}, []*ir.Node{xs},
+		func(_ *ir.Node, c, x []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			gate := func(k int, f ops.ID, of *ir.Node) *ir.Node {
+				return g.Apply(f, g.Apply(ops.Add, g.Apply(ops.Mul, of, w[2*k]), w[2*k+1]))
+			}
+			forget, in, out := gate(0, ops.Sigmoid, x[0]), gate(1, ops.Sigmoid, c[0]), gate(2, ops.Sigmoid, x[0])
+			cell := g.Apply(ops.Add, g.Apply(ops.Mul, c[1], forget), g.Apply(ops.Mul, in, gate(3, ops.Tanh, c[0])))
+			h := g.Apply(ops.Mul, out, g.Apply(ops.Tanh, cell))
+			return []*ir.Node{h, cell}, []*ir.Node{h}, nil
+		})
+	return append(finals, ys...)
+}
+
+// A loop whose body is one cluster runs inside one entry of code, and gives the same.
+func TestLoopCode(t *testing.T) {
+	for _, backward := range []bool{false, true} {
+		s := newSketch()
+		outs := recurrence(s, backward)
+		s.check(t, outs, rand.New(rand.NewPCG(3, 9)), 1, 7, 3000)
+		for _, level := range kernels.Levels() {
+			p, err := Compile(outs, s.inputs, Options{Level: level.Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(7)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// 14 elements are no whole number of iterations without masks.
+			if got, want := b.loops[0].code != nil, p.isa != nil && *p.isa == jit.AVX512; got != want {
+				t.Errorf("%s: code is %v\n%s", level.Name, got, p)
+			}
+		}
+	}
+}
+
+// A loop that exchanges its carries cannot store one before the other is read.
+func TestLoopCodeExchange(t *testing.T) {
+	s := newSketch()
+	x, y := s.param(dtype.F32, ir.Static(32), 0), s.param(dtype.F32, ir.Static(32), 0)
+	finals, ys, _ := s.g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{x, y}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			return []*ir.Node{c[1], s.g.Apply(ops.Sub, c[0], c[1])}, []*ir.Node{s.g.Apply(ops.Mul, c[0], c[1])}, nil
+		})
+	s.check(t, append(finals, ys...), rand.New(rand.NewPCG(3, 9)), 1, 2, 9)
+	s = newSketch()
+	x, y = s.param(dtype.F32, ir.Static(32), 0), s.param(dtype.F32, ir.Static(32), 0)
+	finals, _, _ = s.g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{x, y}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			return []*ir.Node{s.g.Apply(ops.Neg, c[1]), s.g.Apply(ops.Sub, c[0], c[1])}, nil, nil
+		})
+	s.check(t, finals, rand.New(rand.NewPCG(3, 9)), 1, 2, 9)
+}

@@ -51,6 +51,7 @@ type nestedUnit struct {
 	index    int // buffer of the index
 	verdict  int // buffer of the condition's value
 	number   int // of the run's loops
+	code     *loopCode
 }
 
 // carryPlace is where a carry lives: in the buffer of its final value and, where a step cannot write it in
@@ -129,6 +130,7 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 	for _, o := range body.Outs[body.Carry:] {
 		u.slices = append(u.slices, bytes(o))
 	}
+	u.code = b.newLoopCode(u)
 	return u
 }
 
@@ -196,6 +198,12 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 		}
 	}
 	taken := 0
+	if u.code != nil {
+		if err := u.runCode(ctx, r, steps); err != nil {
+			return err
+		}
+		taken = steps
+	}
 	for ; taken < steps; taken++ {
 		i := taken
 		if u.n.Flag {

@@ -1,0 +1,196 @@
+package runtime
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+// loopCode is a loop of a fixed number of steps whose body is one cluster, each of whose elements reads the
+// carries' same elements alone. Its steps are the rows of one entry of code: carries stay where they are,
+// slices of stacked arrays are a row apart.
+type loopCode struct {
+	code *code
+	args []loopArg
+}
+
+// loopArg is where an argument is in the first step, and how far from there in the next one.
+type loopArg struct {
+	fixed    unsafe.Pointer // for all steps, if not nil
+	operand  int            // of the loop, or -1
+	buffer   int            // of the run around it
+	offset   int            // bytes
+	slice    int            // bytes from one step's to the next one's
+	backward bool
+}
+
+// newLoopCode makes u's code, nil where its body is not of that kind.
+func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
+	q := u.bodies[0]
+	if b.isa == nil || u.cond != nil || len(q.units) != 1 {
+		return nil
+	}
+	m, ok := q.units[0].(*mapUnit)
+	if !ok || m.code == nil || m.mode != flat {
+		return nil
+	}
+	body := *m
+	body.cols = body.elems
+	feeds, key := body.structure(*b.isa)
+	outs, ok := q.outValues(&body)
+	if !ok {
+		return nil
+	}
+	key = append([]byte("loop"), key...)
+	for _, v := range outs {
+		key = binary.AppendUvarint(key, uint64(v))
+	}
+	l := &loopCode{code: codes.find(string(key))}
+	for _, c := range b.pending {
+		if c.key == string(key) {
+			l.code = c
+		}
+	}
+	if l.code == nil {
+		if l.code = body.assembleLoop(*b.isa, feeds, outs); l.code == nil {
+			return nil
+		}
+		l.code.key = string(key)
+		b.pending = append(b.pending, l.code)
+	}
+	seg := &l.code.segs[0]
+	if body.elems%seg.f.Step() != 0 {
+		return nil
+	}
+	by := body.maker()
+	for _, v := range seg.args[:seg.ins] {
+		arg, ok := u.loopInput(&body, by[v], feeds[v])
+		if !ok {
+			return nil
+		}
+		l.args = append(l.args, arg)
+	}
+	for k := range outs {
+		arg := loopArg{operand: -1, buffer: u.outs[k]}
+		if k >= len(u.carries) {
+			arg.slice, arg.backward = u.slices[u.n.Body[0].Xs+k-len(u.carries)], u.n.Flag
+		}
+		l.args = append(l.args, arg)
+	}
+	b.words = max(b.words, l.code.words)
+	b.scratch = max(b.scratch, l.code.bytes)
+	return l
+}
+
+// outValues finds the value of u that each of q's outputs is.
+func (q *binding) outValues(u *mapUnit) ([]int, bool) {
+	var outs []int
+	for i := range q.outs {
+		v := -1
+		for k := range u.ops {
+			if op := &u.ops[k]; op.f != nil && op.buffer == q.outs[i].buffer {
+				v = op.dst
+			}
+		}
+		if v < 0 {
+			return nil, false
+		}
+		outs = append(outs, v)
+	}
+	return outs, true
+}
+
+// loopInput is where the loop has what its body reads as op, a leaf.
+func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
+	l, body := &m.leaf[op.leaf], u.n.Body[0]
+	switch {
+	case f != arrayFeed && f != splatFeed:
+		return loopArg{}, false
+	case l.isSplat:
+		return loopArg{fixed: l.splat}, true
+	}
+	n := u.bodies[0].buffers[l.buffer].node
+	switch {
+	case n == nil || n.Kind != ir.Param && n.Kind != ir.Data:
+		return loopArg{}, false
+	case n.Kind == ir.Data:
+		return loopArg{fixed: unsafe.Add(unsafe.Pointer(unsafe.SliceData(n.Data.Bytes)), l.offset)}, true
+	}
+	switch p := int(n.Bits); {
+	case p < body.Carry:
+		return loopArg{operand: -1, buffer: u.carries[p].at}, l.direct && l.offset == 0
+	case p < body.Carry+body.Xs:
+		return loopArg{operand: p, offset: l.offset, slice: u.slices[p-body.Carry], backward: u.n.Flag}, true
+	case p == body.Carry+body.Xs: // the index
+		return loopArg{}, false
+	default:
+		return loopArg{operand: p - 1, offset: l.offset}, true
+	}
+}
+
+// assembleLoop makes code that stores the values outs, all at the end of an iteration, so that what a
+// carry's element becomes is stored when nothing reads it any more. It is nil where an output is an input
+// unchanged, which could have been stored over by then, and where the code is too long for one loop.
+func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
+	a, c := u.write(feeds, false)
+	if len(a.segs) != 1 || c.tiles > 0 {
+		return nil
+	}
+	d := &a.segs[0]
+	d.p.Out = nil
+	for _, v := range outs {
+		o := a.result[v]
+		o.At = len(d.p.Code)
+		for in := &d.p.Code[o.V]; ; in = &d.p.Code[in.A] {
+			if in.Op == vec.Load {
+				return nil
+			}
+			if in.Op != vec.Bitcast {
+				break
+			}
+		}
+		d.p.Out = append(d.p.Out, o)
+	}
+	c.segs[0].args = append(c.segs[0].args[:c.segs[0].ins:c.segs[0].ins], outs...)
+	c.assemble(a, isa)
+	return c
+}
+
+// runCode takes the loop's steps.
+func (u *nestedUnit) runCode(ctx context.Context, r *run, steps int) error {
+	l, w := u.code, &r.workers[0]
+	f := l.code.segs[0].f
+	rows := max(1, l.code.most()/max(16, u.bodies[0].units[0].(*mapUnit).elems))
+	for from := 0; from < steps; from += rows {
+		n := min(rows, steps-from)
+		for k := range l.args {
+			x := &l.args[k]
+			first, step := from, x.slice
+			if x.backward {
+				first, step = steps-1-from, -x.slice
+			}
+			p := x.fixed
+			switch {
+			case p != nil:
+			case x.operand >= 0:
+				p = u.operands[x.operand].ptr(r)
+			default:
+				p = r.ptr[x.buffer]
+			}
+			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice))
+			w.args[jit.ArgArrays+2*k+1] = uintptr(step)
+		}
+		w.args[jit.ArgN] = uintptr(u.bodies[0].units[0].(*mapUnit).elems)
+		w.args[jit.ArgRows], w.args[jit.ArgSpill] = uintptr(n), uintptr(w.scratch)
+		f.Run(w.args)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("autodiff: Run: %w", err)
+		}
+	}
+	return nil
+}
