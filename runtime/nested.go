@@ -246,14 +246,7 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 // body runs r's program within another's run: results lie where the program may write them.
 func (r *run) body(ctx context.Context, in, out []unsafe.Pointer) error {
 	b := r.b
-	for k := range b.buffers {
-		switch f := &b.buffers[k]; {
-		case f.out >= 0:
-			r.ptr[k] = out[f.out]
-		case f.node != nil && f.node.Kind == ir.Param:
-			r.ptr[k] = in[f.node.Bits]
-		}
-	}
+	r.point(in, out)
 	if err := r.steps(ctx, len(b.units)); err != nil {
 		return err
 	}

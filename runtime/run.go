@@ -136,17 +136,22 @@ func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) 
 	return err
 }
 
-// place points the buffers at the caller's memory.
-func (r *run) place(in, out []unsafe.Pointer) error {
-	b := r.b
-	for k := range b.buffers {
-		switch f := &b.buffers[k]; {
+// point has the buffers of inputs and outputs where those lie.
+func (r *run) point(in, out []unsafe.Pointer) {
+	for k := range r.b.buffers {
+		switch f := &r.b.buffers[k]; {
 		case f.out >= 0:
 			r.ptr[k] = out[f.out]
 		case f.node != nil && f.node.Kind == ir.Param:
 			r.ptr[k] = in[f.node.Bits]
 		}
 	}
+}
+
+// place is point for a caller's memory, of which nothing is known.
+func (r *run) place(in, out []unsafe.Pointer) error {
+	b := r.b
+	r.point(in, out)
 	for j, n := range b.inBytes {
 		if in[j] == nil && n > 0 {
 			return &ir.Error{Op: "Run", Msg: fmt.Sprintf("input %d is nil", j)}
