@@ -79,6 +79,12 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	67: {dtype.F32: isnanFloat32AVX2, dtype.F64: isnanFloat64AVX2},                                                                                  // isnan
 	68: {dtype.F32: isfiniteFloat32AVX2, dtype.F64: isfiniteFloat64AVX2},                                                                            // isfinite
 	69: {dtype.Bool: whereBoolAVX2, dtype.I32: whereInt32AVX2, dtype.I64: whereInt64AVX2, dtype.F32: whereFloat32AVX2, dtype.F64: whereFloat64AVX2}, // where
+	70: {dtype.I32: bitandInt32AVX2, dtype.I64: bitandInt64AVX2},                                                                                    // bitand
+	71: {dtype.I32: bitorInt32AVX2, dtype.I64: bitorInt64AVX2},                                                                                      // bitor
+	72: {dtype.I32: bitxorInt32AVX2, dtype.I64: bitxorInt64AVX2},                                                                                    // bitxor
+	73: {dtype.I32: bitnotInt32AVX2, dtype.I64: bitnotInt64AVX2},                                                                                    // bitnot
+	74: {dtype.I32: shlInt32AVX2, dtype.I64: shlInt64AVX2},                                                                                          // shl
+	75: {dtype.I32: shrInt32AVX2, dtype.I64: shrInt64AVX2},                                                                                          // shr
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -584,6 +590,42 @@ func whereFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func whereFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitandInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitandInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitorInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitorInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitxorInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitxorInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitnotInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitnotInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shlInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shlInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shrInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shrInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

@@ -18412,6 +18412,528 @@ done:
 	VZEROUPPER
 	RET
 
+// func bitandInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitandInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPAND 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPAND 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPAND 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPAND 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPAND 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitandInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitandInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPAND 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPAND 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPAND 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPAND 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPAND 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitorInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitorInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPOR 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPOR 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPOR 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPOR 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPOR 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitorInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitorInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPOR 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPOR 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPOR 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPOR 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPOR 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitxorInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitxorInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPXOR 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPXOR 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPXOR 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPXOR 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXOR 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitxorInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitxorInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPXOR 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPXOR 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPXOR 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPXOR 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXOR 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitnotInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitnotInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPXOR k32_ffffffff<>(SB), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPXOR k32_ffffffff<>(SB), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPXOR k32_ffffffff<>(SB), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPXOR k32_ffffffff<>(SB), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXOR k32_ffffffff<>(SB), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitnotInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitnotInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPXOR k32_ffffffff<>(SB), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPXOR k32_ffffffff<>(SB), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPXOR k32_ffffffff<>(SB), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPXOR k32_ffffffff<>(SB), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXOR k32_ffffffff<>(SB), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shlInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shlInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPSLLVD 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPSLLVD 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPSLLVD 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPSLLVD 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSLLVD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shlInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shlInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPSLLVQ 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPSLLVQ 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPSLLVQ 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPSLLVQ 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSLLVQ 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shrInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shrInt32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPSRLVD 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPSRLVD 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPSRLVD 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPSRLVD 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSRLVD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shrInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shrInt64AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $16, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VPSRLVQ 0(DX), Y0, Y0
+	VMOVUPS 32(SI), Y1
+	VPSRLVQ 32(DX), Y1, Y1
+	VMOVUPS 64(SI), Y2
+	VPSRLVQ 64(DX), Y2, Y2
+	VMOVUPS 96(SI), Y3
+	VPSRLVQ 96(DX), Y3, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	ADDQ $128, DX
+	SUBQ $16, CX
+	JGE many
+rest:
+	ADDQ $12, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSRLVQ 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $4, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
 // func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
 TEXT ·convertBoolInt32AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI

@@ -79,6 +79,12 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	67: {dtype.F32: isnanFloat32AVX512, dtype.F64: isnanFloat64AVX512},                                                                                        // isnan
 	68: {dtype.F32: isfiniteFloat32AVX512, dtype.F64: isfiniteFloat64AVX512},                                                                                  // isfinite
 	69: {dtype.Bool: whereBoolAVX512, dtype.I32: whereInt32AVX512, dtype.I64: whereInt64AVX512, dtype.F32: whereFloat32AVX512, dtype.F64: whereFloat64AVX512}, // where
+	70: {dtype.I32: bitandInt32AVX512, dtype.I64: bitandInt64AVX512},                                                                                          // bitand
+	71: {dtype.I32: bitorInt32AVX512, dtype.I64: bitorInt64AVX512},                                                                                            // bitor
+	72: {dtype.I32: bitxorInt32AVX512, dtype.I64: bitxorInt64AVX512},                                                                                          // bitxor
+	73: {dtype.I32: bitnotInt32AVX512, dtype.I64: bitnotInt64AVX512},                                                                                          // bitnot
+	74: {dtype.I32: shlInt32AVX512, dtype.I64: shlInt64AVX512},                                                                                                // shl
+	75: {dtype.I32: shrInt32AVX512, dtype.I64: shrInt64AVX512},                                                                                                // shr
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -584,6 +590,42 @@ func whereFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func whereFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitandInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitandInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitorInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitorInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitxorInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitxorInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitnotInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bitnotInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shlInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shlInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shrInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func shrInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -20173,6 +20173,528 @@ done:
 	VZEROUPPER
 	RET
 
+// func bitandInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitandInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPANDD 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPANDD 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPANDD 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPANDD 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPANDD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitandInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitandInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPANDQ 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPANDQ 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPANDQ 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPANDQ 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPANDQ 0(DX), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitorInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitorInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPORD 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPORD 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPORD 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPORD 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPORD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitorInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitorInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPORQ 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPORQ 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPORQ 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPORQ 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPORQ 0(DX), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitxorInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitxorInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPXORD 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPXORD 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPXORD 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPXORD 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXORD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitxorInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitxorInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPXORQ 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPXORQ 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPXORQ 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPXORQ 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPXORQ 0(DX), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitnotInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitnotInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPXORD.BCST k32_ffffffff<>(SB), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPXORD.BCST k32_ffffffff<>(SB), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPXORD.BCST k32_ffffffff<>(SB), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPXORD.BCST k32_ffffffff<>(SB), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPXORD.BCST k32_ffffffff<>(SB), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func bitnotInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·bitnotInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPXORQ.BCST k32_ffffffff<>(SB), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPXORQ.BCST k32_ffffffff<>(SB), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPXORQ.BCST k32_ffffffff<>(SB), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPXORQ.BCST k32_ffffffff<>(SB), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPXORQ.BCST k32_ffffffff<>(SB), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shlInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shlInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPSLLVD 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPSLLVD 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPSLLVD 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPSLLVD 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSLLVD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shlInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shlInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPSLLVQ 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPSLLVQ 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPSLLVQ 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPSLLVQ 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPSLLVQ 0(DX), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shrInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shrInt32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPSRLVD 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPSRLVD 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPSRLVD 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPSRLVD 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VPSRLVD 0(DX), Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func shrInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·shrInt64AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ b+16(FP), DX
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VPSRLVQ 0(DX), Z0, Z0
+	VMOVUPS 64(SI), Z1
+	VPSRLVQ 64(DX), Z1, Z1
+	VMOVUPS 128(SI), Z2
+	VPSRLVQ 128(DX), Z2, Z2
+	VMOVUPS 192(SI), Z3
+	VPSRLVQ 192(DX), Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $256, SI
+	ADDQ $256, DX
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Z0
+	VPSRLVQ 0(DX), Z0, Z0
+	VMOVUPS Z0, 0(DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, DX
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
 // func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
 TEXT ·convertBoolInt32AVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI

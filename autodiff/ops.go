@@ -179,6 +179,9 @@ func (x Value) Erf() Value { return pointwise(ops.Erf, x) }
 // Erfc is 1 - erf(x), accurate for large x.
 func (x Value) Erfc() Value { return pointwise(ops.Erfc, x) }
 
+// Erfinv is the inverse of erf: ±Inf at ±1, NaN beyond.
+func (x Value) Erfinv() Value { return pointwise(ops.Erfinv, x) }
+
 // Lgamma is log |Γ(x)|.
 func (x Value) Lgamma() Value { return pointwise(ops.Lgamma, x) }
 
@@ -257,6 +260,26 @@ func (x Value) Xor(y Value) Value { return pointwise(ops.Xor, x, y) }
 
 // Not is the negation of bools.
 func (x Value) Not() Value { return pointwise(ops.Not, x) }
+
+// BitAnd is the bits that two integers share.
+func (x Value) BitAnd(y Value) Value { return pointwise(ops.BitAnd, x, y) }
+
+// BitOr is the bits that either of two integers has.
+func (x Value) BitOr(y Value) Value { return pointwise(ops.BitOr, x, y) }
+
+// BitXor is the bits that just one of two integers has.
+func (x Value) BitXor(y Value) Value { return pointwise(ops.BitXor, x, y) }
+
+// BitNot is the bits that an integer has not.
+func (x Value) BitNot() Value { return pointwise(ops.BitNot, x) }
+
+// Shl moves an integer's bits to the left by n, an integer of x's type, zeros following. It is 0 where n is
+// the width or more, or negative.
+func (x Value) Shl(n Value) Value { return pointwise(ops.Shl, x, n) }
+
+// Shr moves an integer's bits to the right by n, an integer of x's type, zeros following, whatever x's sign.
+// It is 0 where n is the width or more, or negative.
+func (x Value) Shr(n Value) Value { return pointwise(ops.Shr, x, n) }
 
 // IsNaN tells where x is NaN.
 func (x Value) IsNaN() Value { return pointwise(ops.IsNaN, x) }

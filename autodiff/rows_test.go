@@ -50,7 +50,7 @@ func TestRows(t *testing.T) {
 	for id := range ops.Count {
 		row := id.Row()
 		f := call(t, id)
-		if f == nil {
+		if f == nil || row.Class == ops.Bitwise { // TestBitwise
 			continue
 		}
 		t.Run(row.Name, func(t *testing.T) {

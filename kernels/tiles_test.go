@@ -220,7 +220,9 @@ func TestTilesAgainstTable(t *testing.T) {
 					args[i] = make([]byte, n*at.Size())
 					for k := range n {
 						bits := draw(r, at)
-						if d := row.Dom[i]; at.IsFloat() && k%4 != 0 {
+						if d := row.Dom[i]; row.Class == ops.Bitwise && k%4 != 0 {
+							bits = uint64(int64(d.Lo + (d.Hi-d.Lo)*r.Float64()))
+						} else if at.IsFloat() && k%4 != 0 {
 							x := d.Lo + (d.Hi-d.Lo)*r.Float64()
 							if bits = math.Float64bits(x); at == dtype.F32 {
 								bits = uint64(math.Float32bits(float32(x)))
@@ -372,6 +374,26 @@ func exactInt(id ops.ID, t dtype.Type, x [3]uint64) (uint64, bool) {
 			return uint64(a % b), true
 		}
 		return uint64(a / b), true
+	case ops.BitAnd:
+		return uint64(a & b), true
+	case ops.BitOr:
+		return uint64(a | b), true
+	case ops.BitXor:
+		return uint64(a ^ b), true
+	case ops.BitNot:
+		return uint64(^a), true
+	case ops.Shl, ops.Shr:
+		by, from := uint64(b), uint64(a)
+		if t == dtype.I32 {
+			by, from = uint64(uint32(b)), uint64(uint32(a))
+		}
+		if by >= uint64(8*t.Size()) {
+			return 0, true
+		}
+		if id == ops.Shr {
+			return from >> by, true
+		}
+		return from << by, true
 	case ops.Eq:
 		return is(a == b), true
 	case ops.Ne:

@@ -93,6 +93,8 @@ func ResultType(op ops.ID, in ...dtype.Type) dtype.Type {
 		ok, out = t.IsFloat(), dtype.Bool
 	case ops.Logic:
 		ok = t == dtype.Bool
+	case ops.Bitwise:
+		ok = t.IsInt()
 	}
 	if !ok {
 		Fail(PublicName(op), "of %v is not defined", t)
@@ -557,18 +559,24 @@ func evalConst(op ops.ID, t dtype.Type, in []*Node) (uint64, bool) {
 	if row.ULP != 0 && !(op == ops.Rsqrt) { // the kernel's last bit may differ from Eval's
 		return 0, false
 	}
+	if row.Class == ops.Bitwise && t != dtype.I32 { // what Eval is the meaning for
+		return 0, false
+	}
 	var x [3]float64
 	for i, n := range in {
 		if n.Type.IsInt() && (op == ops.Div || op == ops.Mod) {
 			return 0, false
 		}
 		x[i] = BitsFloat(n.Type, n.Bits)
+		if n.Type == dtype.I64 && math.Abs(x[i]) >= 1<<53 {
+			return 0, false
+		}
 	}
 	if op == ops.Fma && t == dtype.F32 || op == ops.Rsqrt {
 		return 0, false
 	}
 	y := row.Eval(x[0], x[1], x[2])
-	if t.IsInt() && math.Abs(y) >= 1<<31 {
+	if t.IsInt() && math.Abs(y) >= 1<<31 && row.Class != ops.Bitwise {
 		return 0, false
 	}
 	return FloatBits(t, y), true

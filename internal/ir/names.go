@@ -9,7 +9,8 @@ import (
 // publicNames lists the ops whose method is not just the row's name with a capital.
 var publicNames = map[ops.ID]string{
 	ops.Relu: "ReLU", ops.LeakyRelu: "LeakyReLU", ops.Elu: "ELU", ops.Gelu: "GELU", ops.GeluTanh: "GELUTanh",
-	ops.Silu: "SiLU", ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
+	ops.Silu: "SiLU", ops.BitAnd: "BitAnd", ops.BitOr: "BitOr", ops.BitXor: "BitXor", ops.BitNot: "BitNot",
+	ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
 }
 
 // PublicName is the op as users call it, for errors.

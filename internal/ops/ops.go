@@ -16,6 +16,7 @@ const (
 	Compare              // two numbers of one type to Bool (eq and ne take Bool too)
 	Test                 // a float to Bool
 	Logic                // Bool to Bool
+	Bitwise              // integers to the same integer
 	Select               // Bool, then two of any one type, to that type
 )
 
@@ -116,6 +117,13 @@ const (
 	IsNaN
 	IsFinite
 	Where
+	BitAnd
+	BitOr
+	BitXor
+	BitNot
+	Shl
+	Shr
+	Erfinv
 	Count
 )
 
@@ -125,6 +133,8 @@ var (
 	unit = Domain{-0.9, 0.9}
 	over = Domain{1.1, 6}
 	bit  = Domain{0, 1}
+	word = Domain{-1 << 30, 1 << 30}
+	by   = Domain{0, 33}
 )
 
 func d(ds ...Domain) []Domain { return ds }
@@ -143,6 +153,11 @@ func u(f func(float64) float64) func(a, b, c float64) float64 {
 
 func bi(f func(a, b float64) float64) func(a, b, c float64) float64 {
 	return func(a, b, _ float64) float64 { return f(a, b) }
+}
+
+// i32 is a function of int32s, by way of float64.
+func i32(f func(a, b int32) int32) func(a, b, c float64) float64 {
+	return func(a, b, _ float64) float64 { return float64(f(int32(a), int32(b))) }
 }
 
 func cmp(f func(a, b float64) bool) func(a, b, c float64) float64 {
@@ -361,6 +376,23 @@ var Table = [Count]Op{
 			}
 			return c
 		}},
+	// The bitwise ones: Eval and C are their meaning for int32. Shifts move zeros in, by a count that is read
+	// without sign: from the width on nothing is left. A right shift is logical, whatever the sign.
+	BitAnd: {Name: "bitand", Arity: 2, Class: Bitwise, D: p("", ""), C: "a & b", Dom: d(word, word),
+		Eval: i32(func(a, b int32) int32 { return a & b })},
+	BitOr: {Name: "bitor", Arity: 2, Class: Bitwise, D: p("", ""), C: "a | b", Dom: d(word, word),
+		Eval: i32(func(a, b int32) int32 { return a | b })},
+	BitXor: {Name: "bitxor", Arity: 2, Class: Bitwise, D: p("", ""), C: "a ^ b", Dom: d(word, word),
+		Eval: i32(func(a, b int32) int32 { return a ^ b })},
+	BitNot: {Name: "bitnot", Arity: 1, Class: Bitwise, D: p(""), C: "~a", Dom: d(word),
+		Eval: i32(func(a, _ int32) int32 { return ^a })},
+	Shl: {Name: "shl", Arity: 2, Class: Bitwise, D: p("", ""), C: "(unsigned)b < 32 ? (int)((unsigned)a << b) : 0", Dom: d(word, by),
+		Eval: i32(func(a, b int32) int32 { return int32(uint32(a) << uint32(b)) })},
+	Shr: {Name: "shr", Arity: 2, Class: Bitwise, D: p("", ""), C: "(unsigned)b < 32 ? (int)((unsigned)a >> b) : 0", Dom: d(word, by),
+		Eval: i32(func(a, b int32) int32 { return int32(uint32(a) >> uint32(b)) })},
+	// erfinv(±1) is ±Inf, NaN beyond.
+	Erfinv: {Name: "erfinv", Arity: 1, Class: Float, D: p("0.886226925452758 * exp(y * y)"), C: "erfinv(a)", Dom: d(unit), ULP: 4,
+		Eval: u(math.Erfinv)},
 }
 
 // ByName finds a row by its name.

@@ -18,7 +18,7 @@ func TestPartials(t *testing.T) {
 			var v [3]float64
 			for j, d := range op.Dom {
 				v[j] = d.Lo + rng.Float64()*(d.Hi-d.Lo)
-				if op.Class == Logic || op.Class == Select && j == 0 {
+				if op.Class == Logic || op.Class == Bitwise || op.Class == Select && j == 0 {
 					v[j] = math.Round(v[j])
 				}
 			}

@@ -107,6 +107,13 @@ func init() {
 	two(ops.Or, (*Builder).Or)
 	two(ops.Xor, (*Builder).Xor)
 	one(ops.Not, not)
+
+	two(ops.BitAnd, (*Builder).And)
+	two(ops.BitOr, (*Builder).Or)
+	two(ops.BitXor, (*Builder).Xor)
+	one(ops.BitNot, not)
+	two(ops.Shl, (*Builder).ShlV)
+	two(ops.Shr, (*Builder).ShrV)
 }
 
 func not(b *Builder, m Value) Value { return b.Xor(m, b.I(b.TypeOf(m), -1)) }

@@ -34,6 +34,8 @@ func Takes(id ops.ID, t dtype.Type) bool {
 		return t.IsFloat() || t.IsInt() || t == dtype.Bool && (id == ops.Eq || id == ops.Ne)
 	case ops.Logic:
 		return t == dtype.Bool
+	case ops.Bitwise:
+		return t.IsInt()
 	}
 	return t != dtype.Invalid
 }
