@@ -185,6 +185,9 @@ func TestRefused(t *testing.T) {
 		evaluate("gmm", "objective", `{"d":1,"k":1,"n":1,"gamma":1}`):                            "alpha has 0 elements, not 1",
 		evaluate("ba", "jacobian", `{"n":1,"m":1,"p":0,"cam":[],"x":[],"w":1,"feat":[]}`):        "p is 0",
 		evaluate("ba", "jacobian", `{"n":1,"m":1,"p":1,"cam":[1],"x":[],"w":1,"feat":[]}`):       "cam has 1 elements, not 11",
+		evaluate("saddle", "rr", `{"start":[1]}`):                                                "start has 1 elements, not 2",
+		evaluate("particle", "rr", `{}`):                                                         "w is missing",
+		evaluate("ht", "jacobian", `{}`):                                                         "parents has 0 elements",
 		evaluate("lstm", "objective", `{"main_params":[],"extra_params":[],"sequence":[[],[]]}`): "half the rows",
 	} {
 		if a := ask(t, message, ad.Options{Threads: 1}); a.Success || !strings.Contains(a.Error, want) {
@@ -236,6 +239,30 @@ func TestOdeGradient(t *testing.T) {
 			}
 			if math.Abs(g.At(i)-want) > 1e-13*math.Abs(want) {
 				t.Errorf("%d steps: derivative %d is %v, not %v", steps, i, g.At(i), want)
+			}
+		}
+	}
+}
+
+// Both nested searches end at what GradBench expects, in all combinations of modes.
+func TestNested(t *testing.T) {
+	for module, c := range map[string]struct {
+		input string
+		want  []float64
+	}{
+		"saddle":   {`{"start":[1,1]}`, slices.Repeat([]float64{8.246324826140356e-06}, 4)},
+		"particle": {`{"w":0}`, []float64{0.2071918746486116}},
+	} {
+		for _, function := range []string{"ff", "fr", "rf", "rr"} {
+			a := ask(t, evaluate(module, function, c.input), ad.Options{Threads: 1})
+			got := flat(a.Output, "")
+			if len(got) != len(c.want) {
+				t.Errorf("%s/%s: %+v", module, function, a)
+			}
+			for _, x := range got {
+				if math.Abs(x-c.want[0]) > 1e-9*c.want[0] {
+					t.Errorf("%s/%s: %v, want %v", module, function, x, c.want)
+				}
 			}
 		}
 	}

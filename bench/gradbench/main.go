@@ -17,8 +17,8 @@ import (
 
 // modules are the evals that the tool knows, by name, and their functions.
 var modules = map[string]map[string]function{
-	"ba": ba, "det": det, "gmm": gmm, "hello": hello, "kmeans": kmeans, "llsq": llsq, "lse": lse,
-	"lstm": lstm, "ode": ode,
+	"ba": ba, "det": det, "gmm": gmm, "hello": hello, "ht": ht, "kmeans": kmeans, "llsq": llsq, "lse": lse,
+	"lstm": lstm, "ode": ode, "particle": particle, "saddle": saddle,
 }
 
 func main() {
