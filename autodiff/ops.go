@@ -23,7 +23,11 @@ func applyTyped(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, like, xs 
 	}
 	g := graphOf(xs)
 	if g == nil {
-		return eager(op, f, t, xs)
+		y := eager(op, f, t, xs)
+		if t == dtype.Invalid && len(xs) > 0 && y.a.t == dtype.F64 && len(y.a.dims) == 0 {
+			return Const(y.Item()) // of bare numbers
+		}
+		return y
 	}
 	in := make([]*ir.Node, len(xs))
 	for i, v := range xs {

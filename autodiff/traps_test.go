@@ -196,6 +196,9 @@ func TestTypesAreNeverMixedSilently(t *testing.T) {
 	if y := ad.F32.Ones(2).Add(ad.Const(1)); y.DType() != ad.F32 {
 		t.Error(y)
 	}
+	if y := ad.Const(2).Sqrt().Add(ad.Const(1)).Mul(ad.F32.Ones(2)); y.DType() != ad.F32 {
+		t.Error(y)
+	}
 	if y := ad.Const(1).Sub(ad.F64.Ones(2)); y.DType() != ad.F64 {
 		t.Error(y)
 	}

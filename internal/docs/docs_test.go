@@ -2,6 +2,9 @@
 package docs
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,6 +49,64 @@ func TestPrograms(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no program found")
+	}
+}
+
+// Every name of package autodiff on a page is one that it exports.
+func TestExportedNames(t *testing.T) {
+	files, err := filepath.Glob("../../autodiff/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exported := map[string]bool{}
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					exported["ad."+d.Name.Name] = true
+				} else if id, ok := d.Recv.List[0].Type.(*ast.Ident); ok {
+					exported[id.Name+"."+d.Name.Name] = true
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					switch s := s.(type) {
+					case *ast.TypeSpec:
+						exported["ad."+s.Name.Name] = true
+					case *ast.ValueSpec:
+						for _, n := range s.Names {
+							exported["ad."+n.Name] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	found := 0
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md"} {
+		pages, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, page := range pages {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range regexp.MustCompile(`\b(ad|Value)\.[A-Z]\w*`).FindAllString(string(text), -1) {
+				found++
+				if !exported[name] {
+					t.Errorf("%s: autodiff has no %s", page, name)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no name found")
 	}
 }
 
