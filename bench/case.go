@@ -25,6 +25,9 @@ type Case struct {
 	Reference func() (index []int, value []float64)
 }
 
+// compiles reports whether a run of the case begins at nothing, each time.
+func (c *Case) compiles() bool { return c.Args["kind"] == "compile" }
+
 // Work is a case made ready. Run does it once and may be called again and again.
 type Work struct {
 	Level string

@@ -71,7 +71,7 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 	if ours.Missing == "" {
 		runtime.GC()
 		old := debug.SetGCPercent(-1) // a program allocates nothing; setups of cases did
-		if c.Args["kind"] == "compile" {
+		if c.compiles() {
 			debug.SetGCPercent(old)
 		}
 		s.Timing.interleave(sides)
