@@ -275,6 +275,7 @@ func BenchmarkCode(b *testing.B) {
 		build func() ([]*ir.Node, []Input)
 		batch int
 	}{
+		{"chain of 8/1k", func() ([]*ir.Node, []Input) { return chainStep(false) }, 1024},
 		{"chain of 8/4096", func() ([]*ir.Node, []Input) { return chainStep(false) }, 4096},
 		{"chain of 8/1M", func() ([]*ir.Node, []Input) { return chainStep(false) }, 1 << 20},
 		{"chain's gradient/4096", func() ([]*ir.Node, []Input) { return chainStep(true) }, 4096},
@@ -284,6 +285,8 @@ func BenchmarkCode(b *testing.B) {
 		{"softmax of 10/10k", func() ([]*ir.Node, []Input) { return softmaxStep(10) }, 10_000},
 		{"softmax of 1000/100", func() ([]*ir.Node, []Input) { return softmaxStep(1000) }, 100},
 		{"layer norm of 512/256", layerNormStep, 256},
+		{"MLP/32", mlpStep, 32},
+		{"MLP/256", mlpStep, 256},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			outs, inputs := c.build()
