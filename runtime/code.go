@@ -45,8 +45,10 @@ var executable = sync.OnceValue(func() bool {
 	return jit.Available && jit.Map(p.Assemble(jit.AVX2)) == nil
 })
 
-// generates reports whether code can be made of m.
-func (m *mapCode) generates() bool { return m.bodies && len(m.ops) > len(m.leaves) }
+// generates reports whether code can be made of some of m. Its other operations run as tiles.
+func (m *mapCode) generates() bool {
+	return slices.ContainsFunc(m.ops, func(op mapOp) bool { return op.f != nil && !op.tiled })
+}
 
 func hasBody(n *ir.Node) bool {
 	if n.Kind == ir.Convert {
@@ -64,16 +66,21 @@ type code struct {
 	bytes int // of scratch besides tiles: spilled registers, or a last iteration's arrays
 	words int
 	size  int  // of all machine code
+	tiled bool // some segment is an operation on tiles
 	folds bool // is done by code, in one segment
 }
 
-// segment is a loop of machine code.
+// segment is a loop of machine code, or an operation on tiles.
 type segment struct {
-	f     *jit.Func
+	f     *jit.Func // nil: op
+	op    int
 	loads []int // operations: leaves that are copied before
 	args  []int // values: inputs, then outputs; those from -1 down are folds 0 …
 	ins   int
 }
+
+// whole reports whether nothing of it need stay in L1, so that an entry may take many elements.
+func (c *code) whole() bool { return c.tiles == 0 && !c.tiled }
 
 // most bounds the elements of an entry: code is not interrupted, so that it may take some tens of microseconds.
 func (c *code) most() int { return min(1<<15, max(1<<11, 1<<26/c.size)) }
@@ -246,7 +253,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	for _, f := range feeds {
 		u.copies = u.copies || f == copyFeed
 	}
-	if u.mode == flat && u.code.tiles == 0 { // nothing need stay in L1
+	if u.mode == flat && u.code.whole() {
 		u.tile = min(u.grain, u.code.most())
 	}
 	b.words = max(b.words, u.code.words)
@@ -257,7 +264,9 @@ func (b *binding) mapCode() error {
 	var fs []*jit.Func
 	for _, c := range b.pending {
 		for i := range c.segs {
-			fs = append(fs, c.segs[i].f)
+			if c.segs[i].f != nil {
+				fs = append(fs, c.segs[i].f)
+			}
 		}
 	}
 	if err := jit.Map(fs...); err != nil {
@@ -316,9 +325,20 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	feeds = make([]feed, u.values)
 	key = append(make([]byte, 0, 16*len(u.ops)), 0, byte(isa), byte(u.size))
 	folds := u.mode == chunks || u.mode == rows && u.run >= shortFold
+	packed := make([]bool, u.values)
+	for i := range u.ops {
+		if op := &u.ops[i]; op.tiled {
+			for _, v := range op.arg {
+				packed[v] = true
+			}
+		}
+	}
 	for i := range u.ops {
 		op := &u.ops[i]
 		n, f := op.node, u.feed(op, isa == jit.AVX512)
+		if l := op.leaf; op.f == nil && packed[op.dst] && f != copyFeed && !u.leaf[l].isSplat && !u.leaf[l].direct {
+			f = tileFeed
+		}
 		folds = folds && f != copyFeed && f != tileFeed
 		feeds[op.dst] = f
 		key = append(key, byte(f), byte(n.Type))
@@ -336,6 +356,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		stored := 0
 		if op.buffer >= 0 {
 			stored = 1
+		}
+		if op.tiled {
+			stored |= 2
 		}
 		key = append(key, byte(stored))
 		for j := range n.In {
@@ -366,7 +389,8 @@ type assembler struct {
 }
 
 type draft struct {
-	b   *vec.Builder
+	b   *vec.Builder // nil: op is a tile's
+	op  int
 	ins []int // values
 	p   *jit.Program
 }
@@ -382,6 +406,11 @@ func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
 func (c *code) assemble(a *assembler, isa jit.ISA) {
 	for s := range c.segs {
 		seg := &c.segs[s]
+		if a.segs[s].b == nil {
+			c.tiled = true
+			c.bytes = max(c.bytes, 4*tileBytes)
+			continue
+		}
 		seg.f = a.segs[s].p.Assemble(isa)
 		c.size += seg.f.Size()
 		c.words = max(c.words, seg.f.Words())
@@ -396,10 +425,17 @@ func (c *code) assemble(a *assembler, isa jit.ISA) {
 func (u *mapUnit) write(feeds []feed, folds bool) (*assembler, *code) {
 	a := &assembler{mapUnit: u, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), last: make([]int, u.values),
 		result: make([]jit.Out, u.values), seg: make([]int, u.values)}
-	a.begin()
 	for i := range u.ops {
-		if op := &u.ops[i]; op.f != nil {
-			if len(a.b().Code()) > maxCode {
+		switch op := &u.ops[i]; {
+		case op.f == nil:
+		case op.tiled:
+			for _, v := range op.arg {
+				a.last[v] = len(a.segs)
+			}
+			a.seg[op.dst] = len(a.segs)
+			a.segs = append(a.segs, draft{op: i, ins: op.arg[:]})
+		default:
+			if len(a.segs) == 0 || a.b() == nil || len(a.b().Code()) > maxCode {
 				a.begin()
 			}
 			a.emit(op)
@@ -530,10 +566,13 @@ func (a *assembler) finish(folds bool) *code {
 	var free []int
 	for s := range a.segs {
 		d := &a.segs[s]
-		seg := segment{loads: loads[s], args: append(d.ins[:len(d.ins):len(d.ins)], outs[s]...), ins: len(d.ins)}
-		p := &jit.Program{Code: d.b.Code()}
-		for _, v := range d.ins {
-			p.In = append(p.In, jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed})
+		seg := segment{op: d.op, loads: loads[s], args: append(d.ins[:len(d.ins):len(d.ins)], outs[s]...), ins: len(d.ins)}
+		p := &jit.Program{}
+		if d.b != nil {
+			p.Code = d.b.Code()
+			for _, v := range d.ins {
+				p.In = append(p.In, jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed})
+			}
 		}
 		tile := func(v int) {
 			if a.by[v].buffer >= 0 {
@@ -663,6 +702,10 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 				l.view.Load(dst, unsafe.Add(r.ptr[l.buffer], l.offset), op.size, start, n)
 			}
 		}
+		if u.code.segs[i].f == nil {
+			u.runTile(r, w, i, start, n)
+			continue
+		}
 		// Whole rows together, what is before and after them alone.
 		for from, end := start, start+n; from < end; {
 			p := at{base: start, col: from, rows: 1}
@@ -682,6 +725,34 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 		for j := range u.folded {
 			w.ptr[u.folds[j].value] = u.addr(r, w, &u.folded[j], &p)
 		}
+	}
+}
+
+// runTile runs a segment that is an operation on tiles. It computes n rounded up to whole pads, so that
+// what is in arrays is copied where n is not.
+func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
+	s, refs := &u.code.segs[seg], u.refs[seg]
+	p := at{base: start, col: start}
+	if u.cols < u.elems {
+		p.row, p.col = start/u.cols, start%u.cols
+	}
+	padded := roundUp(n)
+	var x, room [4]unsafe.Pointer
+	for k := range refs {
+		y := &refs[k]
+		x[k] = u.addr(r, w, y, &p)
+		if n < padded && y.slot < 0 && !y.splat {
+			room[k] = unsafe.Add(w.scratch, u.base+(u.code.tiles+k)*tileBytes)
+			if k < s.ins {
+				move(room[k], x[k], n*y.size)
+			}
+		} else {
+			room[k] = x[k]
+		}
+	}
+	u.ops[s.op].f(room[3], room[0], room[1], room[2], padded)
+	if room[3] != x[3] {
+		move(x[3], room[3], n*refs[3].size)
 	}
 }
 
@@ -756,6 +827,11 @@ func (u *mapUnit) list(b *strings.Builder, number int, isa jit.ISA) {
 	feeds, key := u.structure(isa)
 	a, c := u.write(feeds, key[0] == 1)
 	for s := range c.segs {
+		if c.segs[s].f = u.code.segs[s].f; c.segs[s].f == nil {
+			n := u.ops[c.segs[s].op].node
+			fmt.Fprintf(b, "unit %d, part %d: a tile of %%%d %s\n", number, s, n.ID, n.Name())
+			continue
+		}
 		fmt.Fprintf(b, "unit %d, part %d: %d bytes of %v code for rows of %d of %d elements\n", number, s, u.code.segs[s].f.Size(), isa, u.cols, u.elems)
 		var made []*mapOp // by the index of their last instruction
 		for i := range u.ops {

@@ -195,3 +195,27 @@ func TestLoopCodeExchange(t *testing.T) {
 		})
 	s.check(t, finals, rand.New(rand.NewPCG(3, 9)), 1, 2, 9)
 }
+
+// An operation that has no vector program runs on tiles, with code before and after it.
+func TestCodeAroundTiles(t *testing.T) {
+	for _, batch := range []int{1, 37, 1024, 5001} {
+		s := newSketch()
+		sh := ir.Shape{ir.Batch, ir.D(3)}
+		x, y := s.param(dtype.F64, sh, 0), s.param(dtype.F64, ir.Shape{ir.Batch, ir.D(1)}, 0)
+		z := s.g.Apply(ops.Mul, s.g.Apply(ops.Sin, s.g.Apply(ops.Mul, x, s.g.BroadcastTo("", y, sh))), x)
+		outs := []*ir.Node{z, s.g.Apply(ops.Cos, s.g.BroadcastTo("", y, sh)), s.g.Apply(ops.Add, s.g.Apply(ops.Cos, z), x),
+			s.g.Reduce(ir.Sum, s.g.Apply(ops.Tan, z), 1)}
+		s.check(t, outs, rand.New(rand.NewPCG(4, 4)), batch)
+		p, err := Compile(outs, s.inputs, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.binding(batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := b.units[0].(*mapUnit).code; p.isa != nil && (c == nil || !c.tiled) {
+			t.Errorf("no code around tiles\n%s", p)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 // unchanged, which could have been stored over by then, and where the code is too long for one loop.
 func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
 	a, c := u.write(feeds, false)
-	if len(a.segs) != 1 || c.tiles > 0 {
+	if len(a.segs) != 1 || a.b() == nil || c.tiles > 0 {
 		return nil
 	}
 	d := &a.segs[0]

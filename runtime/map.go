@@ -21,7 +21,6 @@ type mapCode struct {
 	folds   []mapFold
 	values  int
 	slots   int
-	bodies  bool // every operation is a vector program, of which code can be made
 }
 
 // mapLeaf is a node that is read: its elements, or, where the cluster copies it, those of its operand.
@@ -37,10 +36,11 @@ type mapOp struct {
 	leaf     int
 	dst      int
 	arg      [3]int
-	slot     int // where dst lies if not in an array
-	buffer   int // the array that dst goes to, -1 for none
-	size     int // of an element of dst
-	lastRead int // of a load: the last operation that reads it
+	slot     int  // where dst lies if not in an array
+	buffer   int  // the array that dst goes to, -1 for none
+	size     int  // of an element of dst
+	lastRead int  // of a load: the last operation that reads it
+	tiled    bool // there is no vector program to make code of
 }
 
 // mapFold is a reduction of a value.
@@ -57,7 +57,7 @@ type mapFold struct {
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
 func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
-	m := &mapCode{cluster: c, size: 4, bodies: true}
+	m := &mapCode{cluster: c, size: 4}
 	value := map[*ir.Node]int{}
 	produce := func(n *ir.Node, op mapOp) int {
 		op.dst, op.size = m.values, n.Type.Size()
@@ -82,8 +82,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 			load(n, l.root[n.ID])
 			continue
 		}
-		op := mapOp{node: n, buffer: l.root[n.ID]}
-		m.bodies = m.bodies && hasBody(n)
+		op := mapOp{node: n, buffer: l.root[n.ID], tiled: !hasBody(n)}
 		for i, x := range n.In {
 			op.arg[i] = read(x)
 		}

@@ -62,7 +62,7 @@ func (e *epilogue) Done(worker, batch, i0, i1, j0, j1 int) {
 		}
 	}
 	row := batch*e.u.m + i0
-	if u.code != nil && u.code.tiles == 0 && u.cols == e.u.n && !u.copies {
+	if u.code != nil && u.code.whole() && u.cols == e.u.n && !u.copies {
 		n := j1 - j0
 		for rows := max(1, u.code.most()/n); i0 < i1; i0 += rows {
 			for seg := range u.code.segs {
