@@ -97,7 +97,7 @@ const (
 	copyFeed       // copied to an array of its own
 )
 
-func (u *mapUnit) feed(op *mapOp, masked bool) feed {
+func (u *mapUnit) feed(op *mapOp) feed {
 	if op.f != nil {
 		return noFeed
 	}
@@ -113,11 +113,6 @@ func (u *mapUnit) feed(op *mapOp, masked bool) feed {
 		return tileFeed
 	case l.direct:
 		return arrayFeed
-	case !masked:
-		if l.view.Splat() && l.t != dtype.Bool {
-			return splatFeed
-		}
-		return tileFeed
 	}
 	f, _ := l.byRows(u.cols)
 	return f
@@ -151,11 +146,12 @@ func (l *leaf) byRows(cols int) (feed, int) {
 	return tileFeed, 0
 }
 
-// shortRow is the length below which a row is not worth the loop around it.
-const shortRow = 16
+// goodRow reports whether rows of n elements are worth the loop around each: they are not short, and code
+// without masks has no last elements to do apart.
+func goodRow(isa jit.ISA, n int) bool { return n >= 16 && (isa == jit.AVX512 || n%kernels.Pad == 0) }
 
 // chooseRows sets the length of the rows that code goes by: that by which most leaves are read in place.
-func (u *mapUnit) chooseRows(dims []int) {
+func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 	u.cols = u.elems
 	var uneven []*leaf
 	for i := range u.ops {
@@ -170,16 +166,13 @@ func (u *mapUnit) chooseRows(dims []int) {
 	}
 	best, n := 0, u.elems
 	for _, d := range dims {
-		if d == 0 || n < shortRow {
-			return
-		}
 		read := 0
 		for _, l := range uneven {
 			if f, _ := l.byRows(n); f != tileFeed {
 				read++
 			}
 		}
-		if read > best {
+		if goodRow(isa, n) && read > best {
 			best, u.cols = read, n
 		}
 		n /= d
@@ -208,18 +201,18 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	if b.isa == nil || !u.generates() || u.elems == 0 || u.mode == fill {
 		return
 	}
-	masked := *b.isa == jit.AVX512
 	u.cols = u.elems
 	switch {
-	case !masked:
 	case u.mode == rows || u.mode == chunks:
-		if u.run >= shortRow {
+		if goodRow(*b.isa, u.run) {
 			u.cols = u.run
 		}
 	case cols > 0:
-		u.cols = cols
+		if goodRow(*b.isa, cols) {
+			u.cols = cols
+		}
 	default:
-		u.chooseRows(u.cluster.shape.At(b.batch))
+		u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
 	}
 	feeds, key := u.structure(*b.isa)
 	if u.code = codes.find(string(key)); u.code == nil {
@@ -335,7 +328,7 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	}
 	for i := range u.ops {
 		op := &u.ops[i]
-		n, f := op.node, u.feed(op, isa == jit.AVX512)
+		n, f := op.node, u.feed(op)
 		if l := op.leaf; op.f == nil && packed[op.dst] && f != copyFeed && !u.leaf[l].isSplat && !u.leaf[l].direct {
 			f = tileFeed
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// isas are those that this machine runs. ADJOINT_TEST_LEVELS=all makes a missing one a failure.
+// isas are those that this machine runs. ADJOINT_LEVELS=all makes a missing one a failure.
 func isas(t testing.TB) []ISA {
 	if !Available {
 		t.Skip("no generated code on this platform")
@@ -26,7 +26,7 @@ func isas(t testing.TB) []ISA {
 	for _, i := range []ISA{AVX2, AVX512} {
 		if i.Supported() {
 			have = append(have, i)
-		} else if os.Getenv("ADJOINT_TEST_LEVELS") == "all" {
+		} else if os.Getenv("ADJOINT_LEVELS") == "all" {
 			t.Fatalf("no %v", i)
 		}
 	}
