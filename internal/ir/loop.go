@@ -314,89 +314,132 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 		o.Count = g.Out(stack, len(stack.Body[0].Outs))
 	}
 	captured := operands[b.Carry+b.Xs:]
-	var init, xs []*Node
-	var carries, sums []int // carries and captured values that have cotangents
+	var carries, slots, given []int // carries, xs with a cotangent; results with one, by number
 	for i := range b.Carry {
 		if active[i] {
 			carries = append(carries, i)
-			init = append(init, orZero(cts[i], operands[i]))
 		}
 	}
-	for k, x := range captured {
-		if in[b.Carry+b.Xs+k] {
-			sums = append(sums, k)
-			init = append(init, g.like(x, 0))
+	for i := range b.Xs {
+		if in[b.Carry+i] {
+			slots = append(slots, i)
 		}
 	}
-	xs = append(xs, outs[first:]...)
-	xs = append(xs, operands[b.Carry:b.Carry+b.Xs]...)
-	var given []int // results with a cotangent, by number
+	xs := slices.Concat(outs[first:], operands[b.Carry:b.Carry+b.Xs])
 	for k := b.Carry; k < len(b.Outs); k++ {
 		if cts[k].n != nil {
 			given = append(given, k)
 			xs = append(xs, cts[k].n)
 		}
 	}
-	var slots []int // xs with a cotangent
-	for i := range b.Xs {
-		if in[b.Carry+i] {
-			slots = append(slots, i)
+	// What is captured gets the sum of the steps' contributions: as a carry or, where all of them are products
+	// that are small beside it, as one product over all steps.
+	products := map[int]int{} // by captured value: how many products
+	alias := func(xs []*Node) []*Node {
+		res := make([]*Node, len(xs))
+		for i, v := range xs {
+			res[i] = g.Alias(v)
 		}
+		return res
 	}
-	step := func(index *Node, carry, x []*Node) (next, ys []*Node, again bool) {
-		alias := func(xs []*Node) []*Node {
-			res := make([]*Node, len(xs))
-			for i, v := range xs {
-				res[i] = g.Alias(v)
-			}
-			return res
-		}
-		was, slice, held := alias(x[:b.Carry]), alias(x[b.Carry:b.Carry+b.Xs]), alias(captured)
-		res, _ := g.inline(b, b.indexed(was, slice, index, held))
-		flows := make([]flow, len(res))
-		for j, i := range carries {
-			flows[i] = flow{carry[j], masked}
-		}
-		for j, k := range given {
-			flows[k] = flow{x[b.Carry+b.Xs+j], masked}
-		}
-		wrt := slices.Concat(was, slice, held)
-		back := g.vjp(res, flows, wrt)
-		for _, i := range carries {
-			next = append(next, orZero(back[i], was[i]))
-			again = again || back[i].masked && !masked
-		}
-		for j, k := range sums {
-			sum := carry[len(carries)+j]
-			if f := back[b.Carry+b.Xs+k]; f.n != nil {
-				sum = g.Apply(ops.Add, sum, f.n)
-			}
-			next = append(next, sum)
-		}
-		for _, i := range slots {
-			ys = append(ys, orZero(back[b.Carry+i], slice[i]))
-		}
-		return next, ys, again
-	}
-	var finals, stacked []*Node
 	for again := true; again; {
 		again = false
-		finals, stacked, _ = g.Loop("VJP", o, init, xs, func(index *Node, carry, x []*Node) ([]*Node, []*Node, *Node) {
-			next, ys, more := step(index, carry, x)
-			again = more
+		var init []*Node
+		var sums, stacked []int
+		for _, i := range carries {
+			init = append(init, orZero(cts[i], operands[i]))
+		}
+		for k, x := range captured {
+			switch {
+			case !in[b.Carry+b.Xs+k]:
+			case products[k] > 0:
+				stacked = append(stacked, k)
+			default:
+				sums = append(sums, k)
+				init = append(init, g.like(x, 0))
+			}
+		}
+		finals, ys, _ := g.Loop("VJP", o, init, xs, func(index *Node, carry, x []*Node) (next, ys []*Node, _ *Node) {
+			was, slice, held := alias(x[:b.Carry]), alias(x[b.Carry:b.Carry+b.Xs]), alias(captured)
+			res, _ := g.inline(b, b.indexed(was, slice, index, held))
+			flows := make([]flow, len(res))
+			for j, i := range carries {
+				flows[i] = flow{carry[j], masked}
+			}
+			for j, k := range given {
+				flows[k] = flow{x[b.Carry+b.Xs+j], masked}
+			}
+			back := g.vjp(res, flows, slices.Concat(was, slice, held))
+			for _, i := range carries {
+				next = append(next, orZero(back[i], was[i]))
+				if back[i].masked && !masked {
+					masked, again = true, true
+				}
+			}
+			for j, k := range sums {
+				sum := carry[len(carries)+j]
+				if f := back[b.Carry+b.Xs+k]; f.n != nil {
+					if n := len(smallProducts(f.n, nil)); n > 0 {
+						products[k], again = n, true
+					}
+					sum = g.Apply(ops.Add, sum, f.n)
+				}
+				next = append(next, sum)
+			}
+			for _, i := range slots {
+				ys = append(ys, orZero(back[b.Carry+i], slice[i]))
+			}
+			for _, k := range stacked {
+				for _, p := range smallProducts(back[b.Carry+b.Xs+k].n, nil) {
+					ys = append(ys, p.In[0], p.In[1])
+				}
+			}
 			return next, ys, nil
 		})
-		masked = masked || again
+		if again {
+			continue
+		}
+		for j, i := range carries {
+			s.give(operands[i], flow{finals[j], masked})
+		}
+		for j, k := range sums {
+			s.give(captured[k], flow{finals[len(carries)+j], masked})
+		}
+		for j, i := range slots {
+			s.give(operands[b.Carry+i], flow{ys[j], masked})
+		}
+		ys = ys[len(slots):]
+		for _, k := range stacked {
+			for range products[k] {
+				s.give(captured[k], flow{g.productOverSteps(ys[0], ys[1]), masked})
+				ys = ys[2:]
+			}
+		}
 	}
-	for j, i := range carries {
-		s.give(operands[i], flow{finals[j], masked})
+}
+
+// smallProducts lists the products of matrices that n is a sum of, nil where it is more than that or one of
+// them has operands that are not small beside it.
+func smallProducts(n *Node, list []*Node) []*Node {
+	switch {
+	case n.Kind == MatMul && n.Rank() == 2:
+		m, k, w := n.Shape[0], n.In[0].Shape[1], n.Shape[1]
+		if m.Static() && k.Static() && w.Static() && m.C*w.C >= 2*k.C*(m.C+w.C) {
+			return append(list, n)
+		}
+	case n.Kind == Pointwise && n.Op == ops.Add:
+		if left := smallProducts(n.In[0], list); left != nil {
+			return smallProducts(n.In[1], left)
+		}
 	}
-	for j, k := range sums {
-		s.give(captured[k], flow{finals[len(carries)+j], masked})
-	}
-	for j, i := range slots {
-		s.give(operands[b.Carry+i], flow{stacked[j], masked})
-	}
+	return nil
+}
+
+// productOverSteps is Σ x[i]·y[i], for x [steps m k] and y [steps k n], as one product.
+func (g *Graph) productOverSteps(x, y *Node) *Node {
+	rows, _ := Shape{x.Shape[0], x.Shape[2]}.Size()
+	x = g.Reshape(g.Transpose(x, []int{1, 0, 2}), Shape{x.Shape[1], rows})
+	return g.MatMul(x, g.Reshape(y, Shape{rows, y.Shape[2]}))
 }
 
 // jvpLoop carries tangents along. It returns those of the results, no node where there is none.

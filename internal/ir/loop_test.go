@@ -35,6 +35,15 @@ func init() {
 			})
 		return g.Concat(0, g.Reshape(finals[0], Static(1)), ys[0])
 	}
+	structural["loop whose weights are large beside a step"] = func(p *probe) *Node {
+		g := p.g
+		h, xs, w, u := p.arg(wide, Static(9)), p.arg(wide, Static(3, 9)), p.arg(wide, Static(9, 9)), p.arg(wide, Static(9, 9))
+		finals, _, _ := g.Loop("Scan", steps, []*Node{h}, []*Node{xs}, func(_ *Node, c, x []*Node) (next, ys []*Node, _ *Node) {
+			a := g.Apply(ops.Tanh, g.Apply(ops.Add, g.MatMulND(c[0], w), g.MatMulND(x[0], u)))
+			return []*Node{g.Apply(ops.Sin, g.MatMulND(a, w))}, nil, nil
+		})
+		return finals[0]
+	}
 	structural["while"] = func(p *probe) *Node { // double until large: elements of a batch stop at different steps
 		g := p.g
 		x := p.arg(ops.Domain{Lo: 0.3, Hi: 1.7}, Static(1))
@@ -160,5 +169,28 @@ func TestLoopErrors(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// A weight's gradient over the steps of a loop is one product, not a sum that each step adds to.
+func TestWeightsOfLoops(t *testing.T) {
+	p := newProbe(3)
+	y := structural["loop whose weights are large beside a step"](p)
+	outs := Strip(notNil(p.g.VJP([]*Node{y}, []*Node{p.random(y)}, p.in)))
+	products := 0
+	for _, n := range Reachable(outs) {
+		switch n.Kind {
+		case MatMul:
+			products++
+		case Loop:
+			for _, c := range n.Body[0].Outs[:n.Body[0].Carry] {
+				if c.Rank() == 2 {
+					t.Errorf("a carry of %v", c.Shape)
+				}
+			}
+		}
+	}
+	if products != 3 { // two of w, one of u
+		t.Errorf("%d products outside the loops", products)
 	}
 }
