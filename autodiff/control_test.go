@@ -92,7 +92,7 @@ func TestScanMemory(t *testing.T) {
 	if short != long {
 		t.Errorf("%d lines for 1000 steps, %d for 10000", short, long)
 	}
-	if all < 9*few || all < 8*100*10000 {
+	if all < 8*few || all < 8*100*10000 {
 		t.Errorf("%d bytes for 1000 steps, %d for 10000", few, all)
 	}
 	if _, root := size(10000, ad.EverySqrt); root > all/20 {
