@@ -45,8 +45,8 @@ OPS = {
     "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus, "relu": jax.nn.relu, "leakyrelu": jax.nn.leaky_relu,
     "elu": jax.nn.elu, "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "gelutanh": lambda x: jax.nn.gelu(x, approximate=True), "silu": jax.nn.silu, "erf": jax.lax.erf,
-    "erfc": jax.lax.erfc, "lgamma": jax.lax.lgamma, "digamma": jax.lax.digamma, "pow": jnp.power,
-    "hypot": jnp.hypot, "fma": lambda x, y, z: x * y + z, "min": jnp.minimum, "max": jnp.maximum, "clamp": jnp.clip,
+    "erfc": jax.lax.erfc, "erfinv": jax.lax.erf_inv, "lgamma": jax.lax.lgamma, "digamma": jax.lax.digamma,
+    "pow": jnp.power, "hypot": jnp.hypot, "fma": lambda x, y, z: x * y + z, "min": jnp.minimum, "max": jnp.maximum, "clamp": jnp.clip,
     "floor": jnp.floor, "ceil": jnp.ceil, "round": jnp.round, "trunc": jnp.trunc, "mod": jnp.fmod,
 }
 
