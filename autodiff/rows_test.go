@@ -194,6 +194,9 @@ func raw(v ad.Value) []byte {
 	case ad.F64:
 		s := ad.Data[float64](v)
 		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 8*len(s))
+	case ad.I32:
+		s := ad.Data[int32](v)
+		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 4*len(s))
 	case ad.I64:
 		s := ad.Data[int64](v)
 		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 8*len(s))
