@@ -369,6 +369,10 @@ func (c *code) Dot() string { return c.p.Dot() }
 // PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads.
 func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
 
+// Disassemble lists the machine code of the fused operations for a batch size, each instruction with the
+// operation that it serves; it is empty where none is made.
+func (c *code) Disassemble(batch int) (string, error) { return c.p.Disassemble(batch) }
+
 // Level is the name of the CPU level that the program runs on.
 func (c *code) Level() string { return c.p.Level() }
 

@@ -66,6 +66,7 @@ type code struct {
 	bytes int // of scratch besides tiles: spilled registers, or a last iteration's arrays
 	words int
 	size  int  // of all machine code
+	kept  int  // of the pages that it lies in
 	tiled bool // some segment is an operation on tiles
 	folds bool // is done by code, in one segment
 }
@@ -247,6 +248,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		u.copies = u.copies || f == copyFeed
 	}
 	if u.mode == flat && u.code.whole() {
+		u.grain = max(u.grain, min(1<<15, 1<<23/u.code.size)) // some microseconds
 		u.tile = min(u.grain, u.code.most())
 	}
 	b.words = max(b.words, u.code.words)
@@ -266,6 +268,7 @@ func (b *binding) mapCode() error {
 		return err
 	}
 	for _, c := range b.pending {
+		c.kept = max(c.size, pageBytes/len(b.pending)) // pages are shared by those mapped together
 		codes.add(c)
 	}
 	b.pending = nil
@@ -275,7 +278,10 @@ func (b *binding) mapCode() error {
 // codes holds code by structure, so that equal clusters share it.
 var codes codeCache
 
-const maxCodeBytes = 8 << 20 // of machine code that is kept though no program may need it
+const (
+	maxCodeBytes = 8 << 20 // of machine code that is kept though no program may need it
+	pageBytes    = 4096
+)
 
 type codeCache struct {
 	mu    sync.Mutex
@@ -299,11 +305,11 @@ func (c *codeCache) add(x *code) {
 	if c.by[x.key] != nil {
 		return
 	}
-	c.by[x.key], c.queue, c.bytes = x, append(c.queue, x), c.bytes+x.size
+	c.by[x.key], c.queue, c.bytes = x, append(c.queue, x), c.bytes+x.kept
 	for c.bytes > maxCodeBytes && len(c.queue) > 1 {
 		old := c.queue[0]
 		c.queue[0] = nil
-		c.queue, c.bytes = c.queue[1:], c.bytes-old.size
+		c.queue, c.bytes = c.queue[1:], c.bytes-old.kept
 		delete(c.by, old.key)
 	}
 }

@@ -219,3 +219,20 @@ func TestCodeAroundTiles(t *testing.T) {
 		}
 	}
 }
+
+// The cache of code lets go of what is oldest.
+func TestCodeCache(t *testing.T) {
+	var c codeCache
+	for i := range 10 {
+		c.add(&code{key: fmt.Sprint(i), kept: maxCodeBytes / 4})
+		c.add(&code{key: fmt.Sprint(i), kept: maxCodeBytes})
+	}
+	for i := range 10 {
+		if got := c.find(fmt.Sprint(i)) != nil; got != (i >= 6) {
+			t.Errorf("%d: %v", i, got)
+		}
+	}
+	if len(c.queue) != 4 || len(c.by) != 4 || c.bytes != maxCodeBytes {
+		t.Error(len(c.queue), len(c.by), c.bytes)
+	}
+}
