@@ -201,6 +201,9 @@ func (b *binding) add(s *step, code stepCode) {
 		}
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
+		if s.node.Kind == ir.Call {
+			b.decided = len(b.units)
+		}
 		for _, x := range s.node.In {
 			b.reads(b.operand(x).buffer)
 		}

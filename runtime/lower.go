@@ -89,7 +89,7 @@ func (l *lowering) markForced() {
 	need := func(n *ir.Node) { l.force[n.ID] = l.force[n.ID] || !l.contiguous(n) || l.isSplat(n) }
 	for _, n := range l.nodes {
 		switch n.Kind {
-		case ir.Take, ir.Scatter, ir.Place, ir.CumSum, ir.Loop, ir.Branch:
+		case ir.Take, ir.Scatter, ir.Place, ir.CumSum, ir.Call, ir.Loop, ir.Branch:
 			for _, x := range n.In {
 				need(x)
 			}

@@ -13,6 +13,7 @@ import (
 // nodeUnits makes the units of the kinds that are steps of their own. Their operands are contiguous.
 var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
 	ir.MatMul:  (*binding).newProduct,
+	ir.Call:    (*binding).newCall,
 	ir.Iota:    (*binding).newIota,
 	ir.Place:   (*binding).newPlace,
 	ir.Take:    (*binding).newTake,

@@ -235,6 +235,7 @@ var referenceKinds = [ir.NumKinds]func(r *reference){
 	ir.Scatter: scatter,
 	ir.CumSum:  cumSum,
 	ir.MatMul:  matMul,
+	ir.Call:    referenceCall,
 	ir.Reduce:  reduce,
 }
 

@@ -263,8 +263,26 @@ func (g *Graph) Slice(x *Node, start []Dim, step []int, size Shape) *Node {
 				return piece
 			}
 		}
+		if apart(x, start, step, size) {
+			return g.Bits(x.Type, size, x.Bits)
+		}
 	}
 	return g.add(Node{Kind: Slice, Type: x.Type, Shape: slices.Clone(size), In: []*Node{x}, Start: slices.Clone(start), Step: slices.Clone(step)})
+}
+
+// apart reports whether a slice of the Place x is seen to hold nothing but what is between its pieces.
+func apart(x *Node, start []Dim, step []int, size Shape) bool {
+	s, r := Piece{&Node{Shape: size}, start, step}, len(size)
+	for p, piece := range x.In {
+		q, clear := Piece{piece, x.Start[p*r : (p+1)*r], x.Step[p*r : (p+1)*r]}, false
+		for a := range r {
+			clear = clear || s.before(q, a) || q.before(s, a)
+		}
+		if !clear {
+			return false
+		}
+	}
+	return true
 }
 
 // checkSpan checks start + (size-1)·step < s[axis] for every batch ≥ 1.

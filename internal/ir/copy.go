@@ -38,6 +38,8 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 		return g.CumSum(in[0], n.Axes[0], n.Flag)
 	case MatMul:
 		return g.MatMul(in[0], in[1])
+	case Call:
+		return g.Call(n.Call, n.Bits, n.Pos, in...)
 	case Stop:
 		return g.Stop(in[0])
 	case Alias:

@@ -36,6 +36,7 @@ const (
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
 	CumSum                // along Axes[0]; Flag: from the end
 	MatMul                // [batch… m k] × [batch… k n]
+	Call                  // function Call of In, Bits its flags
 	Stop                  // In[0], whose derivative is zero
 	Alias                 // In[0], as a variable of its own
 	Loop                  // Body[0], Size times: In are carries, xs, captured values and, if Bits is 1, the count; Flag: backwards
@@ -46,7 +47,7 @@ const (
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
 	"broadcast", "reshape", "transpose", "slice", "reverse", "place", "take", "scatter", "reduce", "cumsum",
-	"matmul", "stop", "alias", "loop", "branch", "out"}
+	"matmul", "call", "stop", "alias", "loop", "branch", "out"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -80,6 +81,7 @@ type Node struct {
 	Kind      Kind
 	Op        ops.ID
 	Reduction Reduction
+	Call      CallID
 	Flag      bool // CumSum: reversed; Place: pieces are added
 	Type      dtype.Type
 	Shape     Shape
@@ -136,6 +138,8 @@ func (n *Node) Name() string {
 		return n.Op.String()
 	case Reduce:
 		return n.Reduction.String()
+	case Call:
+		return n.Call.String()
 	}
 	return n.Kind.String()
 }

@@ -106,6 +106,7 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 		return flow{g.Scatter(n.Shape, n.In[0], in[1].n, n.Axes[0], n.Pos), in[1].masked}
 	},
 	Reduce: jvpReduce,
+	Call:   jvpCall,
 	MatMul: func(g *Graph, n *Node, in []flow) (t flow) {
 		if in[0].n != nil {
 			t = flow{g.MatMul(in[0].n, n.In[1]), in[0].masked}

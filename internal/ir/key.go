@@ -38,7 +38,7 @@ func Key(outs []*Node) string {
 
 // appendKey adds what tells n from other nodes; id numbers its operands.
 func (n *Node) appendKey(k []byte, id func(*Node) int) []byte {
-	k = append(k, byte(n.Kind), byte(n.Op), byte(n.Reduction), byte(n.Type), byte(len(n.Shape)), byte(len(n.Axes)))
+	k = append(k, byte(n.Kind), byte(n.Op), byte(n.Reduction), byte(n.Call), byte(n.Type), byte(len(n.Shape)), byte(len(n.Axes)))
 	if n.Flag {
 		k = append(k, 1)
 	} else {

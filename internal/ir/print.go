@@ -34,6 +34,10 @@ func (n *Node) Attrs() string {
 		return fmt.Sprintf(" axes=%v reverse=%v", n.Axes, n.Flag)
 	case Reduce:
 		return fmt.Sprintf(" axes=%d:%d", n.Axes[0], n.Axes[1])
+	case Call:
+		if n.Bits != 0 {
+			return fmt.Sprintf(" flags=%d", n.Bits)
+		}
 	case DimSize:
 		return " " + n.Size.String()
 	case Slice, Place:

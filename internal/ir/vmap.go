@@ -95,6 +95,7 @@ var vmapRules = [NumKinds]func(v *vmap, x *Node) *Node{
 	Reduce:  vmapCopy,
 	CumSum:  vmapCopy,
 	MatMul:  vmapMatMul,
+	Call:    vmapCall,
 	Stop:    vmapCopy,
 	Alias:   func(v *vmap, x *Node) *Node { return v.at[x.In[0]] }, // derivatives by it are nodes already
 }

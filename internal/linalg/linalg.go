@@ -1,0 +1,711 @@
+// Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: short
+// loops of its own for the small, gonum's LAPACK for the large. It imports gonum.
+//
+// Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
+// processor. Not so in gonum's part, whose kernels differ between processor families.
+package linalg
+
+import (
+	"errors"
+	"math"
+	"unsafe"
+
+	"gonum.org/v1/gonum/blas"
+	blasimpl "gonum.org/v1/gonum/blas/gonum"
+	"gonum.org/v1/gonum/lapack"
+	lapackimpl "gonum.org/v1/gonum/lapack/gonum"
+)
+
+// What a matrix may be wrong with.
+var (
+	ErrDefinite = errors.New("the matrix is not positive definite")
+	ErrSingular = errors.New("the matrix is singular")
+	ErrSteps    = errors.New("the iteration does not converge")
+)
+
+// Small is the largest size for which the loops here serve, Jacobi's rotations up to SmallJacobi.
+const (
+	Small       = 32
+	SmallJacobi = 16
+)
+
+var (
+	lap    lapackimpl.Implementation
+	blas64 blasimpl.Implementation
+)
+
+// Solving says what of a matrix solves.
+type Solving struct{ Upper, Transposed, Unit bool }
+
+func dot(x, y []float64) float64 {
+	y = y[:len(x)]
+	sum := 0.0
+	for i, v := range x {
+		sum += float64(v * y[i])
+	}
+	return sum
+}
+
+// axpy is y += a·x.
+func axpy(a float64, x, y []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		y[i] += float64(a * v)
+	}
+}
+
+func scale(a float64, x []float64) {
+	for i := range x {
+		x[i] *= a
+	}
+}
+
+// rotate is (x, y) = (c·x - s·y, s·x + c·y).
+func rotate(c, s float64, x, y []float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		w := y[i]
+		x[i] = float64(c*v) - float64(s*w)
+		y[i] = float64(s*v) + float64(c*w)
+	}
+}
+
+// MatMul is y = a·b, [m k] × [k n].
+func MatMul(y, a, b []float64, m, k, n int) {
+	if max(m, k, n) > Small {
+		blas64.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
+		return
+	}
+	for i := range m {
+		row := y[i*n : (i+1)*n]
+		clear(row)
+		for p := range k {
+			axpy(a[i*k+p], b[p*n:(p+1)*n], row)
+		}
+	}
+}
+
+func transpose(y, x []float64, m, n int) {
+	for i := range m {
+		for j := range n {
+			y[j*m+i] = x[i*n+j]
+		}
+	}
+}
+
+func identity(y []float64, n int) {
+	clear(y[:n*n])
+	for i := range n {
+		y[i*n+i] = 1
+	}
+}
+
+// Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0.
+func Cholesky(l []float64, n int) error {
+	if n > Small {
+		if !lap.Dpotrf(blas.Lower, n, l, n) {
+			return ErrDefinite
+		}
+	} else {
+		for i := range n {
+			row := l[i*n : (i+1)*n]
+			for j := range i {
+				row[j] = (row[j] - dot(row[:j], l[j*n:])) / l[j*n+j]
+			}
+			d := row[i] - dot(row[:i], row)
+			if !(d > 0) {
+				return ErrDefinite
+			}
+			row[i] = math.Sqrt(d)
+		}
+	}
+	for i := range n {
+		clear(l[i*n+i+1 : (i+1)*n])
+	}
+	return nil
+}
+
+// SolveTriangular makes b, [n m], op(a)⁻¹·b for a triangle of a.
+func SolveTriangular(a, b []float64, n, m int, s Solving) error {
+	if !s.Unit {
+		for i := range n {
+			if a[i*n+i] == 0 {
+				return ErrSingular
+			}
+		}
+	}
+	if n > Small && m > 4 {
+		uplo, trans, diag := blas.Lower, blas.NoTrans, blas.NonUnit
+		if s.Upper {
+			uplo = blas.Upper
+		}
+		if s.Transposed {
+			trans = blas.Trans
+		}
+		if s.Unit {
+			diag = blas.Unit
+		}
+		blas64.Dtrsm(blas.Left, uplo, trans, diag, n, m, 1, a, n, b, m)
+		return nil
+	}
+	for k := range n {
+		i := k
+		if s.Upper != s.Transposed { // from the last equation up
+			i = n - 1 - k
+		}
+		lo, hi := 0, i // the rest of row i of the triangle
+		if s.Upper {
+			lo, hi = i+1, n
+		}
+		row := b[i*m : (i+1)*m]
+		if !s.Transposed {
+			if m == 1 {
+				row[0] -= dot(a[i*n+lo:i*n+hi], b[lo:])
+			} else {
+				for j := lo; j < hi; j++ {
+					axpy(-a[i*n+j], b[j*m:(j+1)*m], row)
+				}
+			}
+		}
+		if !s.Unit {
+			for j := range row {
+				row[j] /= a[i*n+i]
+			}
+		}
+		if s.Transposed { // row i is a column of the equations
+			if m == 1 {
+				axpy(-row[0], a[i*n+lo:i*n+hi], b[lo:])
+			} else {
+				for j := lo; j < hi; j++ {
+					axpy(-a[i*n+j], row, b[j*m:(j+1)*m])
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func ints(work []float64, n int) ([]int, []float64) {
+	if n == 0 {
+		return nil, work
+	}
+	return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n), work[n:]
+}
+
+// LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
+// are 0 are no error. work holds n.
+func LU(f []float64, n int, work []float64) {
+	perm, sign := f[n*n:n*n+n], f[n*n+n:n*n+2*n]
+	for i := range perm {
+		perm[i] = float64(i)
+	}
+	parity := 1.0
+	if n > Small {
+		piv, _ := ints(work, n)
+		lap.Dgetrf(n, n, f, n, piv)
+		for i, p := range piv {
+			if p != i {
+				perm[i], perm[p] = perm[p], perm[i]
+				parity = -parity
+			}
+		}
+	} else {
+		for k := range n {
+			p := k
+			for i := k + 1; i < n; i++ {
+				if math.Abs(f[i*n+k]) > math.Abs(f[p*n+k]) {
+					p = i
+				}
+			}
+			if p != k {
+				for j := range n {
+					f[k*n+j], f[p*n+j] = f[p*n+j], f[k*n+j]
+				}
+				perm[k], perm[p] = perm[p], perm[k]
+				parity = -parity
+			}
+			if f[k*n+k] == 0 {
+				continue
+			}
+			for i := k + 1; i < n; i++ {
+				f[i*n+k] /= f[k*n+k]
+				axpy(-f[i*n+k], f[k*n+k+1:(k+1)*n], f[i*n+k+1:])
+			}
+		}
+	}
+	for i := range sign {
+		sign[i] = parity
+	}
+}
+
+// SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
+func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64) error {
+	for i := range n {
+		if f[i*n+i] == 0 {
+			return ErrSingular
+		}
+	}
+	perm := f[n*n : n*n+n]
+	if !transposed {
+		for i, p := range perm {
+			copy(x[i*m:(i+1)*m], b[int(p)*m:])
+		}
+		SolveTriangular(f, x, n, m, Solving{Unit: true})
+		return SolveTriangular(f, x, n, m, Solving{Upper: true})
+	}
+	y := work[:n*m]
+	copy(y, b)
+	SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true})
+	SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true})
+	for i, p := range perm {
+		copy(x[int(p)*m:(int(p)+1)*m], y[i*m:])
+	}
+	return nil
+}
+
+// LogDet is log |det| of packed factors.
+func LogDet(f []float64, n int) float64 {
+	sum := 0.0
+	for i := range n {
+		sum += math.Log(math.Abs(f[i*n+i]))
+	}
+	return sum
+}
+
+// Det is det a. work holds n·n + 3n.
+func Det(a []float64, n int, work []float64) float64 {
+	f, work := work[:n*n+2*n], work[n*n+2*n:]
+	copy(f, a[:n*n])
+	LU(f, n, work)
+	return det(f, n)
+}
+
+func det(f []float64, n int) float64 {
+	p := 1.0
+	for i := range n {
+		p *= f[i*n+i]
+	}
+	if n > 0 {
+		p *= f[n*n+n]
+	}
+	return p
+}
+
+// Cofactor is det a·a⁻ᵀ. A singular matrix has one, too: from the singular values, with the product of all
+// others in the place of each. work holds CofactorWork(n).
+func Cofactor(y, a []float64, n int, work []float64) error {
+	if n == 0 {
+		return nil
+	}
+	f, rest := work[:n*n+2*n], work[n*n+2*n:]
+	copy(f, a[:n*n])
+	LU(f, n, rest)
+	smallest, largest := math.Inf(1), 0.0
+	for i := range n {
+		smallest = min(smallest, math.Abs(f[i*n+i]))
+		largest = max(largest, math.Abs(f[i*n+i]))
+	}
+	if smallest > 1e-8*largest {
+		e, rest := rest[:n*n], rest[n*n:]
+		identity(e, n)
+		scale(det(f, n), e)
+		return SolveLU(f, e, y, n, n, true, rest)
+	}
+	// a = U·S·Vᵀ: det U·det V·U·(others of S)·Vᵀ.
+	size := 2*n*n + n
+	svd, rest := rest[:size], rest[size:]
+	if err := SVD(svd, a, n, n, rest); err != nil {
+		return err
+	}
+	u, v, s := svd[:n*n], svd[n*n:2*n*n], svd[2*n*n:]
+	sign := Det(u, n, rest) * Det(v, n, rest)
+	vt := rest[:n*n]
+	transpose(vt, v, n, n)
+	for i := range n {
+		p := math.Copysign(1, sign)
+		for j := range n {
+			if j != i {
+				p *= s[j]
+			}
+		}
+		scale(p, vt[i*n:(i+1)*n])
+	}
+	MatMul(y, u, vt, n, n, n)
+	return nil
+}
+
+// CofactorWork is the work of Cofactor.
+func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + 2*n*n + 3*n }
+
+// QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
+func QR(y, a []float64, m, n int, work []float64) {
+	q, r := y[:m*n], y[m*n:m*n+n*n]
+	copy(q, a[:m*n])
+	clear(r)
+	tau, work := work[:n], work[n:]
+	if n > Small {
+		lap.Dgeqrf(m, n, q, n, tau, work, len(work))
+		for i := range n {
+			copy(r[i*n+i:(i+1)*n], q[i*n+i:])
+		}
+		lap.Dorgqr(m, n, n, q, n, tau, work, len(work))
+		return
+	}
+	w := work[:n]
+	// reflect applies I - tau·v·vᵀ to columns j … of q, for v = 1 and column k below row k.
+	reflect := func(k, j int, tau float64) {
+		w := w[:n-j]
+		copy(w, q[k*n+j:(k+1)*n])
+		for i := k + 1; i < m; i++ {
+			axpy(q[i*n+k], q[i*n+j:(i+1)*n], w)
+		}
+		scale(tau, w)
+		axpy(-1, w, q[k*n+j:])
+		for i := k + 1; i < m; i++ {
+			axpy(-q[i*n+k], w, q[i*n+j:])
+		}
+	}
+	for k := range n {
+		alpha, top := q[k*n+k], 0.0
+		for i := k + 1; i < m; i++ {
+			top = max(top, math.Abs(q[i*n+k]))
+		}
+		tau[k] = 0
+		if top != 0 {
+			top = max(top, math.Abs(alpha))
+			sum := 0.0
+			for i := k; i < m; i++ {
+				v := q[i*n+k] / top
+				sum += float64(v * v)
+			}
+			beta := -math.Copysign(top*math.Sqrt(sum), alpha)
+			tau[k] = (beta - alpha) / beta
+			for i := k + 1; i < m; i++ {
+				q[i*n+k] /= alpha - beta
+			}
+			reflect(k, k+1, tau[k])
+			q[k*n+k] = beta
+		}
+		copy(r[k*n+k:(k+1)*n], q[k*n+k:])
+	}
+	for k := n - 1; k >= 0; k-- {
+		clear(q[k*n+k+1 : (k+1)*n])
+		reflect(k, k+1, tau[k])
+		for i := k + 1; i < m; i++ {
+			q[i*n+k] *= -tau[k]
+		}
+		q[k*n+k] = 1 - tau[k]
+		for i := range k {
+			q[i*n+k] = 0
+		}
+	}
+}
+
+// QRWork is the work of QR.
+func QRWork(m, n int) int {
+	if n <= Small {
+		return 2*n + 1
+	}
+	return n + 64*n // blocks of LAPACK
+}
+
+// Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds
+// EighWork.
+func Eigh(y, a []float64, n int, work []float64) error {
+	v, w := y[:n*n], y[n*n:n*n+n]
+	if n > SmallJacobi {
+		copy(v, a[:n*n])
+		if !lap.Dsyev(lapack.EVCompute, blas.Upper, n, v, n, w, work, len(work)) {
+			return ErrSteps
+		}
+		return nil
+	}
+	x, vt := work[:n*n], work[n*n:2*n*n] // eigenvectors as rows
+	copy(x, a[:n*n])
+	identity(vt, n)
+	if err := jacobi(x, vt, n); err != nil {
+		return err
+	}
+	for i := range n {
+		w[i] = x[i*n+i]
+	}
+	order(w, vt, nil, n, n, 0, false)
+	transpose(v, vt, n, n)
+	return nil
+}
+
+// EighWork is the work of Eigh.
+func EighWork(n int) int { return 2*n*n + 36*n }
+
+const sweeps = 60
+
+// jacobi makes x diagonal by rotations in rows and columns p, q, and applies those to v's rows.
+func jacobi(x, v []float64, n int) error {
+	for range sweeps {
+		off, all := 0.0, 0.0
+		for i := range n {
+			all += float64(x[i*n+i] * x[i*n+i])
+			for j := range i {
+				off += float64(x[i*n+j] * x[i*n+j])
+			}
+		}
+		if off == 0 || off <= 1e-34*all {
+			return nil
+		}
+		if off-off != 0 {
+			break // not finite
+		}
+		for p := range n {
+			for q := p + 1; q < n; q++ {
+				h := x[p*n+q]
+				if h == 0 {
+					continue
+				}
+				c, s := rotation(x[p*n+p], x[q*n+q], h)
+				rotate(c, s, x[p*n:p*n+n], x[q*n:q*n+n])
+				for i := range n {
+					a, b := x[i*n+p], x[i*n+q]
+					x[i*n+p] = float64(c*a) - float64(s*b)
+					x[i*n+q] = float64(s*a) + float64(c*b)
+				}
+				x[p*n+q], x[q*n+p] = 0, 0
+				rotate(c, s, v[p*n:p*n+n], v[q*n:q*n+n])
+			}
+		}
+	}
+	return ErrSteps
+}
+
+// rotation makes [[a, h], [h, b]] diagonal.
+func rotation(a, b, h float64) (c, s float64) {
+	theta := (b - a) / (2 * h)
+	t := 1 / (math.Abs(theta) + math.Hypot(theta, 1))
+	if theta < 0 {
+		t = -t
+	}
+	c = 1 / math.Hypot(t, 1)
+	return c, t * c
+}
+
+// order sorts w, with rows of v and u along: of n and m elements.
+func order(w, v, u []float64, k, n, m int, descending bool) {
+	for i := range k {
+		best := i
+		for j := i + 1; j < k; j++ {
+			if descending && w[j] > w[best] || !descending && w[j] < w[best] {
+				best = j
+			}
+		}
+		if best == i {
+			continue
+		}
+		w[i], w[best] = w[best], w[i]
+		swap(v[i*n:(i+1)*n], v[best*n:])
+		if u != nil {
+			swap(u[i*m:(i+1)*m], u[best*m:])
+		}
+	}
+}
+
+func swap(x, y []float64) {
+	for i := range x {
+		x[i], y[i] = y[i], x[i]
+	}
+}
+
+// SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
+func SVD(y, a []float64, m, n int, work []float64) error {
+	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
+	if n == 0 {
+		return nil
+	}
+	x, work := work[:m*n], work[m*n:]
+	vt, work := work[:n*n], work[n*n:]
+	if n > SmallJacobi {
+		for _, e := range a[:m*n] {
+			if e-e != 0 {
+				return ErrSteps
+			}
+		}
+		copy(x, a[:m*n])
+		if !lap.Dgesvd(lapack.SVDStore, lapack.SVDStore, m, n, x, n, s, u, n, vt, n, work, len(work)) {
+			return ErrSteps
+		}
+		transpose(v, vt, n, n)
+		return nil
+	}
+	// Rotations make the columns of a, here rows, orthogonal.
+	transpose(x, a, m, n)
+	identity(vt, n)
+	if err := hestenes(x, vt, m, n); err != nil {
+		return err
+	}
+	for i := range n {
+		s[i] = norm(x[i*m : (i+1)*m])
+	}
+	order(s, vt, x, n, n, m, true)
+	for i := range n {
+		row := x[i*m : (i+1)*m]
+		if s[i] > 1e-300 && s[i] > 1e-17*s[0] {
+			for j := range row {
+				row[j] /= s[i]
+			}
+		} else {
+			complete(x, i, m)
+		}
+	}
+	transpose(u, x, n, m)
+	transpose(v, vt, n, n)
+	return nil
+}
+
+// SVDWork is the work of SVD.
+func SVDWork(m, n int) int {
+	w := m*n + n*n
+	if n > SmallJacobi {
+		w += 68*(m+n) + m*n + n*n
+	}
+	return w
+}
+
+func norm(x []float64) float64 {
+	top := 0.0
+	for _, v := range x {
+		top = max(top, math.Abs(v))
+	}
+	if top == 0 || top-top != 0 {
+		return top
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += float64((v / top) * (v / top))
+	}
+	return top * math.Sqrt(sum)
+}
+
+func hestenes(x, v []float64, m, n int) error {
+	for range sweeps {
+		done := true
+		for p := range n {
+			for q := p + 1; q < n; q++ {
+				a, b := x[p*m:(p+1)*m], x[q*m:(q+1)*m]
+				aa, bb, ab := dot(a, a), dot(b, b), dot(a, b)
+				if ab-ab != 0 {
+					return ErrSteps
+				}
+				if ab == 0 || math.Abs(ab) <= 1e-16*math.Sqrt(aa)*math.Sqrt(bb) {
+					continue
+				}
+				done = false
+				c, s := rotation(aa, bb, ab)
+				rotate(c, s, a, b)
+				rotate(c, s, v[p*n:(p+1)*n], v[q*n:(q+1)*n])
+			}
+		}
+		if done {
+			return nil
+		}
+	}
+	return ErrSteps
+}
+
+// complete makes row i of x a unit vector that is orthogonal to the rows before it.
+func complete(x []float64, i, m int) {
+	row := x[i*m : (i+1)*m]
+	for k := range m {
+		clear(row)
+		row[k] = 1
+		for range 2 {
+			for j := range i {
+				other := x[j*m : (j+1)*m]
+				axpy(-dot(row, other), other, row)
+			}
+		}
+		if d := norm(row); d > 0.5/math.Sqrt(float64(m)) {
+			for j := range row {
+				row[j] /= d
+			}
+			return
+		}
+	}
+}
+
+// Expm is eᵃ by the Padé approximant of degree 13, scaling and squaring (N. Higham, "The scaling and squaring
+// method for the matrix exponential revisited", 2005). work holds ExpmWork.
+func Expm(y, a []float64, n int, work []float64) error {
+	if n == 0 {
+		return nil
+	}
+	size := n * n
+	next := func() (w []float64) {
+		w, work = work[:size], work[size:]
+		return w
+	}
+	x, a2, a4, a6, u, v, t := next(), next(), next(), next(), next(), next(), next()
+	f, rest := work[:size+2*n], work[size+2*n:]
+	largest := 0.0
+	for j := range n {
+		sum := 0.0
+		for i := range n {
+			sum += math.Abs(a[i*n+j])
+		}
+		largest = max(largest, sum) // NaN stays
+	}
+	if largest-largest != 0 {
+		for i := range y[:size] {
+			y[i] = math.NaN()
+		}
+		return nil
+	}
+	squarings := 0
+	if largest > 5.371920351148152 {
+		_, squarings = math.Frexp(largest / 5.371920351148152)
+	}
+	copy(x, a[:size])
+	scale(math.Ldexp(1, -squarings), x)
+	MatMul(a2, x, x, n, n, n)
+	MatMul(a4, a2, a2, n, n, n)
+	MatMul(a6, a4, a2, n, n, n)
+	b := &pade13
+	sum := func(y []float64, c6, c4, c2, c0 float64) {
+		for i := range y {
+			y[i] = float64(c6*a6[i]) + float64(c4*a4[i]) + float64(c2*a2[i])
+		}
+		for i := range n {
+			y[i*n+i] += c0
+		}
+	}
+	add := func(y, x []float64) {
+		for i, v := range x {
+			y[i] += v
+		}
+	}
+	sum(t, b[13], b[11], b[9], 0)
+	MatMul(v, a6, t, n, n, n)
+	sum(t, b[7], b[5], b[3], b[1])
+	add(t, v)
+	MatMul(u, x, t, n, n, n) // odd powers
+	sum(t, b[12], b[10], b[8], 0)
+	MatMul(v, a6, t, n, n, n)
+	sum(t, b[6], b[4], b[2], b[0])
+	add(v, t) // even powers
+	for i := range size {
+		f[i] = v[i] - u[i]
+		v[i] += u[i]
+	}
+	LU(f, n, rest)
+	if err := SolveLU(f, v, y, n, n, false, rest); err != nil {
+		return err
+	}
+	for range squarings {
+		copy(t, y[:size])
+		MatMul(y, t, t, n, n, n)
+	}
+	return nil
+}
+
+// ExpmWork is the work of Expm.
+func ExpmWork(n int) int { return 8*n*n + 3*n }
+
+var pade13 = [14]float64{64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
+	10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1}

@@ -1,0 +1,209 @@
+package runtime
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/linalg"
+)
+
+// callArgs is one batch element of a call: result and operands in float64, the rows and columns of the first
+// operand, the columns of the last.
+type callArgs struct {
+	y       []float64
+	in      [3][]float64
+	m, n, k int
+	flags   uint64
+	work    []float64
+}
+
+func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
+
+// callKernel is the value of a call: run, with room for work numbers.
+type callKernel struct {
+	work func(m, n, k int) int
+	run  func(a callArgs) error
+}
+
+var callKernels = [ir.NumCalls]callKernel{
+	ir.Cholesky: {none, func(a callArgs) error {
+		copy(a.y, a.in[0])
+		return linalg.Cholesky(a.y, a.n)
+	}},
+	ir.TriSolve: {none, func(a callArgs) error {
+		copy(a.y, a.in[1])
+		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k,
+			linalg.Solving{Upper: a.is(ir.Upper), Transposed: a.is(ir.Transposed), Unit: a.is(ir.UnitDiagonal)})
+	}},
+	ir.LU: {func(m, n, k int) int { return n }, func(a callArgs) error {
+		copy(a.y, a.in[0])
+		linalg.LU(a.y, a.n, a.work)
+		return nil
+	}},
+	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs) error {
+		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work)
+	}},
+	ir.LogDet: {none, func(a callArgs) error {
+		a.y[0] = linalg.LogDet(a.in[1], a.n)
+		return nil
+	}},
+	ir.Det: {func(m, n, k int) int { return n*n + 3*n }, func(a callArgs) error {
+		a.y[0] = linalg.Det(a.in[0], a.n, a.work)
+		return nil
+	}},
+	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs) error {
+		return linalg.Cofactor(a.y, a.in[0], a.n, a.work)
+	}},
+	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs) error {
+		linalg.QR(a.y, a.in[0], a.m, a.n, a.work)
+		return nil
+	}},
+	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs) error {
+		return linalg.Eigh(a.y, a.in[0], a.n, a.work)
+	}},
+	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs) error {
+		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work)
+	}},
+	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
+		return linalg.Expm(a.y, a.in[0], a.n, a.work)
+	}},
+}
+
+func none(m, n, k int) int { return 0 }
+
+// callUnit runs a call: tasks are batch elements, some of them where they are small.
+type callUnit struct {
+	n          *ir.Node
+	in         []operand
+	dst        int
+	count      int // batch elements
+	grain      int
+	sizes      [3]int // elements of each operand in one of the batch
+	size       int    // of the result
+	rows, cols int
+	rhs        int
+	work       int // float64s of a worker, those of converted operands included
+}
+
+func (b *binding) newCall(n *ir.Node) unit {
+	u := newCallUnit(n, b.batch)
+	for _, x := range n.In {
+		u.in = append(u.in, b.operand(x))
+	}
+	u.dst = b.root(n)
+	b.scratch = max(b.scratch, 8*u.work)
+	return u
+}
+
+func newCallUnit(n *ir.Node, batch int) *callUnit {
+	u := &callUnit{n: n, count: 1}
+	core := n.Call.Core(0)
+	dims := n.In[0].Shape.At(batch)
+	u.count = product(dims[:len(dims)-core])
+	u.size = product(n.Shape.At(batch)[len(dims)-core:])
+	for i, x := range n.In {
+		d := x.Shape.At(batch)
+		u.sizes[i] = product(d[len(dims)-core:])
+		u.rhs = d[len(d)-1]
+	}
+	u.cols = dims[len(dims)-1]
+	if core == 1 {
+		u.work = linalg.ArgSortWork(u.cols)
+		u.grain = max(1, moveElems/4/max(1, u.cols))
+		return u
+	}
+	u.rows = dims[len(dims)-2]
+	u.work = callKernels[n.Call].work(u.rows, u.cols, u.rhs)
+	if n.Type == dtype.F32 {
+		u.work += u.size + u.sizes[0] + u.sizes[1] + u.sizes[2]
+	}
+	u.grain = max(1, moveElems/max(1, u.cols*u.cols*(u.rows+u.rhs)))
+	return u
+}
+
+func (u *callUnit) phases() int     { return 1 }
+func (u *callUnit) tasks(_ int) int { return ceil(u.count, u.grain) }
+func (u *callUnit) do(r *run, _, worker, task int) {
+	var in [3]unsafe.Pointer
+	for i := range u.in {
+		in[i] = u.in[i].ptr(r)
+	}
+	for i := task * u.grain; i < min((task+1)*u.grain, u.count); i++ {
+		if err := u.element(i, r.ptr[u.dst], in, r.workers[worker].scratch); err != nil {
+			r.fail(err)
+			return
+		}
+	}
+}
+
+// element computes element i of the batch.
+func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) error {
+	work := unsafe.Slice((*float64)(scratch), u.work)
+	t := u.n.In[0].Type
+	if u.n.Call.Core(0) == 1 {
+		x := unsafe.Add(in[0], i*u.cols*t.Size())
+		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.cols*8)), u.cols), x, work)
+		return nil
+	}
+	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits}
+	if t == dtype.F64 {
+		a.y = unsafe.Slice((*float64)(unsafe.Add(y, i*u.size*8)), u.size)
+		for k := range u.n.In {
+			a.in[k] = unsafe.Slice((*float64)(unsafe.Add(in[k], i*u.sizes[k]*8)), u.sizes[k])
+		}
+	} else {
+		a.y, work = work[:u.size], work[u.size:]
+		for k := range u.n.In {
+			a.in[k], work = work[:u.sizes[k]], work[u.sizes[k]:]
+			for j, v := range unsafe.Slice((*float32)(unsafe.Add(in[k], i*u.sizes[k]*4)), u.sizes[k]) {
+				a.in[k][j] = float64(v)
+			}
+		}
+	}
+	a.work = work
+	if err := callKernels[u.n.Call].run(a); err != nil {
+		e := &ir.Error{Op: u.n.Name(), Msg: fmt.Sprintf("%v: %v", u.n.In[0].Shape, err), Pos: u.n.Pos}
+		if u.count > 1 {
+			e.Msg += fmt.Sprintf(", element %d of the batch", i)
+		}
+		return e
+	}
+	if t == dtype.F32 {
+		for j, v := range a.y {
+			*(*float32)(unsafe.Add(y, (i*u.size+j)*4)) = float32(v)
+		}
+	}
+	return nil
+}
+
+var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, work []float64){
+	dtype.F32: inOrder[float32],
+	dtype.F64: inOrder[float64],
+	dtype.I32: inOrder[int32],
+	dtype.I64: inOrder[int64],
+}
+
+func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, work []float64) {
+	row := unsafe.Slice((*T)(x), len(y))
+	if n.Call == ir.ArgCumMax {
+		linalg.ArgCumMax(y, row)
+		return
+	}
+	linalg.ArgSort(y, row, n.Bits&ir.Descending != 0, work)
+}
+
+func referenceCall(r *reference) {
+	u := newCallUnit(r.n, r.batch)
+	var in [3]unsafe.Pointer
+	for i, x := range r.in {
+		in[i] = x.ptr()
+	}
+	work := scratch(8 * u.work)
+	for i := range u.count {
+		if err := u.element(i, r.y.ptr(), in, work); err != nil {
+			panic(err)
+		}
+	}
+}
