@@ -189,6 +189,15 @@ func (s *sketch) step() (y *ir.Node) {
 		return s.loop(x)
 	case 17:
 		return s.branch(x)
+	case 18: // those that do not fail
+		switch k := s.IntN(4); {
+		case r > 0 && t != dtype.Bool && k < 2:
+			return g.Call([]ir.CallID{ir.ArgSort, ir.ArgCumMax}[k], ir.Descending*uint64(s.IntN(2)), "", x)
+		case r > 1 && t.IsFloat() && x.Shape[r-1] == x.Shape[r-2]:
+			return g.Call([]ir.CallID{ir.LU, ir.Det}[k&1], 0, "", x)
+		case r > 1 && t.IsFloat() && x.Shape[r-1].Is(1):
+			return g.Call(ir.QR, 0, "", x)
+		}
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))

@@ -504,23 +504,3 @@ func jvpExpm(g *Graph, n *Node, t []*Node) []*Node { return []*Node{g.frechet(n,
 func vjpExpm(g *Graph, n, ct *Node) []*Node {
 	return []*Node{g.frechet(n, g.swapLast(n.In[0]), ct)}
 }
-
-// Solve is a⁻¹·b by LU, for b of [… n m]; batch axes agree.
-func (g *Graph) Solve(a, b *Node, pos string) *Node {
-	f := g.Stop(g.Call(LU, 0, pos, a))
-	return g.Call(LUSolve, 0, pos, a, f, b)
-}
-
-// Inverse is a⁻¹.
-func (g *Graph) Inverse(a *Node, pos string) *Node { return g.Solve(a, g.Identity(a), pos) }
-
-// SignLogDet is the sign of det a and log |det a|.
-func (g *Graph) SignLogDet(a *Node, pos string) (sign, log *Node) {
-	n := g.Call(LU, 0, pos, a)
-	f := g.Stop(n)
-	parts := g.Parts(n, f)
-	d := g.Apply(ops.Sign, g.Diagonal(parts[0]))
-	parity := g.Narrow(parts[2], n.Rank()-1, D(0), D(1))
-	sign = g.Apply(ops.Mul, g.Reduce(Prod, d, d.Rank()-1), g.Reshape(parity, d.Shape[:d.Rank()-1]))
-	return g.Stop(sign), g.Call(LogDet, 0, pos, a, f)
-}

@@ -201,10 +201,10 @@ func (g *Graph) checked(idx *Node, d Dim, pos string) *Node {
 	return g.Take(g.Iota(dtype.I64, Shape{d}, 0), idx, 0, pos)
 }
 
-// linear is row·d + idx[row, …], int64, for idx of shape [rows …].
-func (g *Graph) linear(idx *Node, d Dim, pos string) *Node {
+// linear is row·d + idx[row, …], int64, for idx of shape [rows …] that is in range.
+func (g *Graph) linear(idx *Node, d Dim) *Node {
 	row := g.Iota(dtype.I64, idx.Shape, 0)
-	return g.Apply(ops.Add, g.Apply(ops.Mul, row, g.BroadcastTo("Take", g.DimSize(dtype.I64, d), idx.Shape)), g.checked(idx, d, pos))
+	return g.Apply(ops.Add, g.Apply(ops.Mul, row, g.BroadcastTo("Take", g.DimSize(dtype.I64, d), idx.Shape)), idx)
 }
 
 // TakeAlong is x[…, idx[…, j, …], …]: idx has x's shape but for axis.
@@ -213,11 +213,16 @@ func (g *Graph) TakeAlong(x, idx *Node, axis int, pos string) *Node {
 	if !idx.Type.IsInt() || idx.Rank() != x.Rank() || !idx.Shape.Drop(axis, axis+1).Equal(x.Shape.Drop(axis, axis+1)) {
 		Fail("TakeAlong", "%v at %v %v: indices of an integer type and of the same shape beside axis %d are needed", x.Shape, idx.Type, idx.Shape, axis)
 	}
+	return g.along("TakeAlong", x, g.checked(idx, x.Shape[axis], pos), axis, pos)
+}
+
+// along is TakeAlong at int64 indices that are in range.
+func (g *Graph) along(op string, x, idx *Node, axis int, pos string) *Node {
 	rest := x.Shape.Drop(axis, axis+1)
-	rows := flatSize("TakeAlong", rest)
-	d, m := x.Shape[axis], idx.Shape[axis]
-	flat := g.Reshape(g.moveAxis(x, axis, x.Rank()-1), Shape{flatSize("TakeAlong", x.Shape)})
-	at := g.linear(g.Reshape(g.moveAxis(idx, axis, x.Rank()-1), Shape{rows, m}), d, pos)
+	rows := flatSize(op, rest)
+	m := idx.Shape[axis]
+	flat := g.Reshape(g.moveAxis(x, axis, x.Rank()-1), Shape{flatSize(op, x.Shape)})
+	at := g.linear(g.Reshape(g.moveAxis(idx, axis, x.Rank()-1), Shape{rows, m}), x.Shape[axis])
 	y := g.Reshape(g.Take(flat, at, 0, pos), slices.Concat(rest, Shape{m}))
 	return g.moveAxis(y, x.Rank()-1, axis)
 }

@@ -139,7 +139,7 @@ func vmapTake(v *vmap, n *Node) *Node {
 	}
 	// Rows of x stand one after another along one axis of n·d.
 	rows := v.rowsFirst(bx, a)
-	at := v.linear(bi, x.Shape[a], n.Pos)
+	at := v.linear(v.checked(bi, x.Shape[a], n.Pos), x.Shape[a])
 	y := v.Take(rows, at, 0, n.Pos) // n + idx + x[:a] + x[a+1:]
 	return v.Transpose(y, indexBack(a, idx.Rank(), y.Rank()))
 }
@@ -165,7 +165,7 @@ func vmapScatter(v *vmap, n *Node) *Node {
 	rest := n.Shape.Drop(a, a+1)
 	rows := slices.Concat(Shape{flatSize("Vmap of ScatterAdd", Shape{v.n, d})}, rest)
 	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
-	y := v.Scatter(rows, v.linear(bi, d, n.Pos), bu, 0, n.Pos)
+	y := v.Scatter(rows, v.linear(v.checked(bi, d, n.Pos), d), bu, 0, n.Pos)
 	return v.moveAxis(v.Reshape(y, slices.Concat(Shape{v.n, d}, rest)), 1, a+1)
 }
 

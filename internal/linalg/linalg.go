@@ -342,6 +342,9 @@ func QR(y, a []float64, m, n int, work []float64) {
 	q, r := y[:m*n], y[m*n:m*n+n*n]
 	copy(q, a[:m*n])
 	clear(r)
+	if m < n { // an empty batch
+		return
+	}
 	tau, work := work[:n], work[n:]
 	if n > Small {
 		lap.Dgeqrf(m, n, q, n, tau, work, len(work))
@@ -449,7 +452,7 @@ func jacobi(x, v []float64, n int) error {
 				off += float64(x[i*n+j] * x[i*n+j])
 			}
 		}
-		if off == 0 || off <= 1e-34*all {
+		if off == 0 || off <= 3e-33*all {
 			return nil
 		}
 		if off-off != 0 {
@@ -516,7 +519,7 @@ func swap(x, y []float64) {
 // SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
 func SVD(y, a []float64, m, n int, work []float64) error {
 	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
-	if n == 0 {
+	if n == 0 || m < n {
 		return nil
 	}
 	x, work := work[:m*n], work[m*n:]
@@ -593,7 +596,7 @@ func hestenes(x, v []float64, m, n int) error {
 				if ab-ab != 0 {
 					return ErrSteps
 				}
-				if ab == 0 || math.Abs(ab) <= 1e-16*math.Sqrt(aa)*math.Sqrt(bb) {
+				if ab == 0 || math.Abs(ab) <= 0x1p-53*float64(m)*math.Sqrt(aa)*math.Sqrt(bb) {
 					continue
 				}
 				done = false

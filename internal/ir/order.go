@@ -1,0 +1,73 @@
+package ir
+
+import (
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// rowCall is a call on the rows along axis.
+func (g *Graph) rowCall(c CallID, flags uint64, x *Node, axis int, pos string) *Node {
+	last := x.Rank() - 1
+	return g.moveAxis(g.Call(c, flags, pos, g.moveAxis(x, axis, last)), last, axis)
+}
+
+// ArgSort is the indices (int64) that sort x along axis: stably, NaN last.
+func (g *Graph) ArgSort(x *Node, axis int, descending bool, pos string) *Node {
+	flags := uint64(0)
+	if descending {
+		flags = Descending
+	}
+	return g.rowCall(ArgSort, flags, x, Axis("ArgSort", x.Shape, axis), pos)
+}
+
+// Sort is x in ascending order along axis.
+func (g *Graph) Sort(x *Node, axis int, pos string) *Node {
+	axis = Axis("Sort", x.Shape, axis)
+	return g.along("Sort", x, g.rowCall(ArgSort, 0, x, axis, pos), axis, pos)
+}
+
+// TopK is the k largest elements along axis, in order, and their indices.
+func (g *Graph) TopK(x *Node, k, axis int, pos string) (y, at *Node) {
+	axis = Axis("TopK", x.Shape, axis)
+	if d := x.Shape[axis]; k < 0 || d.B < 0 || d.C+d.B < k {
+		Fail("TopK", "%v: %d of the %v elements of axis %d", x.Shape, k, d, axis)
+	}
+	at = g.Narrow(g.rowCall(ArgSort, Descending, x, axis, pos), axis, D(0), D(k))
+	return g.along("TopK", x, at, axis, pos), at
+}
+
+// CumMax is the largest element so far along axis.
+func (g *Graph) CumMax(x *Node, axis int, pos string) *Node {
+	axis = Axis("CumMax", x.Shape, axis)
+	return g.along("CumMax", x, g.rowCall(ArgCumMax, 0, x, axis, pos), axis, pos)
+}
+
+// scan combines elements along axis with those 1, 2, 4, … before them; what comes in is fill.
+func (g *Graph) scan(op string, x *Node, axis int, fill float64, combine func(x, y *Node) *Node) *Node {
+	axis = Axis(op, x.Shape, axis)
+	if !x.Shape[axis].Static() {
+		Fail(op, "%v: the size of axis %d depends on the batch", x.Shape, axis)
+	}
+	for d := 1; d < x.Shape[axis].C; d *= 2 {
+		x = combine(g.shift(x, axis, d, fill), x)
+	}
+	return x
+}
+
+// CumProd is the product so far along axis.
+func (g *Graph) CumProd(x *Node, axis int) *Node {
+	return g.scan("CumProd", x, axis, 1, func(x, y *Node) *Node { return g.Apply(ops.Mul, x, y) })
+}
+
+// LogCumSumExp is log Σ eˣ so far along axis; where the largest is ±Inf it is that, with derivative 0.
+func (g *Graph) LogCumSumExp(x *Node, axis int) *Node {
+	if !x.Type.IsFloat() {
+		Fail("LogCumSumExp", "%v of %v is not defined (use Convert)", x.Shape, x.Type)
+	}
+	return g.scan("LogCumSumExp", x, axis, -infinity, func(x, y *Node) *Node {
+		top := g.Stop(g.Apply(ops.Max, x, y))
+		is := g.Apply(ops.IsFinite, top)
+		top0 := g.Apply(ops.Where, is, top, g.like(top, 0))
+		sum := g.Apply(ops.Add, g.Apply(ops.Exp, g.sub(x, top0)), g.Apply(ops.Exp, g.sub(y, top0)))
+		return g.Apply(ops.Where, is, g.Apply(ops.Add, g.Apply(ops.Log, sum), top0), top)
+	})
+}
