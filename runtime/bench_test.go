@@ -357,13 +357,14 @@ func layerNormStep() (outs []*ir.Node, inputs []Input) {
 	return []*ir.Node{y}, []Input{{dtype.F32, sh}, {dtype.F32, scale.Shape}, {dtype.F32, shift.Shape}}
 }
 
-// BenchmarkGenerate is the time from a cluster to its machine code: that of 1000 cheap operations, of the
+// BenchmarkGenerate is the time from a cluster to its machine code: that of cheap operations, of the
 // option prices' 5 derivatives, and of all clusters of the network's step of training.
 func BenchmarkGenerate(b *testing.B) {
 	for _, c := range []struct {
 		name  string
 		build func() ([]*ir.Node, []Input)
-	}{{"1000 operations", longStep}, {"greeks", greeksStep}, {"MLP", mlpStep}} {
+	}{{"1000 operations", func() ([]*ir.Node, []Input) { return longStep(1000) }},
+		{"10000 operations", func() ([]*ir.Node, []Input) { return longStep(10_000) }}, {"greeks", greeksStep}, {"MLP", mlpStep}} {
 		b.Run(c.name, func(b *testing.B) {
 			outs, inputs := c.build()
 			p, err := Compile(outs, inputs, Options{})
@@ -386,8 +387,8 @@ func BenchmarkGenerate(b *testing.B) {
 	}
 }
 
-// longStep is a chain of 1000 operations on 12 arrays.
-func longStep() (outs []*ir.Node, inputs []Input) {
+// longStep is n operations on 12 arrays.
+func longStep(n int) (outs []*ir.Node, inputs []Input) {
 	g := ir.New()
 	sh := ir.Shape{ir.Batch}
 	var keep []*ir.Node
@@ -395,7 +396,7 @@ func longStep() (outs []*ir.Node, inputs []Input) {
 		inputs = append(inputs, Input{dtype.F32, sh})
 		keep = append(keep, g.Param(i, dtype.F32, sh))
 	}
-	for i := range 1000 {
+	for i := range n {
 		keep[i%12] = g.Apply([]ops.ID{ops.Mul, ops.Sub, ops.Add}[i%3], keep[i%12], keep[(i*7+3)%12])
 	}
 	return keep, inputs
