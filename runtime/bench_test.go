@@ -408,3 +408,10 @@ func BenchmarkRecurrence(b *testing.B) {
 	outs := recurrence(s, false)
 	benchCode(b, outs, s.inputs, 1000)
 }
+
+// BenchmarkPaths is a simulation of 100 steps per path.
+func BenchmarkPaths(b *testing.B) {
+	s := newSketch()
+	outs := paths(s)
+	benchCode(b, outs, s.inputs, 10_000)
+}

@@ -236,3 +236,35 @@ func TestCodeCache(t *testing.T) {
 		t.Error(len(c.queue), len(c.by), c.bytes)
 	}
 }
+
+// paths is a Monte Carlo simulation: B paths of 100 steps, and the mean of what they end at above 1.
+func paths(s *sketch) []*ir.Node {
+	g, sh := s.g, ir.Shape{ir.Batch}
+	noise := s.param(dtype.F64, ir.Shape{ir.D(100), ir.Batch}, 0)
+	drift, vol := s.param(dtype.F64, nil, 0), s.param(dtype.F64, nil, 0)
+	finals, _, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.D(100)}, []*ir.Node{g.Const(dtype.F64, sh, 1)}, []*ir.Node{noise},
+		func(_ *ir.Node, c, x []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			step := g.Apply(ops.Add, g.BroadcastTo("", drift, sh), g.Apply(ops.Mul, g.BroadcastTo("", vol, sh), x[0]))
+			return []*ir.Node{g.Apply(ops.Mul, c[0], g.Apply(ops.Exp, g.Apply(ops.Mul, step, g.Const(dtype.F64, sh, 0.1))))}, nil, nil
+		})
+	pay := g.Apply(ops.Relu, g.Apply(ops.Sub, finals[0], g.Const(dtype.F64, sh, 1)))
+	return []*ir.Node{g.Reduce(ir.Sum, pay, 0), finals[0]}
+}
+
+// Blocks of a loop's elements go through its steps apart, on several threads.
+func TestLoopCodeBlocks(t *testing.T) {
+	s := newSketch()
+	outs := paths(s)
+	s.check(t, outs, rand.New(rand.NewPCG(5, 9)), 1, 255, 257, 1000, 1024)
+	p, err := Compile(outs, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.binding(1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.isa != nil && (b.loops[0].code == nil || b.loops[0].code.tasks(0) != 4) {
+		t.Error("no code for the loop")
+	}
+}

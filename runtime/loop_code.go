@@ -1,9 +1,7 @@
 package runtime
 
 import (
-	"context"
 	"encoding/binary"
-	"fmt"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -13,10 +11,12 @@ import (
 
 // loopCode is a loop of a fixed number of steps whose body is one cluster, each of whose elements reads the
 // carries' same elements alone. Its steps are the rows of one entry of code: carries stay where they are,
-// slices of stacked arrays are a row apart.
+// slices of stacked arrays are a row apart. Blocks of elements go through all steps one after the other.
 type loopCode struct {
-	code *code
-	args []loopArg
+	loop  *nestedUnit
+	code  *code
+	args  []loopArg
+	elems int
 }
 
 // loopArg is where an argument is in the first step, and how far from there in the next one.
@@ -26,6 +26,7 @@ type loopArg struct {
 	buffer   int            // of the run around it
 	offset   int            // bytes
 	slice    int            // bytes from one step's to the next one's
+	size     int            // bytes from one element to the next
 	backward bool
 }
 
@@ -50,7 +51,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	for _, v := range outs {
 		key = binary.AppendUvarint(key, uint64(v))
 	}
-	l := &loopCode{code: codes.find(string(key))}
+	l := &loopCode{loop: u, code: codes.find(string(key)), elems: body.elems}
 	for _, c := range b.pending {
 		if c.key == string(key) {
 			l.code = c
@@ -73,10 +74,13 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 		if !ok {
 			return nil
 		}
+		if feeds[v] == arrayFeed {
+			arg.size = by[v].size
+		}
 		l.args = append(l.args, arg)
 	}
-	for k := range outs {
-		arg := loopArg{operand: -1, buffer: u.outs[k]}
+	for k, v := range outs {
+		arg := loopArg{operand: -1, buffer: u.outs[k], size: by[v].size}
 		if k >= len(u.carries) {
 			arg.slice, arg.backward = u.slices[u.n.Body[0].Xs+k-len(u.carries)], u.n.Flag
 		}
@@ -161,13 +165,20 @@ func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
 	return c
 }
 
-// runCode takes the loop's steps.
-func (u *nestedUnit) runCode(ctx context.Context, r *run, steps int) error {
-	l, w := u.code, &r.workers[0]
-	f := l.code.segs[0].f
-	rows := max(1, l.code.most()/max(16, u.bodies[0].units[0].(*mapUnit).elems))
+// loopBlock is the number of elements that go through all steps together: their carries stay in L1.
+const loopBlock = 256
+
+// A loop's code is a unit of its own: the blocks of its elements are independent.
+func (l *loopCode) phases() int   { return 1 }
+func (l *loopCode) tasks(int) int { return ceil(l.elems, loopBlock) }
+
+// do takes a block through the loop's steps.
+func (l *loopCode) do(r *run, _, worker, task int) {
+	w, steps := &r.workers[worker], r.loops[l.loop.number].steps
+	col := task * loopBlock
+	n := min(loopBlock, l.elems-col)
+	rows := max(1, l.code.most()/max(16, n))
 	for from := 0; from < steps; from += rows {
-		n := min(rows, steps-from)
 		for k := range l.args {
 			x := &l.args[k]
 			first, step := from, x.slice
@@ -178,19 +189,22 @@ func (u *nestedUnit) runCode(ctx context.Context, r *run, steps int) error {
 			switch {
 			case p != nil:
 			case x.operand >= 0:
-				p = u.operands[x.operand].ptr(r)
+				p = l.loop.operands[x.operand].ptr(r)
 			default:
 				p = r.ptr[x.buffer]
 			}
-			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice))
+			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice+col*x.size))
 			w.args[jit.ArgArrays+2*k+1] = uintptr(step)
 		}
-		w.args[jit.ArgN] = uintptr(u.bodies[0].units[0].(*mapUnit).elems)
-		w.args[jit.ArgRows], w.args[jit.ArgSpill] = uintptr(n), uintptr(w.scratch)
-		f.Run(w.args)
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("autodiff: Run: %w", err)
+		w.args[jit.ArgN], w.args[jit.ArgSpill] = uintptr(n), uintptr(w.scratch)
+		w.args[jit.ArgRows] = uintptr(min(rows, steps-from))
+		l.code.segs[0].f.Run(w.args)
+		if r.done != nil {
+			select {
+			case <-r.done:
+				return
+			default:
+			}
 		}
 	}
-	return nil
 }

@@ -144,6 +144,7 @@ type nestedRun struct {
 	bodies  []*run
 	cond    *run
 	in, out []unsafe.Pointer
+	steps   int // to take
 	verdict [1]unsafe.Pointer
 }
 
@@ -199,8 +200,14 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	}
 	taken := 0
 	if u.code != nil {
-		if err := u.runCode(ctx, r, steps); err != nil {
-			return err
+		s.steps = steps
+		r.phase(u.code, 0)
+		if e := r.failed.Load(); e != nil {
+			r.failed.Store(nil)
+			return *e
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("autodiff: Run: %w", err)
 		}
 		taken = steps
 	}
