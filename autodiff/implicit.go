@@ -1,0 +1,75 @@
+package autodiff
+
+import "github.com/adjoint-go/adjoint/internal/ir"
+
+// solution is parameters and what was found for them.
+type solution[P any] struct {
+	P P
+	X Value
+}
+
+// ImplicitRoot is x, where f(x, p) = 0, with the derivative by p that the implicit function theorem gives it:
+// -(∂f/∂x)⁻¹·∂f/∂p, in both modes and of every order. How x was found plays no part: by [While], or by any
+// solver before the function is recorded, for the same p. Nothing flows to x itself.
+//
+// f gives as many floats as x has, a number that does not depend on the batch (Vmap maps over one); floats it
+// uses must be in p. A derivative solves a system of equations by LU: where ∂f/∂x is singular it is an error of
+// the run, and where x is no root it is not the derivative of anything.
+func ImplicitRoot[P any](f func(x Value, p P) Value, x Value, p P) Value {
+	return implicit("ImplicitRoot", f, x, p)
+}
+
+// ImplicitFixedPoint is ImplicitRoot of x = f(x, p).
+func ImplicitFixedPoint[P any](f func(x Value, p P) Value, x Value, p P) Value {
+	return implicit("ImplicitFixedPoint", func(x Value, p P) Value { return f(x, p).Sub(x) }, x, p)
+}
+
+// ImplicitMinimum is ImplicitRoot of ∂f/∂x = 0 for a scalar f: what an optimizer found, with the derivative
+// that follows from f's Hessian.
+func ImplicitMinimum[P any](f func(x Value, p P) Value, x Value, p P) Value {
+	return implicit("ImplicitMinimum", func(x Value, p P) Value {
+		return Grad(func(x Value) Value { return f(x, p) })(x)
+	}, x, p)
+}
+
+func implicit[P any](op string, f func(x Value, p P) Value, x Value, p P) Value {
+	// solve is (∂f/∂x)⁻¹·b, or (∂f/∂x)⁻ᵀ·b.
+	solve := func(x Value, p P, b Value, transposed bool) Value {
+		n := 1
+		for _, d := range x.Shape() {
+			if d == AnyBatch {
+				ir.Fail(op, "%v: the size depends on the batch (see Vmap)", x.Shape())
+			}
+			n *= d
+		}
+		j := Jacobian(func(x Value) Value { return f(x, p) })(x)
+		if y := j.Shape(); len(y) < x.Rank() || product(y[:len(y)-x.Rank()]) != n {
+			ir.Fail(op, "the function gives %v for x of %v", y[:len(y)-x.Rank()], x.Shape())
+		}
+		j = j.Reshape(n, n)
+		if transposed {
+			j = j.T()
+		}
+		return j.Solve(b.Reshape(n))
+	}
+	rule := Rule[solution[P], Value]{
+		Name: op,
+		VJP: func(a solution[P], x, ct Value) solution[P] {
+			residual := VJP(func(p P) Value { return f(x, p).Reshape(ct.Shape()...) })
+			return solution[P]{P: residual(a.P, solve(x, a.P, ct, true).Reshape(x.Shape()...).Neg()).Grad}
+		},
+		JVP: func(a solution[P], x Value, t solution[P]) Value {
+			d := JVP(func(p P) Value { return f(x, p) })(a.P, t.P).Tangent
+			return solve(x, a.P, d, false).Reshape(x.Shape()...).Neg()
+		},
+	}
+	return Custom(func(a solution[P]) Value { return a.X }, rule)(solution[P]{p, x})
+}
+
+func product(dims []int) int {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return n
+}
