@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
 	"github.com/adjoint-go/adjoint/internal/vec"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -459,4 +460,63 @@ func TestCollections(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+// Every operation and every conversion that has a vector program gives the interpreter's bits as code.
+func TestBodies(t *testing.T) {
+	var programs []*vec.Program
+	for ty := dtype.Bool; ty < dtype.Count; ty++ {
+		for id := range ops.Count {
+			if p := vec.Inside(id, ty); p != nil {
+				programs = append(programs, p)
+			}
+		}
+		for to := dtype.Bool; to < dtype.Count; to++ {
+			if p := vec.Conversion(ty, to); p != nil {
+				programs = append(programs, p)
+			}
+		}
+	}
+	if len(programs) < 100 {
+		t.Fatalf("%d programs", len(programs))
+	}
+	const n = 4096
+	for _, isa := range isas(t) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for _, v := range programs {
+			p := &Program{Code: v.Code, Out: []Out{{T: v.Out, V: v.Result, At: len(v.Code)}}}
+			var in [3][]byte
+			for i, ty := range v.In {
+				p.In = append(p.In, In{T: ty})
+				in[i] = make([]byte, n*ty.Size())
+				fill(r, ty, in[i])
+				if ty.IsFloat() { // bits of any kind, too
+					for k := n / 2 * ty.Size(); k < len(in[i]); k++ {
+						in[i][k] = byte(r.Uint32())
+					}
+				}
+			}
+			f := p.Assemble(isa)
+			if err := Map(f); err != nil {
+				t.Fatal(err)
+			}
+			args := make([]uintptr, f.Words())
+			spill := make([]byte, f.SpillBytes()+1)
+			args[ArgN], args[ArgRows], args[ArgSpill] = n, 1, uintptr(unsafe.Pointer(&spill[0]))
+			var x [3]unsafe.Pointer
+			for i := range v.In {
+				x[i] = unsafe.Pointer(&in[i][0])
+				args[ArgArrays+2*i] = uintptr(x[i])
+			}
+			got, want := make([]byte, n*v.Out.Size()), make([]byte, n*v.Out.Size())
+			args[ArgArrays+2*len(v.In)] = uintptr(unsafe.Pointer(&got[0]))
+			f.Run(args)
+			v.Compile()(unsafe.Pointer(&want[0]), x[0], x[1], x[2], n)
+			if k := differ(v.Out, got, want); k >= 0 {
+				s := v.Out.Size()
+				t.Errorf("%v: %s, element %d: % x, want % x", isa, v.Name, k, got[k*s:(k+1)*s], want[k*s:(k+1)*s])
+			}
+			runtime.KeepAlive(spill)
+		}
+	}
 }
