@@ -27,6 +27,7 @@ type Gemm struct {
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
+	Scaled             bool // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -74,6 +75,9 @@ type GemmRun struct {
 	Shared   unsafe.Pointer   // Plan.SharedBytes
 	Worker   []unsafe.Pointer // Plan.WorkerBytes for each worker
 	Epilogue Epilogue
+
+	Alpha float64 // see Gemm.Scaled
+	Beta  float64 // the blocks' sums are added to Beta·C, as if it were the first of them; 0 does not read C
 }
 
 // Do runs one task. A phase's tasks may run in any order and at once, one at a time per worker; a
@@ -116,18 +120,25 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 	A := unsafe.Add(r.A, size*(batch*g.ABatch+i0*g.ARow))
 	B := unsafe.Add(r.B, size*batch*g.BBatch)
 	C := unsafe.Add(r.C, size*(batch*g.CBatch+i0*g.CRow))
+	if ch.k0 == 0 && r.Beta != 0 {
+		r.begin(batch, i0, i1, j0, j1)
+	}
 	for k0 := ch.k0; ; k0 += KC {
+		add := k0 > 0 || r.Beta != 0
 		kc := min(KC, ch.k1-k0)
 		a, aRow, aCol, aPanel := unsafe.Add(A, size*k0*g.ACol), size*g.ARow, size*g.ACol, size*g.ARow*k.MR
 		if p.packA {
 			to := r.Worker[worker]
 			pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
+			if g.Scaled {
+				scale(to, r.Alpha, ceil(i1-i0, k.MR)*k.MR*kc, size)
+			}
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*kc
 		}
 		j := j0
 		if i1-i0 == 1 && k.Row != nil && p.b == inPlace && j1-j0 >= RowPad {
 			n := (j1 - j0) &^ (RowPad - 1)
-			k.Row(kc, a, aCol, unsafe.Add(B, size*(k0*g.BRow+j)), size*g.BRow, unsafe.Add(C, size*j), n, k0 > 0)
+			k.Row(kc, a, aCol, unsafe.Add(B, size*(k0*g.BRow+j)), size*g.BRow, unsafe.Add(C, size*j), n, add)
 			j += n
 		}
 		for ; j < j1; j += k.NR {
@@ -141,7 +152,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 			case shared:
 				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
 			}
-			k.Strip(kc, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, k0 > 0)
+			k.Strip(kc, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add)
 		}
 		if k0+KC >= ch.k1 {
 			return
@@ -156,12 +167,19 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 	A := unsafe.Add(r.A, size*(batch*g.ABatch+i0*g.ARow))
 	B := unsafe.Add(r.B, size*batch*g.BBatch)
 	C := unsafe.Add(r.C, size*(batch*g.CBatch+i0*g.CRow))
+	if r.Beta != 0 {
+		r.begin(batch, i0, i1, 0, 1)
+	}
 	for k0 := 0; ; k0 += DotBlock {
+		add := k0 > 0 || r.Beta != 0
 		kc := min(DotBlock, g.K-k0)
 		a, b := unsafe.Add(A, size*k0*g.ACol), unsafe.Add(B, size*k0*g.BRow)
 		if p.b == local {
 			to := unsafe.Add(r.Worker[worker], p.aBytes)
 			pack(to, b, 0, size*g.BRow, 1, kc, 1, size, nil)
+			if g.Scaled {
+				scale(to, r.Alpha, kc, size)
+			}
 			b = to
 		}
 		rows := i1 - i0
@@ -177,7 +195,7 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 				pack(to, ai, size*g.ACol, aRow, kc, m, apart, size, nil)
 				ai, aRow = to, size*apart
 			}
-			k.Dot(kc, ai, aRow, b, unsafe.Add(C, size*i*g.CRow), size*g.CRow, m, k0 > 0)
+			k.Dot(kc, ai, aRow, b, unsafe.Add(C, size*i*g.CRow), size*g.CRow, m, add)
 		}
 		if k0+DotBlock >= g.K {
 			return
@@ -187,9 +205,39 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 
 // zero is block for K == 0, where A and B have no elements and may have no address.
 func (r *GemmRun) zero(batch, i0, i1, j0, j1 int) {
+	if r.Beta != 0 {
+		r.begin(batch, i0, i1, j0, j1)
+		return
+	}
 	g, size := &r.Plan.g, r.Plan.size
 	for i := i0; i < i1; i++ {
 		Fill(unsafe.Add(r.C, size*(batch*g.CBatch+i*g.CRow+j0)), 0, size, j1-j0)
+	}
+}
+
+// begin multiplies a block of C by Beta, before the first sum is added.
+func (r *GemmRun) begin(batch, i0, i1, j0, j1 int) {
+	if r.Beta == 1 {
+		return
+	}
+	g, size := &r.Plan.g, r.Plan.size
+	for i := i0; i < i1; i++ {
+		scale(unsafe.Add(r.C, size*(batch*g.CBatch+i*g.CRow+j0)), r.Beta, j1-j0, size)
+	}
+}
+
+// scale multiplies n contiguous elements by s.
+func scale(p unsafe.Pointer, s float64, n, size int) {
+	if size == 4 {
+		scaleBy(unsafe.Slice((*float32)(p), n), float32(s))
+	} else {
+		scaleBy(unsafe.Slice((*float64)(p), n), s)
+	}
+}
+
+func scaleBy[T float32 | float64](x []T, s T) {
+	for i := range x {
+		x[i] *= s
 	}
 }
 

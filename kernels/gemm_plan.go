@@ -47,23 +47,29 @@ const dotRows = 8 // rows packed at once for Dot
 
 // PlanGemm plans g on level l. It panics on a type that is not F32 or F64.
 func (l *Level) PlanGemm(g Gemm) *GemmPlan {
-	if g.Type != dtype.F32 && g.Type != dtype.F64 {
-		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
-	}
-	p := &GemmPlan{g: g, k: l.gemmKernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1}
-	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
-	if p.empty() {
-		return p
-	}
-	if p.dot {
-		p.planDot()
-	} else {
-		p.planBlocks()
-	}
+	p := new(GemmPlan)
+	p.Make(l, g)
 	return p
 }
 
-func (l *Level) gemmKernel(t dtype.Type) GemmKernel {
+// Make is PlanGemm into a plan that no run uses any more.
+func (p *GemmPlan) Make(l *Level, g Gemm) {
+	if g.Type != dtype.F32 && g.Type != dtype.F64 {
+		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
+	}
+	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1}
+	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
+	switch {
+	case p.empty():
+	case p.dot:
+		p.planDot()
+	default:
+		p.planBlocks()
+	}
+}
+
+// Kernel returns what products in t, F32 or F64, are made of.
+func (l *Level) Kernel(t dtype.Type) GemmKernel {
 	if k := l.Gemm[t]; k.Strip != nil {
 		return k
 	}
@@ -82,7 +88,7 @@ func (p *GemmPlan) planDot() {
 		p.aBytes = align(dotRows * (kc + 2*Pad) * p.size)
 	}
 	p.WorkerBytes = p.aBytes
-	if g.BRow != 1 && g.K > 1 {
+	if g.BRow != 1 && g.K > 1 || g.Scaled && g.K > 0 {
 		p.b = local
 		p.WorkerBytes += align(kc * p.size)
 	}
@@ -138,7 +144,8 @@ func (p *GemmPlan) planBlocks() {
 	}
 	// Where its rows are contiguous, A is as good as packed. Where its columns are, a tile reads MR elements
 	// from each: the more, the better its use of the lines.
-	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > k.MR<<16
+	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > k.MR<<16 ||
+		g.Scaled && g.K > 0
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
 	}

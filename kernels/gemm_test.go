@@ -82,14 +82,20 @@ func runAlone(r *GemmRun) {
 }
 
 // naive is Gemm's definition.
-func naive[T float](g Gemm, a, b, c []T) {
+func naive[T float](g Gemm, a, b, c []T) { naiveUpdate(g, a, b, 0, c) }
+
+func naiveUpdate[T float](g Gemm, a, b []T, beta T, c []T) {
 	lanes := 128 / int(unsafe.Sizeof(T(0)))
 	for batch := range g.Batch {
 		for i := range g.M {
 			for j := range g.N {
 				at := func(k int) T { return a[batch*g.ABatch+i*g.ARow+k*g.ACol] }
 				bt := func(k int) T { return b[batch*g.BBatch+k*g.BRow+j*g.BCol] }
+				to := &c[batch*g.CBatch+i*g.CRow+j]
 				var sum T
+				if beta != 0 {
+					sum = beta * *to
+				}
 				block := KC
 				if g.N == 1 {
 					block = DotBlock
@@ -116,13 +122,13 @@ func naive[T float](g Gemm, a, b, c []T) {
 						}
 						s = l[0]
 					}
-					if k0 == 0 {
+					if k0 == 0 && beta == 0 {
 						sum = s
 					} else {
 						sum += s
 					}
 				}
-				c[batch*g.CBatch+i*g.CRow+j] = sum
+				*to = sum
 			}
 		}
 	}
@@ -349,6 +355,57 @@ func TestGemmRowAlone(t *testing.T) {
 		}
 	}
 }
+
+// Alpha multiplies an operand first, Beta what is in C.
+func testGemmUpdate[T float](t *testing.T) {
+	for _, lv := range Levels() {
+		rng := rand.New(rand.NewPCG(11, 12))
+		u := uniform[T](rng)
+		for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {3, 1, 0}, {1, 70, 300}, {15, 33, 17}, {9, 1, 300}, {130, 100, 520}, {40, 1, 4100}} {
+			for _, alpha := range []T{1, -1, 0.3} {
+				for _, beta := range []T{0, 1, -0.7} {
+					l := layout{ta: rng.IntN(3), tb: rng.IntN(3), pad: rng.IntN(3)}
+					g, na, nb, nc := newGemm[T](1, s[0], s[1], s[2], l)
+					a, b, c := make([]T, na), make([]T, nb), make([]T, nc)
+					for _, x := range [][]T{a, b, c} {
+						for i := range x {
+							x[i] = u()
+						}
+					}
+					want := append([]T(nil), c...)
+					x, y := append([]T(nil), a...), append([]T(nil), b...)
+					scaled := x
+					if g.N == 1 {
+						scaled = y
+					}
+					for i := range scaled {
+						scaled[i] *= alpha
+					}
+					naiveUpdate(g, x, y, beta, want)
+					g.Scaled = alpha != 1
+					r := newRun(lv, g, unsafe.Pointer(unsafe.SliceData(a)), unsafe.Pointer(unsafe.SliceData(b)), unsafe.Pointer(unsafe.SliceData(c)), 2)
+					r.Alpha, r.Beta = float64(alpha), float64(beta)
+					if beta == 0 {
+						for i := range c {
+							c[i] = T(math.NaN())
+						}
+					}
+					runShuffled(r, rng)
+					for i := range g.M {
+						for j := range g.N {
+							if at := i*g.CRow + j; !gemmSame(c[at], want[at]) {
+								t.Fatalf("%s %v %v %v α=%v β=%v: c[%d,%d] = %v, want %v", lv.Name, g.Type, s, l, alpha, beta, i, j, c[at], want[at])
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestGemmUpdateF32(t *testing.T) { testGemmUpdate[float32](t) }
+func TestGemmUpdateF64(t *testing.T) { testGemmUpdate[float64](t) }
 
 func TestGemmThreads(t *testing.T) {
 	for _, lv := range Levels() {

@@ -110,9 +110,9 @@ func movePlane(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCo
 	case sCol == 0 && dCol == size:
 		spread(dst, src, sRow, rows, cols, size)
 	case rows > 1 && sRow == size && dCol == size:
-		transpose(dst, dRow, src, sCol, rows, cols, size)
+		Transpose(dst, dRow, src, sCol, rows, cols, size)
 	case rows > 1 && dRow == size && sCol == size:
-		transpose(dst, dCol, src, sRow, cols, rows, size)
+		Transpose(dst, dCol, src, sRow, cols, rows, size)
 	default:
 		moveStrided(dst, dRow, dCol, src, sRow, sCol, rows, cols, size)
 	}
@@ -131,9 +131,10 @@ func repeat(dst, src unsafe.Pointer, n, times int) {
 	}
 }
 
-// transpose is dst[i, j] = src[j, i], i < m, j < n, with the rows of dst and src dRow and sRow bytes
-// apart. It goes in bands one line of the cache wide, so that each of src's lines is read at once.
-func transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) {
+// Transpose is dst[i, j] = src[j, i], i < m, j < n, with the rows of dst and src dRow and sRow bytes
+// apart and elements of 1, 4 or 8 bytes. It goes in bands one line of the cache wide, so that each of
+// src's lines is read at once.
+func Transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) {
 	line := 64 / size
 	for i := 0; i < m; i += line {
 		band := min(line, m-i)
