@@ -192,7 +192,7 @@ func (x Value) Lgamma() Value { return pointwise(ops.Lgamma, x) }
 // Digamma is the derivative of log Γ.
 func (x Value) Digamma() Value { return pointwise(ops.Digamma, x) }
 
-// Polygamma is the n-th derivative of digamma at x.
+// Polygamma is the n-th derivative of digamma at x; NaN at 0, the negative whole numbers and, n > 0, below -1000.
 func (x Value) Polygamma(n int) Value { return pointwise(ops.Polygamma, Const(float64(n)), x) }
 
 // Pow is xʸ, as math.Pow. The derivative by y at x = 0 is that of 0ʸ.

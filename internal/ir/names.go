@@ -10,6 +10,8 @@ import (
 var publicNames = map[ops.ID]string{
 	ops.Relu: "ReLU", ops.LeakyRelu: "LeakyReLU", ops.Elu: "ELU", ops.Gelu: "GELU", ops.GeluTanh: "GELUTanh",
 	ops.Silu: "SiLU", ops.BitAnd: "BitAnd", ops.BitOr: "BitOr", ops.BitXor: "BitXor", ops.BitNot: "BitNot",
+	ops.BesselJ0: "BesselJ0", ops.BesselJ1: "BesselJ1", ops.BesselY0: "BesselY0", ops.BesselY1: "BesselY1",
+	ops.BesselI0: "BesselI0", ops.BesselI1: "BesselI1",
 	ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
 }
 

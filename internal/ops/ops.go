@@ -124,6 +124,22 @@ const (
 	Shl
 	Shr
 	Erfinv
+	Gamma
+	Erfcx
+	Erfi
+	Dawson
+	BesselJ0
+	BesselJ1
+	BesselY0
+	BesselY1
+	BesselI0
+	BesselI1
+	Expint
+	Sinint
+	Cosint
+	Ellipk
+	Ellipe
+	Zeta
 	Count
 )
 
@@ -393,6 +409,48 @@ var Table = [Count]Op{
 	// erfinv(±1) is ±Inf, NaN beyond.
 	Erfinv: {Name: "erfinv", Arity: 1, Class: Float, D: p("0.886226925452758 * exp(y * y)"), C: "erfinv(a)", Dom: d(unit), ULP: 4,
 		Eval: u(math.Erfinv)},
+	// gamma is Γ, NaN at negative integers.
+	Gamma: {Name: "gamma", Arity: 1, Class: Float, D: p("y * digamma(a)"), C: "tgamma(a)", Dom: d(Domain{0.3, 8}), ULP: 16,
+		Eval: u(math.Gamma)},
+	// erfcx(a) = exp(a²)·erfc(a).
+	Erfcx: {Name: "erfcx", Arity: 1, Class: Float, D: p("2 * a * y - 1.1283791670955126"), C: "erfcx(a)", Dom: d(all), ULP: 16,
+		Eval: u(erfcx)},
+	// erfi(a) = erf(i·a)/i.
+	Erfi: {Name: "erfi", Arity: 1, Class: Float, D: p("1.1283791670955126 * exp(a * a)"), C: "adj_erfi(a)", Dom: d(Domain{-2, 2}), ULP: 32,
+		Eval: u(erfi)},
+	// dawson(a) = exp(-a²)·∫ exp(t²) dt from 0 to a.
+	Dawson: {Name: "dawson", Arity: 1, Class: Float, D: p("1 - 2 * a * y"), C: "adj_dawson(a)", Dom: d(all), ULP: 32,
+		Eval: u(dawson)},
+	// Near the zeros of these and of cosint the error is a few units of 2⁻⁵³, not of the result.
+	BesselJ0: {Name: "besselj0", Arity: 1, Class: Float, D: p("-besselj1(a)"), C: "j0(a)", Dom: d(Domain{0.5, 6}), ULP: 64,
+		Eval: u(math.J0)},
+	BesselJ1: {Name: "besselj1", Arity: 1, Class: Float, D: p("a == 0 ? 0.5 : besselj0(a) - y / a"), C: "j1(a)", Dom: d(Domain{0.5, 6}), ULP: 64,
+		Eval: u(math.J1)},
+	BesselY0: {Name: "bessely0", Arity: 1, Class: Float, D: p("-bessely1(a)"), C: "y0(a)", Dom: d(Domain{0.5, 6}), ULP: 64,
+		Eval: u(math.Y0)},
+	BesselY1: {Name: "bessely1", Arity: 1, Class: Float, D: p("bessely0(a) - y / a"), C: "y1(a)", Dom: d(Domain{0.5, 6}), ULP: 64,
+		Eval: u(math.Y1)},
+	BesselI0: {Name: "besseli0", Arity: 1, Class: Float, D: p("besseli1(a)"), C: "cyl_bessel_i0(a)", Dom: d(Domain{0.5, 4}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselI(0, a) })},
+	BesselI1: {Name: "besseli1", Arity: 1, Class: Float, D: p("a == 0 ? 0.5 : besseli0(a) - y / a"), C: "cyl_bessel_i1(a)", Dom: d(Domain{0.5, 4}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselI(1, a) })},
+	// expint(a) = E₁(a) = ∫ exp(-t)/t dt from a to ∞; +Inf at 0, NaN below.
+	Expint: {Name: "expint", Arity: 1, Class: Float, D: p("-exp(-a) / a"), C: "adj_expint(a)", Dom: d(Domain{0.3, 6}), ULP: 16,
+		Eval: u(expint)},
+	// sinint(a) = ∫ sin(t)/t dt from 0 to a.
+	Sinint: {Name: "sinint", Arity: 1, Class: Float, D: p("a == 0 ? 1 : sin(a) / a"), C: "adj_sinint(a)", Dom: d(Domain{0.3, 6}), ULP: 16,
+		Eval: u(func(a float64) float64 { si, _ := sinCosInt(math.Abs(a)); return math.Copysign(si, a) })},
+	// cosint(a) = γ + log a + ∫ (cos(t) - 1)/t dt from 0 to a; -Inf at 0, NaN below.
+	Cosint: {Name: "cosint", Arity: 1, Class: Float, D: p("cos(a) / a"), C: "adj_cosint(a)", Dom: d(Domain{0.8, 3}), ULP: 64,
+		Eval: u(func(a float64) float64 { _, ci := sinCosInt(a); return ci })},
+	// The complete elliptic integrals of parameter a = m = k² ≤ 1.
+	Ellipk: {Name: "ellipk", Arity: 1, Class: Float, D: p("a == 0 ? 0.39269908169872414 : (ellipe(a) / (1 - a) - y) / (2 * a)"), C: "adj_ellipk(a)",
+		Dom: d(Domain{0.1, 0.8}), ULP: 16, Eval: u(func(a float64) float64 { k, _ := elliptic(a); return k })},
+	Ellipe: {Name: "ellipe", Arity: 1, Class: Float, D: p("a == 0 ? -0.39269908169872414 : (y - ellipk(a)) / (2 * a)"), C: "adj_ellipe(a)",
+		Dom: d(Domain{0.1, 0.8}), ULP: 16, Eval: u(func(a float64) float64 { _, e := elliptic(a); return e })},
+	// zeta(a, b) = Σ (b + k)^-a over k ≥ 0 for a > 1, b > 0, else NaN; Riemann's at b = 1.
+	Zeta: {Name: "zeta", Arity: 2, Class: Float, D: p("", "-a * zeta(a + 1, b)"), C: "adj_zeta(a, b)", Dom: d(Domain{2, 2}, Domain{0.3, 8}), ULP: 32,
+		Eval: bi(zeta)},
 }
 
 // ByName finds a row by its name.

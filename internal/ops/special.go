@@ -38,8 +38,8 @@ func digamma(x float64) float64 {
 	return sum + math.Log(x) - 0.5/x - series
 }
 
-// polygamma is the n-th derivative of digamma for x > 0, n ≥ 0 an integer, else NaN: recurrence up to
-// 10 + n, then the asymptotic series (Abramowitz & Stegun 6.4.6, 6.4.11).
+// polygamma is the n-th derivative of digamma, n ≥ 0 an integer; NaN at 0, the negative integers and, n not 0,
+// below -1000: recurrence up to 10 + n, then the asymptotic series (Abramowitz & Stegun 6.4.6, 6.4.11).
 func polygamma(nf, x float64) float64 {
 	n := int(nf)
 	switch {
@@ -47,7 +47,7 @@ func polygamma(nf, x float64) float64 {
 		return math.NaN()
 	case n == 0:
 		return digamma(x)
-	case x <= 0:
+	case x <= 0 && x == math.Floor(x) || x < -1000:
 		return math.NaN()
 	}
 	fact := math.Gamma(nf) // (n-1)!
