@@ -25,6 +25,9 @@ var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
 // moveElems is the size of a task that moves elements.
 const moveElems = 1 << 14
 
+// placeElems is the size of a task that makes whole rows: they stay in the first cache until they are complete.
+const placeElems = 1 << 12
+
 // loop is a unit of one phase: n things, grain to a task.
 type loop struct {
 	n, grain int
@@ -61,8 +64,11 @@ func (b *binding) newCheck(n *ir.Node) *indexCheck {
 func (u *indexCheck) phases() int         { return 1 }
 func (u *indexCheck) tasks(phase int) int { return 1 }
 func (u *indexCheck) do(r *run, phase, worker, task int) {
-	idx := u.idx.indices(r)
-	for i := range product(u.idx.dims) {
+	idx, n := u.idx.indices(r), product(u.idx.dims)
+	if idx.within(n, u.size) {
+		return
+	}
+	for i := range n {
 		if k := idx.at(i); k < 0 || k >= u.size {
 			name := "Take"
 			if u.n.Kind == ir.Scatter {
@@ -82,6 +88,23 @@ type indexArray struct {
 
 func (o *operand) indices(r *run) indexArray {
 	return indexArray{unsafe.Add(r.ptr[o.buffer], o.offset), o.t == dtype.I64}
+}
+
+// within reports whether the first n indices are in 0 … size-1.
+func (a indexArray) within(n, size int) bool {
+	if a.wide {
+		return allBelow(unsafe.Slice((*int64)(a.p), n), uint64(size))
+	}
+	return allBelow(unsafe.Slice((*int32)(a.p), n), uint64(size))
+}
+
+// allBelow reports whether all of x are in 0 … size-1; a negative number is a large one without a sign.
+func allBelow[T int32 | int64](x []T, size uint64) bool {
+	ok := true
+	for _, k := range x {
+		ok = ok && uint64(k) < size
+	}
+	return ok
 }
 
 func (a indexArray) at(i int) int {
@@ -104,9 +127,12 @@ func (b *binding) newIota(n *ir.Node) unit {
 	})
 }
 
-// placeUnit fills an array and puts pieces into it: a phase for the first, one for each piece.
+// placeUnit fills an array and puts pieces into it: a phase for the first, one for each piece. Where every piece
+// has something of every row, rows are filled one after the other instead, so that an array of many thin pieces
+// goes through memory once.
 type placeUnit struct {
 	dst, elems, size int
+	rows             int // 0: by pieces
 	bits             uint64
 	filled           bool // the pieces leave nothing to fill
 	add              kernels.Tile
@@ -129,9 +155,15 @@ func (b *binding) newPlace(n *ir.Node) unit {
 	rank := n.Rank()
 	strides := contiguous(n.Shape.At(b.batch))
 	covered := 0
+	if rank > 1 && len(n.In) > 1 && u.elems > 0 {
+		u.rows = n.Shape[0].At(b.batch)
+	}
 	for i, x := range n.In {
 		p := piece{operand: b.operand(x)}
 		p.elems = product(p.dims)
+		if u.rows > 0 && p.dims[0] != u.rows {
+			u.rows = 0
+		}
 		to := make([]int, rank)
 		for a := range to {
 			p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * u.size
@@ -159,14 +191,21 @@ func (u *placeUnit) phases() int {
 		return 0
 	case u.small():
 		return 1
+	case u.rows > 0:
+		return 1
 	}
 	return 1 + len(u.pieces)
 }
+
+// block is the rows of a task.
+func (u *placeUnit) block() int { return max(1, placeElems*u.rows/u.elems) }
 
 func (u *placeUnit) tasks(phase int) int {
 	switch {
 	case u.small():
 		return 1
+	case u.rows > 0:
+		return ceil(u.rows, u.block())
 	case phase == 0 && u.filled:
 		return 0
 	case phase == 0:
@@ -182,6 +221,18 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 		}
 		for i := range u.pieces {
 			u.put(r, &r.workers[worker], i, 0, u.pieces[i].elems)
+		}
+		return
+	}
+	if u.rows > 0 {
+		row := task * u.block()
+		n, wide := min(u.block(), u.rows-row), u.elems/u.rows
+		if !u.filled {
+			kernels.Fill(unsafe.Add(r.ptr[u.dst], row*wide*u.size), u.bits, u.size, n*wide)
+		}
+		for i := range u.pieces {
+			wide := u.pieces[i].elems / u.rows
+			u.put(r, &r.workers[worker], i, row*wide, n*wide)
 		}
 		return
 	}
@@ -228,18 +279,40 @@ func (b *binding) newTake(n *ir.Node) unit {
 		if bytes == 0 {
 			return
 		}
-		for i := i0; i < i1; i++ {
-			k := i/count*d + at.at(i%count)
+		for i0 < i1 { // the indices from j on, of one of outer
+			o, j := i0/count, i0%count
+			n := min(i1-i0, count-j)
+			y, x := unsafe.Add(to, i0*bytes), unsafe.Add(from, o*d*bytes)
 			switch bytes {
 			case 4:
-				*(*uint32)(unsafe.Add(to, i*4)) = *(*uint32)(unsafe.Add(from, k*4))
+				takeElems[uint32](y, x, at, j, n)
 			case 8:
-				*(*uint64)(unsafe.Add(to, i*8)) = *(*uint64)(unsafe.Add(from, k*8))
+				takeElems[uint64](y, x, at, j, n)
 			default:
-				move(unsafe.Add(to, i*bytes), unsafe.Add(from, k*bytes), bytes)
+				for i := range n {
+					move(unsafe.Add(y, i*bytes), unsafe.Add(x, at.at(j+i)*bytes), bytes)
+				}
 			}
+			i0 += n
 		}
 	})
+}
+
+// takeElems is y[i] = x[at[j+i]], i < n.
+func takeElems[T uint32 | uint64](y, x unsafe.Pointer, at indexArray, j, n int) {
+	if at.wide {
+		takeBy[T](y, x, unsafe.Slice((*int64)(unsafe.Add(at.p, j*8)), n))
+	} else {
+		takeBy[T](y, x, unsafe.Slice((*int32)(unsafe.Add(at.p, j*4)), n))
+	}
+}
+
+func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I) {
+	size := unsafe.Sizeof(T(0))
+	dst := unsafe.Slice((*T)(y), len(at))
+	for i, k := range at {
+		dst[i] = *(*T)(unsafe.Add(x, uintptr(k)*size))
+	}
 }
 
 // newScatter splits the inner axes into tasks, so that every sum is made by one of them, in order.
