@@ -22,18 +22,30 @@ func odeInput(in struct {
 	return initial{ad.From(in.X), in.S}
 }
 
-// integrate makes steps of Runge and Kutta from y = 0. The state has a 1 in front, which makes y₀' one of the others.
+// integrate makes steps of Runge and Kutta from y = 0. A slope needs the one before it one place further left, so the
+// four together are a function of x and y at up to four places: both are kept with zeros in front, y with the 1 that
+// makes y₀' one of the others, and a step is one pass over shifted views of them.
 func integrate(p initial) ad.Value {
-	h := 2 / float64(p.Steps)
-	slope := func(y ad.Value) ad.Value { return p.X.Mul(y.Slice(ad.Range{Hi: -1})).Pad([]int{1}, []int{0}, 0) }
-	y := ad.ForI(p.Steps, func(_, y ad.Value) ad.Value {
-		k1 := slope(y)
-		k2 := slope(y.Add(k1.Scale(h / 2)))
-		k3 := slope(y.Add(k2.Scale(h / 2)))
-		k4 := slope(y.Add(k3.Scale(h)))
-		return y.Add(k1.Add(k2.Scale(2)).Add(k3.Scale(2)).Add(k4).Scale(h / 6))
-	}, p.X.FullLike(0).Pad([]int{1}, []int{0}, 1))
-	return y.Slice(ad.Range{Lo: 1})
+	const lags = 4
+	n, h := p.X.Dim(0), 2/float64(p.Steps)
+	front := []int{lags}
+	xs := p.X.Pad(front, []int{0}, 0)
+	step := func(_, ys ad.Value) ad.Value {
+		x := func(lag int) ad.Value { return xs.Narrow(0, lags-lag, n) }
+		y := func(lag int) ad.Value { return ys.Narrow(0, lags-lag, n) }
+		var slope func(stage, lag int) ad.Value
+		slope = func(stage, lag int) ad.Value {
+			at := y(lag + 1)
+			if stage > 1 {
+				at = at.Add(slope(stage-1, lag+1).Scale([]float64{h / 2, h / 2, h}[stage-2]))
+			}
+			return x(lag).Mul(at)
+		}
+		sum := slope(1, 0).Add(slope(2, 0).Scale(2)).Add(slope(3, 0).Scale(2)).Add(slope(4, 0))
+		return ad.Concat(0, ys.Narrow(0, 0, lags), y(0).Add(sum.Scale(h/6)))
+	}
+	start := p.X.FullLike(0).Pad([]int{1}, []int{0}, 1).Pad([]int{lags - 1}, []int{0}, 0)
+	return ad.ForI(p.Steps, step, start).Slice(ad.Range{Lo: lags})
 }
 
 func lastByX(p initial) ad.Value {
