@@ -23,11 +23,9 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve, Jacobi's rotations up to SmallJacobi.
-const (
-	Small       = 32
-	SmallJacobi = 16
-)
+// Small is the largest size for which the loops here serve; for symmetric eigenvectors they always do, as they
+// are faster than gonum's.
+const Small = 32
 
 var (
 	lap    lapackimpl.Implementation
@@ -72,7 +70,7 @@ func rotate(c, s float64, x, y []float64) {
 
 // MatMul is y = a·b, [m k] × [k n].
 func MatMul(y, a, b []float64, m, k, n int) {
-	if max(m, k, n) > Small {
+	if max(m, k, n) > Small/2 {
 		blas64.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
 		return
 	}
@@ -416,78 +414,147 @@ func QRWork(m, n int) int {
 // EighWork.
 func Eigh(y, a []float64, n int, work []float64) error {
 	v, w := y[:n*n], y[n*n:n*n+n]
-	if n > SmallJacobi {
-		copy(v, a[:n*n])
-		if !lap.Dsyev(lapack.EVCompute, blas.Upper, n, v, n, w, work, len(work)) {
-			return ErrSteps
-		}
+	top := largest(a[:n*n])
+	switch {
+	case n == 0:
 		return nil
+	case top-top != 0:
+		return ErrSteps
 	}
-	x, vt := work[:n*n], work[n*n:2*n*n] // eigenvectors as rows
+	exp := exponent(top)
+	x, work := work[:n*n], work[n*n:]
+	vt, e := work[:n*n], work[n*n:n*n+n]
 	copy(x, a[:n*n])
-	identity(vt, n)
-	if err := jacobi(x, vt, n); err != nil {
+	scale(math.Ldexp(1, -exp), x)
+	tridiagonal(x, vt, w, e, n, work[n*n+n:])
+	if err := implicitQL(vt, w, e, n); err != nil {
 		return err
 	}
-	for i := range n {
-		w[i] = x[i*n+i]
-	}
+	scale(math.Ldexp(1, exp), w)
 	order(w, vt, nil, n, n, 0, false)
 	transpose(v, vt, n, n)
 	return nil
 }
 
 // EighWork is the work of Eigh.
-func EighWork(n int) int { return 2*n*n + 36*n }
+func EighWork(n int) int { return 2*n*n + 3*n }
+
+func largest(x []float64) float64 {
+	top := 0.0
+	for _, v := range x {
+		top = max(top, math.Abs(v))
+	}
+	return top
+}
+
+// exponent is that of a power of two to divide by, so that squares neither overflow nor vanish.
+func exponent(x float64) int {
+	_, e := math.Frexp(x)
+	return max(-1000, min(1000, e))
+}
 
 const sweeps = 60
 
-// jacobi makes x diagonal by rotations in rows and columns p, q, and applies those to v's rows.
-func jacobi(x, v []float64, n int) error {
-	for range sweeps {
-		off, all := 0.0, 0.0
-		for i := range n {
-			all += float64(x[i*n+i] * x[i*n+i])
-			for j := range i {
-				off += float64(x[i*n+j] * x[i*n+j])
+// tridiagonal finds Q and a matrix of diagonal d and off-diagonal e with Q·x·Qᵀ equal to that, by Householder's
+// reflections, which take x's place. work holds 2n.
+func tridiagonal(x, q, d, e []float64, n int, work []float64) {
+	beta, p := work[:n], work[n:2*n]
+	for k := range n {
+		d[k] = x[k*n+k]
+		e[k], beta[k] = 0, 0
+		if k == n-1 {
+			break
+		}
+		v, rest := x[k*n+k+1:(k+1)*n], 0.0
+		for _, u := range v[1:] {
+			rest += float64(u * u)
+		}
+		if rest == 0 {
+			e[k] = v[0]
+			continue
+		}
+		e[k] = -math.Copysign(math.Sqrt(float64(v[0]*v[0])+rest), v[0])
+		v[0] -= e[k]
+		beta[k] = 2 / (float64(v[0]*v[0]) + rest)
+		p := p[:len(v)]
+		for i := range p {
+			at := (k+1+i)*n + k + 1
+			p[i] = beta[k] * dot(v, x[at:])
+		}
+		axpy(-beta[k]/2*dot(p, v), v, p)
+		for i := range p {
+			row := x[(k+1+i)*n+k+1 : (k+2+i)*n]
+			axpy(-v[i], p, row)
+			axpy(-p[i], v, row)
+		}
+	}
+	identity(q, n)
+	for k := n - 2; k >= 0; k-- {
+		if beta[k] == 0 {
+			continue
+		}
+		v := x[k*n+k+1 : (k+1)*n]
+		for i := k + 1; i < n; i++ {
+			row := q[i*n+k+1 : (i+1)*n]
+			axpy(-beta[k]*dot(v, row), v, row)
+		}
+	}
+}
+
+// implicitQL makes a tridiagonal matrix diagonal by the QL algorithm with implicit shifts (A. Dubrulle,
+// R. Martin, J. Wilkinson, 1968), and applies its rotations to q's rows.
+func implicitQL(q, d, e []float64, n int) error {
+	for l := range n {
+		for step := 0; ; step++ {
+			m := l
+			for m < n-1 && math.Abs(e[m]) > 0x1p-53*(math.Abs(d[m])+math.Abs(d[m+1])) {
+				m++
 			}
-		}
-		if off == 0 || off <= 3e-33*all {
-			return nil
-		}
-		if off-off != 0 {
-			break // not finite
-		}
-		for p := range n {
-			for q := p + 1; q < n; q++ {
-				h := x[p*n+q]
-				if h == 0 {
-					continue
+			if m == l {
+				break
+			}
+			if step == sweeps {
+				return ErrSteps
+			}
+			theta := (d[l+1] - d[l]) / (2 * e[l])
+			g := d[m] - d[l] + e[l]/(theta+math.Copysign(math.Sqrt(float64(theta*theta)+1), theta))
+			c, s, shift := 1.0, 1.0, 0.0
+			i := m - 1
+			for ; i >= l; i-- {
+				f, b := s*e[i], c*e[i]
+				r := math.Sqrt(float64(f*f) + float64(g*g))
+				e[i+1] = r
+				if r == 0 {
+					d[i+1] -= shift
+					break
 				}
-				c, s := rotation(x[p*n+p], x[q*n+q], h)
-				rotate(c, s, x[p*n:p*n+n], x[q*n:q*n+n])
-				for i := range n {
-					a, b := x[i*n+p], x[i*n+q]
-					x[i*n+p] = float64(c*a) - float64(s*b)
-					x[i*n+q] = float64(s*a) + float64(c*b)
-				}
-				x[p*n+q], x[q*n+p] = 0, 0
-				rotate(c, s, v[p*n:p*n+n], v[q*n:q*n+n])
+				s, c = f/r, g/r
+				g = d[i+1] - shift
+				r = float64((d[i]-g)*s) + float64(2*c*b)
+				shift = s * r
+				d[i+1] = g + shift
+				g = float64(c*r) - b
+				rotate(c, s, q[i*n:(i+1)*n], q[(i+1)*n:])
+			}
+			e[m] = 0
+			if i < l {
+				d[l] -= shift
+				e[l] = g
 			}
 		}
 	}
-	return ErrSteps
+	return nil
 }
 
 // rotation makes [[a, h], [h, b]] diagonal.
-func rotation(a, b, h float64) (c, s float64) {
+func rotation(a, b, h float64) (c, s, t float64) {
 	theta := (b - a) / (2 * h)
-	t := 1 / (math.Abs(theta) + math.Hypot(theta, 1))
+	t = 1 / (math.Abs(theta) + math.Sqrt(float64(theta*theta)+1))
 	if theta < 0 {
 		t = -t
 	}
-	c = 1 / math.Hypot(t, 1)
-	return c, t * c
+	c = 1 / math.Sqrt(float64(t*t)+1)
+	return c, t * c, t
 }
 
 // order sorts w, with rows of v and u along: of n and m elements.
@@ -524,12 +591,11 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 	}
 	x, work := work[:m*n], work[m*n:]
 	vt, work := work[:n*n], work[n*n:]
-	if n > SmallJacobi {
-		for _, e := range a[:m*n] {
-			if e-e != 0 {
-				return ErrSteps
-			}
-		}
+	top := largest(a[:m*n])
+	if top-top != 0 {
+		return ErrSteps
+	}
+	if n > Small {
 		copy(x, a[:m*n])
 		if !lap.Dgesvd(lapack.SVDStore, lapack.SVDStore, m, n, x, n, s, u, n, vt, n, work, len(work)) {
 			return ErrSteps
@@ -538,9 +604,11 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 		return nil
 	}
 	// Rotations make the columns of a, here rows, orthogonal.
+	exp := exponent(top)
 	transpose(x, a, m, n)
+	scale(math.Ldexp(1, -exp), x)
 	identity(vt, n)
-	if err := hestenes(x, vt, m, n); err != nil {
+	if err := hestenes(x, vt, s, m, n); err != nil {
 		return err
 	}
 	for i := range n {
@@ -557,6 +625,7 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 			complete(x, i, m)
 		}
 	}
+	scale(math.Ldexp(1, exp), s)
 	transpose(u, x, n, m)
 	transpose(v, vt, n, n)
 	return nil
@@ -565,44 +634,35 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 // SVDWork is the work of SVD.
 func SVDWork(m, n int) int {
 	w := m*n + n*n
-	if n > SmallJacobi {
+	if n > Small {
 		w += 68*(m+n) + m*n + n*n
 	}
 	return w
 }
 
-func norm(x []float64) float64 {
-	top := 0.0
-	for _, v := range x {
-		top = max(top, math.Abs(v))
-	}
-	if top == 0 || top-top != 0 {
-		return top
-	}
-	sum := 0.0
-	for _, v := range x {
-		sum += float64((v / top) * (v / top))
-	}
-	return top * math.Sqrt(sum)
-}
+func norm(x []float64) float64 { return math.Sqrt(dot(x, x)) }
 
-func hestenes(x, v []float64, m, n int) error {
+// hestenes makes x's rows orthogonal by rotations, which it applies to v's rows, too. square has room for the
+// squares of their lengths.
+func hestenes(x, v, square []float64, m, n int) error {
 	for range sweeps {
 		done := true
 		for p := range n {
+			square[p] = dot(x[p*m:(p+1)*m], x[p*m:])
+		}
+		for p := range n {
+			a := x[p*m : (p+1)*m]
 			for q := p + 1; q < n; q++ {
-				a, b := x[p*m:(p+1)*m], x[q*m:(q+1)*m]
-				aa, bb, ab := dot(a, a), dot(b, b), dot(a, b)
-				if ab-ab != 0 {
-					return ErrSteps
-				}
+				b := x[q*m : (q+1)*m]
+				aa, bb, ab := square[p], square[q], dot(a, b)
 				if ab == 0 || math.Abs(ab) <= 0x1p-53*float64(m)*math.Sqrt(aa)*math.Sqrt(bb) {
 					continue
 				}
 				done = false
-				c, s := rotation(aa, bb, ab)
+				c, s, t := rotation(aa, bb, ab)
 				rotate(c, s, a, b)
-				rotate(c, s, v[p*n:(p+1)*n], v[q*n:(q+1)*n])
+				rotate(c, s, v[p*n:(p+1)*n], v[q*n:])
+				square[p], square[q] = max(0, aa-float64(t*ab)), bb+float64(t*ab)
 			}
 		}
 		if done {
