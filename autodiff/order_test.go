@@ -82,34 +82,36 @@ func TestAlgebraPrograms(t *testing.T) {
 		return []ad.Value{a.Cholesky(), w, v, u, s, q, r, log, x.Det(), x.Expm(), x.Sort(-1), g}
 	}
 	for _, typ := range []ad.DType{ad.F32, ad.F64} {
-		x := random(5, 100, 6, 6).Convert(typ)
-		var first []ad.Value
-		for _, threads := range []int{1, 2, 3} {
-			p, err := ad.Compile(f, typ.Spec(ad.AnyBatch, 6, 6), ad.Options{Threads: threads})
-			if err != nil {
-				t.Fatal(err)
-			}
-			y, err := p.Run(context.Background(), x)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first == nil {
-				first = y
-			}
-			for i := range y {
-				if !slices.Equal(y[i].Float64s(), first[i].Float64s()) {
-					t.Errorf("%v, %d threads: result %d differs", typ, threads, i)
-				}
-			}
-			if raceOn {
-				continue
-			}
-			if n := testing.AllocsPerRun(20, func() {
-				if err := p.RunInto(context.Background(), &y, x); err != nil {
+		for _, size := range []int{6, 20} {
+			x := random(5, 100, size, size).Convert(typ)
+			var first []ad.Value
+			for _, threads := range []int{1, 2, 3} {
+				p, err := ad.Compile(f, typ.Spec(ad.AnyBatch, size, size), ad.Options{Threads: threads})
+				if err != nil {
 					t.Fatal(err)
 				}
-			}); n != 0 {
-				t.Errorf("%v, %d threads: %v allocations", typ, threads, n)
+				y, err := p.Run(context.Background(), x)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first == nil {
+					first = y
+				}
+				for i := range y {
+					if !slices.Equal(y[i].Float64s(), first[i].Float64s()) {
+						t.Errorf("%v, %d threads: result %d differs", typ, threads, i)
+					}
+				}
+				if raceOn {
+					continue
+				}
+				if n := testing.AllocsPerRun(20, func() {
+					if err := p.RunInto(context.Background(), &y, x); err != nil {
+						t.Fatal(err)
+					}
+				}); n != 0 {
+					t.Errorf("%v, %d threads: %v allocations", typ, threads, n)
+				}
 			}
 		}
 	}

@@ -23,9 +23,12 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve; for symmetric eigenvectors they always do, as they
-// are faster than gonum's.
-const Small = 32
+// Small is the largest size for which the loops here serve, in products smallProduct; for QR and symmetric
+// eigenvectors they always do, as they are faster than gonum's.
+const (
+	Small        = 12
+	smallProduct = 16
+)
 
 var (
 	lap    lapackimpl.Implementation
@@ -35,13 +38,21 @@ var (
 // Solving says what of a matrix solves.
 type Solving struct{ Upper, Transposed, Unit bool }
 
+// dot is x·y, in four partial sums.
 func dot(x, y []float64) float64 {
 	y = y[:len(x)]
-	sum := 0.0
-	for i, v := range x {
-		sum += float64(v * y[i])
+	var s0, s1, s2, s3 float64
+	for len(x) >= 4 && len(y) >= 4 {
+		s0 += float64(x[0] * y[0])
+		s1 += float64(x[1] * y[1])
+		s2 += float64(x[2] * y[2])
+		s3 += float64(x[3] * y[3])
+		x, y = x[4:], y[4:]
 	}
-	return sum
+	for i, v := range x {
+		s0 += float64(v * y[i])
+	}
+	return (s0 + s1) + (s2 + s3)
 }
 
 // axpy is y += a·x.
@@ -49,6 +60,26 @@ func axpy(a float64, x, y []float64) {
 	y = y[:len(x)]
 	for i, v := range x {
 		y[i] += float64(a * v)
+	}
+}
+
+// combine is y += Σ a[p]·x[p·stride:], in order.
+func combine(y, a, x []float64, stride int) {
+	for len(a) >= 4 {
+		x0, x1, x2, x3 := x[:len(y)], x[stride:][:len(y)], x[2*stride:][:len(y)], x[3*stride:][:len(y)]
+		a0, a1, a2, a3 := a[0], a[1], a[2], a[3]
+		for i, v := range y {
+			v += float64(a0 * x0[i])
+			v += float64(a1 * x1[i])
+			v += float64(a2 * x2[i])
+			y[i] = v + float64(a3*x3[i])
+		}
+		if a = a[4:]; len(a) > 0 {
+			x = x[4*stride:]
+		}
+	}
+	for p, v := range a {
+		axpy(v, x[p*stride:][:len(y)], y)
 	}
 }
 
@@ -70,16 +101,14 @@ func rotate(c, s float64, x, y []float64) {
 
 // MatMul is y = a·b, [m k] × [k n].
 func MatMul(y, a, b []float64, m, k, n int) {
-	if max(m, k, n) > Small/2 {
+	if max(m, k, n) > smallProduct {
 		blas64.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
 		return
 	}
 	for i := range m {
 		row := y[i*n : (i+1)*n]
 		clear(row)
-		for p := range k {
-			axpy(a[i*k+p], b[p*n:(p+1)*n], row)
-		}
+		combine(row, a[i*k:(i+1)*k], b, n)
 	}
 }
 
@@ -160,8 +189,12 @@ func SolveTriangular(a, b []float64, n, m int, s Solving) error {
 			if m == 1 {
 				row[0] -= dot(a[i*n+lo:i*n+hi], b[lo:])
 			} else {
-				for j := lo; j < hi; j++ {
-					axpy(-a[i*n+j], b[j*m:(j+1)*m], row)
+				for j := range row {
+					row[j] = -row[j]
+				}
+				combine(row, a[i*n+lo:i*n+hi], b[min(lo*m, len(b)):], m)
+				for j := range row {
+					row[j] = -row[j]
 				}
 			}
 		}
@@ -344,21 +377,16 @@ func QR(y, a []float64, m, n int, work []float64) {
 		return
 	}
 	tau, work := work[:n], work[n:]
-	if n > Small {
-		lap.Dgeqrf(m, n, q, n, tau, work, len(work))
-		for i := range n {
-			copy(r[i*n+i:(i+1)*n], q[i*n+i:])
-		}
-		lap.Dorgqr(m, n, n, q, n, tau, work, len(work))
-		return
-	}
-	w := work[:n]
+	w, v := work[:n], work[n:n+m]
 	// reflect applies I - tau·v·vᵀ to columns j … of q, for v = 1 and column k below row k.
 	reflect := func(k, j int, tau float64) {
 		w := w[:n-j]
 		copy(w, q[k*n+j:(k+1)*n])
 		for i := k + 1; i < m; i++ {
-			axpy(q[i*n+k], q[i*n+j:(i+1)*n], w)
+			v[i] = q[i*n+k]
+		}
+		if k+1 < m && len(w) > 0 {
+			combine(w, v[k+1:], q[(k+1)*n+j:], n)
 		}
 		scale(tau, w)
 		axpy(-1, w, q[k*n+j:])
@@ -404,10 +432,7 @@ func QR(y, a []float64, m, n int, work []float64) {
 
 // QRWork is the work of QR.
 func QRWork(m, n int) int {
-	if n <= Small {
-		return 2*n + 1
-	}
-	return n + 64*n // blocks of LAPACK
+	return 2*n + m
 }
 
 // Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds

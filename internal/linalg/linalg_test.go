@@ -18,7 +18,7 @@ func random(n int, scale float64) []float64 {
 
 // Matrices whose squares overflow or vanish, on both sides of the sizes where other loops take over.
 func TestScales(t *testing.T) {
-	for _, n := range []int{1, 2, 5, Small, Small + 1, 70} {
+	for _, n := range []int{1, 2, 5, Small, Small + 1, 20, 70} {
 		for _, scale := range []float64{1, 1e160, 1e300, 1e-160, 1e-300} {
 			a := random(n*n, scale)
 			y := make([]float64, 2*n*n+n)
