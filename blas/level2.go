@@ -66,30 +66,43 @@ func ger[T float](m, n int, alpha T, x []T, incX int, y []T, incY int, a []T, ld
 const symvBlock = 64
 
 func symv[T float](ul blas.Uplo, n int, alpha T, a []T, lda int, x []T, incX int, beta T, y []T, incY int) bool {
-	if !isUplo(ul) || n <= symvBlock || alpha == 0 || incX != 1 || incY != 1 || len(x) < n || len(y) < n || !fits(a, lda, n, n) {
+	if !isUplo(ul) || n <= symvBlock || alpha == 0 || !fits(a, lda, n, n) || !fitsVector(x, n, incX) || !fitsVector(y, n, incY) {
 		return false
 	}
 	j := begin()
 	defer j.end()
-	A, X, Y := dense(a, lda), matrix[T]{column(x, n, 1).p, 1, 1}, matrix[T]{column(y, n, 1).p, 1, 1}
+	p := aligned(&j.scratch, (symvBlock*symvBlock+2*n)*sizeOf[T]())
+	d := matrix[T]{p, symvBlock, 1}
+	A, X, Y := dense(a, lda), d.at(symvBlock, 0), d.at(symvBlock, n)
+	X.row, Y.row = 1, 1
+	from, to := column(x, n, incX), column(y, n, incY)
+	xs, ys := X.contiguous(n), Y.contiguous(n)
+	for i := range n {
+		xs[i] = alpha * from.at(i, 0).value()
+	}
+	for i := range n {
+		ys[i] = 0
+		if beta != 0 {
+			ys[i] = beta * to.at(i, 0).value()
+		}
+	}
 	for i := 0; i < n; i += symvBlock {
 		h := min(symvBlock, n-i)
-		d := matrix[T]{aligned(&j.scratch, symvBlock*symvBlock*sizeOf[T]()), symvBlock, 1}
 		mirror(d, A.at(i, i).transposed(ul == blas.Upper), h)
-		if i == 0 { // all of y is scaled at once
-			product(j, 1, n, 1, 0, 1, X, X, beta, Y)
-		}
-		product(j, 1, h, 1, h, alpha, d, X.at(i, 0), 1, Y.at(i, 0))
-		from, count := 0, i
+		product(j, 1, h, 1, h, 1, d, X.at(i, 0), 1, Y.at(i, 0))
+		first, count := 0, i
 		if ul == blas.Upper {
-			from, count = i+h, n-i-h
+			first, count = i+h, n-i-h
 		}
 		if count == 0 {
 			continue
 		}
-		beside := A.at(i, from)
-		product(j, 1, h, 1, count, alpha, beside, X.at(from, 0), 1, Y.at(i, 0))
-		product(j, 1, 1, count, h, alpha, X.at(i, 0).t(), beside, 1, Y.at(from, 0))
+		beside := A.at(i, first)
+		product(j, 1, h, 1, count, 1, beside, X.at(first, 0), 1, Y.at(i, 0))
+		product(j, 1, 1, count, h, 1, X.at(i, 0).t(), beside, 1, Y.at(first, 0))
+	}
+	for i, v := range ys {
+		*(*T)(to.at(i, 0).p) = v
 	}
 	return true
 }

@@ -260,7 +260,7 @@ func trxm[T float](solve bool, s blas.Side, ul blas.Uplo, tA blas.Transpose, d b
 }
 
 // triangleBlock is how many columns, or rows where A is on the right, a task has.
-const triangleBlock = 256
+const triangleBlock = 512
 
 func (u *triangle[T]) across() int {
 	if u.left {

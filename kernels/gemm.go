@@ -131,7 +131,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 			to := r.Worker[worker]
 			pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
 			if g.Scaled {
-				scale(to, r.Alpha, ceil(i1-i0, k.MR)*k.MR*kc, size)
+				r.scaleA(to, i1-i0, kc)
 			}
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*kc
 		}
@@ -223,6 +223,19 @@ func (r *GemmRun) begin(batch, i0, i1, j0, j1 int) {
 	g, size := &r.Plan.g, r.Plan.size
 	for i := i0; i < i1; i++ {
 		scale(unsafe.Add(r.C, size*(batch*g.CBatch+i*g.CRow+j0)), r.Beta, j1-j0, size)
+	}
+}
+
+// scaleA multiplies packed rows of A by Alpha: not the places in the last panel that hold none, which would
+// become denormals in time.
+func (r *GemmRun) scaleA(a unsafe.Pointer, rows, kc int) {
+	mr, size := r.Plan.k.MR, r.Plan.size
+	full := rows / mr * mr
+	scale(a, r.Alpha, full*kc, size)
+	if full < rows {
+		for i := range kc {
+			scale(unsafe.Add(a, (full*kc+i*mr)*size), r.Alpha, rows-full, size)
+		}
 	}
 }
 
