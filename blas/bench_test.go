@@ -110,6 +110,7 @@ func BenchmarkMat(b *testing.B) {
 		eig   mat.Eigen
 		eigS  mat.EigenSym
 		m1000 = n(1000)
+		m500  = n(500)
 		m300  = n(300)
 		s1000 = spd(1000)
 		s300  = spd(300)
@@ -123,6 +124,7 @@ func BenchmarkMat(b *testing.B) {
 		{"QR1000", func() { qr.Factorize(m1000) }},
 		{"Cholesky1000", func() { chol.Factorize(s1000) }},
 		{"SVD300", func() { svd.Factorize(m300, mat.SVDThin) }},
+		{"SVDValues500", func() { svd.Factorize(m500, mat.SVDNone) }},
 		{"Eigen300", func() { eig.Factorize(m300, mat.EigenRight) }},
 		{"EigenSym300", func() { eigS.Factorize(s300, true) }},
 	} {
