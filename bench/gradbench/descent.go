@@ -2,43 +2,73 @@ package main
 
 import ad "github.com/adjoint-go/adjoint/autodiff"
 
-// gradient is a way to get that of a scalar function of a vector.
-type gradient func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value
+// vector is numbers one by one: each a value of shape [], so that all that is done with them is one pass.
+type vector []ad.Value
 
-func reverse(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return ad.Grad(f) }
+func (x vector) plus(y vector, scale ad.Value) vector {
+	z := make(vector, len(x))
+	for i := range x {
+		z[i] = x[i].Add(y[i].Mul(scale))
+	}
+	return z
+}
 
-// forward pushes the unit vectors.
-func forward(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
-	return func(x ad.Value) ad.Value {
-		along := func(dx ad.Value) ad.Value { return ad.JVP(f)(x, dx).Tangent }
-		n := x.Dim(0)
-		return ad.Vmap(along)(ad.I64.Iota(0, n).OneHot(n, ad.F64))
+func (x vector) square() ad.Value {
+	s := x[0].Square()
+	for _, v := range x[1:] {
+		s = s.Add(v.Square())
+	}
+	return s
+}
+
+func (x vector) distance(y vector) ad.Value { return x.plus(y, ad.Const(-1)).square().Sqrt() }
+
+// gradient is a way to get that of a function.
+type gradient func(f func(vector) ad.Value) func(vector) vector
+
+func reverse(f func(vector) ad.Value) func(vector) vector { return ad.Grad(f) }
+
+// forward pushes the unit vectors, one by one.
+func forward(f func(vector) ad.Value) func(vector) vector {
+	return func(x vector) vector {
+		g := make(vector, len(x))
+		for i := range x {
+			along := make(vector, len(x))
+			along[i] = x[i].FullLike(1)
+			g[i] = ad.JVP(f)(x, along).Tangent
+		}
+		return g
 	}
 }
 
 // minimize goes down the gradient until that or the step is at most 1e-5 long. The rate doubles after ten steps
 // down in a row and halves where a step leads up.
-func minimize(grad gradient, f func(ad.Value) ad.Value, x ad.Value) ad.Value {
-	type state struct{ X, F, Grad, Rate, Down, GoOn ad.Value }
-	const near = 1e-5
-	of := grad(f)
-	far := func(v ad.Value) ad.Value { return v.Norm().Gt(ad.Const(near)) }
-	g := of(x)
+func minimize(grad gradient, f func(vector) ad.Value, x vector) vector {
+	type state struct {
+		X, Grad       vector
+		F, Rate, Down ad.Value
+		GoOn          ad.Value
+	}
+	far := func(square ad.Value) ad.Value { return square.Sqrt().Gt(ad.Const(1e-5)) }
+	where := func(cond ad.Value, a, b vector) vector {
+		return ad.TreeMap(func(v ...ad.Value) ad.Value { return ad.Where(cond, v[0], v[1]) }, a, b)
+	}
+	g := grad(f)(x)
 	s := ad.While(func(s state) ad.Value { return s.GoOn }, func(s state) state {
-		faster := s.Down.Eq(ad.Const(10))
+		faster := s.Down.Ge(ad.Const(10))
 		rate := ad.Where(faster, s.Rate.Scale(2), s.Rate)
-		next := s.X.Sub(s.Grad.Mul(rate))
-		step := far(s.X.Sub(next))
+		next := s.X.plus(s.Grad, rate.Neg())
 		y := f(next)
+		step := far(next.plus(s.X, ad.Const(-1)).square())
 		better := y.Lt(s.F).And(step)
-		to := ad.Where(better, next, s.X)
-		g := of(to)
+		to := where(better, next, s.X)
+		g := grad(f)(to)
 		return state{
-			X: to, F: ad.Where(better, y, s.F), Grad: g,
+			X: to, Grad: g, F: ad.Where(better, y, s.F),
 			Rate: ad.Where(better.Or(step.Not()), rate, rate.Scale(0.5)),
-			Down: ad.Where(better, ad.Where(faster, ad.Scalar(int32(0)), s.Down).Shift(1), ad.Scalar(int32(0))),
-			GoOn: step.And(far(g)),
+			Down: ad.Where(better, ad.Where(faster, s.Down.FullLike(0), s.Down).Shift(1), s.Down.FullLike(0)),
+			GoOn: step.And(far(g.square())),
 		}
-	}, state{x, f(x), g, ad.Scalar(1e-5), ad.Scalar(int32(0)), far(g)}, ad.WhileOptions{MaxSteps: 1 << 12})
+	}, state{x, g, f(x), ad.Scalar(1e-5), ad.Scalar(0.0), far(g.square())}, ad.WhileOptions{MaxSteps: 1 << 12})
 	return s.X
 }
