@@ -179,3 +179,44 @@ func TestBadInput(t *testing.T) {
 		}()
 	}
 }
+
+// The first extreme of each column and row, whatever their number: among ties, zeros of both signs and NaNs.
+func TestArgReduceWide(t *testing.T) {
+	for _, n := range []int{1, 2, 7, 33} {
+		for _, cols := range []int{1, 2, 63, 64, 65, 130} {
+			x := make([]float64, n*cols)
+			for i := range x {
+				switch k := i * 7919 % 31; {
+				case k < 2:
+					x[i] = math.NaN()
+				case k < 5:
+					x[i] = math.Copysign(0, float64(k)-3)
+				default:
+					x[i] = float64(k%7) - 3
+				}
+			}
+			v := ad.From(x, n, cols)
+			least, most := v.ArgMin(0), v.ArgMax(0)
+			rowLeast, rowMost := v.T().ArgMin(1), v.T().ArgMax(1)
+			for j := range cols {
+				lo, hi := 0, 0
+				for i := range n {
+					at := func(i int) float64 { return x[i*cols+j] }
+					isNaN := func(i int) bool { return math.IsNaN(at(i)) }
+					if !isNaN(lo) && (isNaN(i) || at(i) < at(lo)) {
+						lo = i
+					}
+					if !isNaN(hi) && (isNaN(i) || at(i) > at(hi)) {
+						hi = i
+					}
+				}
+				if least.At(j) != float64(lo) || most.At(j) != float64(hi) {
+					t.Errorf("%d rows, column %d of %d: %v and %v, not %d and %d", n, j, cols, least.At(j), most.At(j), lo, hi)
+				}
+				if rowLeast.At(j) != float64(lo) || rowMost.At(j) != float64(hi) {
+					t.Errorf("%d columns, row %d of %d: %v and %v, not %d and %d", n, j, cols, rowLeast.At(j), rowMost.At(j), lo, hi)
+				}
+			}
+		}
+	}
+}

@@ -439,6 +439,16 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 			kernels.Fill(unsafe.Add(r.ptr[dst], i0*8), 0, 8, i1-i0)
 		})
 	}
+	if inner > 1 { // columns side by side: their rows are read as they lie
+		cols, size, blocks := extremeColumns[x.t], x.t.Size(), ceil(inner, extremeBlock)
+		return newLoop(outer*blocks, d*extremeBlock, func(r *run, _ *worker, i0, i1 int) {
+			for i := i0; i < i1; i++ {
+				o, j := i/blocks, i%blocks*extremeBlock
+				at := unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], (o*inner+j)*8)), min(extremeBlock, inner-j))
+				cols(at, unsafe.Add(x.ptr(r), (o*d*inner+j)*size), d, inner, most)
+			}
+		})
+	}
 	return newLoop(outer*inner, d, func(r *run, _ *worker, i0, i1 int) {
 		src := x.ptr(r)
 		for i := i0; i < i1; i++ {
@@ -446,6 +456,44 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 			*(*int64)(unsafe.Add(r.ptr[dst], i*8)) = int64(extreme(unsafe.Add(src, first*x.t.Size()), d, inner, most))
 		}
 	})
+}
+
+// extremeBlock is the columns that are looked at side by side.
+const extremeBlock = 64
+
+var extremeColumns = [dtype.Count]func(at []int64, p unsafe.Pointer, n, stride int, most bool){
+	dtype.Bool: sideBySide[uint8],
+	dtype.I32:  sideBySide[int32],
+	dtype.I64:  sideBySide[int64],
+	dtype.F32:  sideBySide[float32],
+	dtype.F64:  sideBySide[float64],
+}
+
+// sideBySide is extreme of each of len(at) columns of n.
+func sideBySide[T uint8 | int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n, stride int, most bool) {
+	var room [extremeBlock]T
+	best := room[:len(at)]
+	size := int(unsafe.Sizeof(T(0)))
+	row := func(i int) []T { return unsafe.Slice((*T)(unsafe.Add(p, i*stride*size)), len(at)) }
+	copy(best, row(0))
+	clear(at)
+	for i := 1; i < n; i++ {
+		x := row(i)[:len(best)]
+		// A NaN compares with nothing: it takes the place of a number and keeps it.
+		if most {
+			for j, b := range best {
+				if v := x[j]; !(v <= b) && b == b {
+					best[j], at[j] = v, int64(i)
+				}
+			}
+		} else {
+			for j, b := range best {
+				if v := x[j]; !(v >= b) && b == b {
+					best[j], at[j] = v, int64(i)
+				}
+			}
+		}
+	}
 }
 
 var extremes = [dtype.Count]func(p unsafe.Pointer, n, stride int, most bool) int{
