@@ -2,13 +2,14 @@ package main
 
 import (
 	"math/bits"
+	"slices"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
 
 var det = map[string]function{
 	"primal":   evaluation(detInput, determinant, number),
-	"gradient": evaluation(detInput, ad.Grad(determinant), func(v ad.Value) any { return numbers(v) }),
+	"gradient": evaluation(detInput, ad.Grad(determinant), numbers),
 }
 
 func detInput(in struct {
@@ -26,28 +27,56 @@ func detInput(in struct {
 // once: one for each choice of m columns.
 func determinant(a ad.Value) ad.Value {
 	n := a.Dim(0)
-	minors := a.Index(n - 1)
+	levels := make([]expansion, n+1)
+	var signs []float64
+	var at []int32
 	for m := 2; m <= n; m++ {
-		var column, rest []int32 // of a choice's columns, and of the minor without it
-		var signs []float64
-		smaller := choices(n, m-1)
-		for _, set := range choicesInOrder(n, m) {
-			sign := 1.0
-			for left := set; left != 0; left &= left - 1 {
-				column = append(column, int32(bits.TrailingZeros(left)))
-				rest = append(rest, smaller[set&^(left&-left)])
-				signs = append(signs, sign)
-				sign = -sign
-			}
-		}
-		factors := a.Index(n-m).Take(ad.From(column), 0).Mul(ad.From(signs))
-		minors = factors.Mul(minors.Take(ad.From(rest), 0)).Reshape(ad.AnyBatch, m).Sum(1)
+		levels[m] = expand(n, m)
+		signs, at = append(signs, levels[m].signs...), append(at, levels[m].factors...)
+	}
+	minors := a.Index(n - 1)
+	if n == 1 {
+		return minors.Index(0)
+	}
+	factors := a.Flatten().Take(ad.From(at), 0).Mul(ad.From(signs))
+	for _, l := range levels[2:] {
+		terms := len(l.signs)
+		minors = factors.Narrow(0, 0, terms).Mul(minors.Take(ad.From(l.minors), 0)).Reshape(l.m, ad.AnyBatch).Sum(0)
+		factors = factors.Slice(ad.Range{Lo: terms})
 	}
 	return minors.Index(0)
 }
 
-// choicesInOrder lists the sets of m of n columns as bits.
-func choicesInOrder(n, m int) []uint {
+// expansion is how the minors of m rows and columns come of those of m-1: the k-th terms of all of them, for each
+// k of m.
+type expansion struct {
+	m               int
+	signs           []float64
+	factors, minors []int32 // where a term's two parts are: in the matrix, among the smaller minors
+}
+
+func expand(n, m int) expansion {
+	sets := choices(n, m)
+	smaller := map[uint]int32{}
+	for i, set := range choices(n, m-1) {
+		smaller[set] = int32(i)
+	}
+	x := expansion{m: m}
+	left := slices.Clone(sets)
+	for k := range m {
+		for i, set := range sets {
+			first := left[i] & -left[i] // the k-th column of the set
+			left[i] &^= first
+			x.signs = append(x.signs, float64(1-k%2*2))
+			x.factors = append(x.factors, int32((n-m)*n+bits.TrailingZeros(first)))
+			x.minors = append(x.minors, smaller[set&^first])
+		}
+	}
+	return x
+}
+
+// choices lists the sets of m of n columns as bits.
+func choices(n, m int) []uint {
 	var sets []uint
 	for set := uint(0); set < 1<<n; set++ {
 		if bits.OnesCount(set) == m {
@@ -55,13 +84,4 @@ func choicesInOrder(n, m int) []uint {
 		}
 	}
 	return sets
-}
-
-// choices numbers them.
-func choices(n, m int) map[uint]int32 {
-	at := map[uint]int32{}
-	for i, set := range choicesInOrder(n, m) {
-		at[set] = int32(i)
-	}
-	return at
 }
