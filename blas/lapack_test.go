@@ -11,6 +11,9 @@ import (
 // gonum's LAPACK calls with every shape, stride and panel that its blocked algorithms have: its own suite of
 // those that lean on BLAS most.
 func TestLapackSuite(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds on the pure-Go level, minutes under the race detector")
+	}
 	defer blas64.Use(blas64.Implementation())
 	blas64.Use(Implementation{})
 	impl := gonum.Implementation{}
