@@ -85,6 +85,7 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	73: {dtype.I32: bitnotInt32AVX2, dtype.I64: bitnotInt64AVX2},                                                                                    // bitnot
 	74: {dtype.I32: shlInt32AVX2, dtype.I64: shlInt64AVX2},                                                                                          // shl
 	75: {dtype.I32: shrInt32AVX2, dtype.I64: shrInt64AVX2},                                                                                          // shr
+	76: {dtype.F32: erfinvFloat32AVX2, dtype.F64: erfinvFloat64AVX2},                                                                                // erfinv
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -626,6 +627,12 @@ func shrInt32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func shrInt64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfinvFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfinvFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

@@ -85,6 +85,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	73: {dtype.I32: bitnotInt32AVX512, dtype.I64: bitnotInt64AVX512},                                                                                          // bitnot
 	74: {dtype.I32: shlInt32AVX512, dtype.I64: shlInt64AVX512},                                                                                                // shl
 	75: {dtype.I32: shrInt32AVX512, dtype.I64: shrInt64AVX512},                                                                                                // shr
+	76: {dtype.F32: erfinvFloat32AVX512, dtype.F64: erfinvFloat64AVX512},                                                                                      // erfinv
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -626,6 +627,12 @@ func shrInt32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func shrInt64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfinvFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfinvFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

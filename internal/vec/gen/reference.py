@@ -26,6 +26,15 @@ def around(r, lo, hi):  # near a multiple of π/2
     return float(k * pi / 2) if random.random() < 0.5 else spread(lo, hi)
 
 
+def inverse(x):  # of erf, by Newton's method from what 60 digits give
+    with mp.workdps(60):
+        y = mp.erfinv(x)
+    with mp.workdps(400):
+        for _ in range(4):
+            y -= (mp.erf(y) - x) * mp.exp(y * y) * mp.sqrt(pi) / 2
+    return y
+
+
 mix = lambda f, lo, hi: (lambda: f() if random.random() < 0.6 else spread(lo, hi))
 FUNCS = [
     ("erf", mp.erf, mix(lambda: U(-6, 6), -60, 3)),
@@ -41,6 +50,7 @@ FUNCS = [
     ("atan2", lambda x, y: mp.atan2(x, y), mix(lambda: G(0, 1), -1074, 1023), mix(lambda: G(0, 1), -1074, 1023)),
     ("hypot", lambda x, y: mp.sqrt(x * x + y * y), mix(lambda: G(0, 1), -1074, 1022), mix(lambda: G(0, 1), -1074, 1022)),
     ("cbrt", lambda x: mp.sign(x) * mp.cbrt(abs(x)), mix(lambda: U(-8, 8), -1074, 1023)),
+    ("erfinv", inverse, mix(lambda: U(-1, 1) if random.random() < 0.5 else random.choice((-1, 1)) * (1 - 2.0 ** U(-53, -2)), -1074, -1)),
 ]
 
 if __name__ == "__main__":
