@@ -339,3 +339,44 @@ func TestAlgebraErrors(t *testing.T) {
 		t.Error(err, out)
 	}
 }
+
+// Calls within loops and branches: Newton's method on a system, whose derivative is the implicit one; a branch
+// that is not taken does not fail.
+func TestAlgebraInLoops(t *testing.T) {
+	f := func(x, p ad.Value) ad.Value { return x.PowInt(3).Add(x).Add(x.Sum().Scale(0.1)).Sub(p) }
+	newton := func(p ad.Value) ad.Value {
+		return ad.ForI(20, func(_, x ad.Value) ad.Value {
+			j := ad.Jacobian(func(x ad.Value) ad.Value { return f(x, p) })(x)
+			return x.Sub(j.Solve(f(x, p)))
+		}, p.Scale(0.5))
+	}
+	w := random(1, 3)
+	p := ad.From([]float64{1, 2, -1})
+	direct := func(p ad.Value) ad.Value { return newton(p).Mul(w).Sum() }
+	implicit := func(p ad.Value) ad.Value { return ad.ImplicitRoot(f, newton(p), p).Mul(w).Sum() }
+	if r := f(newton(p), p).NormInf().Item(); r > 1e-14 {
+		t.Error("residual", r)
+	}
+	for name, g := range map[string]func(func(ad.Value) ad.Value) ad.Value{
+		"reverse": func(f func(ad.Value) ad.Value) ad.Value { return ad.Grad(f)(p) },
+		"forward": func(f func(ad.Value) ad.Value) ad.Value { return ad.JVP(f)(p, w).Tangent },
+		"batch":   func(f func(ad.Value) ad.Value) ad.Value { return ad.Vmap(ad.Grad(f))(ad.Stack(0, p, w)) },
+	} {
+		if d := g(direct).Sub(g(implicit)).NormInf().Item(); !(d <= 1e-13) {
+			t.Error(name, d)
+		}
+	}
+	c, err := ad.Compile(func(x ad.Value) ad.Value {
+		return ad.Cond(x.Trace().Gt(ad.Const(0)), func() ad.Value { return x.Cholesky() }, func() ad.Value { return x })
+	}, ad.F64.Spec(2, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	neg := ad.F64.Eye(2).Neg()
+	if y, err := c.Run(context.Background(), neg); err != nil || y.Sub(neg).NormInf().Item() != 0 {
+		t.Error(y, err)
+	}
+	if _, err := c.Run(context.Background(), ad.From([]float64{3, 0, 0, -1}, 2, 2)); err == nil || !strings.Contains(err.Error(), "positive definite") {
+		t.Error(err)
+	}
+}

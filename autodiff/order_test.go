@@ -49,10 +49,10 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// Against Go's stable sort, of every type and on both sides of the size from which bytes are counted.
+// Against Go's stable sort, of every type and on both sides of the sizes where runs are merged and bytes counted.
 func TestArgSort(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, n := range []int{1, 2, 63, 64, 65, 1000} {
+	for _, n := range []int{1, 2, 15, 16, 17, 33, 100, 1024, 1025, 3000} {
 		x := make([]float64, n)
 		for i := range x {
 			x[i] = math.Round(r.NormFloat64() * 20)

@@ -18,22 +18,30 @@ func rank[T Number](x T, descending bool) uint64 {
 		k = uint64(v) ^ 1<<63
 	case int64:
 		k = uint64(v) ^ 1<<63
-	default:
-		f := float64(x)
-		if f != f {
+	case float32:
+		if v != v {
 			return math.MaxUint64
 		}
-		k = math.Float64bits(f + 0) // -0 is 0
-		if k>>63 != 0 {
-			k = ^k
-		} else {
-			k |= 1 << 63
+		k = uint64(math.Float32bits(v+0)) << 32 // -0 is 0
+		k = signed(k)
+	case float64:
+		if v != v {
+			return math.MaxUint64
 		}
+		k = signed(math.Float64bits(v + 0))
 	}
 	if descending {
 		k = ^k
 	}
 	return k
+}
+
+// signed makes the order of a float's bits that of the float.
+func signed(k uint64) uint64 {
+	if k>>63 != 0 {
+		return ^k
+	}
+	return k | 1<<63
 }
 
 // ArgSort is the indices that sort x, stably, NaN last. work holds ArgSortWork numbers of 8 bytes.
@@ -47,40 +55,73 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 	for i, v := range x {
 		keys[i], y[i] = rank(v, descending), int64(i)
 	}
-	if n <= 64 {
-		for i := 1; i < n; i++ {
-			k, e, j := keys[i], y[i], i
-			for ; j > 0 && keys[j-1] > k; j-- {
-				keys[j], y[j] = keys[j-1], y[j-1]
-			}
-			keys[j], y[j] = k, e
-		}
-		return
+	const run = 16
+	for lo := 0; lo < n && n <= 1024; lo += run {
+		insert(keys[lo:min(lo+run, n)], y[lo:min(lo+run, n)])
 	}
-	// By bytes, the lowest first; those that all have in common change nothing.
 	from, to, fromAt, toAt := keys, other, y[:n], at
-	for shift := 0; shift < 64; shift += 8 {
-		var count [256]int
+	if n <= 1024 {
+		for width := run; width < n; width *= 2 {
+			for lo := 0; lo < n; lo += 2 * width {
+				merge(from, to, fromAt, toAt, lo, min(lo+width, n), min(lo+2*width, n))
+			}
+			from, to, fromAt, toAt = to, from, toAt, fromAt
+		}
+	} else {
+		// By bytes, the lowest first; those that all have in common change nothing.
+		var count [8][256]int32
 		for _, k := range from {
-			count[k>>shift&255]++
+			for b := range 8 {
+				count[b][k>>(8*b)&255]++
+			}
 		}
-		if count[from[0]>>shift&255] == n {
-			continue
+		for b := range 8 {
+			count, shift := &count[b], 8*b
+			if int(count[from[0]>>shift&255]) == n {
+				continue
+			}
+			sum := int32(0)
+			for d, c := range count {
+				count[d] = sum
+				sum += c
+			}
+			for i, k := range from {
+				d := k >> shift & 255
+				j := count[d]
+				count[d]++
+				to[j], toAt[j] = k, fromAt[i]
+			}
+			from, to, fromAt, toAt = to, from, toAt, fromAt
 		}
-		sum := 0
-		for d, c := range count {
-			count[d] = sum
-			sum += c
-		}
-		for i, k := range from {
-			d := k >> shift & 255
-			to[count[d]], toAt[count[d]] = k, fromAt[i]
-			count[d]++
-		}
-		from, to, fromAt, toAt = to, from, toAt, fromAt
 	}
 	if &fromAt[0] != &y[0] {
 		copy(y, fromAt)
+	}
+}
+
+// insert sorts keys, with at along.
+func insert(keys []uint64, at []int64) {
+	for i := 1; i < len(keys); i++ {
+		k, e, j := keys[i], at[i], i
+		for ; j > 0 && keys[j-1] > k; j-- {
+			keys[j], at[j] = keys[j-1], at[j-1]
+		}
+		keys[j], at[j] = k, e
+	}
+}
+
+// merge joins the sorted lo … mid-1 and mid … hi-1 of from into to.
+func merge(from, to []uint64, fromAt, toAt []int64, lo, mid, hi int) {
+	i, j := lo, mid
+	for o := lo; o < hi; o++ {
+		p := i
+		if i >= mid || j < hi && from[j] < from[i] {
+			p = j
+			j++
+		} else {
+			i++
+		}
+		to[o], toAt[o] = from[p], fromAt[p]
 	}
 }
 
