@@ -9,9 +9,6 @@ import (
 // A call into arrays that are there allocates nothing: scalars, struct results, a step of training that
 // updates its weights in place, with one thread and with two.
 func TestAllocations(t *testing.T) {
-	if raceOn {
-		t.Skip("not under the race detector: sync.Pool drops at random there")
-	}
 	check := func(name string, run func() error) {
 		t.Helper()
 		for range 3 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -134,7 +135,10 @@ type code struct {
 	made   reflect.Value // the result as recorded: what it holds beside values
 	cut    []bool
 	inputs int
-	frames sync.Pool
+	size   [2]int                // of a frame: values of the result, outputs
+	spare  atomic.Pointer[frame] // the frame of the last call
+	mu     sync.Mutex
+	free   []*frame // those of calls at the same time
 }
 
 // frame is what one call needs.
@@ -172,17 +176,43 @@ func (c *code) compile(r *recorder, y reflect.Value, o []Options) error {
 	c.made = mapped(y, func(path, Value) Value { return Value{} })
 	var err error
 	c.p, err = runtime.Compile(outs, r.inputs, options)
-	n, m := len(ys), len(outs)
-	c.frames.New = func() any {
-		return &frame{in: make([]unsafe.Pointer, c.inputs), out: make([]unsafe.Pointer, m), old: make([]*array, n), res: make([]*array, n)}
-	}
+	c.size = [2]int{len(ys), len(outs)}
 	return err
 }
 
+// frame takes a frame that no call uses. They are kept, not pooled: a pool forgets, and then calls allocate.
 func (c *code) frame() *frame {
-	fr := c.frames.Get().(*frame)
+	fr := c.spare.Swap(nil)
+	if fr == nil {
+		c.mu.Lock()
+		if n := len(c.free); n > 0 {
+			fr, c.free = c.free[n-1], c.free[:n-1]
+		}
+		c.mu.Unlock()
+	}
+	if fr == nil {
+		n, m := c.size[0], c.size[1]
+		fr = &frame{in: make([]unsafe.Pointer, c.inputs), out: make([]unsafe.Pointer, m), old: make([]*array, n), res: make([]*array, n)}
+	}
 	fr.batch = -1
 	return fr
+}
+
+const maxFree = 16 // frames beside the spare one
+
+func (c *code) release(fr *frame) {
+	clear(fr.in)
+	clear(fr.out)
+	clear(fr.old)
+	clear(fr.res)
+	if c.spare.CompareAndSwap(nil, fr) {
+		return
+	}
+	c.mu.Lock()
+	if len(c.free) < maxFree {
+		c.free = append(c.free, fr)
+	}
+	c.mu.Unlock()
 }
 
 // run runs the program, if the arguments are bound, into the tree at result.
@@ -190,11 +220,7 @@ func (c *code) run(ctx context.Context, fr *frame, result unsafe.Pointer, err er
 	if err == nil {
 		err = c.runBound(ctx, fr, result)
 	}
-	clear(fr.in)
-	clear(fr.out)
-	clear(fr.old)
-	clear(fr.res)
-	c.frames.Put(fr)
+	c.release(fr)
 	return err
 }
 

@@ -102,9 +102,6 @@ func TestAlgebraPrograms(t *testing.T) {
 						t.Errorf("%v, %d threads: result %d differs", typ, threads, i)
 					}
 				}
-				if raceOn {
-					continue
-				}
 				if n := testing.AllocsPerRun(20, func() {
 					if err := p.RunInto(context.Background(), &y, x); err != nil {
 						t.Fatal(err)
