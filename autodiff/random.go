@@ -276,6 +276,26 @@ func (k Key) Categorical(logits Value, axis int) Value {
 	return logits.Add(k.GumbelLike(logits)).ArgMax(axis)
 }
 
+// Permutation is the numbers 0 … n-1, int64, in a random order: that of 64 random bits each.
+func (k Key) Permutation(n int) Value { return k.Bits(I64, n).ArgSort(0) }
+
+// Shuffle is x's slices along axis in a random order, the same for all of what they hold.
+func (k Key) Shuffle(x Value, axis int) Value {
+	if n := x.Dim(axis); n != AnyBatch {
+		return x.Take(k.Permutation(n), axis)
+	}
+	one := make([]Range, x.Rank())
+	for a := range one {
+		one[a].Hi = 1
+	}
+	if axis < 0 {
+		axis += len(one)
+	}
+	one[axis].Hi = 0
+	line := x.Slice(one...).Flatten()
+	return x.Take(k.BitsLike(line.FullLike(0).Convert(I64)).ArgSort(0), axis)
+}
+
 // Dropout is x with each element kept with probability 1 - rate and divided by it, and 0 else; the derivative
 // passes through what is kept.
 func (k Key) Dropout(x Value, rate float64) Value {

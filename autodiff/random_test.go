@@ -363,6 +363,63 @@ func TestReparameterized(t *testing.T) {
 	}
 }
 
+// Every order of four comes up equally often; a batch's rows are shuffled together.
+func TestPermutation(t *testing.T) {
+	const n = 4800
+	perms := ad.Vmap(func(k ad.Key) ad.Value { return k.Permutation(4) })(ad.NewKey(8).Keys(n))
+	counts := map[string]float64{}
+	for i := range n {
+		counts[fmt.Sprint(ad.Data[int64](perms)[4*i:4*i+4])]++
+	}
+	chi := 0.0
+	for p, c := range counts {
+		var sorted []int
+		for i := range 4 {
+			if strings.Contains(p, fmt.Sprint(i)) {
+				sorted = append(sorted, i)
+			}
+		}
+		if len(sorted) != 4 {
+			t.Fatalf("%s is no permutation", p)
+		}
+		chi += (c - n/24) * (c - n/24) / (n / 24)
+	}
+	if len(counts) != 24 || chi > 23+4*math.Sqrt(46) {
+		t.Errorf("%d orders, χ² %v", len(counts), chi)
+	}
+
+	type in struct {
+		Key ad.Key
+		X   ad.Value
+	}
+	f := func(a in) ad.Value { return a.Key.Shuffle(a.X, -2) }
+	p, err := ad.Compile(f, in{ad.NewKey(0), ad.F32.Spec(ad.AnyBatch, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range []int{1, 2, 50} {
+		x := ad.F32.Iota(0, 2*rows).Reshape(rows, 2)
+		y, err := p.Run(context.Background(), in{ad.NewKey(4), x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(raw(y), raw(f(in{ad.NewKey(4), x}))) {
+			t.Errorf("%d rows: the batch is shuffled in another order", rows)
+		}
+		seen := make([]bool, rows)
+		for i := range rows {
+			row := int(y.At(i, 0)) / 2
+			if seen[row] || y.At(i, 0) != float64(2*row) || y.At(i, 1) != float64(2*row+1) {
+				t.Fatalf("%d rows: row %d is %v %v", rows, i, y.At(i, 0), y.At(i, 1))
+			}
+			seen[row] = true
+		}
+		if rows == 50 && bytes.Equal(raw(x), raw(y)) {
+			t.Error("nothing is shuffled")
+		}
+	}
+}
+
 func TestRandomErrors(t *testing.T) {
 	k := ad.NewKey(0)
 	for want, f := range map[string]func(){
