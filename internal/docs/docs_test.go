@@ -97,7 +97,7 @@ func TestExportedNames(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range regexp.MustCompile(`\b(ad|Value)\.[A-Z]\w*`).FindAllString(string(text), -1) {
+			for _, name := range regexp.MustCompile(`\b(ad|Value|Key)\.[A-Z]\w*`).FindAllString(string(text), -1) {
 				found++
 				if !exported[name] {
 					t.Errorf("%s: autodiff has no %s", page, name)
