@@ -6,8 +6,7 @@ import (
 
 // In this file and in order.go matrices are the last two axes, [… m n]; axes before them are a batch, whose
 // elements are computed in parallel. Elements are float32 or float64; the computing is done in float64, by
-// loops of our own for the small and gonum's LAPACK for the large, which from some 64 rows on may use goroutines of
-// its own. What a matrix is wrong with ("the matrix is
+// loops of our own and gonum's LAPACK. From 65 rows on that may use threads beside the program's. What a matrix is wrong with ("the matrix is
 // singular") is an error of the run, with the caller's line and the element of the batch.
 
 // matrixOp is an operation of one result that can fail when it runs.

@@ -164,7 +164,7 @@ func TestAlgebra(t *testing.T) {
 
 // Values against gonum and by putting together again, around the sizes where other loops take over.
 func TestFactors(t *testing.T) {
-	for _, n := range []int{1, 2, 7, 12, 13, 16, 17, 33, 70} {
+	for _, n := range []int{1, 2, 7, 12, 13, 16, 17, 33, 64, 70, 110} {
 		for _, m := range []int{n, n + 3} {
 			x := random(uint64(n), m, n)
 			sq := random(uint64(n)+1, n, n)

@@ -1,8 +1,9 @@
-// Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: short
-// loops of its own for the small, gonum's LAPACK for the large. It imports gonum.
+// Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: by loops of
+// its own, whose large products are package blas', and by gonum's LAPACK where that is faster: Cholesky and LU of
+// 13 to 64 rows, singular values of more than 12 columns. It imports blas and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
-// processor. Not so in gonum's part, whose kernels differ between processor families.
+// processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
 package linalg
 
 import (
@@ -11,9 +12,10 @@ import (
 	"unsafe"
 
 	"gonum.org/v1/gonum/blas"
-	blasimpl "gonum.org/v1/gonum/blas/gonum"
 	"gonum.org/v1/gonum/lapack"
 	lapackimpl "gonum.org/v1/gonum/lapack/gonum"
+
+	ours "github.com/adjoint-go/adjoint/blas"
 )
 
 // What a matrix may be wrong with.
@@ -23,16 +25,17 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve, in products smallProduct; for QR and symmetric
-// eigenvectors they always do, as they are faster than gonum's.
+// Small is the largest size for which the loops here serve Cholesky, LU, singular values and triangles; in
+// products smallProduct. Cholesky and LU are gonum's up to middle and in blocks of our own beyond.
 const (
 	Small        = 12
+	middle       = 64
 	smallProduct = 16
 )
 
 var (
 	lap    lapackimpl.Implementation
-	blas64 blasimpl.Implementation
+	blas64 ours.Implementation
 )
 
 // Solving says what of a matrix solves.
@@ -127,23 +130,34 @@ func identity(y []float64, n int) {
 	}
 }
 
+// panel is the width of the blocks in which Cholesky and LU go through the columns.
+const panel = 48
+
+func ints(work []float64, n int) []int { return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n) }
+
 // Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0.
 func Cholesky(l []float64, n int) error {
-	if n > Small {
-		if !lap.Dpotrf(blas.Lower, n, l, n) {
-			return ErrDefinite
-		}
-	} else {
-		for i := range n {
-			row := l[i*n : (i+1)*n]
-			for j := range i {
-				row[j] = (row[j] - dot(row[:j], l[j*n:])) / l[j*n+j]
+	middle := Small < n && n <= middle
+	if middle && !lap.Dpotrf(blas.Lower, n, l, n) {
+		return ErrDefinite
+	}
+	for k := 0; k < n && !middle; k += panel {
+		end := min(k+panel, n)
+		for i := k; i < end; i++ {
+			row := l[i*n+k : i*n+end]
+			for j := range i - k {
+				row[j] = (row[j] - dot(row[:j], l[(k+j)*n+k:])) / l[(k+j)*n+k+j]
 			}
-			d := row[i] - dot(row[:i], row)
+			d := row[i-k] - dot(row[:i-k], row)
 			if !(d > 0) {
 				return ErrDefinite
 			}
-			row[i] = math.Sqrt(d)
+			row[i-k] = math.Sqrt(d)
+		}
+		if end < n {
+			below := l[end*n+k:]
+			blas64.Dtrsm(blas.Right, blas.Lower, blas.Trans, blas.NonUnit, n-end, end-k, 1, l[k*n+k:], n, below, n)
+			blas64.Dsyrk(blas.Lower, blas.NoTrans, n-end, end-k, -1, below, n, 1, l[end*n+end:], n)
 		}
 	}
 	for i := range n {
@@ -216,13 +230,6 @@ func SolveTriangular(a, b []float64, n, m int, s Solving) error {
 	return nil
 }
 
-func ints(work []float64, n int) ([]int, []float64) {
-	if n == 0 {
-		return nil, work
-	}
-	return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n), work[n:]
-}
-
 // LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
 // are 0 are no error. work holds n.
 func LU(f []float64, n int, work []float64) {
@@ -231,37 +238,43 @@ func LU(f []float64, n int, work []float64) {
 		perm[i] = float64(i)
 	}
 	parity := 1.0
-	if n > Small {
-		piv, _ := ints(work, n)
-		lap.Dgetrf(n, n, f, n, piv)
-		for i, p := range piv {
+	middle := Small < n && n <= middle
+	if middle {
+		pivots := ints(work, n)
+		lap.Dgetrf(n, n, f, n, pivots)
+		for i, p := range pivots {
 			if p != i {
 				perm[i], perm[p] = perm[p], perm[i]
 				parity = -parity
 			}
 		}
-	} else {
-		for k := range n {
-			p := k
-			for i := k + 1; i < n; i++ {
-				if math.Abs(f[i*n+k]) > math.Abs(f[p*n+k]) {
+	}
+	for k := 0; k < n && !middle; k += panel {
+		end := min(k+panel, n)
+		for j := k; j < end; j++ {
+			p := j
+			for i := j + 1; i < n; i++ {
+				if math.Abs(f[i*n+j]) > math.Abs(f[p*n+j]) {
 					p = i
 				}
 			}
-			if p != k {
-				for j := range n {
-					f[k*n+j], f[p*n+j] = f[p*n+j], f[k*n+j]
-				}
-				perm[k], perm[p] = perm[p], perm[k]
+			if p != j {
+				swap(f[j*n:(j+1)*n], f[p*n:])
+				perm[j], perm[p] = perm[p], perm[j]
 				parity = -parity
 			}
-			if f[k*n+k] == 0 {
+			if f[j*n+j] == 0 {
 				continue
 			}
-			for i := k + 1; i < n; i++ {
-				f[i*n+k] /= f[k*n+k]
-				axpy(-f[i*n+k], f[k*n+k+1:(k+1)*n], f[i*n+k+1:])
+			for i := j + 1; i < n; i++ {
+				f[i*n+j] /= f[j*n+j]
+				axpy(-f[i*n+j], f[j*n+j+1:j*n+end], f[i*n+j+1:])
 			}
+		}
+		if rest := n - end; rest > 0 {
+			right, below := f[k*n+end:], f[end*n+k:]
+			blas64.Dtrsm(blas.Left, blas.Lower, blas.NoTrans, blas.Unit, end-k, rest, 1, f[k*n+k:], n, right, n)
+			blas64.Dgemm(blas.NoTrans, blas.NoTrans, rest, rest, end-k, -1, below, n, right, n, 1, f[end*n+end:], n)
 		}
 	}
 	for i := range sign {
