@@ -53,6 +53,9 @@ func posterior(p mixture, o observed) ad.Value {
 	means := ad.Einsum("kij,kj->ki", factors, p.Mu) // [k, d]
 	y := factors.Reshape(k*d, d).MatMul(o.X.T()).Reshape(k, d, n).Sub(means.ExpandDims(2))
 	beta := p.Alpha.Add(sums).ExpandDims(1).Sub(y.Square().Sum(1).Scale(0.5)) // [k, n]
+	// Terms below e⁻⁶⁰⁰ of the largest count as that: the numbers that they would lead to, too small for the processor
+	// to be quick with, are nothing in a sum.
+	beta = beta.Max(beta.ReduceMaxKeep(0).StopGradient().Shift(-600))
 	likelihood := beta.LogSumExp(0).Sum().Sub(p.Alpha.LogSumExp().Shift(0.5 * float64(d) * math.Log(2*math.Pi)).Scale(float64(n)))
 	prior := sums.Sum().Scale(float64(o.M)).Sub(factors.Square().Sum().Scale(0.5 * o.Gamma * o.Gamma))
 	return likelihood.Add(prior).Shift(float64(k) * logWishart(d, o.M, o.Gamma))
