@@ -135,7 +135,7 @@ func (p *GemmPlan) planBlocks() {
 	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
 	lines := k.NR*p.size >= 128 && g.BRow*p.size%64 == 0
 	switch {
-	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 1<<20 && lines):
+	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local
@@ -143,8 +143,12 @@ func (p *GemmPlan) planBlocks() {
 		p.b = shared
 	}
 	// Where its rows are contiguous, A is as good as packed. Where its columns are, a tile reads MR elements
-	// from each: the more, the better its use of the lines.
-	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > k.MR<<16 ||
+	// from each: the more, the better its use of the lines. A short K pays for packing later.
+	least := k.MR << 12
+	if kc < 128 {
+		least = k.MR << 16
+	}
+	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.Scaled && g.K > 0
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
