@@ -24,7 +24,11 @@ func asinh(b *Builder, t Type, x Value) Value {
 	one := b.F(t, 1)
 	a := b.Abs(x)
 	a2 := b.Mul(a, a)
-	d, dl := fastSum(b, b.Sqrt(b.FMA(a, a, one)), one)
+	v := b.FMA(a, a, one)
+	s := b.Sqrt(v)
+	rest := b.Add(b.FNMA(s, s, v), b.FMA(a, a, b.Sub(one, v))) // what the root and v lost, twice over s
+	d, dl := fastSum(b, s, one)
+	dl = b.Add(dl, b.Mul(rest, b.Div(b.F(t, 0.5), s)))
 	q, ql := divide(b, t, a2, b.FMS(a, a, a2), d, dl)
 	z, zl := fastSum(b, a, q)
 	zl = b.Add(zl, ql)
