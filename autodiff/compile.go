@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/kept"
 	"github.com/adjoint-go/adjoint/runtime"
 )
 
@@ -135,10 +134,8 @@ type code struct {
 	made   reflect.Value // the result as recorded: what it holds beside values
 	cut    []bool
 	inputs int
-	size   [2]int                // of a frame: values of the result, outputs
-	spare  atomic.Pointer[frame] // the frame of the last call
-	mu     sync.Mutex
-	free   []*frame // those of calls at the same time
+	size   [2]int // of a frame: values of the result, outputs
+	frames kept.List[frame]
 }
 
 // frame is what one call needs.
@@ -180,16 +177,9 @@ func (c *code) compile(r *recorder, y reflect.Value, o []Options) error {
 	return err
 }
 
-// frame takes a frame that no call uses. They are kept, not pooled: a pool forgets, and then calls allocate.
+// frame takes a frame that no call uses.
 func (c *code) frame() *frame {
-	fr := c.spare.Swap(nil)
-	if fr == nil {
-		c.mu.Lock()
-		if n := len(c.free); n > 0 {
-			fr, c.free = c.free[n-1], c.free[:n-1]
-		}
-		c.mu.Unlock()
-	}
+	fr := c.frames.Take()
 	if fr == nil {
 		n, m := c.size[0], c.size[1]
 		fr = &frame{in: make([]unsafe.Pointer, c.inputs), out: make([]unsafe.Pointer, m), old: make([]*array, n), res: make([]*array, n)}
@@ -198,21 +188,12 @@ func (c *code) frame() *frame {
 	return fr
 }
 
-const maxFree = 16 // frames beside the spare one
-
 func (c *code) release(fr *frame) {
 	clear(fr.in)
 	clear(fr.out)
 	clear(fr.old)
 	clear(fr.res)
-	if c.spare.CompareAndSwap(nil, fr) {
-		return
-	}
-	c.mu.Lock()
-	if len(c.free) < maxFree {
-		c.free = append(c.free, fr)
-	}
-	c.mu.Unlock()
+	c.frames.Put(fr)
 }
 
 // run runs the program, if the arguments are bound, into the tree at result.

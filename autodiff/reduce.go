@@ -15,7 +15,7 @@ func reduced(r ir.Reduction, x Value, axes []int) Value {
 	})
 }
 
-func kept(r ir.Reduction, x Value, axes []int) Value {
+func reducedKeep(r ir.Reduction, x Value, axes []int) Value {
 	return one(r.PublicName(), x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.Keep(r, n, axes...) })
 }
 
@@ -23,7 +23,7 @@ func kept(r ir.Reduction, x Value, axes []int) Value {
 func (x Value) Sum(axes ...int) Value { return reduced(ir.Sum, x, axes) }
 
 // SumKeep is Sum with its axes kept.
-func (x Value) SumKeep(axes ...int) Value { return kept(ir.Sum, x, axes) }
+func (x Value) SumKeep(axes ...int) Value { return reducedKeep(ir.Sum, x, axes) }
 
 // Prod is the product over axes. Its derivative is right where elements are 0, too.
 func (x Value) Prod(axes ...int) Value { return reduced(ir.Prod, x, axes) }
@@ -33,14 +33,14 @@ func (x Value) Prod(axes ...int) Value { return reduced(ir.Prod, x, axes) }
 func (x Value) ReduceMax(axes ...int) Value { return reduced(ir.Max, x, axes) }
 
 // ReduceMaxKeep is ReduceMax with its axes kept.
-func (x Value) ReduceMaxKeep(axes ...int) Value { return kept(ir.Max, x, axes) }
+func (x Value) ReduceMaxKeep(axes ...int) Value { return reducedKeep(ir.Max, x, axes) }
 
 // ReduceMin is the minimum over axes, NaN where there is one; tied elements share the derivative. For bools
 // it tells whether all are true.
 func (x Value) ReduceMin(axes ...int) Value { return reduced(ir.Min, x, axes) }
 
 // ReduceMinKeep is ReduceMin with its axes kept.
-func (x Value) ReduceMinKeep(axes ...int) Value { return kept(ir.Min, x, axes) }
+func (x Value) ReduceMinKeep(axes ...int) Value { return reducedKeep(ir.Min, x, axes) }
 
 // ArgMax is the index (int64) of the first maximum along axis; NaN counts as the largest.
 func (x Value) ArgMax(axis int) Value { return argReduced(ir.ArgMax, x, axis) }

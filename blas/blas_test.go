@@ -312,9 +312,6 @@ func TestConcurrent(t *testing.T) {
 }
 
 func TestAllocates(t *testing.T) {
-	if raceOn {
-		t.Skip("not under the race detector: sync.Pool drops at random there")
-	}
 	const n = 200
 	rng := rand.New(rand.NewPCG(5, 6))
 	a, b, c := random[float64](rng, n*n), random[float64](rng, n*n), random[float64](rng, n*n)

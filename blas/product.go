@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/kept"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -80,14 +81,17 @@ type job struct {
 	number  float64 // or a float32: of a kernel, whose arguments have to have an address
 }
 
-var jobs = sync.Pool{New: func() any {
-	j := new(job)
-	j.team.init()
-	j.gemm.Plan = &j.plan
-	return j
-}}
+var jobs kept.List[job]
 
-func begin() *job { return jobs.Get().(*job) }
+func begin() *job {
+	j := jobs.Take()
+	if j == nil {
+		j = new(job)
+		j.team.init()
+		j.gemm.Plan = &j.plan
+	}
+	return j
+}
 
 func (j *job) end() {
 	j.gemm.A, j.gemm.B, j.gemm.C, j.work = nil, nil, nil, nil

@@ -2,10 +2,10 @@ package vec
 
 import (
 	"fmt"
-	"sync"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/kept"
 )
 
 // block is the number of elements that the interpreter takes through a program at a time: enough to
@@ -30,7 +30,8 @@ type interp struct {
 	steps []step
 	in    []uint8 // bytes per element of each input
 	out   uint8
-	regs  sync.Pool // *[]reg with the constants filled in
+	regs  kept.List[[]reg] // with the constants filled in
+	fresh func() *[]reg
 }
 
 // Compile returns the program as a function in pure Go: dst[i] = program(a[i], b[i], c[i]) for i < n,
@@ -141,7 +142,7 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 		x.steps = append(x.steps, s)
 	}
 
-	x.regs.New = func() any {
+	x.fresh = func() *[]reg {
 		regs := make([]reg, count)
 		for _, f := range consts {
 			r := &regs[f.at]
@@ -168,7 +169,10 @@ func has(vs []Value, v Value, name []Value) bool {
 }
 
 func (x *interp) run(dst, a, b, c unsafe.Pointer, n int) {
-	pool := x.regs.Get().(*[]reg)
+	pool := x.regs.Take()
+	if pool == nil {
+		pool = x.fresh()
+	}
 	regs := *pool
 	in := [3]unsafe.Pointer{a, b, c}
 	for i := 0; i < n; i += block {

@@ -1,7 +1,7 @@
 // Package vec holds vector programs: straight-line SSA over lanes, the one description of every
 // pointwise kernel. The pure-Go level interprets it, asm's generator prints it as Go assembly, and
 // a run-time code generator can allocate registers for it; all three give the same bits. It imports
-// dtype and ops.
+// dtype, kept and ops.
 //
 // A program describes what happens to one element. Its users run it over n elements, 8 at a time.
 package vec
