@@ -331,7 +331,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		fill(r, x.T, g.bytes())
 		set(i, g, step)
 		for row := range rows {
-			b := make([]byte, padded*size+1)
+			b := room(padded * size)
 			if x.Splat {
 				for j := range n {
 					copy(b[j*size:], g.bytes())
@@ -360,7 +360,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		got := all[len(w.in)+i].bytes()
 		run := w.Program("oracle", o.T, o.V).Compile()
 		for row := range rows {
-			want := make([]byte, padded*o.T.Size()+1)
+			want := room(padded * o.T.Size())
 			run(unsafe.Pointer(&want[0]), oracle[row][0], oracle[row][1], oracle[row][2], padded)
 			size := n * o.T.Size()
 			if o.Fold != NoFold {
@@ -519,4 +519,10 @@ func TestBodies(t *testing.T) {
 			runtime.KeepAlive(spill)
 		}
 	}
+}
+
+// room is n bytes and some more, aligned also where n is 0.
+func room(n int) []byte {
+	words := make([]uint64, n/8+1)
+	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
 }
