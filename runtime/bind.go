@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/jit"
+	"github.com/adjoint-go/adjoint/internal/kept"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -36,9 +35,7 @@ type binding struct {
 	words     int // of arguments to code, of each worker
 	pending   []*code
 
-	last atomic.Pointer[run] // the run that was given back last, if it is not in use, nor in free
-	mu   sync.Mutex
-	free []*run
+	idle kept.List[run]
 }
 
 // unit is a part of a program that runs in phases, one after the other, each of independent tasks.

@@ -37,33 +37,16 @@ type worker struct {
 
 func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
 
-const maxFree = 16 // runs that a binding keeps
-
 func (b *binding) take() *run {
-	if r := b.last.Swap(nil); r != nil {
+	if r := b.idle.Take(); r != nil {
 		return r
 	}
-	b.mu.Lock()
-	if n := len(b.free); n > 0 {
-		r := b.free[n-1]
-		b.free = b.free[:n-1]
-		b.mu.Unlock()
-		return r
-	}
-	b.mu.Unlock()
 	return b.newRun(nil)
 }
 
 func (b *binding) give(r *run) {
 	copy(r.ptr, r.fixed) // lets go of the caller's memory
-	if b.last.CompareAndSwap(nil, r) {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.free) < maxFree {
-		b.free = append(b.free, r)
-	}
+	b.idle.Put(r)
 }
 
 // newRun makes a run with a team of its own or, within a loop, that of the run around it.
