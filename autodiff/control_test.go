@@ -205,14 +205,6 @@ func TestControlErrors(t *testing.T) {
 		},
 		"While the condition is float64[3], no": func() { ad.While(func(c ad.Value) ad.Value { return c }, func(c ad.Value) ad.Value { return c }, x) },
 	} {
-		func() {
-			defer func() {
-				err, _ := recover().(*ad.Error)
-				if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) || !strings.Contains(err.Error(), "control_test.go:") {
-					t.Errorf("%v\nwant autodiff: %s", err, want)
-				}
-			}()
-			f()
-		}()
+		wantPanic(t, want, "control_test.go", f)
 	}
 }

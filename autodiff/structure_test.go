@@ -168,15 +168,7 @@ func TestBadInput(t *testing.T) {
 		"Matrix [3] of float64: two axes of float64":          func() { iota(3).Matrix() },
 		"CrossEntropy [2 3], [3] of int32: integer labels of": func() { ad.CrossEntropy(iota(2, 3), ad.I32.Zeros(3)) },
 	} {
-		func() {
-			defer func() {
-				err, _ := recover().(*ad.Error)
-				if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) || !strings.Contains(err.Error(), "structure_test.go:") {
-					t.Errorf("%v\nwant autodiff: %s", err, want)
-				}
-			}()
-			bad()
-		}()
+		wantPanic(t, want, "structure_test.go", bad)
 	}
 }
 
@@ -219,4 +211,17 @@ func TestArgReduceWide(t *testing.T) {
 			}
 		}
 	}
+}
+
+// wantPanic calls f, which must panic with an error that starts with want and names a line of the file.
+func wantPanic(t *testing.T, want, file string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		err, _ := recover().(*ad.Error)
+		if err == nil || !strings.HasPrefix(err.Error(), "autodiff: "+want) || !strings.Contains(err.Error(), file+":") {
+			t.Errorf("%v\nwant autodiff: %s", err, want)
+		}
+	}()
+	f()
 }
