@@ -377,6 +377,7 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 
 // assembler writes a cluster's vector programs.
 type assembler struct {
+	wide bool // AVX-512
 	*mapUnit
 	by     []*mapOp // by value
 	feeds  []feed   // by value
@@ -396,7 +397,7 @@ type draft struct {
 
 // assemble makes the code; where folds is set, it reduces rows if it is of one segment.
 func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
-	a, c := u.write(feeds, folds)
+	a, c := u.write(isa, feeds, folds)
 	c.assemble(a, isa)
 	return c
 }
@@ -421,8 +422,8 @@ func (c *code) assemble(a *assembler, isa jit.ISA) {
 }
 
 // write makes the vector programs of the code's segments.
-func (u *mapUnit) write(feeds []feed, folds bool) (*assembler, *code) {
-	a := &assembler{mapUnit: u, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), last: make([]int, u.values),
+func (u *mapUnit) write(isa jit.ISA, feeds []feed, folds bool) (*assembler, *code) {
+	a := &assembler{mapUnit: u, wide: isa == jit.AVX512, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), last: make([]int, u.values),
 		result: make([]jit.Out, u.values), seg: make([]int, u.values)}
 	for i := range u.ops {
 		switch op := &u.ops[i]; {
@@ -459,7 +460,9 @@ func (u *mapUnit) write(feeds []feed, folds bool) (*assembler, *code) {
 func (a *assembler) b() *vec.Builder { return a.segs[len(a.segs)-1].b }
 
 func (a *assembler) begin() {
-	a.segs = append(a.segs, draft{b: vec.NewBuilder()})
+	b := vec.NewBuilder()
+	b.Wide = a.wide
+	a.segs = append(a.segs, draft{b: b})
 	for v := range a.val {
 		a.val[v] = vec.None
 	}
@@ -824,7 +827,7 @@ func (p *Program) Disassemble(batch int) (string, error) {
 
 func (u *mapUnit) list(b *strings.Builder, number int, isa jit.ISA) {
 	feeds, key := u.structure(isa)
-	a, c := u.write(feeds, key[0] == 1)
+	a, c := u.write(isa, feeds, key[0] == 1)
 	for s := range c.segs {
 		if c.segs[s].f = u.code.segs[s].f; c.segs[s].f == nil {
 			n := u.ops[c.segs[s].op].node

@@ -141,7 +141,7 @@ func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 // carry's element becomes is stored when nothing reads it any more. It is nil where an output is an input
 // unchanged, which could have been stored over by then, and where the code is too long for one loop.
 func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
-	a, c := u.write(feeds, false)
+	a, c := u.write(isa, feeds, false)
 	if len(a.segs) != 1 || a.b() == nil || c.tiles > 0 {
 		return nil
 	}

@@ -43,8 +43,12 @@ func genTiles(i isa, files map[string][]byte) {
 			fmt.Fprintf(w, "\t%s: {%s},%s\n", key, strings.Join(cells, ", "), comment)
 		}
 	}
+	inside := vec.Inside
+	if i.masks {
+		inside = vec.InsideWide
+	}
 	for id := range ops.Count {
-		row(&tiles, strconv.Itoa(int(id)), " // "+id.String(), func(t dtype.Type) *vec.Program { return vec.Inside(id, t) })
+		row(&tiles, strconv.Itoa(int(id)), " // "+id.String(), func(t dtype.Type) *vec.Program { return inside(id, t) })
 	}
 	for from := dtype.Bool; from < dtype.Count; from++ {
 		row(&converts, typeNames[from], "", func(to dtype.Type) *vec.Program { return vec.Conversion(from, to) })

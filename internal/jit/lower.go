@@ -390,6 +390,8 @@ func (l *lowering) lowerMask(i, part int) bool {
 		return set(l.put(vinst{op: op, vl: l.vl(), imm: pred, mem: anyMem, swap: swap, a: l.vector(in.A, part), b: l.vector(in.B, part), c: none, mask: none}, true))
 	}
 	switch in.Op {
+	case vec.Ends:
+		return set(l.put(vinst{op: by(in.T, x86.FPClassPS), vl: l.vl(), imm: vec.EndsImm, mem: anyMem, a: none, b: l.vector(in.A, part), c: none, mask: none}, true))
 	case vec.CmpEQ:
 		return cmp(0, x86.KPCmpEqD)
 	case vec.CmpNE:
@@ -559,6 +561,12 @@ func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
 		return l.one(x86.CvtPS2DQ, arg(in.A), anyMem, 0)
 	case vec.ToFloat:
 		return l.one(x86.CvtDQ2PS, arg(in.A), anyMem, 0)
+	case vec.Scale:
+		return bin(by(in.T, x86.ScaleFPS), false)
+	case vec.Exponent:
+		return un(x86.GetExpPS)
+	case vec.Significand:
+		return l.one(by(in.T, x86.GetMantPS), arg(in.A), anyMem, vec.SignificandImm)
 	case vec.Widen:
 		return l.widen(in, part)
 	case vec.Narrow:

@@ -40,6 +40,9 @@ func (b *Builder) expShort(x Value) Value {
 	n, bits := b.integer(x, log2e)
 	r := b.FNMA(n, b.F(F64, ln2Hi), x)
 	p := b.FMA(b.Poly(r, exp32Coef...), b.Mul(r, r), b.Add(r, b.F(F64, 1)))
+	if b.Wide {
+		return b.Scale(p, n)
+	}
 	return b.Mul(p, b.power2(bits))
 }
 
@@ -52,11 +55,13 @@ func (b *Builder) expPair(h, l Value) (hi, lo Value, scale func(v Value) Value) 
 	hi, lo = fastSum(b, b.F(F64, 1), r)
 	p := b.Mul(b.Poly(r, exp64Coef...), b.Mul(r, r))
 	lo = b.Add(lo, b.FMA(rl, b.Add(hi, p), p))
+	if b.Wide {
+		return hi, lo, func(v Value) Value { return b.Scale(v, n) }
+	}
 	return hi, lo, func(v Value) Value {
-		m := b.F(F64, anchor)
-		upper := b.Max(n, b.F(F64, -1000))
-		v = b.Mul(v, b.power2(b.Bitcast(I64, b.Add(upper, m))))
-		return b.Mul(v, b.power2(b.Bitcast(I64, b.Add(b.Sub(n, upper), m))))
+		half, bits := b.integer(n, 0.5)
+		v = b.Mul(v, b.power2(bits))
+		return b.Mul(v, b.power2(b.Bitcast(I64, b.Add(b.Sub(n, half), b.F(F64, anchor)))))
 	}
 }
 

@@ -154,7 +154,13 @@ func (p power) inverse(b *Builder, t Type) Value {
 	return b.Max(b.F(t, 0), u) // n > bias has set the sign
 }
 
-func (p power) scale(b *Builder, x Value) Value { return b.Mul(b.Mul(x, p.first), p.second) }
+// scale is x·2^n, for an x whose first half of that is a normal number.
+func (p power) scale(b *Builder, x Value) Value {
+	if b.Wide {
+		return b.Scale(x, p.n)
+	}
+	return b.Mul(b.Mul(x, p.first), p.second)
+}
 
 func exp(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
@@ -173,7 +179,7 @@ func exp2(b *Builder, t Type, x Value) Value {
 	at := b.Add(x, b.F(t, ft.magic+2*bias))
 	half := b.FMA(x, b.F(t, 0.5), b.F(t, ft.magic+bias))
 	r := b.Sub(x, b.Sub(at, b.F(t, ft.magic+2*bias)))
-	p := power{first: ft.power2(b, t, half), second: ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}
+	p := power{n: b.Sub(at, b.F(t, ft.magic+2*bias)), first: ft.power2(b, t, half), second: ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}
 	return p.scale(b, b.FMA(r, poly(b, t, r, ft.exp2Poly), b.F(t, 1)))
 }
 
@@ -264,7 +270,7 @@ func sinhCosh(b *Builder, t Type, x Value, sign float64) Value {
 	y := b.FMA(m, p.hi, k)
 	yl := b.Add(b.FMS(m, p.hi, b.Sub(y, k)), kl)
 	y = b.Add(y, b.FMA(k, c, b.FMA(m, s, yl)))
-	return b.Mul(b.Mul(b.Mul(y, b.F(t, 0.5)), p.first), p.second)
+	return p.scale(b, b.Mul(y, b.F(t, 0.5)))
 }
 
 // logistic is 1/(1 + e^-x), times f if there is one. With e^-x = 2^n·(1+w) and u = 2^-n that is
@@ -284,7 +290,7 @@ func logistic(b *Builder, t Type, x Value, low float64, f Value) Value {
 	p.second = ft.power2(b, t, b.Sub(b.Bitcast(i, p.at), b.Bitcast(i, p.half)))
 	w, wl := p.expm1(b, t)
 	one := b.F(t, 1)
-	u := b.Mul(p.first, p.second)
+	u := p.scale(b, one)
 	s := b.Add(one, u)
 	sl := b.Sub(u, b.Sub(s, one))
 	den, denL := fastSum(b, s, w)
@@ -395,6 +401,9 @@ func logPlus(b *Builder, t Type, x, xl, large Value) Value {
 
 // logEnds puts log's limits at 0 and infinity, and NaN below 0.
 func logEnds(b *Builder, t Type, x, y Value) Value {
+	if b.Wide { // negative ones and NaN have a NaN for a significand
+		return b.Blend(b.Ends(x), b.Exponent(x), y)
+	}
 	inf := b.F(t, math.Inf(1))
 	y = b.Blend(b.LT(x, inf), y, x) // +Inf and NaN
 	y = b.Or(y, b.LT(x, b.F(t, 0)))
@@ -404,6 +413,9 @@ func logEnds(b *Builder, t Type, x, y Value) Value {
 // parts is split for denormals as well, which are made normal by a power of 2.
 func parts(b *Builder, t Type, x Value) (k, m Value) {
 	ft := floatTypes[t]
+	if b.Wide {
+		return split(b, t, x)
+	}
 	up := float64(ft.fraction + 1)
 	small := b.LT(x, b.F(t, ft.tiny))
 	k, m = split(b, t, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
@@ -414,6 +426,11 @@ func parts(b *Builder, t Type, x Value) (k, m Value) {
 func split(b *Builder, t Type, x Value) (k, m Value) {
 	ft := floatTypes[t]
 	i := t.Int()
+	if b.Wide {
+		k, m = b.Exponent(x), b.Significand(x)
+		large := b.GE(m, b.F(t, math.Sqrt2))
+		return b.Add(k, b.And(b.F(t, 1), large)), b.Blend(large, b.Mul(m, b.F(t, 0.5)), m)
+	}
 	bits := b.Bitcast(i, x)
 	d := b.Sub(bits, b.Bitcast(i, b.F(t, math.Sqrt2/2)))
 	if t == F32 {

@@ -200,7 +200,7 @@ func (x *interp) run(dst, a, b, c unsafe.Pointer, n int) {
 func kernelOf(p *Program, in Instr) kernel {
 	t := in.T
 	switch in.Op {
-	case CmpEQ, CmpNE, CmpLT, CmpLE, CmpGT, CmpGE, Narrow, Widen:
+	case CmpEQ, CmpNE, CmpLT, CmpLE, CmpGT, CmpGE, Ends, Narrow, Widen:
 		t = p.Code[in.A].T // these go by what they read
 	case Shl, Shr, Sar:
 		return shift(in.Op, t, uint(in.Imm))

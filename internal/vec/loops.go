@@ -52,6 +52,52 @@ var loops = [NumOps][4]kernel{
 	Narrow:  {F64: cast[float32, float64], I64: cast[int32, int64]},
 	ToInt:   {I32: toInt},
 	ToFloat: {F32: cast[float32, int32]},
+
+	Scale:       {scale[float32], scale[float64], nil, nil},
+	Exponent:    {un(exponent[float32]), un(exponent[float64]), nil, nil},
+	Significand: {un(significand[float32]), un(significand[float64]), nil, nil},
+	Ends:        {ends[float32, uint32], ends[float64, uint64], nil, nil},
+}
+
+// Powers of 2 beyond ±2000 make 0 and infinity of every number.
+func scale[T floats](dst, a, b, _ unsafe.Pointer, n int) {
+	d, x, y := lanes[T](dst, n), lanes[T](a, n), lanes[T](b, n)
+	for i := range d {
+		if y[i] != y[i] {
+			d[i] = y[i]
+			continue
+		}
+		// A float32 is exact as a float64, and so is its product, but for one that is 0 or infinite in either.
+		d[i] = T(math.Ldexp(float64(x[i]), int(max(-5000, min(5000, y[i])))))
+	}
+}
+
+func exponent[T floats](x T) T {
+	v := math.Abs(float64(x))
+	if v == 0 || v > math.MaxFloat64 || v != v {
+		return T(math.Logb(v))
+	}
+	_, e := math.Frexp(v)
+	return T(e - 1)
+}
+
+func significand[T floats](x T) T {
+	v := float64(x)
+	switch {
+	case v == 0 || v > math.MaxFloat64:
+		return 1
+	case v < 0 || v != v:
+		return T(math.NaN())
+	}
+	f, _ := math.Frexp(v)
+	return T(2 * f)
+}
+
+func ends[T floats, U uints](dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[U](dst, n), lanes[T](a, n)
+	for i := range d {
+		d[i] = mask[U](x[i] == 0 || float64(x[i]) > math.MaxFloat64)
+	}
 }
 
 func add[T number](dst, a, b, _ unsafe.Pointer, n int) {

@@ -50,8 +50,9 @@ func Result(id ops.ID, t dtype.Type) dtype.Type {
 }
 
 type bodyKey struct {
-	id ops.ID
-	t  dtype.Type
+	id   ops.ID
+	t    dtype.Type
+	wide bool
 }
 
 var cache sync.Map // bodyKey → *Program
@@ -66,15 +67,20 @@ func Body(id ops.ID, t dtype.Type) *Program {
 }
 
 // Inside is Body for arguments in Range; what the program gives for others has no meaning.
-func Inside(id ops.ID, t dtype.Type) *Program {
-	if p, ok := cache.Load(bodyKey{id, t}); ok {
+func Inside(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, false}) }
+
+// InsideWide is Inside by a Wide builder: the same bits with AVX-512's own instructions.
+func InsideWide(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, true}) }
+
+func inside(k bodyKey) *Program {
+	if p, ok := cache.Load(k); ok {
 		return p.(*Program)
 	}
-	p, _ := cache.LoadOrStore(bodyKey{id, t}, body(id, t))
+	p, _ := cache.LoadOrStore(k, body(k.id, k.t, k.wide))
 	return p.(*Program)
 }
 
-func body(id ops.ID, t dtype.Type) *Program {
+func body(id ops.ID, t dtype.Type, wide bool) *Program {
 	if bodies[id] == nil || !Takes(id, t) {
 		return nil
 	}
@@ -90,6 +96,7 @@ func body(id ops.ID, t dtype.Type) *Program {
 		lane = Lane(t)
 	}
 	b := NewBuilder(in...)
+	b.Wide = wide
 	x := make([]Value, len(in))
 	for i := range in {
 		if in[i] == dtype.Bool {

@@ -50,6 +50,9 @@ func power32(b *Builder, a, y Value) Value {
 	at := b.Add(e, magic)
 	r := b.Sub(e, b.Sub(at, magic))
 	p := b.FMA(r, polyPair(b, r, b.Mul(r, r), pow32Exp), b.F(F64, 1))
+	if b.Wide {
+		return b.Scale(p, b.Sub(at, magic))
+	}
 	return b.Mul(p, floatTypes[F64].power2(b, F64, at))
 }
 
@@ -100,7 +103,7 @@ func power64(b *Builder, a, y Value) Value {
 	p := b.FMA(r2, polyPair(b, r, r2, ft.exp2Poly[1:]), b.FMA(rl, ln2, b.Mul(r, b.F(F64, ft.ln2[1]))))
 	p = b.Add(b.FMA(r, ln2, p), one)
 	i := I64
-	return power{first: ft.power2(b, F64, half), second: ft.power2(b, F64, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}.scale(b, p)
+	return power{n: b.Sub(at, b.F(F64, ft.magic+2*bias)), first: ft.power2(b, F64, half), second: ft.power2(b, F64, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}.scale(b, p)
 }
 
 // Polynomials by gen/explog.py: (log2(1+f) - f·log2 e)/f², (2^r - 1)/r and (atanh s - s - s³/3)/s⁵ by s².

@@ -13,6 +13,12 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
+// What VGETMANT and VFPCLASS are told: [1, 2) and NaN below 0; both zeros and +Inf.
+const (
+	SignificandImm = 8
+	EndsImm        = 2 | 4 | 8
+)
+
 // Type is the lane type of a value. A mask is an I32 or I64 value whose lanes are all ones or zero;
 // masks of 32 bits go with F32 and I32, masks of 64 bits with F64 and I64.
 type Type uint8
@@ -51,50 +57,57 @@ type Op uint8
 // Every operation rounds once, to nearest even, in the type of its result. Denormals are kept.
 // Bitwise operations, Blend and Bitcast look at bits only, of whatever type.
 const (
-	Load    Op = iota // element of input Imm; a Bool input gives a mask of type T
-	Const             // Imm: the bits of the lane
-	Add               // a+b (floats and integers; integers wrap)
-	Sub               // a-b (floats and integers; integers wrap)
-	Mul               // a*b (floats, I32)
-	Div               // a/b
-	Sqrt              // √a
-	FMA               // a*b+c, rounded once
-	FNMA              // c-a*b, rounded once
-	FMS               // a*b-c, rounded once
-	Min               // a<b ? a : b (so b when either is NaN, and when both are zeros)
-	Max               // a>b ? a : b
-	And               // a&b
-	AndNot            // a&^b
-	Or                // a|b
-	Xor               // a^b
-	Shl               // a<<Imm
-	Shr               // a>>Imm, zeros enter
-	Sar               // a>>Imm, the sign enters (I32 only)
-	ShlV              // a<<b per lane, 0 ≤ b < bits (integers)
-	ShrV              // a>>b per lane, zeros enter, 0 ≤ b < bits (integers)
-	CmpEQ             // a==b: mask; floats: false on NaN. Integers too
-	CmpNE             // a!=b: mask; floats: true on NaN
-	CmpLT             // a<b: mask; false on NaN (floats only)
-	CmpLE             // a<=b: mask; false on NaN (floats only)
-	CmpGT             // a>b: mask; false on NaN. Integers too (signed)
-	CmpGE             // a>=b: mask; false on NaN (floats only)
-	Blend             // a's lane all ones ? b : c (a is a mask of b's width)
-	Floor             // ⌊a⌋
-	Ceil              // ⌈a⌉
-	Trunc             // toward zero
-	Nearest           // to nearest integer, ties to even
-	Widen             // F32→F64, I32→I64 (sign extends; masks too)
-	Narrow            // F64→F32 (rounds), I64→I32 (low half; masks too)
-	ToInt             // F32→I32, to nearest even; |a| < 2³¹
-	ToFloat           // I32→F32 (rounds)
-	Bitcast           // a's bits as type T of the same width
+	Load        Op = iota // element of input Imm; a Bool input gives a mask of type T
+	Const                 // Imm: the bits of the lane
+	Add                   // a+b (floats and integers; integers wrap)
+	Sub                   // a-b (floats and integers; integers wrap)
+	Mul                   // a*b (floats, I32)
+	Div                   // a/b
+	Sqrt                  // √a
+	FMA                   // a*b+c, rounded once
+	FNMA                  // c-a*b, rounded once
+	FMS                   // a*b-c, rounded once
+	Min                   // a<b ? a : b (so b when either is NaN, and when both are zeros)
+	Max                   // a>b ? a : b
+	And                   // a&b
+	AndNot                // a&^b
+	Or                    // a|b
+	Xor                   // a^b
+	Shl                   // a<<Imm
+	Shr                   // a>>Imm, zeros enter
+	Sar                   // a>>Imm, the sign enters (I32 only)
+	ShlV                  // a<<b per lane, 0 ≤ b < bits (integers)
+	ShrV                  // a>>b per lane, zeros enter, 0 ≤ b < bits (integers)
+	CmpEQ                 // a==b: mask; floats: false on NaN. Integers too
+	CmpNE                 // a!=b: mask; floats: true on NaN
+	CmpLT                 // a<b: mask; false on NaN (floats only)
+	CmpLE                 // a<=b: mask; false on NaN (floats only)
+	CmpGT                 // a>b: mask; false on NaN. Integers too (signed)
+	CmpGE                 // a>=b: mask; false on NaN (floats only)
+	Blend                 // a's lane all ones ? b : c (a is a mask of b's width)
+	Floor                 // ⌊a⌋
+	Ceil                  // ⌈a⌉
+	Trunc                 // toward zero
+	Nearest               // to nearest integer, ties to even
+	Widen                 // F32→F64, I32→I64 (sign extends; masks too)
+	Narrow                // F64→F32 (rounds), I64→I32 (low half; masks too)
+	ToInt                 // F32→I32, to nearest even; |a| < 2³¹
+	ToFloat               // I32→F32 (rounds)
+	Bitcast               // a's bits as type T of the same width
+	Scale                 // a·2^b rounded once, b an integer (floats); for b = NaN it is NaN
+	Exponent              // ⌊log2 |a|⌋, of a denormal too; -Inf for 0, +Inf for ±Inf, NaN for NaN
+	Significand           // a·2^-Exponent(a), in [1, 2); NaN below 0, no meaning at Ends
+	Ends                  // a is a zero or +Inf: mask
 	NumOps
 )
+
+// Scale, Exponent, Significand and Ends are single instructions of AVX-512, and only a Builder that is
+// Wide may write them.
 
 var names = [NumOps]string{"load", "const", "add", "sub", "mul", "div", "sqrt", "fma", "fnma", "fms",
 	"min", "max", "and", "andnot", "or", "xor", "shl", "shr", "sar", "shlv", "shrv", "cmpeq", "cmpne",
 	"cmplt", "cmple", "cmpgt", "cmpge", "blend", "floor", "ceil", "trunc", "nearest", "widen", "narrow",
-	"toint", "tofloat", "bitcast"}
+	"toint", "tofloat", "bitcast", "scale", "exponent", "significand", "ends"}
 
 func (o Op) String() string { return names[o] }
 
@@ -124,6 +137,8 @@ type Program struct {
 // Builder writes a program. Equal instructions are one value; operand types are checked, and a
 // mistake panics: a program is written by us, never by a user.
 type Builder struct {
+	// Wide lets bodies use what only AVX-512 has an instruction for. The bits are the same.
+	Wide bool
 	in   []dtype.Type
 	code []Instr
 	seen map[Instr]Value
@@ -353,6 +368,16 @@ func (b *Builder) Bitcast(t Type, x Value) Value {
 		panic("vec: bitcast changes the width")
 	}
 	return b.emit(Instr{Bitcast, t, x, None, None, 0})
+}
+
+// Scale is x·2^n for an integer n, rounded once.
+func (b *Builder) Scale(x, n Value) Value { b.float(Scale, x, n); return b.bin(Scale, x, n) }
+
+// Exponent and Significand take x apart; Ends tells where that gives nothing.
+func (b *Builder) Exponent(x Value) Value    { return b.un(Exponent, x) }
+func (b *Builder) Significand(x Value) Value { return b.un(Significand, x) }
+func (b *Builder) Ends(x Value) Value {
+	return b.emit(Instr{Ends, b.float(Ends, x).Int(), x, None, None, 0})
 }
 
 // Neg flips the sign bit; Abs clears it.

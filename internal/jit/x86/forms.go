@@ -97,6 +97,14 @@ const (
 	RoundPD
 	RndScalePS // AVX-512
 	RndScalePD
+	ScaleFPS
+	ScaleFPD
+	GetExpPS
+	GetExpPD
+	GetMantPS
+	GetMantPD
+	FPClassPS
+	FPClassPD
 	CvtPS2DQ
 	CvtDQ2PS
 	CvtPS2PD
@@ -236,6 +244,14 @@ func init() {
 	forms[RoundPD] = form{name: "VROUNDPD", shape: rm, pp: p66, mm: 3, op: 0x09, l: -1, imm: true, isVEX: true}
 	forms[RndScalePS] = form{name: "VRNDSCALEPS", shape: rm, pp: p66, mm: 3, op: 0x08, l: -1, imm: true, isEVEX: true}
 	forms[RndScalePD] = form{name: "VRNDSCALEPD", shape: rm, pp: p66, mm: 3, op: 0x09, w: 1, l: -1, imm: true, isEVEX: true}
+	forms[ScaleFPS] = form{name: "VSCALEFPS", pp: p66, mm: 2, op: 0x2c, l: -1, isEVEX: true}
+	forms[ScaleFPD] = form{name: "VSCALEFPD", pp: p66, mm: 2, op: 0x2c, w: 1, l: -1, isEVEX: true}
+	forms[GetExpPS] = form{name: "VGETEXPPS", shape: rm, pp: p66, mm: 2, op: 0x42, l: -1, isEVEX: true}
+	forms[GetExpPD] = form{name: "VGETEXPPD", shape: rm, pp: p66, mm: 2, op: 0x42, w: 1, l: -1, isEVEX: true}
+	forms[GetMantPS] = form{name: "VGETMANTPS", shape: rm, pp: p66, mm: 3, op: 0x26, l: -1, imm: true, isEVEX: true}
+	forms[GetMantPD] = form{name: "VGETMANTPD", shape: rm, pp: p66, mm: 3, op: 0x26, w: 1, l: -1, imm: true, isEVEX: true}
+	forms[FPClassPS] = form{name: "VFPCLASSPS", shape: rm, pp: p66, mm: 3, op: 0x66, l: -1, imm: true, dst: mask, isEVEX: true}
+	forms[FPClassPD] = form{name: "VFPCLASSPD", shape: rm, pp: p66, mm: 3, op: 0x66, w: 1, l: -1, imm: true, dst: mask, isEVEX: true}
 	forms[CvtPS2DQ] = form{name: "VCVTPS2DQ", shape: rm, pp: p66, mm: 1, op: 0x5b, l: -1}
 	forms[CvtDQ2PS] = form{name: "VCVTDQ2PS", shape: rm, mm: 1, op: 0x5b, l: -1}
 	forms[CvtPS2PD] = form{name: "VCVTPS2PD", shape: rm, mm: 1, op: 0x5a, l: -1, tuple: half, b: low}

@@ -55,6 +55,9 @@ func (in *Inst) String() string {
 	if in.Op == CvtPD2PS && in.VL < V512 {
 		name += "XY"[in.VL : in.VL+1]
 	}
+	if in.Op == FPClassPS || in.Op == FPClassPD {
+		name += "XYZ"[in.VL : in.VL+1]
+	}
 	if in.Bcst {
 		name += ".BCST"
 	}
