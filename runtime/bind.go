@@ -142,6 +142,9 @@ func (b *binding) peakBytes() int {
 		if u.cond != nil {
 			n += u.cond.peakBytes()
 		}
+		if u.routine != nil {
+			n += u.routine.bytes()
+		}
 	}
 	return n
 }
@@ -282,9 +285,13 @@ func (b *binding) through(n *ir.Node) operand {
 	if n.Kind == ir.Const || n.Kind == ir.DimSize {
 		return operand{isSplat: true, bits: b.splatBits(n), t: n.Type, dims: n.Shape.At(b.batch)}
 	}
-	x := b.operand(n.In[0])
+	return b.operand(n.In[0]).seen(n, b.batch)
+}
+
+// seen is view n of x.
+func (x operand) seen(n *ir.Node, batch int) operand {
 	y := x
-	y.dims = n.Shape.At(b.batch)
+	y.dims = n.Shape.At(batch)
 	if x.isSplat {
 		return y
 	}
@@ -302,7 +309,7 @@ func (b *binding) through(n *ir.Node) operand {
 		}
 	case ir.Slice:
 		for a := range y.dims {
-			y.start += n.Start[a].At(b.batch) * x.strides[a]
+			y.start += n.Start[a].At(batch) * x.strides[a]
 			y.strides[a] = x.strides[a] * n.Step[a]
 		}
 	case ir.Reverse:

@@ -269,7 +269,9 @@ func (b *binding) mapCode() error {
 	}
 	for _, c := range b.pending {
 		c.kept = max(c.size, pageBytes/len(b.pending)) // pages are shared by those mapped together
-		codes.add(c)
+		if c.key != "" {
+			codes.add(c)
+		}
 	}
 	b.pending = nil
 	return nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/jit"
-	"github.com/adjoint-go/adjoint/internal/vec"
 )
 
 // loopCode is a loop of a fixed number of steps whose body is one cluster, each of whose elements reads the
@@ -82,7 +81,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	for k, v := range outs {
 		arg := loopArg{operand: -1, buffer: u.outs[k], size: by[v].size}
 		if k >= len(u.carries) {
-			arg.slice, arg.backward = u.slices[u.n.Body[0].Xs+k-len(u.carries)], u.n.Flag
+			arg.slice, arg.backward = u.slices[k-len(u.carries)], u.n.Flag
 		}
 		l.args = append(l.args, arg)
 	}
@@ -129,7 +128,7 @@ func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 	case p < body.Carry:
 		return loopArg{operand: -1, buffer: u.carries[p].at}, l.direct && l.offset == 0
 	case p < body.Carry+body.Xs:
-		return loopArg{operand: p, offset: l.offset, slice: u.slices[p-body.Carry], backward: u.n.Flag}, true
+		return loopArg{operand: p, offset: l.offset, slice: u.xs[p-body.Carry], backward: u.n.Flag}, true
 	case p == body.Carry+body.Xs: // the index
 		return loopArg{}, false
 	default:
@@ -150,13 +149,8 @@ func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
 	for _, v := range outs {
 		o := a.result[v]
 		o.At = len(d.p.Code)
-		for in := &d.p.Code[o.V]; ; in = &d.p.Code[in.A] {
-			if in.Op == vec.Load {
-				return nil
-			}
-			if in.Op != vec.Bitcast {
-				break
-			}
+		if d.p.Unchanged(o.V) {
+			return nil
 		}
 		d.p.Out = append(d.p.Out, o)
 	}

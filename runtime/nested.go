@@ -46,12 +46,15 @@ type nestedUnit struct {
 	outs     []int   // the buffers of the results; of a Loop: of the stacked ones, the final carries before them
 	steps    int     // the buffer of the number of steps taken, -1
 	carries  []carryPlace
-	slices   []int // bytes of a step's slice, by xs, then by stacked result
+	xs       []int // bytes of a step's slice
+	slices   []int // bytes of a step's slice of the stacked results
 	length   int
 	index    int // buffer of the index
 	verdict  int // buffer of the condition's value
 	number   int // of the run's loops
 	code     *loopCode
+	routine  *routine // in place of bodies
+	partial  []bool   // by stacked result: the slices of steps not taken are read, and have to be 0
 }
 
 // carryPlace is where a carry lives: in the buffer of its final value and, where a step cannot write it in
@@ -69,9 +72,6 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 			panic(err)
 		}
 		return q
-	}
-	for _, p := range c.bodies {
-		u.bodies = append(u.bodies, bind(p))
 	}
 	in := n.In
 	if n.Kind == ir.Branch {
@@ -103,7 +103,13 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 			u.outs[k] = b.temporary(size)
 		}
 	}
+	bodies := func() {
+		for _, p := range c.bodies {
+			u.bodies = append(u.bodies, bind(p))
+		}
+	}
 	if n.Kind == ir.Branch {
+		bodies()
 		return u
 	}
 	if n.Size.B != 0 || n.Size.C >= 0 {
@@ -111,6 +117,15 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 	} else {
 		u.length = int(^uint(0) >> 1)
 	}
+	for k := body.Carry; k < len(body.Outs); k++ {
+		o := body.Outs[k]
+		u.slices = append(u.slices, bytes(o))
+		u.partial = append(u.partial, (c.cond != nil || n.Bits == 1) && readsRest(n, k, b.p.low.nodes, b.p.low.outs))
+	}
+	if u.routine = b.newRoutine(u); u.routine != nil {
+		return u
+	}
+	bodies()
 	u.index = b.temporary(8)
 	if c.cond != nil {
 		u.cond = bind(c.cond)
@@ -125,10 +140,7 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		u.carries = append(u.carries, p)
 	}
 	for i := range body.Xs {
-		u.slices = append(u.slices, bytes(body.Params[body.Carry+i]))
-	}
-	for _, o := range body.Outs[body.Carry:] {
-		u.slices = append(u.slices, bytes(o))
+		u.xs = append(u.xs, bytes(body.Params[body.Carry+i]))
 	}
 	u.code = b.newLoopCode(u)
 	return u
@@ -146,10 +158,15 @@ type nestedRun struct {
 	in, out []unsafe.Pointer
 	steps   int // to take
 	verdict [1]unsafe.Pointer
+	memory  unsafe.Pointer // of a routine
 }
 
 func (u *nestedUnit) newRun(r *run) *nestedRun {
 	s := &nestedRun{}
+	if u.routine != nil {
+		s.memory = scratch(u.routine.bytes())
+		return s
+	}
 	for _, b := range u.bodies {
 		s.bodies = append(s.bodies, b.newRun(r.team))
 	}
@@ -179,6 +196,17 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	if u.n.Bits == 1 {
 		steps = max(0, min(steps, int(*(*int64)(u.which.ptr(r)))))
 	}
+	ys := u.outs[carry:]
+	if body.Cond != nil || steps < u.length {
+		for j, o := range ys {
+			if u.partial[j] {
+				clear(unsafe.Slice((*byte)(r.ptr[o]), u.length*u.slices[j]))
+			}
+		}
+	}
+	if u.routine != nil {
+		return u.routine.run(ctx, r, s.memory)
+	}
 	index := (*int64)(r.ptr[u.index])
 	s.in[carry+xs] = unsafe.Pointer(index)
 	for i := carry + xs; i < len(u.operands); i++ {
@@ -191,12 +219,6 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 			s.out[k] = r.ptr[c.other]
 		}
 		move(s.in[k], u.operands[k].ptr(r), c.bytes)
-	}
-	ys := u.outs[carry:]
-	if u.cond != nil || steps < u.length {
-		for j, o := range ys {
-			clear(unsafe.Slice((*byte)(r.ptr[o]), u.length*u.slices[xs+j]))
-		}
 	}
 	taken := 0
 	if u.code != nil {
@@ -218,7 +240,7 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 		}
 		*index = int64(i)
 		for j := range xs {
-			s.in[carry+j] = unsafe.Add(u.operands[carry+j].ptr(r), i*u.slices[j])
+			s.in[carry+j] = unsafe.Add(u.operands[carry+j].ptr(r), i*u.xs[j])
 		}
 		if u.cond != nil {
 			s.verdict[0] = r.ptr[u.verdict]
@@ -230,7 +252,7 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 			}
 		}
 		for j, o := range ys {
-			s.out[carry+j] = unsafe.Add(r.ptr[o], i*u.slices[xs+j])
+			s.out[carry+j] = unsafe.Add(r.ptr[o], i*u.slices[j])
 		}
 		if err := s.bodies[0].body(ctx, s.in, s.out); err != nil {
 			return err

@@ -71,6 +71,9 @@ func (b *binding) describe(w *strings.Builder) {
 			tasks += u.tasks(phase)
 		}
 		fmt.Fprintf(w, "step %d: %d tasks", i, tasks)
+		if l, ok := u.(*nestedUnit); ok && l.routine != nil {
+			fmt.Fprintf(w, ", a routine of %d bytes", l.routine.f.Size())
+		}
 		for k := range b.buffers {
 			f := &b.buffers[k]
 			if f.first != i {

@@ -87,7 +87,9 @@ func allocate(c *code) *allocator {
 		n-- // to exchange a fold's two vectors of lanes
 		a.spare = x86.Reg(n)
 	}
-	n = a.hoist(n)
+	if c.isa != scalar { // whose code runs once
+		n = a.hoist(n)
+	}
 	a.vector = file{0, make([]vreg, n), make([]bool, n)}
 	a.masks = file{3, make([]vreg, 5), make([]bool, 5)} // the first ones are the loop's
 	for _, f := range []file{a.vector, a.masks} {
@@ -183,10 +185,12 @@ func (a *allocator) fetch(v vreg, r x86.Reg) minst {
 	case inArray:
 		m.Mem.Disp = h.part * int32(a.isa.vl().Bytes())
 	case inSlot:
-		m.Mem = slotMemory(h.at)
+		m.Mem = a.slotMemory(h.at)
 		if a.isMask[v] {
 			m.Op, m.VL = x86.KMovLoad, 0
 		}
+	case inFrame:
+		m.Mem = frameMemory(Slot(h.at), 0)
 	}
 	return m
 }
@@ -198,9 +202,12 @@ func broadcast(width uint8) x86.Op {
 	return x86.BroadcastS
 }
 
-// slotMemory is spill slot i.
-func slotMemory(i int32) x86.Mem {
-	return x86.Mem{Base: spillReg, Index: x86.NoReg, Disp: slotBytes * i}
+// slotMemory is spill slot i: those of a routine lie below its frame.
+func (c *code) slotMemory(i int32) x86.Mem {
+	if c.isa == scalar {
+		i = -1 - i
+	}
+	return x86.Mem{Base: spillReg, Index: x86.NoReg, Disp: c.isa.slotBytes() * i}
 }
 
 // take gives v a register, making room if need be.
@@ -244,7 +251,7 @@ func (a *allocator) spill(v vreg, r x86.Reg) {
 		a.slots++
 	}
 	a.homes[v] = home{place: inSlot, at: s}
-	m := minst{Inst: x86.Inst{Op: x86.MovStore, B: r, IsMem: true, VL: a.isa.vl(), Mem: slotMemory(s)}, place: inSlot}
+	m := minst{Inst: x86.Inst{Op: x86.MovStore, B: r, IsMem: true, VL: a.isa.vl(), Mem: a.slotMemory(s)}, place: inSlot}
 	if a.isMask[v] {
 		m.Op, m.VL = x86.KMovStore, 0
 	}
@@ -283,7 +290,7 @@ func (a *allocator) inMemory(v vreg, m memory) bool {
 		return false
 	}
 	switch h := &a.homes[v]; h.place {
-	case inSlot:
+	case inSlot, inFrame:
 		return true
 	case inPool:
 		return m == anyMem
@@ -303,7 +310,9 @@ func (a *allocator) operand(m *minst, v vreg) {
 	case inSplat:
 		m.Bcst = true
 	case inSlot:
-		m.Mem = slotMemory(h.at)
+		m.Mem = a.slotMemory(h.at)
+	case inFrame:
+		m.Mem = frameMemory(Slot(h.at), 0)
 	}
 	if m.Op == x86.Mov || m.Op == x86.MovD { // which have no memory form of their own
 		m.Op -= x86.Mov - x86.MovLoad
@@ -364,8 +373,11 @@ func (a *allocator) inst(i int, in *vinst) {
 	}
 	if in.kind == load || in.kind == store {
 		m.IsMem, m.place, m.io, m.Mem.Disp, m.store = true, inArray, in.io, in.off, in.kind == store
-		if in.io < 0 {
+		switch {
+		case in.io < 0:
 			m.place, m.Mem = inPool, x86.Mem{Pool: true, Disp: in.off}
+		case a.isa == scalar:
+			m.place, m.Mem = inFrame, frameMemory(Slot(in.io), 0)
 		}
 	}
 	a.done(i, in)

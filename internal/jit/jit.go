@@ -18,15 +18,19 @@ type ISA uint8
 const (
 	AVX2   ISA = iota // 256 bits, with FMA
 	AVX512            // F, BW, DQ, VL
+	scalar            // AVX2 on 128 bits, whose lanes are all the same number: that of Routines
 )
 
-func (i ISA) String() string { return [...]string{"avx2", "avx512"}[i] }
+func (i ISA) String() string { return [...]string{"avx2", "avx512", "scalar"}[i] }
 
-func (i ISA) vl() x86.VL {
-	if i == AVX512 {
-		return x86.V512
+func (i ISA) vl() x86.VL { return [...]x86.VL{x86.V256, x86.V512, x86.V128}[i] }
+
+// slotBytes is the size of a spilled register.
+func (i ISA) slotBytes() int32 {
+	if i == scalar {
+		return 16
 	}
-	return x86.V256
+	return 64
 }
 
 // In is an input: an array, or one element for all.
@@ -81,13 +85,15 @@ type Func struct {
 	arrays int
 	spill  int
 	step   int
+	frame  int // of a routine: bytes above the spilled registers, and the offset of its beginning
+	start  int
 }
 
 // Assemble makes p's machine code, which Map must make executable before it runs.
 func (p *Program) Assemble(isa ISA) *Func {
 	c := lower(p, isa)
 	e := emitter{allocator: allocate(c), p: p}
-	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots) * slotBytes, step: c.e}
+	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e}
 	return f
 }
 
@@ -100,6 +106,15 @@ func (p *Program) List(isa ISA, line func(src int, text string)) {
 		e.inst(&e.fixed[i], 0, false)
 	}
 	e.body(0, false)
+}
+
+// Unchanged reports whether v is an input as it comes.
+func (p *Program) Unchanged(v vec.Value) bool {
+	in := &p.Code[v]
+	for in.Op == vec.Bitcast {
+		in = &p.Code[in.A]
+	}
+	return in.Op == vec.Load
 }
 
 // SpillBytes is the size of the scratch that a call needs.

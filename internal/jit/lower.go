@@ -23,6 +23,7 @@ const (
 	inSplat       // one element, which every lane takes
 	inArray       // elements of an input
 	inSlot        // spilled
+	inFrame       // a slot of a routine's frame
 )
 
 // home is where a virtual register can be loaded from.
@@ -79,6 +80,7 @@ type code struct {
 	isMask []bool // virtual registers in mask registers
 	pool   []byte
 	consts map[poolKey]vreg
+	pooled map[poolKey]int32 // nil, or where the pool has what earlier code put there
 	folds  []fold
 }
 
@@ -104,6 +106,8 @@ type lowering struct {
 	code
 	p    *Program
 	val  []value
+	in   []Slot // of a routine's block, as outs are
+	outs []Slot
 	nots map[vreg]vreg
 	ones int32 // in the pool: 16 bytes of 1, 0 for not there
 	def  []int32
@@ -114,6 +118,12 @@ type lowering struct {
 func lower(p *Program, isa ISA) *code {
 	l := &lowering{p: p, nots: map[vreg]vreg{}}
 	l.isa, l.consts = isa, map[poolKey]vreg{}
+	l.run()
+	return &l.code
+}
+
+func (l *lowering) run() {
+	p := l.p
 	live := p.live()
 	wide := true
 	for i, in := range p.Code {
@@ -121,7 +131,7 @@ func lower(p *Program, isa ISA) *code {
 			wide = false
 		}
 	}
-	l.e = isa.vl().Bytes() / 4
+	l.e = l.vl().Bytes() / 4
 	if wide {
 		l.e /= 2
 	}
@@ -141,7 +151,6 @@ func lower(p *Program, isa ISA) *code {
 		l.store(out)
 	}
 	l.dropDead()
-	return &l.code
 }
 
 // live reports which instructions an output needs.
@@ -198,7 +207,12 @@ func (l *lowering) put(in vinst, mask bool) vreg {
 
 func (l *lowering) vl() x86.VL { return l.isa.vl() }
 
-func (l *lowering) parts(t vec.Type) int { return t.Bits() / 8 * l.e / l.vl().Bytes() }
+func (l *lowering) parts(t vec.Type) int {
+	if l.isa == scalar {
+		return 1
+	}
+	return t.Bits() / 8 * l.e / l.vl().Bytes()
+}
 
 // two and one append an instruction of two operands and of one.
 func (l *lowering) two(op x86.Op, a, b vreg, swap bool) vreg {
@@ -221,8 +235,13 @@ func (l *lowering) constant(bits uint64, t vec.Type) vreg {
 	}
 	width := t.Bits() / 8
 	copies := 1
-	if l.isa == AVX2 {
-		copies = 32 / width
+	if l.isa != AVX512 {
+		copies = l.vl().Bytes() / width
+	}
+	if at, ok := l.pooled[key]; ok {
+		r := l.newReg(home{place: inPool, width: uint8(width), at: at}, false)
+		l.consts[key] = r
+		return r
 	}
 	for len(l.pool)%(width*copies) != 0 {
 		l.pool = append(l.pool, 0)
@@ -235,6 +254,9 @@ func (l *lowering) constant(bits uint64, t vec.Type) vreg {
 	}
 	r := l.newReg(home{place: inPool, width: uint8(width), at: int32(at)}, false)
 	l.consts[key] = r
+	if l.pooled != nil {
+		l.pooled[key] = int32(at)
+	}
 	return r
 }
 
@@ -328,6 +350,10 @@ func (l *lowering) load(i int) {
 	in := &l.p.Code[i]
 	x := l.p.In[in.Imm]
 	io := int32(in.Imm)
+	if l.isa == scalar {
+		l.val[i].v[0] = l.newReg(home{place: inFrame, at: int32(l.in[io])}, false)
+		return
+	}
 	if x.T != dtype.Bool {
 		for part := range l.parts(in.T) {
 			h := home{place: inArray, width: uint8(x.T.Size()), at: io, part: int32(part)}
@@ -588,6 +614,9 @@ func (l *lowering) widen(in *vec.Instr, part int) vreg {
 		op = x86.PMovSXDQ
 	}
 	a := l.vector(in.A, 0)
+	if l.isa == scalar {
+		return l.one(op, a, slotMem, 0)
+	}
 	if h := l.homes[a]; part == 1 && h.place == inArray { // its upper half is there to be read
 		return l.put(vinst{op: op, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: h.at, off: int32(l.vl().Bytes() / 2), part: 1}, false)
 	}
@@ -602,6 +631,14 @@ func (l *lowering) widen(in *vec.Instr, part int) vreg {
 }
 
 func (l *lowering) narrow(in *vec.Instr) vreg {
+	if l.isa == scalar { // both halves, and the quarters that a conversion leaves 0
+		a := l.vector(in.A, 0)
+		if in.T == vec.F32 {
+			a = l.one(x86.CvtPD2PS, a, noMem, 0)
+			return l.shuffle(a, a, 0)
+		}
+		return l.shuffle(a, a, 0x88)
+	}
 	lo, hi := l.vector(in.A, 0), l.vector(in.A, 1)
 	switch {
 	case l.isa == AVX512:
@@ -624,15 +661,24 @@ func (l *lowering) narrow(in *vec.Instr) vreg {
 
 // halves packs the low halves of 64-bit lanes, AVX2.
 func (l *lowering) halves(lo, hi vreg) vreg {
-	s := l.two(x86.ShufPS, lo, hi, false)
-	l.insts[len(l.insts)-1].imm = 136
-	return l.one(x86.PermQ, s, noMem, 216)
+	return l.one(x86.PermQ, l.shuffle(lo, hi, 0x88), noMem, 216)
+}
+
+func (l *lowering) shuffle(a, b vreg, imm uint8) vreg {
+	s := l.two(x86.ShufPS, a, b, false)
+	l.insts[len(l.insts)-1].imm = imm
+	return s
 }
 
 // store puts output i's value where it goes.
 func (l *lowering) store(i int) {
 	o := &l.p.Out[i]
 	io := int32(len(l.p.In) + i)
+	if l.isa == scalar {
+		l.insts = append(l.insts, vinst{op: x86.MovStore, kind: store, vl: l.vl(), a: none, b: l.vector(o.V, 0), c: none, mask: none, dst: none,
+			io: int32(l.outs[i]), src: l.src})
+		return
+	}
 	if o.Fold != NoFold {
 		l.fold(io, o)
 		return

@@ -12,6 +12,7 @@ const (
 	MovD
 	BroadcastS
 	BroadcastD
+	MovDDup
 	AddPS
 	AddPD
 	SubPS
@@ -175,6 +176,7 @@ func init() {
 	forms[Mov] = form{name: "VMOVAPS", shape: mr, mm: 1, op: 0x29, l: -1} // which of the two Go takes
 	forms[BroadcastS] = form{name: "VBROADCASTSS", shape: rm, pp: p66, mm: 2, op: 0x18, l: -1, tuple: bytes4, b: xmm}
 	forms[BroadcastD] = form{name: "VBROADCASTSD", shape: rm, pp: p66, mm: 2, op: 0x19, w: 1, l: -1, tuple: bytes8, b: xmm}
+	forms[MovDDup] = form{name: "VMOVDDUP", shape: rm, pp: 3, mm: 1, op: 0x12, l: -1, isVEX: true}
 	for _, r := range []struct {
 		op   Op
 		name string

@@ -285,11 +285,14 @@ func (t *Text) modrm(c []byte, reg Reg, m Mem, unit int32, tail int) []byte {
 type Cond uint8
 
 const (
-	Equal   Cond = 4
-	Less    Cond = 12
-	AtLeast Cond = 13
-	AtMost  Cond = 14
-	Greater Cond = 15
+	Below    Cond = 2 // without a sign, as NotBelow
+	NotBelow Cond = 3
+	Equal    Cond = 4
+	NotEqual Cond = 5
+	Less     Cond = 12
+	AtLeast  Cond = 13
+	AtMost   Cond = 14
+	Greater  Cond = 15
 )
 
 func rex(reg, index, base Reg) uint8 {
@@ -309,6 +312,77 @@ func (t *Text) AddTo(m Mem, r Reg)  { t.gprMem(0x01, r, m) }
 
 // DecMem is DECQ m.
 func (t *Text) DecMem(m Mem) { t.gprMem(0xff, 1, m) }
+
+// Of m without an index: SubMem is SUBQ m, r; CmpMem is CMPQ r, m; MulMem is IMULQ m, r; Load4 is MOVL m, r;
+// Load4Signed is MOVLQSX m, r; Load1 is MOVBLZX m, r; Store4 is MOVL r, m.
+func (t *Text) SubMem(r Reg, m Mem)      { t.gprMem(0x2b, r, m) }
+func (t *Text) CmpMem(r Reg, m Mem)      { t.gprMem(0x3b, r, m) }
+func (t *Text) MulMem(r Reg, m Mem)      { t.general(0x48, r, m, 0, 0x0f, 0xaf) }
+func (t *Text) Load4(r Reg, m Mem)       { t.general(0, r, m, 0, 0x8b) }
+func (t *Text) Load4Signed(r Reg, m Mem) { t.gprMem(0x63, r, m) }
+func (t *Text) Load1(r Reg, m Mem)       { t.general(0, r, m, 0, 0x0f, 0xb6) }
+func (t *Text) Store4(m Mem, r Reg)      { t.general(0, r, m, 0, 0x89) }
+
+// Store1 is MOVB r, m for r below SP.
+func (t *Text) Store1(m Mem, r Reg) { t.general(0, r, m, 0, 0x88) }
+
+// JmpMem is JMP m.
+func (t *Text) JmpMem(m Mem) { t.general(0, 4, m, 0, 0xff) }
+
+// StoreImm is MOVQ $n, m; AddMemImm is ADDQ $n, m; SubMemImm is SUBQ $n, m; CmpMemImm is CMPQ m, $n.
+func (t *Text) StoreImm(m Mem, n int32) {
+	t.general(0x48, 0, m, 4, 0xc7)
+	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
+}
+func (t *Text) AddMemImm(m Mem, n int32) { t.immediateMem(0, m, n) }
+func (t *Text) SubMemImm(m Mem, n int32) { t.immediateMem(5, m, n) }
+func (t *Text) CmpMemImm(m Mem, n int32) { t.immediateMem(7, m, n) }
+
+func (t *Text) immediateMem(ext Reg, m Mem, n int32) {
+	if n >= -128 && n < 128 {
+		t.general(0x48, ext, m, 1, 0x83)
+		t.Code = append(t.Code, uint8(n))
+		return
+	}
+	t.general(0x48, ext, m, 4, 0x81)
+	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
+}
+
+// general is an instruction of op with a REX prefix that has w's bits, left out where it says nothing.
+func (t *Text) general(w uint8, r Reg, m Mem, tail int, op ...uint8) {
+	if p := rex(r, 0, m.Base)&^0x08 | w; p != 0x40 {
+		t.Code = append(t.Code, p)
+	}
+	t.Code = append(t.Code, op...)
+	t.Code = t.modrm(t.Code, r&7, m, 1, tail)
+}
+
+// Mul is IMUL3Q $n, r, r.
+func (t *Text) Mul(r Reg, n int32) {
+	t.Code = append(t.Code, rex(r, 0, r))
+	if n >= -128 && n < 128 {
+		t.Code = append(t.Code, 0x6b, 0xc0|uint8(r&7)<<3|uint8(r&7), uint8(n))
+		return
+	}
+	t.Code = append(t.Code, 0x69, 0xc0|uint8(r&7)<<3|uint8(r&7))
+	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
+}
+
+// Neg is NEGQ r.
+func (t *Text) Neg(r Reg) { t.Code = append(t.Code, rex(0, 0, r), 0xf7, 0xd8|uint8(r&7)) }
+
+// AndImm is ANDQ $n, r; CmpImm is CMPQ r, $n.
+func (t *Text) AndImm(r Reg, n int32) { t.immediate(4, r, n) }
+func (t *Text) CmpImm(r Reg, n int32) { t.immediate(7, r, n) }
+
+// Address is LEAQ of a place in the code, which Land completes, to r.
+func (t *Text) Address(r Reg) int {
+	t.Code = append(t.Code, rex(r, 0, 0), 0x8d, 0x05|uint8(r&7)<<3, 0, 0, 0, 0)
+	return len(t.Code)
+}
+
+// Fill is REP; STOSQ.
+func (t *Text) Fill() { t.Code = append(t.Code, 0xf3, 0x48, 0xab) }
 
 // AddImm is ADDQ $n, r.
 func (t *Text) AddImm(r Reg, n int32) { t.immediate(0, r, n) }

@@ -64,7 +64,7 @@ func general(r *rand.Rand) (string, func(t *Text)) {
 	m := Mem{Base: []Reg{DI, R13, AX, R12, BP}[r.IntN(5)], Index: NoReg, Disp: []int32{0, 8, 120, 128, 4096, -128}[r.IntN(6)]}
 	n := []int32{1, -1, 127, 128, -128, -129, 65536}[r.IntN(7)]
 	name, ms := gprs[reg], m.String()
-	switch r.IntN(10) {
+	switch r.IntN(26) {
 	case 0:
 		return fmt.Sprintf("MOVQ %s, %s", ms, name), func(t *Text) { t.Load(reg, m) }
 	case 1:
@@ -89,6 +89,46 @@ func general(r *rand.Rand) (string, func(t *Text)) {
 		return fmt.Sprintf("XORL %s, %s", gprs[small], gprs[small]), func(t *Text) { t.Zero(small) }
 	case 8:
 		return fmt.Sprintf("MOVL $-1, %s", gprs[small]), func(t *Text) { t.Ones(small) }
+	case 9:
+		return fmt.Sprintf("SUBQ %s, %s", ms, name), func(t *Text) { t.SubMem(reg, m) }
+	case 10:
+		return fmt.Sprintf("CMPQ %s, %s", name, ms), func(t *Text) { t.CmpMem(reg, m) }
+	case 11:
+		return fmt.Sprintf("IMULQ %s, %s", ms, name), func(t *Text) { t.MulMem(reg, m) }
+	case 12:
+		return fmt.Sprintf("MOVL %s, %s", ms, name), func(t *Text) { t.Load4(reg, m) }
+	case 13:
+		return fmt.Sprintf("MOVLQSX %s, %s", ms, name), func(t *Text) { t.Load4Signed(reg, m) }
+	case 14:
+		return fmt.Sprintf("MOVBLZX %s, %s", ms, name), func(t *Text) { t.Load1(reg, m) }
+	case 15:
+		return fmt.Sprintf("MOVL %s, %s", name, ms), func(t *Text) { t.Store4(m, reg) }
+	case 16:
+		return fmt.Sprintf("MOVB AX, %s", ms), func(t *Text) { t.Store1(m, AX) }
+	case 17:
+		return fmt.Sprintf("JMP %s", ms), func(t *Text) { t.JmpMem(m) }
+	case 18:
+		return fmt.Sprintf("MOVQ $%d, %s", n, ms), func(t *Text) { t.StoreImm(m, n) }
+	case 19:
+		return fmt.Sprintf("CMPQ %s, $%d", ms, n), func(t *Text) { t.CmpMemImm(m, n) }
+	case 20:
+		return fmt.Sprintf("IMUL3Q $%d, %s, %s", n, name, name), func(t *Text) { t.Mul(reg, n) }
+	case 21:
+		return fmt.Sprintf("NEGQ %s", name), func(t *Text) { t.Neg(reg) }
+	case 22:
+		return fmt.Sprintf("ANDQ $%d, %s", n, name), func(t *Text) { t.AndImm(reg, n) }
+	case 23:
+		return fmt.Sprintf("CMPQ %s, $%d", name, n), func(t *Text) { t.CmpImm(reg, n) }
+	case 24:
+		if n == 128 {
+			n = 129
+		}
+		return fmt.Sprintf("SUBQ $%d, %s", n, ms), func(t *Text) { t.SubMemImm(m, n) }
+	case 25:
+		if n == 128 {
+			n = 129
+		}
+		return fmt.Sprintf("ADDQ $%d, %s", n, ms), func(t *Text) { t.AddMemImm(m, n) }
 	}
 	return fmt.Sprintf("BZHIL %s, %s, %s", name, gprs[small], gprs[small]), func(t *Text) { t.Bzhi(small, reg) }
 }
@@ -102,7 +142,7 @@ func random(r *rand.Rand, op Op) Inst {
 		lens = []VL{VL(f.l)}
 	case f.isVEX && f.dst != mask:
 		lens = []VL{V128, V256}
-	case op == CvtPS2PD || op == PMovSXDQ || op == PMovQD || op == CvtPD2PS || op == PermQ || op == BroadcastS || op == BroadcastD:
+	case op == PMovQD || op == PermQ || op == BroadcastD:
 		lens = []VL{V256, V512}
 	}
 	if f.name[0] == 'K' {
@@ -180,7 +220,7 @@ func TestForms(t *testing.T) {
 			text, got = append(text, in.String()), append(got, x.Code)
 		}
 	}
-	for range 400 {
+	for range 800 {
 		s, f := general(r)
 		var x Text
 		f(&x)
