@@ -6,6 +6,9 @@
 // [Hessian] and [Vmap] turn functions into other functions, in any nesting. Arguments and results are
 // trees: a Value, or structs, slices, arrays, maps and pointers of them.
 //
+// On arrays a function and what transforms make of it may read its values ([Value.Item]) and go on by Go's if, for
+// and recursion. Pieces between reads are programs, compiled once and found again by their structure.
+//
 // A mistake while a function is being recorded (a shape, a type, an axis) panics with an [*Error] that
 // names the operation, the shapes and the caller's line. Compile and the helpers that take plain Go
 // numbers ([Derivative], [Gradient]) return it as an error; running a program never panics.

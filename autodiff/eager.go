@@ -28,7 +28,7 @@ func recorded[A, R any](op string, x A, f func(g *ir.Graph, x A) R) R {
 	if g := graphOf(xs); g != nil {
 		return f(g, x)
 	}
-	e := evaluation{op: op, g: ir.New()}
+	e := newEvaluation(op)
 	in := make([]Value, len(xs))
 	for i, v := range xs {
 		if v.IsValid() {
@@ -63,12 +63,26 @@ func attempt[R any](g *ir.Graph, f func() R) (y R, outer *ir.Graph) {
 	return y, outer
 }
 
-// evaluation is a graph that is run once, on arrays that are its parameters.
+// evaluation is a graph that is run once, on arrays that are its parameters; in pieces, where the function reads
+// values as it is recorded.
 type evaluation struct {
 	op     string
 	g      *ir.Graph
 	inputs []runtime.Input
 	in     []unsafe.Pointer
+
+	cut              bool    // a value has been read
+	known            []known // by node
+	visits, segments int32   // so far: computations, programs run
+	reading          string  // the operation that reads
+	key              []byte  // room
+	args, out        []unsafe.Pointer
+}
+
+func newEvaluation(op string) *evaluation {
+	e := &evaluation{op: op, g: ir.New()}
+	e.g.Reader = e
+	return e
 }
 
 // argument makes v a parameter; single elements and bare numbers become constants.
@@ -100,6 +114,13 @@ func (e *evaluation) run(ys []Value) []Value {
 		out = append(out, a.p)
 	}
 	if len(outs) == 0 {
+		return res
+	}
+	if e.cut {
+		e.compute(outs, false)
+		for i, o := range outs {
+			copy(unsafe.Slice((*byte)(out[i]), o.Type.Size()*elements(o)), unsafe.Slice((*byte)(e.pointer(o)), o.Type.Size()*elements(o)))
+		}
 		return res
 	}
 	lifted, data := ir.Lift(outs, len(e.in))
@@ -139,26 +160,37 @@ func (c *programCache) get(outs []*ir.Node, inputs []runtime.Input) (*runtime.Pr
 	for _, in := range inputs {
 		key += in.Type.String() + in.Shape.String()
 	}
-	c.Lock()
-	if e := c.byKey[key]; e != nil {
-		c.order.MoveToFront(e)
-		c.hits++
-		c.Unlock()
-		return e.Value.(cached).p, nil
+	if p := c.find([]byte(key)); p != nil {
+		return p, nil
 	}
-	c.misses++
-	c.Unlock()
 	p, err := runtime.Compile(outs, inputs, runtime.Options{})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c.add(key, p)
 	}
+	return p, err
+}
+
+// find is the program for a key, nil where there is none.
+func (c *programCache) find(key []byte) *runtime.Program {
+	c.Lock()
+	defer c.Unlock()
+	e := c.byKey[string(key)]
+	if e == nil {
+		c.misses++
+		return nil
+	}
+	c.order.MoveToFront(e)
+	c.hits++
+	return e.Value.(cached).p
+}
+
+func (c *programCache) add(key string, p *runtime.Program) {
 	c.Lock()
 	defer c.Unlock()
 	if c.byKey[key] == nil {
 		c.byKey[key] = c.order.PushFront(cached{key, p})
 	}
 	c.trim()
-	return p, nil
 }
 
 func (c *programCache) trim() {

@@ -141,3 +141,17 @@ func ExampleHVP() {
 	fmt.Println(r.Value, r.Tangent) // the gradient, and the product
 	// Output: float64[2] 3 12 float64[2] 6 12
 }
+
+// Ordinary Go that depends on values: as many steps of Newton's method as it takes, and the derivative of what was done.
+func ExampleValue_Item() {
+	root := func(x ad.Value) ad.Value {
+		y := x
+		for y.Square().Sub(x).Abs().Item() > 1e-12 {
+			y = y.Add(x.Div(y)).Scale(0.5)
+		}
+		return y
+	}
+	y, dy, err := ad.ValueAndDerivative(root, 4)
+	fmt.Printf("%.6f %.6f %v\n", y, dy, err)
+	// Output: 2.000000 0.250000 <nil>
+}

@@ -131,16 +131,21 @@ func (t DType) Full(x float64, dims ...int) Value {
 	}
 	a := newArray(t.t, dims)
 	if bits := ir.FloatBits(t.t, x); bits != 0 {
-		switch a.t.Size() {
-		case 1:
-			fill(a, uint8(bits))
-		case 4:
-			fill(a, uint32(bits))
-		case 8:
-			fill(a, bits)
-		}
+		a.set(bits)
 	}
 	return Value{a: a}
+}
+
+// set makes all elements those bits.
+func (a *array) set(bits uint64) {
+	switch a.t.Size() {
+	case 1:
+		fill(a, uint8(bits))
+	case 4:
+		fill(a, uint32(bits))
+	case 8:
+		fill(a, bits)
+	}
 }
 
 func fill[T uint8 | uint32 | uint64](a *array, bits T) {
@@ -218,11 +223,11 @@ func (v Value) Dim(axis int) int {
 	return s[a]
 }
 
-// concrete is v's array, for reading.
+// concrete is v's array, for reading: of a recorded value the one that it has for the arguments at hand.
 func (v Value) concrete(op string) *array {
 	switch {
 	case v.n != nil:
-		ir.Fail(op, "%v: the value is not known while the function is recorded (use Where and the like, or return it)", v.n.Shape)
+		return read(op, v.n)
 	case v.a == nil:
 		ir.Fail(op, "of no value")
 	case v.a.p == nil:
@@ -232,6 +237,11 @@ func (v Value) concrete(op string) *array {
 }
 
 // Item returns the single element of v as a float64; a bool is 0 or 1.
+//
+// Item, At, Data, Float64s and Clone also read values of a function that a transform records on arrays: these are
+// computed then, of the arrays, and Go's if, for and recursion may depend on them. Derivatives are those of the path
+// that was taken; what is read is a number, of which they know nothing. A function that [Compile] records, for
+// arguments to come, cannot be read, nor can what [Vmap] and loops record once for all elements or steps.
 func (v Value) Item() float64 {
 	a := v.concrete("Item")
 	if a.n != 1 {
@@ -271,13 +281,18 @@ func (a *array) at(i int) float64 {
 	}
 }
 
-// Data returns v's elements, row by row: the memory itself, not a copy. T must be v's element type.
+// Data returns v's elements, row by row: the memory itself, not a copy, but of a value under recording. T must
+// be v's element type.
 func Data[T Element](v Value) []T {
 	a := v.concrete("Data")
 	if t := elementType[T](); t != a.t {
 		ir.Fail("Data", "%v: the elements are %v, not %v (use Convert)", a.dims, a.t, t)
 	}
-	return unsafe.Slice((*T)(a.p), a.n)
+	data := unsafe.Slice((*T)(a.p), a.n)
+	if v.n != nil {
+		return slices.Clone(data)
+	}
+	return data
 }
 
 // Float64s returns a copy of v's elements as float64, row by row.

@@ -66,11 +66,15 @@ func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 }
 
 func rebuildIn(g *Graph, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
+	return rebuildOf(g, Reachable(outs), outs, other)
+}
+
+// rebuildOf is rebuildIn of nodes, operands first, that outs need.
+func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 	var at []*Node // by ID
 	if len(outs) > 0 {
 		at = make([]*Node, len(outs[0].Graph.Nodes))
 	}
-	nodes := Reachable(outs)
 	p := newPruning(nodes)
 	for _, n := range nodes {
 		if o := other(g, n); o != nil {

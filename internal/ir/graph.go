@@ -104,6 +104,8 @@ type Graph struct {
 	key      []byte
 	holes    uint64
 	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
+	cuts     []int           // see Cut
+	Reader   any             // who knows the values of Params, where somebody does: autodiff's
 }
 
 // New makes an empty graph.
@@ -117,7 +119,7 @@ func (g *Graph) add(n Node) *Node {
 				Pos: UserLine(), graphs: [2]*Graph{g, in.Graph}})
 		}
 	}
-	k := n.appendKey(g.key[:0], func(x *Node) int { return x.ID })
+	k := n.appendKey(g.key[:0], func(x *Node) int { return x.ID }, false)
 	g.key = k
 	if old, ok := g.interned[string(k)]; ok {
 		return old

@@ -33,7 +33,9 @@ func (g *Graph) jvp(outs, wrt []*Node, tangents []flow) []flow {
 		}
 	}
 	var in []flow
+	follow := g.follow()
 	for _, n := range Reachable(outs) {
+		follow(n)
 		if !active[n.ID] || n.Kind == Stop {
 			continue
 		}

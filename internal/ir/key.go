@@ -26,7 +26,7 @@ func Key(outs []*Node) string {
 	var k []byte
 	for i, n := range nodes {
 		at[n] = i
-		k = n.appendKey(k, func(x *Node) int { return at[x] })
+		k = n.appendKey(k, func(x *Node) int { return at[x] }, false)
 		k = append(k, n.Pos...)
 		k = append(k, 0)
 	}
@@ -36,8 +36,9 @@ func Key(outs []*Node) string {
 	return string(k)
 }
 
-// appendKey adds what tells n from other nodes; id numbers its operands.
-func (n *Node) appendKey(k []byte, id func(*Node) int) []byte {
+// appendKey adds what tells n from other nodes; id numbers its operands. Without rules it adds what tells what it
+// computes.
+func (n *Node) appendKey(k []byte, id func(*Node) int, noRules bool) []byte {
 	k = append(k, byte(n.Kind), byte(n.Op), byte(n.Reduction), byte(n.Call), byte(n.Type), byte(len(n.Shape)), byte(len(n.Axes)))
 	if n.Flag {
 		k = append(k, 1)
@@ -67,10 +68,14 @@ func (n *Node) appendKey(k []byte, id func(*Node) int) []byte {
 		k = binary.AppendUvarint(k, uint64(id(in)))
 	}
 	for _, b := range n.Body {
-		k = binary.AppendUvarint(k, uint64(len(b.key)))
-		k = append(k, b.key...)
+		key := b.key
+		if noRules {
+			key = b.computes()
+		}
+		k = binary.AppendUvarint(k, uint64(len(key)))
+		k = append(k, key...)
 	}
-	if n.Rule != nil {
+	if n.Rule != nil && !noRules {
 		k = fmt.Appendf(k, "%p", n.Rule)
 	}
 	if n.Data != nil {

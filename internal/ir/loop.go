@@ -19,6 +19,7 @@ type Body struct {
 	Outs      []*Node
 	Cond      *Node // nil, or whether to take the step: a bool of shape [] from the same Params
 	key       string
+	plain     string // key without rules, made when it is needed
 }
 
 func (b *Body) ys() int { return len(b.Outs) - b.Carry }
@@ -35,7 +36,7 @@ func (b *Body) finish() *Body {
 	b.key = Key(b.all())
 	b.key = string(binary.AppendVarint(binary.AppendVarint([]byte(b.key), int64(b.Carry)), int64(b.Xs)))
 	for _, p := range b.Params {
-		b.key = string(p.appendKey([]byte(b.key), nil))
+		b.key = string(p.appendKey([]byte(b.key), nil, false))
 	}
 	if b.Cond != nil {
 		b.key += "while"

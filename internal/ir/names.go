@@ -15,14 +15,20 @@ var publicNames = map[ops.ID]string{
 	ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
 }
 
-// PublicName is the op as users call it, for errors.
-func PublicName(op ops.ID) string {
-	if s, ok := publicNames[op]; ok {
-		return s
+var allNames = func() (names [ops.Count]string) {
+	for op := range names {
+		s, ok := publicNames[ops.ID(op)]
+		if !ok {
+			s = ops.ID(op).String()
+			s = strings.ToUpper(s[:1]) + s[1:]
+		}
+		names[op] = s
 	}
-	s := op.String()
-	return strings.ToUpper(s[:1]) + s[1:]
-}
+	return names
+}()
+
+// PublicName is the op as users call it, for errors.
+func PublicName(op ops.ID) string { return allNames[op] }
 
 // PublicName is the reduction as users call it, for errors.
 func (r Reduction) PublicName() string {

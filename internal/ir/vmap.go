@@ -36,7 +36,9 @@ func newVmap(g *Graph, n Dim) *vmap {
 func (v *vmap) run(outs []*Node) {
 	nodes := Reachable(outs)
 	p := newPruning(nodes)
+	follow := v.follow()
 	for _, x := range nodes {
+		follow(x)
 		if x.Kind == Out {
 			if of, k := p.result(x); v.results[of] != nil {
 				v.at[x] = v.results[of][k]
