@@ -61,6 +61,17 @@ func CheckGrads[P, R any](f func(P) R, x P, o ...CheckOptions) (err error) {
 	return check(&c, f, x, c.Order, "")
 }
 
+// runner is f as a program or, where it cannot be one, because it reads its values, recorded at each call.
+func runner[A, R any](f func(A) R, example A) func(A) (R, error) {
+	if p, err := Compile(f, example); err == nil {
+		return func(a A) (R, error) { return p.Run(context.Background(), a) }
+	}
+	return func(a A) (y R, err error) {
+		defer failure(&err)
+		return recorded("CheckGrads", a, func(_ *ir.Graph, a A) R { return f(a) }), nil
+	}
+}
+
 type checker struct {
 	CheckOptions
 	r *rand.Rand
@@ -68,12 +79,8 @@ type checker struct {
 
 // check checks f, which is made of the user's function by the modes of how.
 func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error {
-	ctx := context.Background()
-	value, err := Compile(f, x)
-	if err != nil {
-		return err
-	}
-	y, err := value.Run(ctx, x)
+	value := runner(f, x)
+	y, err := value(x)
 	if err != nil {
 		return err
 	}
@@ -96,20 +103,14 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 		step = c.Step
 	}
 
-	forward, err := Compile2(JVP(f), x, x)
-	if err != nil {
-		return err
-	}
-	reverse, err := Compile2(VJP(f), x, replaced(y, c.draw(ys, false)))
-	if err != nil {
-		return err
-	}
+	forward := runner(func(a [2]P) Tangents[R] { return JVP(f)(a[0], a[1]) }, [2]P{x, x})
+	reverse := runner(func(a both[P, R]) Cotangents[P, R] { return VJP(f)(a.X, a.Y) }, both[P, R]{x, replaced(y, c.draw(ys, false))})
 	paths, _ := formOf(reflect.ValueOf(&x).Elem())
 	var v P // of the last direction: what derivatives of higher order are taken of
 	var ct R
 	for range c.Directions {
 		ct = replaced(y, c.draw(ys, false))
-		back, err := reverse.Run(ctx, x, ct)
+		back, err := reverse(both[P, R]{x, ct})
 		if err != nil {
 			return err
 		}
@@ -128,7 +129,7 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 					only[k] = DType{u.a.t}.Zeros(u.a.dims...)
 				}
 			}
-			along, err := forward.Run(ctx, x, replaced(x, only))
+			along, err := forward([2]P{x, replaced(x, only)})
 			if err != nil {
 				return err
 			}
@@ -143,7 +144,7 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 				for side, sign := range []float64{-h, h} {
 					moved := append([]Value{}, xs...)
 					moved[i] = xs[i].moved(all[i], sign)
-					y, err := value.Run(ctx, replaced(x, moved))
+					y, err := value(replaced(x, moved))
 					if err != nil {
 						return err
 					}

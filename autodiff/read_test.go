@@ -191,7 +191,7 @@ var readCases = []struct {
 		})(ad.Scalar(3.0))
 	}, func(x ad.Value) ad.Value { return x.Square().Sum().Scale(6) }, []float64{1.5, 2}},
 	{"nothing else", func(x ad.Value) ad.Value {
-		if len(ad.Data[float64](x)) != 2 || x.Float64s()[1] != 2 || x.Clone().At(0) != 1.5 {
+		if len(ad.Data[float64](x)) != 2 || x.Float64s()[1] < 1 || x.Clone().At(0) > 2 {
 			return x.Sum()
 		}
 		return x.Prod()
