@@ -27,7 +27,8 @@ type Gemm struct {
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
-	Scaled             bool // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied
+	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1
+	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -129,7 +130,11 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 		a, aRow, aCol, aPanel := unsafe.Add(A, size*k0*g.ACol), size*g.ARow, size*g.ACol, size*g.ARow*k.MR
 		if p.packA {
 			to := r.Worker[worker]
-			pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
+			if g.AGrid != nil {
+				g.AGrid.pack(to, unsafe.Add(r.A, size*batch*g.ABatch), i0, i1-i0, k0, kc, k.MR, size, k.PackA)
+			} else {
+				pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
+			}
 			if g.Scaled {
 				r.scaleA(to, i1-i0, kc)
 			}

@@ -57,6 +57,9 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	if g.Type != dtype.F32 && g.Type != dtype.F64 {
 		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
 	}
+	if g.AGrid != nil && g.N == 1 {
+		panic("kernels: Gemm of a grid and one column")
+	}
 	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1}
 	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
 	switch {
@@ -149,7 +152,7 @@ func (p *GemmPlan) planBlocks() {
 		least = k.MR << 16
 	}
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
-		g.Scaled && g.K > 0
+		(g.Scaled || g.AGrid != nil) && g.K > 0
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
 	}

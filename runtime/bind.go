@@ -205,7 +205,7 @@ func (b *binding) add(s *step, code stepCode) {
 			b.decided = len(b.units)
 		}
 		for _, x := range s.node.In {
-			b.reads(b.operand(x).buffer)
+			b.reads(b.elements(x))
 		}
 		b.writes(b.root(s.node))
 	}
@@ -245,6 +245,14 @@ func (b *binding) temporary(bytes int) int {
 	u := len(b.units)
 	b.buffers = append(b.buffers, buffer{bytes: bytes, first: u, last: u, offset: -1, out: -1})
 	return len(b.buffers) - 1
+}
+
+// elements is the buffer that holds n's elements.
+func (b *binding) elements(n *ir.Node) int {
+	for b.p.low.isView(n) {
+		n = n.In[0]
+	}
+	return b.root(n)
 }
 
 // operand finds n's elements.
@@ -316,6 +324,13 @@ func (x operand) seen(n *ir.Node, batch int) operand {
 		for _, a := range n.Axes {
 			y.start += max(0, x.dims[a]-1) * x.strides[a]
 			y.strides[a] = -x.strides[a]
+		}
+	case ir.Windows:
+		lo, k := n.Axes[0], n.Axes[1]-n.Axes[0]
+		y.strides = slices.Insert(y.strides, lo+k, x.strides[lo:lo+k]...)
+		for a := range k {
+			y.strides[lo+a] *= n.Step[a]
+			y.strides[lo+k+a] *= n.Step[k+a]
 		}
 	case ir.Reshape:
 		if v, ok := kernels.MakeView(x.dims, x.strides); ok && v.Contiguous() {

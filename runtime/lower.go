@@ -23,6 +23,8 @@ type lowering struct {
 	roots   []*ir.Node // by number
 	steps   []step
 
+	grids []bool // by ID: a reshaped view that only products read, through its strides
+
 	shapes map[string]int // numbers of shapes
 	name   []byte         // scratch of shape
 	runs   map[key]axes   // the axes that a cluster's reductions fold
@@ -67,6 +69,7 @@ func lower(outs []*ir.Node) *lowering {
 	}
 	n := len(outs[0].Graph.Nodes)
 	l.force, l.depth, l.cluster, l.root = make([]bool, n), make([]int, n), make([]*cluster, n), make([]int, n)
+	l.markGrids()
 	l.markForced()
 	for _, n := range l.nodes {
 		l.level(n)
@@ -89,7 +92,7 @@ func (l *lowering) markForced() {
 	need := func(n *ir.Node) { l.force[n.ID] = l.force[n.ID] || !l.contiguous(n) || l.isSplat(n) }
 	for _, n := range l.nodes {
 		switch n.Kind {
-		case ir.Take, ir.Scatter, ir.Place, ir.CumSum, ir.Call, ir.Loop, ir.Branch:
+		case ir.Take, ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Loop, ir.Branch:
 			for _, x := range n.In {
 				need(x)
 			}
@@ -98,13 +101,13 @@ func (l *lowering) markForced() {
 				need(n.In[0])
 			}
 		case ir.MatMul:
-			for _, x := range n.In {
-				if !l.matrix(x) {
+			for i, x := range n.In {
+				if !l.matrix(x) && (i > 0 || l.grid(n) == nil) {
 					need(x)
 				}
 			}
 		case ir.Reshape:
-			if x := n.In[0]; !l.contiguous(x) && !onesOnly(x.Shape, n.Shape) {
+			if x := n.In[0]; !l.contiguous(x) && !l.grids[n.ID] && !onesOnly(x.Shape, n.Shape) {
 				need(x)
 			}
 		}
@@ -120,7 +123,7 @@ func (l *lowering) markForced() {
 }
 
 func viewKind(k ir.Kind) bool {
-	return k == ir.Broadcast || k == ir.Transpose || k == ir.Slice || k == ir.Reverse || k == ir.Reshape
+	return k == ir.Broadcast || k == ir.Transpose || k == ir.Slice || k == ir.Reverse || k == ir.Reshape || k == ir.Windows
 }
 
 func (l *lowering) isView(n *ir.Node) bool { return viewKind(n.Kind) && !l.force[n.ID] }

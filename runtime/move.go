@@ -16,6 +16,7 @@ var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
 	ir.Call:    (*binding).newCall,
 	ir.Iota:    (*binding).newIota,
 	ir.Place:   (*binding).newPlace,
+	ir.Fold:    (*binding).newFold,
 	ir.Take:    (*binding).newTake,
 	ir.Scatter: (*binding).newScatter,
 	ir.CumSum:  (*binding).newCumSum,

@@ -24,6 +24,9 @@ type address struct{ buffer, offset int }
 func (p address) at(r *run) unsafe.Pointer { return unsafe.Add(r.ptr[p.buffer], p.offset) }
 
 func (b *binding) newProduct(n *ir.Node) unit {
+	if r := b.p.low.grid(n); r != nil {
+		return b.newGridProduct(n, r)
+	}
 	x, y := b.operand(n.In[0]), b.operand(n.In[1])
 	rank := len(x.dims)
 	g := kernels.Gemm{
@@ -32,6 +35,10 @@ func (b *binding) newProduct(n *ir.Node) unit {
 	}
 	// The axes of the batch lie as in memory: lowering saw to that.
 	g.ABatch, g.BBatch, g.CRow, g.CBatch = g.M*g.K, g.K*g.N, g.N, g.M*g.N
+	return b.planned(n, g, x, y)
+}
+
+func (b *binding) planned(n *ir.Node, g kernels.Gemm, x, y operand) *productUnit {
 	u := &productUnit{plan: b.p.level.PlanGemm(g), a: address{x.buffer, x.offset}, b: address{y.buffer, y.offset},
 		c: b.root(n), m: g.M, n: g.N, shared: -1, index: len(b.gemms)}
 	if u.plan.SharedBytes > 0 {

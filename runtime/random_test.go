@@ -189,6 +189,36 @@ func (s *sketch) step() (y *ir.Node) {
 		return s.loop(x)
 	case 17:
 		return s.branch(x)
+	case 19: // windows, read by a product, either way round, or by what comes
+		if r > 0 && r < 4 {
+			k := 1 + s.IntN(min(2, r-axis))
+			few := func(n int) []int { return []int{1 + s.IntN(n), 1 + s.IntN(n)}[:k] }
+			y := g.Windows("", x, axis, few(3), few(2), few(2))
+			if slices.ContainsFunc(y.Shape, func(d ir.Dim) bool { return d.C < 0 }) {
+				return x // an empty batch has no windows
+			}
+			rows, ok := y.Shape[:axis+k].Size()
+			cols, ok2 := y.Shape[axis+k:].Size()
+			if !ok || !ok2 || !t.IsFloat() || s.IntN(4) == 0 {
+				return y
+			}
+			m := g.Reshape(y, ir.Shape{rows, cols})
+			if s.IntN(2) == 0 {
+				m = g.Transpose(m, []int{1, 0})
+			}
+			return g.MatMul(m, s.like(t, ir.Shape{m.Shape[1], ir.D(1 + s.IntN(40))}))
+		}
+	case 20:
+		if r > 0 && r < 4 && t.IsFloat() {
+			k := 1 + s.IntN(min(2, r-axis))
+			few := func(n int) []int { return []int{1 + s.IntN(n), 1 + s.IntN(n)}[:k] }
+			stride, dilation := few(3), few(2)
+			w := g.Windows("", x, axis, few(3), stride, dilation)
+			if slices.ContainsFunc(w.Shape, func(d ir.Dim) bool { return d.C < 0 }) {
+				return x
+			}
+			return g.Fold("", s.like(t, w.Shape), x.Shape, axis, stride, dilation)
+		}
 	case 18: // those that do not fail
 		switch k := s.IntN(4); {
 		case r > 0 && t != dtype.Bool && k < 2:

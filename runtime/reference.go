@@ -230,6 +230,10 @@ var referenceKinds = [ir.NumKinds]func(r *reference){
 			}
 		})
 	},
+	ir.Windows: func(r *reference) {
+		r.gather(func(at, from []int) { windowed(r.n, at, from) })
+	},
+	ir.Fold:    fold,
 	ir.Place:   place,
 	ir.Take:    takeRows,
 	ir.Scatter: scatter,
@@ -312,6 +316,33 @@ func place(r *reference) {
 			sum.flush()
 		}
 	}
+}
+
+// windowed finds where element at of the windows n, or of what n folds, stands.
+func windowed(n *ir.Node, at, to []int) {
+	lo, k := n.Axes[0], n.Axes[1]-n.Axes[0]
+	copy(to, at[:lo])
+	for a := range k {
+		to[lo+a] = at[lo+a]*n.Step[a] + at[lo+k+a]*n.Step[k+a]
+	}
+	copy(to[lo+k:], at[lo+2*k:])
+}
+
+func fold(r *reference) {
+	x, lo, k := r.in[0], r.n.Axes[0], r.n.Axes[1]-r.n.Axes[0]
+	to, full := make([]int, len(r.y.dims)), make([]int, len(x.dims))
+	each(x.dims[lo+k:lo+2*k], func(_ int, element []int) { // of one place of the windows, no element twice
+		sum := adder{y: r.y, x: x}
+		rest := append(append([]int(nil), x.dims[:lo+k]...), x.dims[lo+2*k:]...)
+		each(rest, func(_ int, at []int) {
+			copy(full, at[:lo+k])
+			copy(full[lo+k:], element)
+			copy(full[lo+2*k:], at[lo+k:])
+			windowed(r.n, full, to)
+			sum.add(offset(r.y.dims, to), offset(x.dims, full))
+		})
+		sum.flush()
+	})
 }
 
 func (r *reference) checkIndex(k, size int) {

@@ -21,6 +21,10 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 		return g.Slice(in[0], n.Start, n.Step, n.Shape)
 	case Reverse:
 		return g.Reverse(in[0], n.Axes...)
+	case Windows:
+		return g.overWindows(n, in[0], 0)
+	case Fold:
+		return g.foldWindows(n, in[0], n.Shape, 0)
 	case Place:
 		r := n.Rank()
 		ps := make([]Piece, len(in))

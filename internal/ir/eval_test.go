@@ -184,6 +184,24 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 				to[a] = xd[a] - 1 - at[a]
 			}
 		})
+	case Windows, Fold:
+		lo, k := n.Axes[0], n.Axes[1]-n.Axes[0]
+		of := func(w, to []int) { // where element w of the windows stands
+			copy(to, w[:lo])
+			for a := range k {
+				to[lo+a] = w[lo+a]*n.Step[a] + w[lo+k+a]*n.Step[k+a]
+			}
+			copy(to[lo+k:], w[lo+2*k:])
+		}
+		if n.Kind == Windows {
+			gather(of)
+			break
+		}
+		to := make([]int, len(dims))
+		coords(xd, func(i int, at []int) {
+			of(at, to)
+			y[flat(dims, to)] += in(0)[i]
+		})
 	case Place:
 		for i := range y {
 			y[i] = BitsFloat(n.Type, n.Bits)

@@ -30,6 +30,8 @@ const (
 	Transpose             // axis i of the result is axis Axes[i] of In[0]
 	Slice                 // Start[a], Step[a] ≥ 1 per axis, the node's shape says how many
 	Reverse               // Axes turned around
+	Windows               // windows over axes Axes[0] … Axes[1]-1 of In[0], a view: Step has their strides, then dilations
+	Fold                  // the transpose of Windows: In[0], laid over one another
 	Place                 // Bits everywhere, then In[p] at Start[p·rank+a], Step[p·rank+a]; Add: pieces are added (to zeros), else they do not overlap
 	Take                  // In[0] at indices In[1] along Axes[0]
 	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order
@@ -46,7 +48,7 @@ const (
 )
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
-	"broadcast", "reshape", "transpose", "slice", "reverse", "place", "take", "scatter", "reduce", "cumsum",
+	"broadcast", "reshape", "transpose", "slice", "reverse", "windows", "fold", "place", "take", "scatter", "reduce", "cumsum",
 	"matmul", "call", "stop", "alias", "loop", "branch", "out"}
 
 func (k Kind) String() string { return kindNames[k] }

@@ -87,6 +87,8 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 	Transpose: jvpLinear,
 	Slice:     jvpLinear,
 	Reverse:   jvpLinear,
+	Windows:   jvpLinear,
+	Fold:      jvpLinear,
 	CumSum:    jvpLinear,
 	Alias:     func(g *Graph, n *Node, in []flow) flow { return in[0] },
 	Place: func(g *Graph, n *Node, in []flow) flow {

@@ -40,6 +40,8 @@ func (n *Node) Attrs() string {
 		}
 	case DimSize:
 		return " " + n.Size.String()
+	case Windows, Fold:
+		return fmt.Sprintf(" axes=%d:%d step=%v", n.Axes[0], n.Axes[1], n.Step)
 	case Slice, Place:
 		return fmt.Sprintf(" start=%v step=%v", Shape(n.Start), n.Step)
 	}

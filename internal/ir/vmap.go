@@ -91,6 +91,10 @@ var vmapRules = [NumKinds]func(v *vmap, x *Node) *Node{
 	},
 	Slice:   vmapCopy,
 	Reverse: vmapCopy,
+	Windows: func(v *vmap, x *Node) *Node { return v.overWindows(x, v.at[x.In[0]], 1) },
+	Fold: func(v *vmap, x *Node) *Node {
+		return v.foldWindows(x, v.at[x.In[0]], v.shape(x.Shape), 1)
+	},
 	Place:   vmapCopy,
 	Take:    vmapTake,
 	Scatter: vmapScatter,

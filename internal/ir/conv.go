@@ -1,0 +1,401 @@
+package ir
+
+import (
+	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Convolution is how a filter moves over the last axes but one of an array, its spatial axes: one number for each.
+//
+// Conv, its gradient by the input and that by the filter are three bilinear maps, and the derivatives of each are
+// the other two. Each is a product of matrices on a view of windows, which packs what it multiplies from where
+// that lies.
+type Convolution struct {
+	Stride, Dilation []int
+	Lo, Hi           []int // zeros around the input; negative: less of it
+	Groups           int
+}
+
+// conv is a Convolution at work.
+type conv struct {
+	*Graph
+	Convolution
+	op string
+}
+
+// Conv is y[…, o, q] = Σ_{t, p} x[…, o·stride + t·dilation - lo, p]·w[t, p, q], for x of [… spatial… channels] and w
+// of [spatial… channels/groups filters].
+func (g *Graph) Conv(op string, c Convolution, x, w *Node) *Node {
+	v := conv{g, c, op}
+	v.check(x, w)
+	if in, k := x.Shape[x.Rank()-1], len(c.Stride); in != (Dim{w.Shape[k].C * c.Groups, w.Shape[k].B * c.Groups}) {
+		Fail(op, "%v, %v: %d groups of %v channels are not %v", x.Shape, w.Shape, c.Groups, w.Shape[k], in)
+	}
+	return v.forward(x, w)
+}
+
+// ConvInput is the gradient of Conv by its input of shape s: y is what Conv gives, w the filter.
+func (g *Graph) ConvInput(op string, c Convolution, y, w *Node, s Shape) *Node {
+	v := conv{g, c, op}
+	v.check(y, w)
+	if last := y.Shape[y.Rank()-1]; last != w.Shape[w.Rank()-1] {
+		Fail(op, "%v, %v: %v filters are not %v channels", y.Shape, w.Shape, w.Shape[w.Rank()-1], last)
+	}
+	return v.input(y, w, s)
+}
+
+func (v conv) check(x, w *Node) {
+	k := len(v.Stride)
+	switch {
+	case x.Type != w.Type || !x.Type.IsFloat():
+		Fail(v.op, "%v, %v: types %v and %v, not both float32 or both float64", x.Shape, w.Shape, x.Type, w.Type)
+	case w.Rank() != k+2 || x.Rank() < k+1:
+		Fail(v.op, "%v, %v: a filter of %d axes and an input of %d at least are needed", x.Shape, w.Shape, k+2, k+1)
+	case !w.Shape.Static():
+		Fail(v.op, "%v: the filter's sizes depend on the batch", w.Shape)
+	case slices.ContainsFunc(w.Shape, func(d Dim) bool { return d.C < 1 }):
+		Fail(v.op, "%v: an empty filter", w.Shape)
+	case v.Groups < 1 || w.Shape[k+1].C%v.Groups != 0:
+		Fail(v.op, "%v: %v filters are no %d groups", w.Shape, w.Shape[k+1], v.Groups)
+	}
+}
+
+// bilinear is f(a, b) with the derivatives that da and db, of the other factor and a cotangent, say.
+func (v conv) bilinear(a, b *Node, f, da, db func(x, y *Node) *Node) *Node {
+	r := &Rule{Name: v.op,
+		VJP: func(_ *Graph, x, _, cts []*Node) []*Node {
+			return []*Node{da(x[1], cts[0]), db(x[0], cts[0])}
+		},
+		JVP: func(g *Graph, x, _, ts []*Node) []*Node {
+			var t *Node
+			if ts[0] != nil {
+				t = f(ts[0], x[1])
+			}
+			if ts[1] != nil {
+				if u := f(x[0], ts[1]); t == nil {
+					t = u
+				} else {
+					t = g.Apply(ops.Add, t, u)
+				}
+			}
+			return []*Node{t}
+		}}
+	return v.Custom(r, []*Node{a, b}, func(x []*Node) []*Node { return []*Node{f(x[0], x[1])} })[0]
+}
+
+func (v conv) forward(x, w *Node) *Node {
+	return v.bilinear(x, w, v.forwardBody,
+		func(w, ct *Node) *Node { return v.input(ct, w, x.Shape) },
+		func(x, ct *Node) *Node { return v.filter(x, ct, w.Shape) })
+}
+
+func (v conv) input(y, w *Node, s Shape) *Node {
+	return v.bilinear(y, w, func(y, w *Node) *Node { return v.inputBody(y, w, s) },
+		func(w, ct *Node) *Node { return v.forward(ct, w) },
+		func(y, ct *Node) *Node { return v.filter(ct, y, w.Shape) })
+}
+
+func (v conv) filter(x, y *Node, s Shape) *Node {
+	return v.bilinear(x, y, func(x, y *Node) *Node { return v.filterBody(x, y, s) },
+		func(y, ct *Node) *Node { return v.input(y, ct, x.Shape) },
+		func(x, ct *Node) *Node { return v.forward(x, ct) })
+}
+
+// padded is x with zeros around, or less of it.
+func (v conv) padded(x *Node) *Node {
+	at := x.Rank() - 1 - len(v.Stride)
+	return v.padOrCut(v.op, x, at, v.Lo, v.Hi, 0)
+}
+
+// padOrCut puts lo[a] elements before and hi[a] after axis at+a, or takes as many away where negative.
+func (g *Graph) padOrCut(op string, x *Node, at int, lo, hi []int, fill float64) *Node {
+	start, step, size := wholeSpan(x.Shape)
+	to, _, s := wholeSpan(x.Shape)
+	for a := range lo {
+		d := x.Shape[at+a]
+		first, end := max(0, -lo[a]), d.Add(D(min(0, hi[a])))
+		if d.Static() { // what is cut may be all there is
+			first = min(first, d.C)
+			end.C = max(end.C, first)
+		}
+		start[at+a], size[at+a] = D(first), end.Sub(D(first))
+		to[at+a] = D(first + lo[a])
+		s[at+a] = d.Add(D(lo[a] + hi[a]))
+		if n := s[at+a]; n.C+n.B < 0 {
+			Fail(op, "%v: padding of %v and %v leaves less than nothing", x.Shape, lo, hi)
+		}
+		if size[at+a].Is(0) {
+			to[at+a] = D(0)
+		}
+	}
+	return g.Place(x.Type, s, FloatBits(x.Type, fill), false, Piece{X: g.Slice(x, start, step, size), Start: to})
+}
+
+// taps reports whether the sum over the window is that of pointwise products: nothing is summed over channels, so
+// that a product of matrices would have an inner size of the window alone.
+func (v conv) taps(w Shape) bool {
+	k := len(v.Stride)
+	return w[k].Is(1) && (v.Groups > 1 || w[k+1].Is(1)) && w[:k].SizeAt(0) <= 64
+}
+
+// windows of padded x: [lead… out… size… channels], of several groups [… groups, channels of one].
+func (v conv) windows(x *Node, w Shape, groups int) *Node {
+	k, at := len(v.Stride), x.Rank()-1-len(v.Stride)
+	x = v.padded(x)
+	if groups > 1 {
+		x = v.Reshape(x, append(slices.Clone(x.Shape[:at+k]), D(groups), w[k]))
+	}
+	return v.Windows(v.op, x, at, w[:k].At(0), v.Stride, v.Dilation)
+}
+
+// matrix is the windows as [rows, taps·channels], or [groups, rows, taps·channels of one].
+func (v conv) matrix(x *Node, w Shape) (m *Node, lead Shape) {
+	k := len(v.Stride)
+	y := v.windows(x, w, v.Groups)
+	r := y.Rank()
+	lead = y.Shape[:x.Rank()-1]
+	rows, cols := flatSize(v.op, lead), w[:k+1].SizeAt(0)
+	if v.Groups == 1 {
+		return v.Reshape(y, Shape{rows, D(cols)}), lead
+	}
+	y = v.moveAxis(y, r-2, 0)
+	return v.Reshape(y, Shape{D(v.Groups), rows, D(cols)}), lead
+}
+
+func (v conv) forwardBody(x, w *Node) *Node {
+	k, G := len(v.Stride), v.Groups
+	if v.taps(w.Shape) {
+		return v.forwardTaps(x, w)
+	}
+	m, lead := v.matrix(x, w.Shape)
+	cols, filters := w.Shape[:k+1].SizeAt(0), w.Shape[k+1]
+	s := append(slices.Clone(lead), filters)
+	if G == 1 {
+		return v.Reshape(v.MatMul(m, v.Reshape(w, Shape{D(cols), filters})), s)
+	}
+	wide := v.Reshape(w, Shape{D(cols), D(G), D(filters.C / G)})
+	y := v.MatMul(m, v.moveAxis(wide, 1, 0))
+	return v.Reshape(v.moveAxis(y, 0, 1), s)
+}
+
+// eachTap gives the elements of padded x that meet tap t of the filter, as [lead… out… channels].
+func (v conv) eachTap(x *Node, w Shape, f func(t int, x *Node)) {
+	k := len(v.Stride)
+	y := v.windows(x, w, 1)
+	r := y.Rank()
+	lead, size := y.Shape[:r-1-k], w[:k].SizeAt(0)
+	s := append(slices.Clone(lead), y.Shape[r-1])
+	at := make([]int, k)
+	for t := range size {
+		start, step, span := wholeSpan(y.Shape)
+		for a := range k {
+			start[len(lead)+a], span[len(lead)+a] = D(at[a]), D(1)
+		}
+		f(t, v.Reshape(v.Slice(y, start, step, span), s))
+		for a := k - 1; a >= 0; a-- {
+			if at[a]++; at[a] < w[a].C {
+				break
+			}
+			at[a] = 0
+		}
+	}
+}
+
+func (v conv) forwardTaps(x, w *Node) *Node {
+	k := len(v.Stride)
+	G, each := v.Groups, w.Shape[k+1].C/v.Groups
+	flat := v.Reshape(w, Static(w.Shape[:k].SizeAt(0), G, each))
+	var sum *Node
+	v.eachTap(x, w.Shape, func(t int, x *Node) {
+		one := v.Reshape(v.Narrow(flat, 0, D(t), D(1)), Static(G, each))
+		x = v.Reshape(x, append(slices.Clone(x.Shape), D(1)))
+		if sum == nil {
+			sum = v.Map(ops.Mul, x, one)
+		} else {
+			sum = v.Map(ops.Fma, x, one, sum)
+		}
+	})
+	r := sum.Rank()
+	return v.Reshape(sum, append(slices.Clone(sum.Shape[:r-2]), w.Shape[k+1]))
+}
+
+func (v conv) filterBody(x, y *Node, w Shape) *Node {
+	k, G := len(v.Stride), v.Groups
+	if v.taps(w) {
+		r, each := y.Rank(), w[k+1].C/G
+		ct := v.Reshape(y, append(slices.Clone(y.Shape[:r-1]), Static(G, each)...))
+		var taps []*Node
+		v.eachTap(x, w, func(_ int, x *Node) {
+			x = v.Reshape(x, append(slices.Clone(x.Shape), D(1)))
+			taps = append(taps, v.Reduce(Sum, v.Map(ops.Mul, x, ct), axisRange(0, r-1)...))
+		})
+		return v.Reshape(v.Stack(0, taps...), w)
+	}
+	m, lead := v.matrix(x, w)
+	rows, cols := flatSize(v.op, lead), w[:k+1].SizeAt(0)
+	if G == 1 {
+		return v.Reshape(v.MatMul(v.swapLast(m), v.Reshape(y, Shape{rows, w[k+1]})), w)
+	}
+	ct := v.moveAxis(v.Reshape(y, Shape{rows, D(G), D(w[k+1].C / G)}), 1, 0)
+	z := v.MatMul(v.swapLast(m), ct) // [groups, cols, filters of one]
+	return v.Reshape(v.moveAxis(z, 0, 1), slices.Concat(w[:k], Static(cols/w[:k].SizeAt(0)), w[k+1:]))
+}
+
+// inputBody is a convolution of y by the filter turned around, for each residue of the place modulo the stride:
+// the taps that meet that residue are evenly spaced.
+func (v conv) inputBody(y, w *Node, s Shape) *Node {
+	k := len(v.Stride)
+	at := len(s) - 1 - k
+	phases := 1
+	whole := true
+	for a, st := range v.Stride {
+		phases *= st
+		whole = whole && (st == 1 || s[at+a].Static())
+	}
+	if phases > 8 || !whole {
+		return v.inputFold(y, w, s)
+	}
+	residue := make([]int, k)
+	var pieces []Piece
+	for range phases {
+		if p, ok := v.phase(y, w, s, residue); ok {
+			pieces = append(pieces, p)
+		}
+		for a := k - 1; a >= 0; a-- {
+			if residue[a]++; residue[a] < v.Stride[a] {
+				break
+			}
+			residue[a] = 0
+		}
+	}
+	return v.Place(y.Type, s, 0, false, pieces...)
+}
+
+// phase is the elements of the input whose place, padding included, is residue modulo the stride; ok is false
+// where they are none or zero.
+func (v conv) phase(y, w *Node, s Shape, residue []int) (p Piece, ok bool) {
+	k := len(v.Stride)
+	at := len(s) - 1 - k
+	start, step, size := wholeSpan(w.Shape)
+	p.Start, p.Step, _ = wholeSpan(s)
+	inner := Convolution{Stride: make([]int, k), Dilation: make([]int, k), Lo: make([]int, k), Hi: make([]int, k), Groups: v.Groups}
+	var turned []int
+	for a, r := range residue {
+		st, d := v.Stride[a], v.Dilation[a]
+		common := gcd(d, st)
+		taps, t0 := w.Shape[a].C, 0
+		for t0 < taps && t0*d%st != r {
+			t0++
+		}
+		if t0 == taps {
+			return p, false
+		}
+		every := st / common
+		n := (taps - t0 + every - 1) / every
+		j0 := ((r-v.Lo[a])%st + st) % st
+		count := s[at+a]
+		if st > 1 {
+			count = D((s[at+a].C - j0 + st - 1) / st)
+		}
+		if count.Static() && count.C <= 0 {
+			return p, false
+		}
+		first := (j0 + v.Lo[a] - t0*d) / st // exact
+		by := d / common
+		inner.Stride[a], inner.Dilation[a] = 1, by
+		inner.Lo[a] = (n-1)*by - first
+		rest := count.Add(D((n-1)*by - inner.Lo[a])).Sub(y.Shape[at+a])
+		if !rest.Static() {
+			Fail(v.op, "%v, %v: the sizes do not belong together", s, y.Shape)
+		}
+		inner.Hi[a] = rest.C
+		start[a], step[a], size[a] = D(t0), every, D(n)
+		p.Start[at+a], p.Step[at+a] = D(j0), st
+		turned = append(turned, a)
+	}
+	part := v.Reverse(v.Slice(w, start, step, size), turned...)
+	p.X = conv{v.Graph, inner, v.op}.forwardBody(y, v.turnedChannels(part))
+	return p, true
+}
+
+// turnedChannels is the filter from a group's filters to its channels: [spatial…, filters/groups, channels].
+func (v conv) turnedChannels(w *Node) *Node {
+	k, G := len(v.Stride), v.Groups
+	in, out := w.Shape[k].C, w.Shape[k+1].C/G
+	x := v.Reshape(w, append(slices.Clone(w.Shape[:k]), Static(in, G, out)...))
+	x = v.Transpose(x, append(axisRange(0, k), k+2, k+1, k))
+	return v.Reshape(x, append(slices.Clone(w.Shape[:k]), Static(out, G*in)...))
+}
+
+// inputFold makes what each element of y gives each window, and lays the windows over one another.
+func (v conv) inputFold(y, w *Node, s Shape) *Node {
+	k, G := len(v.Stride), v.Groups
+	r := y.Rank()
+	lead := y.Shape[:r-1]
+	rows := flatSize(v.op, lead)
+	in, out, taps := w.Shape[k].C, w.Shape[k+1].C/G, w.Shape[:k].SizeAt(0)
+	// [groups, rows, out] × [groups, out, taps·in]
+	left := v.moveAxis(v.Reshape(y, Shape{rows, D(G), D(out)}), 1, 0)
+	right := v.Transpose(v.Reshape(w, Static(taps, in, G, out)), []int{2, 3, 0, 1})
+	z := v.MatMul(left, v.Reshape(right, Static(G, out, taps*in)))
+	z = v.Transpose(v.Reshape(z, Shape{D(G), rows, D(taps), D(in)}), []int{1, 2, 0, 3})
+	z = v.Reshape(z, slices.Concat(lead, w.Shape[:k], Static(G*in)))
+	full := slices.Clone(s)
+	at := len(s) - 1 - k
+	less, more := make([]int, k), make([]int, k)
+	for a := range k {
+		full[at+a] = s[at+a].Add(D(v.Lo[a] + v.Hi[a]))
+		less[a], more[a] = -v.Lo[a], -v.Hi[a]
+	}
+	return v.padOrCut(v.op, v.Fold(v.op, z, full, at, v.Stride, v.Dilation), at, less, more, 0)
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// PoolMax is the largest element of each window of the spatial axes; what padding adds is less than any.
+func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
+	w, axes := g.poolWindows(op, x, size, stride, lo, hi, -infinity)
+	return g.Reduce(Max, w, axes...)
+}
+
+// PoolSum is the sum of each window; what padding adds is 0.
+func (g *Graph) PoolSum(op string, x *Node, size, stride, lo, hi []int) *Node {
+	w, axes := g.poolWindows(op, x, size, stride, lo, hi, 0)
+	return g.Reduce(Sum, w, axes...)
+}
+
+func (g *Graph) poolWindows(op string, x *Node, size, stride, lo, hi []int, fill float64) (w *Node, axes []int) {
+	k := len(size)
+	at := x.Rank() - 1 - k
+	if at < 0 || !x.Type.IsFloat() {
+		Fail(op, "%v %v: floats, of %d axes at least, are needed", x.Type, x.Shape, k+1)
+	}
+	ones := make([]int, k)
+	for a := range k {
+		if lo[a] < 0 || hi[a] < 0 || size[a] > 0 && (lo[a] >= size[a] || hi[a] >= size[a]) {
+			Fail(op, "%v: padding of %v and %v leaves nothing but it in a window of %v", x.Shape, lo, hi, size)
+		}
+		ones[a] = 1
+	}
+	x = g.padOrCut(op, x, at, lo, hi, fill)
+	return g.Windows(op, x, at, size, stride, ones), axisRange(at+k, at+2*k)
+}
+
+// PoolCounts is how many elements of x, not of padding, each window of PoolSum holds: of shape [windows… 1].
+func (g *Graph) PoolCounts(op string, t dtype.Type, spatial Shape, size, stride, lo, hi []int) *Node {
+	one := g.Const(t, append(slices.Clone(spatial), D(1)), 1)
+	return g.PoolSum(op, one, size, stride, lo, hi)
+}
+
+// AlongAxis multiplies the rows along axis by the matrix w.
+func (g *Graph) AlongAxis(x *Node, axis int, w *Node) *Node {
+	last := x.Rank() - 1
+	return g.moveAxis(g.MatMulND(g.moveAxis(x, axis, last), w), last, axis)
+}
