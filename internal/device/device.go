@@ -1,0 +1,267 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// Device is a driver with what it keeps: memory for the next who asks, kernels, constant arrays.
+type Device struct {
+	Driver
+
+	mu        sync.Mutex
+	free      map[int][]Ptr // by size
+	freeBytes int
+	used      int // bytes given out
+
+	plans     map[*loaded]bool
+	functions map[string]*function // by source
+	constants map[*ir.Array]*constant
+	copies    Queue // of uploads that no run makes, under copying
+	copying   sync.Mutex
+}
+
+// New makes a device of a driver.
+func New(d Driver) *Device {
+	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]*function{}, constants: map[*ir.Array]*constant{}}
+}
+
+// round is the size that n bytes take: one of four per power of two, so that memory fits again.
+func round(n int) int {
+	step := 256
+	for step*8 < n {
+		step *= 2
+	}
+	return max(256, (n+step-1)/step*step)
+}
+
+// alloc gives out memory that was used before, if there is some of the size. Where the device is full, it is given
+// back what is kept, by runs that wait for a call, too; then what the collector finds to be garbage.
+func (d *Device) alloc(n int) (Ptr, error) {
+	n = round(n)
+	for try := 0; ; try++ {
+		d.mu.Lock()
+		s := d.free[n]
+		if len(s) > 0 {
+			p := s[len(s)-1]
+			d.free[n] = s[:len(s)-1]
+			d.freeBytes -= n
+			d.used += n
+			d.mu.Unlock()
+			return p, nil
+		}
+		p, err := d.Alloc(n)
+		if err == nil {
+			d.used += n
+		}
+		used := d.used
+		d.mu.Unlock()
+		switch {
+		case err == nil:
+			return p, nil
+		case !errors.Is(err, ErrMemory) || try == 2:
+			return 0, fmt.Errorf("%s: %d bytes beside %d in use: %w", d.Name(), n, used, err)
+		case try == 1:
+			collect()
+		}
+		d.Trim()
+	}
+}
+
+// collect lets the cleanups of arrays that nobody refers to run.
+func collect() {
+	done := make(chan struct{})
+	marker := new([16]byte)
+	runtime.AddCleanup(marker, func(c chan struct{}) { close(c) }, done)
+	runtime.GC()
+	runtime.GC()
+	<-done
+}
+
+// Trim gives the device back what is kept for later calls.
+func (d *Device) Trim() {
+	d.mu.Lock()
+	var plans []*loaded
+	for l := range d.plans {
+		plans = append(plans, l)
+	}
+	d.mu.Unlock()
+	for _, l := range plans {
+		l.closeIdle()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n, s := range d.free {
+		for _, p := range s {
+			d.Free(p)
+		}
+		delete(d.free, n)
+	}
+	d.freeBytes = 0
+}
+
+func (d *Device) release(p Ptr, n int) {
+	n = round(n)
+	d.mu.Lock()
+	d.free[n] = append(d.free[n], p)
+	d.freeBytes += n
+	d.used -= n
+	d.mu.Unlock()
+}
+
+// Used is the number of bytes in use, Kept of those kept for later.
+func (d *Device) Used() (used, kept int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.used, d.freeBytes
+}
+
+// memory is a range of device memory that arrays and runs share.
+type memory struct {
+	d    *Device
+	p    Ptr
+	n    int
+	refs atomic.Int32
+}
+
+func (d *Device) memory(n int) (*memory, error) {
+	p, err := d.alloc(n)
+	if err != nil {
+		return nil, err
+	}
+	m := &memory{d: d, p: p, n: n}
+	m.refs.Store(1)
+	return m, nil
+}
+
+func (m *memory) drop() {
+	if m.refs.Add(-1) == 0 {
+		m.d.release(m.p, m.n)
+	}
+}
+
+// function is a kernel that is loaded once for all plans.
+type function struct {
+	once sync.Once
+	f    Function
+	err  error
+}
+
+func (d *Device) function(k *cudasrc.Kernel) (Function, error) {
+	d.mu.Lock()
+	f := d.functions[k.Source]
+	if f == nil {
+		f = &function{}
+		d.functions[k.Source] = f
+	}
+	d.mu.Unlock()
+	f.once.Do(func() { f.f, f.err = d.Kernel(k) })
+	if f.err != nil {
+		d.mu.Lock()
+		if d.functions[k.Source] == f { // the next one tries again
+			delete(d.functions, k.Source)
+		}
+		d.mu.Unlock()
+		return nil, fmt.Errorf("%s: kernel %s: %w", d.Name(), k.Name, f.err)
+	}
+	return f.f, nil
+}
+
+// constant is a constant array on the device, once for all plans that hold it.
+type constant struct {
+	m    *memory
+	refs int
+}
+
+func (d *Device) constant(a *ir.Array) (Ptr, error) {
+	d.copying.Lock()
+	defer d.copying.Unlock()
+	c := d.constants[a]
+	if c == nil {
+		m, err := d.memory(max(1, len(a.Bytes)))
+		if err != nil {
+			return 0, err
+		}
+		if err := d.upload(m.p, unsafe.Pointer(unsafe.SliceData(a.Bytes)), len(a.Bytes)); err != nil {
+			m.drop()
+			return 0, err
+		}
+		c = &constant{m: m}
+		d.constants[a] = c
+	}
+	c.refs++
+	return c.m.p, nil
+}
+
+func (d *Device) dropConstant(a *ir.Array) {
+	d.copying.Lock()
+	defer d.copying.Unlock()
+	c := d.constants[a]
+	if c.refs--; c.refs == 0 {
+		delete(d.constants, a)
+		c.m.drop()
+	}
+}
+
+// chunk is what is copied to pinned memory before the device begins to fetch it.
+const chunk = 1 << 20
+
+// upload copies n bytes and waits; d.copying is held.
+func (d *Device) upload(to Ptr, from unsafe.Pointer, n int) error {
+	return d.transfer(n, func(q Queue, pin unsafe.Pointer, at, n int) error {
+		move(pin, unsafe.Add(from, at), n)
+		if err := q.ToDevice(to+Ptr(at), pin, n); err != nil {
+			return err
+		}
+		return q.Wait()
+	})
+}
+
+// download is the opposite of upload.
+func (d *Device) download(to unsafe.Pointer, from Ptr, n int) error {
+	return d.transfer(n, func(q Queue, pin unsafe.Pointer, at, n int) error {
+		if err := q.ToHost(pin, from+Ptr(at), n); err != nil {
+			return err
+		}
+		if err := q.Wait(); err != nil {
+			return err
+		}
+		move(unsafe.Add(to, at), pin, n)
+		return nil
+	})
+}
+
+func (d *Device) transfer(n int, part func(q Queue, pin unsafe.Pointer, at, n int) error) error {
+	if n == 0 {
+		return nil
+	}
+	if d.copies == nil {
+		q, err := d.Queue()
+		if err != nil {
+			return err
+		}
+		d.copies = q
+	}
+	pin, err := d.Pin(min(n, 16*chunk))
+	if err != nil {
+		return err
+	}
+	defer d.Unpin(pin)
+	for at := 0; at < n; at += 16 * chunk {
+		if err := part(d.copies, pin, at, min(16*chunk, n-at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func move(to, from unsafe.Pointer, n int) {
+	copy(unsafe.Slice((*byte)(to), n), unsafe.Slice((*byte)(from), n))
+}
