@@ -1,7 +1,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: run test check exhaustive generate bench bench-peers peers
+.PHONY: run test check exhaustive generate bench bench-peers peers cuda-toolchain test-cuda
 
 # The main job: a network learns handwritten digits.
 run:
@@ -15,6 +15,8 @@ test:
 	@if command -v $$($(GO) env CC) >/dev/null; then set -x; \
 		CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./kernels/... ./blas/... ./runtime/... ./autodiff/... ./nn/... ./optim/...; \
 	else echo "NOT RUN: the race detector needs a C compiler, and there is none here"; fi
+	@if test -d "$(CUDA)/include"; then $(MAKE) --no-print-directory test-cuda; \
+	else echo "NOT RUN: the tag cuda needs CUDA's headers (make cuda-toolchain, 0.5 GB; no GPU)"; fi
 	GOARCH=arm64 $(GO) build ./...
 	GOOS=darwin $(GO) build ./...
 	GOOS=windows $(GO) build ./...
@@ -57,3 +59,17 @@ peers:
 	-$(PEER_CC) -ffast-math bench/peers/c/pointwise.c -o .peers/bin/libmvec -lm
 	-$(PEER_CC) -I$(DEBIAN_INC)/openblas-pthread bench/peers/c/gemm.c -o .peers/bin/openblas $(DEBIAN_LIB)/openblas-pthread/libopenblas.so
 	-$(PEER_CC) -DBLIS -I$(DEBIAN_INC)/blis-openmp bench/peers/c/gemm.c -o .peers/bin/blis $(DEBIAN_LIB)/blis-openmp/libblis.so
+
+# CUDA's compilers, headers and NVRTC go into .cuda (0.5 GB; CUBLAS=1 adds 1 GB). No GPU is needed. MAJOR is 11, 12 or 13.
+MAJOR ?= 13
+cuda-toolchain:
+	cuda/toolchain.sh $(MAJOR)
+
+# With the tag cuda: on a machine without a GPU what needs none, on one with a GPU everything.
+CUDA ?= $(if $(wildcard .cuda/include),$(CURDIR)/.cuda,/usr/local/cuda)
+export ADJOINT_CUDA = $(CUDA)
+CUDA_ENV = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/cuda/include -I$(CUDA)/include" \
+	CGO_LDFLAGS="-Wl,--as-needed -L$(CUDA)/lib/stubs -L$(CUDA)/lib64/stubs" LD_LIBRARY_PATH="$(CUDA)/lib:$(CUDA)/lib64:$$LD_LIBRARY_PATH"
+test-cuda:
+	$(CUDA_ENV) $(GO) vet -tags cuda ./cuda/... ./runtime/... ./autodiff/...
+	$(CUDA_ENV) $(GO) test -tags cuda ./cuda/...

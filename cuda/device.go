@@ -1,0 +1,238 @@
+//go:build cuda && linux && cgo
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/cuda/internal/driver"
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/device"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+)
+
+func init() { device.Find = find }
+
+func find() ([]device.Driver, error) {
+	list, err := Devices()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := driver.NVRTC(); err != nil && len(list) > 0 {
+		return nil, err
+	}
+	var drivers []device.Driver
+	for _, d := range list {
+		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "1", cache: device.DefaultCache()})
+	}
+	return drivers, nil
+}
+
+// gpu is a GPU as package device drives it.
+type gpu struct {
+	Device
+	tf32  bool
+	cache device.Cache
+	once  sync.Once
+	ctx   driver.Context
+	err   error
+}
+
+// context is made when it is first needed: it takes a fifth of a second and some hundred MB of the device.
+func (g *gpu) context() (driver.Context, error) {
+	g.once.Do(func() { g.ctx, g.err = driver.Retain(g.Number) })
+	return g.ctx, g.err
+}
+
+func (g *gpu) Name() string { return fmt.Sprintf("cuda:%d", g.Number) }
+
+func (g *gpu) Describe() string {
+	s := g.Device.String()
+	if v, err := driver.NVRTC(); err == nil {
+		s += ", NVRTC " + v
+	}
+	if err := driver.CUBLAS(); err != nil {
+		s += ", products by kernels (" + err.Error() + ")"
+	} else if g.tf32 {
+		s += ", cuBLAS with tf32"
+	} else {
+		s += ", cuBLAS"
+	}
+	return s
+}
+
+func (g *gpu) Alloc(n int) (device.Ptr, error) {
+	c, err := g.context()
+	if err != nil {
+		return 0, err
+	}
+	p, err := c.Alloc(n)
+	var e *driver.Error
+	if errors.As(err, &e) && e.Code == driver.OutOfMemory {
+		err = device.ErrMemory
+	}
+	return device.Ptr(p), err
+}
+
+func (g *gpu) Free(p device.Ptr) error { return g.ctx.Free(uint64(p)) }
+
+func (g *gpu) Pin(n int) (unsafe.Pointer, error) {
+	c, err := g.context()
+	if err != nil {
+		return nil, err
+	}
+	return c.Pin(n)
+}
+
+func (g *gpu) Unpin(p unsafe.Pointer) error { return g.ctx.Unpin(p) }
+
+func (g *gpu) Kernel(k *cudasrc.Kernel) (device.Function, error) {
+	image, err := compile(g.cache, g.Arch, k.Source)
+	if err != nil {
+		return nil, err
+	}
+	c, err := g.context()
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.Load(image)
+	if err != nil {
+		return nil, err
+	}
+	f, err := c.Function(m, k.Name, k.Shared)
+	if err != nil {
+		c.Unload(m)
+		return nil, err
+	}
+	return f, nil
+}
+
+// compile makes code for an architecture: for itself or, where NVRTC is older than the GPU, PTX for the newest that it
+// knows, of which the driver makes code.
+func compile(cache device.Cache, arch, source string) ([]byte, error) {
+	version, err := driver.NVRTC()
+	if err != nil {
+		return nil, err
+	}
+	known, err := driver.Archs()
+	if err != nil {
+		return nil, err
+	}
+	target, ptx := arch, false
+	var number int
+	if _, err := fmt.Sscanf(arch, "sm_%d", &number); err != nil {
+		return nil, fmt.Errorf("cuda: %s is no architecture", arch)
+	}
+	if !slices.Contains(known, number) {
+		older := -1
+		for _, a := range known {
+			if a < number {
+				older = max(older, a)
+			}
+		}
+		if older < 0 {
+			return nil, fmt.Errorf("cuda: NVRTC %s knows %v, not %s", version, known, arch)
+		}
+		target, ptx = fmt.Sprintf("compute_%d", older), true
+	}
+	options := append(slices.Clone(cudasrc.Options), "--gpu-architecture="+target)
+	key := append([]string{source, "NVRTC " + version}, options...)
+	return cache.Get(key, func() ([]byte, error) { return driver.Compile(source, options, ptx) })
+}
+
+func (g *gpu) Queue() (device.Queue, error) {
+	c, err := g.context()
+	if err != nil {
+		return nil, err
+	}
+	s, err := c.Stream()
+	if err != nil {
+		return nil, err
+	}
+	return &queue{Stream: s, g: g}, nil
+}
+
+// queue is a stream with a handle of cuBLAS, made for the first product.
+type queue struct {
+	driver.Stream
+	g     *gpu
+	blas  *driver.BLAS
+	space uint64
+	none  bool // there is no cuBLAS
+}
+
+func (q *queue) ToDevice(to device.Ptr, from unsafe.Pointer, n int) error {
+	return q.Stream.ToDevice(uint64(to), from, n)
+}
+
+func (q *queue) ToHost(to unsafe.Pointer, from device.Ptr, n int) error {
+	return q.Stream.ToHost(to, uint64(from), n)
+}
+
+func (q *queue) Copy(to, from device.Ptr, n int) error {
+	return q.Stream.Copy(uint64(to), uint64(from), n)
+}
+func (q *queue) Zero(to device.Ptr, n int) error { return q.Stream.Zero(uint64(to), n) }
+func (q *queue) After(other device.Queue) error  { return q.Stream.After(other.(*queue).Stream) }
+
+func (q *queue) Launch(f device.Function, k *cudasrc.Kernel, grid int, args []uint64) error {
+	return q.Stream.Launch(f.(driver.Function), grid, k.Block, k.Shared, args)
+}
+
+func (q *queue) End() (device.Graph, error)  { return q.Stream.End() }
+func (q *queue) Replay(x device.Graph) error { return q.Stream.Replay(x.(driver.Graph)) }
+func (q *queue) Drop(x device.Graph)         { q.g.ctx.Drop(x.(driver.Graph)) }
+
+func (q *queue) Close() {
+	if q.blas != nil {
+		q.blas.Close()
+		q.g.ctx.Free(q.space)
+	}
+	q.Stream.Close()
+}
+
+// workspace is what cuBLAS takes for itself by default: of that size it is ours, so that calls can be recorded and
+// choose the same algorithms in every run.
+func (g *gpu) workspace() int {
+	if g.Arch >= "sm_90" || len(g.Arch) > len("sm_90") {
+		return 32 << 20
+	}
+	return 4 << 20
+}
+
+func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
+	if q.none {
+		return false, nil
+	}
+	t, ok := numbers[p.Type]
+	by, can := device.ByColumns(p)
+	if !ok || !can {
+		return false, nil
+	}
+	if q.blas == nil {
+		if driver.CUBLAS() != nil {
+			q.none = true // Describe says so
+			return false, nil
+		}
+		var err error
+		if q.space, err = q.g.ctx.Alloc(q.g.workspace()); err != nil {
+			return false, err
+		}
+		if q.blas, err = q.Stream.BLAS(q.space, q.g.workspace()); err != nil {
+			q.g.ctx.Free(q.space)
+			return false, err
+		}
+	}
+	return true, q.blas.Gemm(&driver.Gemm{
+		Type: t, TransA: by.TransA, TransB: by.TransB, M: by.M, N: by.N, K: by.K,
+		A: uint64(b), B: uint64(a), C: uint64(c), LdA: by.LdA, LdB: by.LdB, LdC: by.LdC,
+		StrideA: by.StrideA, StrideB: by.StrideB, StrideC: by.StrideC, Batch: by.Batch, TF32: q.g.tf32,
+	})
+}
+
+var numbers = map[dtype.Type]driver.Number{dtype.F32: driver.F32, dtype.F64: driver.F64}

@@ -1,0 +1,90 @@
+//go:build cuda && linux && cgo
+
+package driver
+
+/*
+#include "libraries.h"
+#include "products.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Number is a type of elements that cuBLAS multiplies.
+type Number int
+
+// The numbers, by their cudaDataType.
+const (
+	F32  Number = C.adjoint_R_32F
+	F64  Number = C.adjoint_R_64F
+	F16  Number = C.adjoint_R_16F
+	BF16 Number = C.adjoint_R_16BF
+)
+
+// BLAS is a handle of cuBLAS on one stream.
+type BLAS struct {
+	h C.adjoint_blas
+	c C.CUcontext
+}
+
+// CUBLAS finds the library.
+func CUBLAS() error {
+	C.adjoint_open_cublas()
+	if C.adjoint_cublas_found == 0 {
+		return fmt.Errorf("cuda: no cuBLAS: %s", C.GoString(&C.adjoint_cublas_said[0]))
+	}
+	return nil
+}
+
+func blas(call string, r C.int) error {
+	if r == 0 {
+		return nil
+	}
+	return fmt.Errorf("cuda: %s: cuBLAS status %d", call, int(r))
+}
+
+// BLAS makes a handle for s, with workspace bytes of device memory at space.
+func (s Stream) BLAS(space uint64, workspace int) (*BLAS, error) {
+	if err := CUBLAS(); err != nil {
+		return nil, err
+	}
+	b := &BLAS{c: s.c}
+	if err := blas("cublasCreate", C.adjoint_blas_new(unsafe.Pointer(s.c), &b.h, unsafe.Pointer(s.s), C.uint64_t(space), C.size_t(workspace))); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close frees the handle.
+func (b *BLAS) Close() { C.adjoint_blas_free(unsafe.Pointer(b.c), b.h) }
+
+// Gemm is a product in cuBLAS's own terms: columns lie one behind the other. C is M×N, of type Type, and so are A
+// and B, either of which may be transposed; sums are float32's, or float64's for F64.
+type Gemm struct {
+	Type                      Number
+	TransA, TransB            bool
+	M, N, K                   int
+	A, B, C                   uint64
+	LdA, LdB, LdC             int
+	StrideA, StrideB, StrideC int
+	Batch                     int
+	TF32                      bool // F32's factors may be rounded to 11 bits
+}
+
+// Gemm queues C = A·B for each of the batch.
+func (b *BLAS) Gemm(g *Gemm) error {
+	return blas("cublasGemmStridedBatchedEx", C.adjoint_gemm(unsafe.Pointer(b.c), b.h, C.int(g.Type), flag(g.TransA), flag(g.TransB),
+		C.int(g.M), C.int(g.N), C.int(g.K),
+		C.uint64_t(g.A), C.int(g.LdA), C.longlong(g.StrideA), C.uint64_t(g.B), C.int(g.LdB), C.longlong(g.StrideB),
+		C.uint64_t(g.C), C.int(g.LdC), C.longlong(g.StrideC), C.int(g.Batch), flag(g.TF32)))
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
