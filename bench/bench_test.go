@@ -297,6 +297,7 @@ func TestCasesAreRight(t *testing.T) {
 	}
 	small = append(small, compileCases()...)
 	small = append(small, scalarCases()...)
+	small = append(small, sparseCases()...)
 	small = append(small, mlpCases()[0])
 	small = append(small, chainCases()...)
 	if !testing.Short() {

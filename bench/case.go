@@ -39,7 +39,7 @@ type Work struct {
 // allCases is every case, in the order of the table.
 func allCases() []Case {
 	var cs []Case
-	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, greeksCases, compileCases, scalarCases} {
+	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, greeksCases, compileCases, scalarCases, sparseCases} {
 		cs = append(cs, f()...)
 	}
 	return cs

@@ -67,6 +67,14 @@ def mlp_result(a, loss, weights):
     return parts
 
 
+def band(n):
+    """The three tangents of a tridiagonal n × n matrix, and of each entry, row by row, its tangent and its row."""
+    seeds = (np.arange(n) % 3 == np.arange(3)[:, None]).astype(np.float64)
+    k = np.arange(1, 3 * n - 1)
+    row = k // 3
+    return seeds, (row + k % 3 - 1) % 3, row
+
+
 class Unsupported(Exception):
     pass
 

@@ -109,6 +109,19 @@ def greeks(a):
     return jitted(jax.vmap(jax.value_and_grad(price, argnums=(0, 1, 2, 3, 4))), *serve.arguments(a))
 
 
+def sparse(a):
+    n = a["n"]
+    seeds, color, row = serve.band(n)
+
+    def f(u):
+        p = jnp.pad(u, 1)
+        return (p[:-2] - 2 * u + p[2:]) * u + jnp.exp(-u)
+
+    def entries(u):
+        return jax.vmap(lambda t: jax.jvp(f, (u,), (t,))[1])(seeds)[color, row]
+    return jitted(entries, *serve.arguments(a))
+
+
 def compile(a):
     if a["what"] == "mlp":
         x, y = map(jnp.asarray, serve.mlp_data(a))
@@ -137,4 +150,4 @@ def scalar(a):
 
 
 serve.serve("jax", jax.__version__, {"gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain,
-                                     "mlp": mlp, "greeks": greeks, "compile": compile, "scalar": scalar})
+                                     "mlp": mlp, "greeks": greeks, "sparse": sparse, "compile": compile, "scalar": scalar})

@@ -157,6 +157,21 @@ def greeks(a):
     return run, lambda: [last[0].detach().numpy()] + [v.grad.numpy() for v in x]
 
 
+def sparse(a):
+    u, = tensors(serve.arguments(a))
+    seeds, color, row = tensors(serve.band(a["n"]))
+
+    def f(u):
+        p = F.pad(u, (1, 1))
+        return (p[:-2] - 2 * u + p[2:]) * u + torch.exp(-u)
+    entries = compiled(lambda u: torch.func.vmap(lambda t: torch.func.jvp(f, (u,), (t,))[1])(seeds)[color, row])
+    last = [None]
+
+    def run():
+        last[0] = entries(u)
+    return run, lambda: [last[0]]
+
+
 def compile(a):
     if not COMPILE:
         raise serve.Unsupported("has no such case")
@@ -201,5 +216,5 @@ def scalar(a):
 
 
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
-    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "greeks": greeks,
+    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "greeks": greeks, "sparse": sparse,
     "compile": compile, "scalar": scalar})
