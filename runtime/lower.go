@@ -279,7 +279,7 @@ func (l *lowering) group() {
 			l.cluster[n.ID] = c
 		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 		default:
-			if n.Kind == ir.Take || n.Kind == ir.Scatter {
+			if (n.Kind == ir.Take || n.Kind == ir.Scatter) && !knownIndices(n) {
 				l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
 			}
 			l.steps = append(l.steps, step{level: d, kind: nodeStep, node: n})

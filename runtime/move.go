@@ -54,12 +54,25 @@ type indexCheck struct {
 }
 
 func (b *binding) newCheck(n *ir.Node) *indexCheck {
-	axis := n.Axes[0]
-	of := n.Shape
+	return &indexCheck{n, b.operand(indices(n)), indexed(n).At(b.batch)}
+}
+
+// indexed is the size of the axis that a Take or Scatter has indices of.
+func indexed(n *ir.Node) ir.Dim {
 	if n.Kind == ir.Take {
-		of = n.In[0].Shape
+		return n.In[0].Shape[n.Axes[0]]
 	}
-	return &indexCheck{n, b.operand(indices(n)), of[axis].At(b.batch)}
+	return n.Shape[n.Axes[0]]
+}
+
+// knownIndices reports whether a Take or Scatter has constant indices that are in range for every batch.
+func knownIndices(n *ir.Node) bool {
+	idx, d := indices(n), indexed(n)
+	if idx.Kind != ir.Data || !d.Static() {
+		return false
+	}
+	a := indexArray{unsafe.Pointer(unsafe.SliceData(idx.Data.Bytes)), idx.Type == dtype.I64}
+	return a.within(idx.Shape.SizeAt(1), d.C)
 }
 
 func (u *indexCheck) phases() int         { return 1 }

@@ -261,6 +261,22 @@ func TestBadIndexWritesNothing(t *testing.T) {
 	}
 }
 
+// Constant indices are looked at once: those in range by Compile, a bad one still fails the run.
+func TestConstantIndices(t *testing.T) {
+	for _, last := range []byte{3, 4} {
+		s := newSketch()
+		x := s.param(dtype.F32, ir.Static(4), 0)
+		bytes := make([]byte, 8)
+		bytes[0], bytes[4] = 2, last
+		idx := s.g.Captured(dtype.I32, ir.Static(2), &ir.Array{Bytes: bytes})
+		c := newCall(t, s, []*ir.Node{s.g.Take(x, idx, 0, "here.go:7")}, Options{}, 1)
+		err := c.run(context.Background(), 1)
+		if bad := last == 4; (err != nil) != bad || strings.Contains(c.p.String(), "check indices") != bad {
+			t.Errorf("index %d: %v in %v", last, err, c.p)
+		}
+	}
+}
+
 func TestContext(t *testing.T) {
 	s := newSketch()
 	x := s.param(dtype.F32, ir.Static(300, 300), 0)
