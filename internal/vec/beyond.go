@@ -123,6 +123,12 @@ func reduceBeyond(x float64) (hi, lo float64, q uint64) {
 	return hi, lo, q
 }
 
+// BeyondTables returns what sine, cosine and tangent are made of beyond their limits, for those who write them in
+// another language: the coefficients of their series, and the bits of 2/π behind the point.
+func BeyondTables() (sin, cos, tan []float64, bits []uint64) {
+	return sin64Coef, cos64Coef, tan64Coef, twoOverPi[:]
+}
+
 // twoOverPi holds 2/π's bits behind the point.
 var twoOverPi = [...]uint64{
 	0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,

@@ -120,3 +120,11 @@ func Emit(b *Builder, id ops.ID, t Type, x ...Value) Value {
 	}
 	return bodies[id](b, t, x)
 }
+
+// EmitInside is Emit for arguments in Range; what it gives for others has no meaning.
+func EmitInside(b *Builder, id ops.ID, t Type, x ...Value) Value {
+	if bodies[id] == nil {
+		return None
+	}
+	return bodies[id](b, t, x)
+}

@@ -1,0 +1,345 @@
+package cudasrc
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Map is a cluster: values of one shape, each read from an array or computed from earlier ones. Some are stored,
+// some folded over axes Lo … Hi-1.
+type Map struct {
+	Dims   []int
+	Values []Value
+	Folds  []Fold
+	Lo, Hi int
+	// The order of sums: the elements of a chunk of a run at the end, and the rows of one of a run before other axes.
+	Chunk, Rows int
+}
+
+// Value is one of a cluster's values.
+type Value struct {
+	Type    dtype.Type
+	Leaf    *Operand // read from here, if not nil
+	Sized   bool     // Leaf is a splat that depends on the batch
+	Op      ops.ID   // else: the operation,
+	Convert bool     // or the conversion to Type
+	Args    []int    // of earlier values
+	Out     *Operand // where it is stored, its elements one behind the other; nil: nowhere
+}
+
+// Fold is a reduction of a value, one of sum, prod, max and min.
+type Fold struct {
+	Value int
+	By    ir.Reduction
+	Out   Operand
+}
+
+func (m *Map) constant(v int) bool {
+	l := m.Values[v].Leaf
+	return l != nil && l.Splat && !m.Values[v].Sized
+}
+
+// direct reports whether o's elements lie one behind the other.
+func (o *Operand) direct() bool {
+	s := 1
+	for a := len(o.Dims) - 1; a >= 0; a-- {
+		if o.Dims[a] != 1 && o.Strides[a] != s {
+			return false
+		}
+		s *= o.Dims[a]
+	}
+	return true
+}
+
+// mapText is a cluster's kernel that is being written.
+type mapText struct {
+	*text
+	*walk
+	m      *Map
+	b      *body
+	viewOf map[int]int // by value
+	size   int         // of the body
+	wide   bool
+}
+
+// Map writes a cluster.
+func (w *Writer) Map(m *Map) (u Unit, err error) {
+	outer, run, inner := around(m.Dims, m.Lo, m.Hi)
+	elems := outer * run * inner
+	if len(m.Folds) == 0 {
+		if elems == 0 {
+			return u, nil
+		}
+		return w.flat(m, elems)
+	}
+	if outer*inner == 0 {
+		return u, nil
+	}
+	if run == 0 {
+		for i := range m.Folds {
+			f := &m.Folds[i]
+			l, err := w.fill(&f.Out, startText(f.By, m.Values[f.Value].Type), outer*inner)
+			if err != nil {
+				return u, err
+			}
+			u.Launches = append(u.Launches, l)
+		}
+		return u, nil
+	}
+	if m.Hi == len(m.Dims) {
+		return w.rows(m, outer, run)
+	}
+	return w.columns(m, outer, run, inner)
+}
+
+// fill stores an expression n times.
+func (w *Writer) fill(o *Operand, value string, n int) (Launch, error) {
+	t := newText("fill")
+	wide := n >= narrow
+	t.out(ctype(o.Type), "q", o.arg())
+	t.size("n", n)
+	t.line("const %s i = %s;", index(wide), thread(wide))
+	t.line("if (i < n) q[i] = %s;", value)
+	return w.launch(t, ceil(n, block))
+}
+
+// begin writes what all kernels of clusters have in common: the body and the parameters of arrays.
+func (w *Writer) begin(kind string, m *Map, lo, hi int) (*mapText, error) {
+	b, err := write(m)
+	if err != nil {
+		return nil, err
+	}
+	t := &mapText{text: newText(kind), m: m, b: b, viewOf: map[int]int{}}
+	t.needs = b.needs
+	f, size := b.function("f_@")
+	t.above.WriteString("\n" + f)
+	t.size = size
+	t.hot = size < 200
+	var views []*view
+	for _, in := range b.ins {
+		if in.value < 0 {
+			continue
+		}
+		v := &m.Values[in.value]
+		name := fmt.Sprintf("%d", in.value)
+		switch {
+		case v.Leaf.Splat:
+			t.param("u64 b"+name, Arg{Bits: v.Leaf.Bits})
+			continue
+		case !v.Leaf.direct():
+			t.viewOf[in.value] = len(views)
+			views = append(views, &view{name, v.Leaf})
+		}
+		t.in(ctype(v.Type), "p"+name, v.Leaf.arg())
+	}
+	for i := range m.Values {
+		if o := m.Values[i].Out; o != nil {
+			t.out(ctype(o.Type), fmt.Sprintf("q%d", i), o.arg())
+		}
+	}
+	t.walk = newWalk(m.Dims, lo, hi, views)
+	t.wide = t.walk.wide
+	return t, nil
+}
+
+// call is the call of the body with each leaf and result as name gives it.
+func (t *mapText) call(name func(format string, v int) string) string {
+	var args []string
+	for _, in := range t.b.ins {
+		if in.value < 0 {
+			continue
+		}
+		if v := &t.m.Values[in.value]; v.Leaf.Splat {
+			args = append(args, splat(v.Type, fmt.Sprintf("b%d", in.value)))
+		} else {
+			args = append(args, name("x%d", in.value))
+		}
+	}
+	for i := range t.m.Values {
+		if t.m.Values[i].Out != nil {
+			args = append(args, name("y%d", i))
+		}
+	}
+	for i := range t.m.Folds {
+		args = append(args, name("z%d", i))
+	}
+	return "f_@(" + strings.Join(args, ", ") + ");"
+}
+
+// splat is an element of type t out of the bits of a parameter.
+func splat(t dtype.Type, b string) string {
+	switch t {
+	case dtype.F32:
+		return "v_f32((int)" + b + ")"
+	case dtype.F64:
+		return "v_f64((i64)" + b + ")"
+	}
+	return "(" + ctype(t) + ")" + b
+}
+
+// mostCode bounds the instructions of a thread that unrolled elements may make.
+const mostCode = 1024
+
+// flat writes a cluster that folds nothing: each thread takes some elements side by side.
+func (w *Writer) flat(m *Map, elems int) (u Unit, err error) {
+	t, err := w.begin("map", m, 0, len(m.Dims))
+	if err != nil {
+		return u, err
+	}
+	size := 4
+	for i := range m.Values {
+		if v := &m.Values[i]; v.Leaf != nil || v.Out != nil {
+			size = max(size, v.Type.Size())
+		}
+	}
+	n := 16 / size
+	for n > 1 && n*t.size > mostCode {
+		n /= 2
+	}
+	if len(t.views) > 0 && len(t.axes) > 0 {
+		for t.axes[len(t.axes)-1].size%n != 0 {
+			n /= 2
+		}
+	}
+	t.text.size("n", elems)
+	t.line("const %s i = (%s) * %du;", index(t.wide), thread(t.wide), n)
+	t.line("if (i >= n) return;")
+	t.line("const u64 left = n - i;")
+	t.coordinates(t.text, 1, "i", "")
+	for _, in := range t.b.ins {
+		if in.value < 0 || m.Values[in.value].Leaf.Splat {
+			continue
+		}
+		t.loadMany(in.value, n)
+	}
+	for i := range m.Values {
+		if m.Values[i].Out != nil {
+			t.line("%s y%d[%d];", ctype(m.Values[i].Type), i, n)
+		}
+	}
+	if n > 1 {
+		t.body.WriteString("#pragma unroll\n")
+	}
+	single := map[int]bool{}
+	for v, k := range t.viewOf {
+		single[v] = t.innerStride(k) == 0
+	}
+	t.line("for (int j = 0; j < %d; j++) %s", n, t.call(func(format string, v int) string {
+		if format[0] == 'x' && single[v] {
+			return fmt.Sprintf(format, v)
+		}
+		return fmt.Sprintf(format+"[j]", v)
+	}))
+	for i := range m.Values {
+		if o := m.Values[i].Out; o != nil {
+			if o.Offset%(n*o.Type.Size()) != 0 {
+				return u, &Unsupported{"map", "an output is not aligned"}
+			}
+			t.line("store(q%d + i, y%d, left);", i, i)
+		}
+	}
+	l, err := w.launch(t.text, ceil(elems, n*block))
+	u.Launches = append(u.Launches, l)
+	return u, err
+}
+
+// innerStride is view k's stride along the last axis.
+func (t *mapText) innerStride(k int) int {
+	if len(t.axes) == 0 {
+		return 0
+	}
+	return t.axes[len(t.axes)-1].stride[k]
+}
+
+// loadMany reads n elements of leaf v from number i on.
+func (t *mapText) loadMany(v, n int) {
+	l := t.m.Values[v].Leaf
+	typ, whole := ctype(l.Type), n*l.Type.Size()
+	k, isView := t.viewOf[v]
+	at := "i"
+	if isView {
+		if at = t.offset(t.text, k, 1); at == "" {
+			at = "0"
+		}
+		at = "(" + at + ")"
+	}
+	switch aligned := l.Offset%whole == 0; {
+	case isView && t.innerStride(k) == 0:
+		t.line("const %s x%d = p%d[%s];", typ, v, v, at)
+		return
+	case isView && t.innerStride(k) != 1:
+		t.line("%s x%d[%d];", typ, v, n)
+		step := "0"
+		if n > 1 {
+			step = fmt.Sprintf("s%d_%d", v, len(t.axes)-1)
+			t.number(step, t.innerStride(k))
+		}
+		t.line("loads(x%d, p%d + %s, %s, left);", v, v, at, step)
+		return
+	case isView:
+		for a := range len(t.axes) - 1 {
+			aligned = aligned && t.axes[a].stride[k]%n == 0
+		}
+		fallthrough
+	default:
+		t.line("%s x%d[%d];", typ, v, n)
+		if aligned {
+			t.line("load(x%d, p%d + %s, left);", v, v, at)
+		} else {
+			t.line("loads(x%d, p%d + %s, 1, left);", v, v, at)
+		}
+	}
+}
+
+// one writes the loads of element e, the body and the stores; what groups other than g make of the views' places is
+// in o0, o1, ….
+func (t *mapText) one(g int, indent string) {
+	for _, in := range t.b.ins {
+		if in.value < 0 || t.m.Values[in.value].Leaf.Splat {
+			continue
+		}
+		at := "e"
+		if k, ok := t.viewOf[in.value]; ok {
+			at = fmt.Sprintf("o%d", in.value)
+			if more := t.offset(t.text, k, g); more != "" {
+				at += " + " + more
+			}
+		}
+		t.line("%sconst %s x%d = p%d[%s];", indent, ctype(t.m.Values[in.value].Type), in.value, in.value, at)
+	}
+	for i := range t.m.Values {
+		if t.m.Values[i].Out != nil {
+			t.line("%s%s y%d;", indent, ctype(t.m.Values[i].Type), i)
+		}
+	}
+	for i, f := range t.m.Folds {
+		t.line("%s%s z%d;", indent, ctype(t.m.Values[f.Value].Type), i)
+	}
+	t.line("%s%s", indent, t.call(func(format string, v int) string { return fmt.Sprintf(format, v) }))
+	for i := range t.m.Values {
+		if t.m.Values[i].Out != nil {
+			t.line("%sq%d[e] = y%d;", indent, i, i)
+		}
+	}
+}
+
+// places declares what the given groups make of the views' places.
+func (t *mapText) places(groups ...int) {
+	for _, in := range t.b.ins {
+		k, ok := t.viewOf[in.value]
+		if in.value < 0 || !ok {
+			continue
+		}
+		e := "0"
+		for _, g := range groups {
+			if more := t.offset(t.text, k, g); more != "" {
+				e += " + " + more
+			}
+		}
+		t.line("const %s o%d = %s;", signed(t.wide), in.value, e)
+	}
+}
