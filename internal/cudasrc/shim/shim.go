@@ -51,8 +51,8 @@ func Build(dir string, kernels []*cudasrc.Kernel) (*Host, error) {
 		}
 		h.number[k.Name] = len(h.number)
 		s.WriteString(k.Source)
-		_, entry, _ := strings.Cut(k.Source, "extern \"C\"")
-		waits := slices.ContainsFunc([]string{"shift_down(", "__sync", "__shfl"}, func(w string) bool { return strings.Contains(entry, w) })
+		_, own, _ := strings.Cut(k.Source, "#endif") // behind the prelude
+		waits := slices.ContainsFunc([]string{"shift_down(", "__sync", "_sync("}, func(w string) bool { return strings.Contains(own, w) })
 		fmt.Fprintf(&table, "\t{shim_kernel<%s>::call, %d, %v},\n", k.Name, k.Block, waits)
 	}
 	fmt.Fprintf(&s, "static const shim_row kernels[] = {\n%s};\nint main() { return shim_serve(kernels, %d); }\n", table.String(), len(h.number))

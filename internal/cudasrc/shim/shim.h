@@ -107,6 +107,15 @@ template <class T> static T __shfl_down_sync(unsigned, T v, unsigned h, int widt
 	const unsigned t = threadIdx.x, lane = t % width;
 	return shim_shuffle(v, lane + h < (unsigned)width ? t + h : t);
 }
+static unsigned __ballot_sync(unsigned, int p) {
+	const unsigned t = threadIdx.x, turn = shim_turn[t]++ & 1;
+	uint64_t v = p != 0;
+	memcpy(&shim_slots[turn][t], &v, sizeof v);
+	shim_yield(shim_at_shuffle);
+	unsigned m = 0;
+	for (unsigned l = 0; l < 32; l++) m |= (unsigned)(shim_slots[turn][t / 32 * 32 + l] & 1) << l;
+	return m;
+}
 template <class T> static T __shfl_sync(unsigned, T v, unsigned lane, int width = 32) {
 	return shim_shuffle(v, threadIdx.x / width * width + lane % width);
 }
@@ -144,18 +153,13 @@ static inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)((uns
 static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
 	return (unsigned long long)((unsigned __int128)a * b >> 64);
 }
+static inline int __popc(unsigned a) { return __builtin_popcount(a); }
 static inline int __clz(int a) { return a == 0 ? 32 : __builtin_clz((unsigned)a); }
 static inline unsigned long long atomicCAS(unsigned long long *p, unsigned long long old, unsigned long long v) {
 	const unsigned long long was = *p;
 	if (was == old) *p = v;
 	return was;
 }
-static inline unsigned long long atomicMax(unsigned long long *p, unsigned long long v) {
-	const unsigned long long was = *p;
-	if (v > was) *p = v;
-	return was;
-}
-
 // A kernel's parameters are words of 8 bytes.
 template <class P> static P shim_param(uint64_t w) {
 	P p;

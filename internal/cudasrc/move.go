@@ -1,0 +1,316 @@
+package cudasrc
+
+import (
+	"fmt"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// one is a unit of one launch.
+func one(l Launch, err error) (Unit, error) { return Unit{Launches: []Launch{l}}, err }
+
+// Iota writes the index along an axis of [outer, d, inner].
+func (w *Writer) Iota(o *Operand, axis int) (Unit, error) {
+	outer, d, inner := around(o.Dims, axis, axis+1)
+	n := outer * d * inner
+	if n == 0 {
+		return Unit{}, nil
+	}
+	t, wide := newText("iota"), n >= narrow
+	x := index(wide)
+	t.out(ctype(o.Type), "q", o.arg())
+	t.size("n", n)
+	t.divisor("inner", inner, wide)
+	t.divisor("d", d, wide)
+	t.line("const %s i = %s;", x, thread(wide))
+	t.line("if (i >= n) return;")
+	t.line("%s e = i;", x)
+	t.line("split(e, inner);")
+	value := fmt.Sprintf("(%s)split(e, d)", ctype(o.Type))
+	if o.Type == dtype.Bool {
+		value = "split(e, d) != 0"
+	}
+	t.line("q[i] = %s;", value)
+	return one(w.launch(t, ceil(n, block)))
+}
+
+// Piece is an array that goes to some places of another: element (i0, i1, …) to start + Σ i·Steps.
+type Piece struct {
+	Operand // its elements lie one behind the other
+	Start   int
+	Steps   []int
+}
+
+// Place fills o with a value, then stores pieces, which do not overlap, or adds them one after the other.
+func (w *Writer) Place(o *Operand, bits uint64, pieces []Piece, add bool) (u Unit, err error) {
+	n, covered := product(o.Dims), 0
+	for i := range pieces {
+		covered += product(pieces[i].Dims)
+	}
+	if n > 0 && (add || covered < n) {
+		l, err := w.fillBits(o, bits, n)
+		if err != nil {
+			return u, err
+		}
+		u.Launches = append(u.Launches, l)
+	}
+	for i := range pieces {
+		p := &pieces[i]
+		n := product(p.Dims)
+		if n == 0 {
+			continue
+		}
+		t := newText("place")
+		to := *o
+		to.Dims, to.Strides, to.Offset = p.Dims, p.Steps, o.Offset+p.Start*o.Type.Size()
+		k := newWalk(p.Dims, 0, len(p.Dims), []*view{{"q", &to}})
+		x := index(k.wide)
+		t.in(ctype(o.Type), "p", p.arg())
+		t.out(ctype(o.Type), "q", to.arg())
+		t.size("n", n)
+		t.line("const %s i = %s;", x, thread(k.wide))
+		t.line("if (i >= n) return;")
+		k.coordinates(t, 1, "i", "")
+		at := k.offset(t, 0, 1)
+		if at == "" {
+			at = "0"
+		}
+		t.line("%s *y = q + (%s);", ctype(o.Type), at)
+		if add {
+			t.line("*y = f_sum(*y, p[i]);")
+		} else {
+			t.line("*y = p[i];")
+		}
+		l, err := w.launch(t, ceil(n, block))
+		if err != nil {
+			return u, err
+		}
+		u.Launches = append(u.Launches, l)
+	}
+	return u, nil
+}
+
+// fillBits stores a value, given by its bits, n times.
+func (w *Writer) fillBits(o *Operand, bits uint64, n int) (Launch, error) {
+	t := newText("fill")
+	wide := n >= narrow
+	t.out(ctype(o.Type), "q", o.arg())
+	t.size("n", n)
+	t.param("u64 b", Arg{Bits: bits})
+	t.line("const %s i = %s;", index(wide), thread(wide))
+	t.line("if (i < n) q[i] = %s;", splat(o.Type, "b"))
+	return w.launch(t, ceil(n, block))
+}
+
+// word is the widest unit that arrays of rows of n bytes, at the given offsets, can be copied by.
+func word(n int, offsets ...int) (typ string, bytes int) {
+	for _, o := range offsets {
+		n |= o
+	}
+	switch {
+	case n%16 == 0:
+		return "pack<u64, 2>", 16
+	case n%8 == 0:
+		return "u64", 8
+	case n%4 == 0:
+		return "u32", 4
+	}
+	return "u8", 1
+}
+
+// Take gathers slices of x along an axis: [outer, d, inner] at indices idx to [outer, count, inner]. A bad index
+// gives nothing.
+func (w *Writer) Take(o, x, idx *Operand, axis int) (Unit, error) {
+	outer, d, inner := around(x.Dims, axis, axis+1)
+	count := product(idx.Dims)
+	typ, bytes := word(inner*x.Type.Size(), x.Offset, o.Offset)
+	inner = inner * x.Type.Size() / bytes
+	n := outer * count * inner
+	if n == 0 {
+		return Unit{}, nil
+	}
+	t, wide := newText("take"), n >= narrow || outer*d*inner >= narrow
+	i := index(wide)
+	t.in(typ, "p", x.arg())
+	t.in(ctype(idx.Type), "at", idx.arg())
+	t.out(typ, "q", o.arg())
+	t.size("n", n)
+	t.size("d", d)
+	t.divisor("inner", inner, wide)
+	t.divisor("count", count, wide)
+	t.line("const %s i = %s;", i, thread(wide))
+	t.line("if (i >= n) return;")
+	t.line("%s o = i;", i)
+	t.line("const %s c = split(o, inner);", i)
+	t.line("const %s j = split(o, count);", i)
+	t.line("const i64 k = at[j];")
+	t.line("if ((u64)k < d) q[i] = p[(o * (%s)d + (%s)k) * %s + c];", i, i, plain("inner", wide))
+	return one(w.launch(t, ceil(n, block)))
+}
+
+// plain is the size of a divisor.
+func plain(name string, wide bool) string {
+	if wide {
+		return name
+	}
+	return "(u32)" + name
+}
+
+// scatterColumns is the number of columns that a thread adds up at once.
+const scatterColumns = 4
+
+// Scatter adds slices of upd, [outer, count, inner], to zeros, [outer, d, inner], at indices idx along an axis, in
+// order. A block makes one slice of the result: it looks through the indices for its own.
+func (w *Writer) Scatter(o, idx, upd *Operand, axis int) (Unit, error) {
+	outer, d, inner := around(o.Dims, axis, axis+1)
+	count, n := product(idx.Dims), outer*d
+	if n*inner == 0 {
+		return Unit{}, nil
+	}
+	t := newText("scatter")
+	typ := ctype(o.Type)
+	t.in(ctype(idx.Type), "at", idx.arg())
+	t.in(typ, "p", upd.arg())
+	t.out(typ, "q", o.arg())
+	t.size("count", count)
+	t.size("d", d)
+	t.size("inner", inner)
+	t.line("__shared__ u32 found[%d], of[%d];", block, block/32)
+	t.line("const u32 t = threadIdx.x, lane = t %% 32, warp = t / 32;")
+	t.line("const u64 o = blockIdx.x / d, k = blockIdx.x - o * d;")
+	t.line("for (u64 c0 = 0; c0 < inner; c0 += %du) {", block*scatterColumns)
+	t.line("\t%s a[%d] = {0};", typ, scatterColumns)
+	t.line("\tfor (u64 j0 = 0; j0 < count; j0 += %du) {", block)
+	t.line("\t\tconst u64 j = j0 + t;")
+	t.line("\t\tconst bool mine = j < count && (u64)(i64)at[j] == k;")
+	t.line("\t\tconst u32 m = __ballot_sync(0xffffffffu, mine);")
+	t.line("\t\tif (lane == 0) of[warp] = __popc(m);")
+	t.line("\t\t__syncthreads();")
+	t.line("\t\tu32 before = 0, all = 0;")
+	t.line("\t\tfor (u32 w = 0; w < %du; w++) {", block/32)
+	t.line("\t\t\tif (w == warp) before = all;")
+	t.line("\t\t\tall += of[w];")
+	t.line("\t\t}")
+	t.line("\t\tif (mine) found[before + __popc(m & ((1u << lane) - 1))] = t;")
+	t.line("\t\t__syncthreads();")
+	t.line("\t\tfor (u32 i = 0; i < all; i++) {")
+	t.line("\t\t\tconst %s *x = p + (o * count + j0 + found[i]) * inner + c0 + t;", typ)
+	t.body.WriteString("#pragma unroll\n")
+	t.line("\t\t\tfor (int l = 0; l < %d; l++)", scatterColumns)
+	t.line("\t\t\t\tif (c0 + t + l * %d < inner) a[l] = f_sum(a[l], x[l * %d]);", block, block)
+	t.line("\t\t}")
+	t.line("\t}")
+	t.line("\tfor (int l = 0; l < %d; l++)", scatterColumns)
+	t.line("\t\tif (c0 + t + l * %d < inner) q[(u64)blockIdx.x * inner + c0 + t + l * %d] = a[l];", block, block)
+	t.line("}")
+	return one(w.launch(t, n))
+}
+
+// CumSum is a running sum along an axis, from the first element itself, in order: one thread per column.
+func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
+	outer, d, inner := around(x.Dims, axis, axis+1)
+	n := outer * inner
+	if n*d == 0 {
+		return Unit{}, nil
+	}
+	t, wide := newText("cumsum"), n*d >= narrow
+	i, typ := index(wide), ctype(o.Type)
+	t.in(typ, "p", x.arg())
+	t.out(typ, "q", o.arg())
+	t.size("n", n)
+	t.size("d", d)
+	t.divisor("inner", inner, wide)
+	t.number("first", map[bool]int{false: 0, true: (d - 1) * inner}[reverse])
+	t.number("step", map[bool]int{false: inner, true: -inner}[reverse])
+	t.line("const %s i = %s;", i, thread(wide))
+	t.line("if (i >= n) return;")
+	t.line("%s o = i;", i)
+	t.line("const %s c = split(o, inner);", i)
+	t.line("i64 at = (i64)(o * (%s)d) * (i64)%s + c + first;", i, plain("inner", wide))
+	t.line("%s a = p[at];", typ)
+	t.line("q[at] = a;")
+	t.body.WriteString("#pragma unroll 4\n")
+	t.line("for (%s k = 1; k < d; k++) {", i)
+	t.line("\tat += step;")
+	t.line("\ta = f_sum(p[at], a);")
+	t.line("\tq[at] = a;")
+	t.line("}")
+	return one(w.launch(t, ceil(n, block)))
+}
+
+// ArgReduce finds the first extreme of each run [outer, run, inner], 0 if that is empty; a NaN is more extreme than
+// any number. Runs at the end go to a warp each, others to a thread.
+func (w *Writer) ArgReduce(o, x *Operand, lo, hi int, by ir.Reduction) (Unit, error) {
+	outer, run, inner := around(x.Dims, lo, hi)
+	n := outer * inner
+	switch {
+	case n == 0:
+		return Unit{}, nil
+	case run == 0:
+		return one(w.fillBits(o, 0, n))
+	}
+	t, wide := newText("arg"), n*run >= narrow
+	i, typ := index(wide), ctype(x.Type)
+	threads := 32
+	if inner > 1 {
+		threads = 1
+	}
+	more := ">"
+	if by == ir.ArgMin {
+		more = "<"
+	}
+	// beats: x comes before y, the numbers at i and j.
+	nan := ""
+	if x.Type.IsFloat() {
+		nan = "\tif (x != x || y != y) return x != x && (y == y || i < j);\n"
+	}
+	fmt.Fprintf(&t.above, "\nADJ bool beats_@(%s x, %s i, %s y, %s j) {\n%s\treturn x %s y || (x == y && i < j);\n}\n", typ, i, typ, i, nan, more)
+	t.in(typ, "p", x.arg())
+	t.out("i64", "q", o.arg())
+	t.size("n", n)
+	t.size("run", run)
+	t.divisor("inner", inner, wide)
+	t.line("const %s line = (%s)blockIdx.x * %du + threadIdx.x / %du;", i, i, block/threads, threads)
+	t.line("const u32 t = threadIdx.x %% %du;", threads)
+	t.line("const bool live = line < n;")
+	t.line("%s o = live ? line : 0;", i)
+	t.line("const %s c = split(o, inner);", i)
+	t.line("p += (o * (%s)run) * %s + c;", i, plain("inner", wide))
+	t.line("%s at = t < run ? t : 0;", i)
+	t.line("%s best = p[at * %s];", typ, plain("inner", wide))
+	t.line("for (%s k = at + %du; k < run; k += %du) {", i, threads, threads)
+	t.line("\tconst %s x = p[k * %s];", typ, plain("inner", wide))
+	t.line("\tif (beats_@(x, k, best, at)) best = x, at = k;")
+	t.line("}")
+	if threads > 1 {
+		t.line("for (int h = 16; h > 0; h /= 2) {")
+		t.line("\tconst %s x = shift_down(best, h, 32);", typ)
+		t.line("\tconst %s k = (%s)shift_down((i64)at, h, 32);", i, i)
+		t.line("\tif (beats_@(x, k, best, at)) best = x, at = k;")
+		t.line("}")
+	}
+	t.line("if (live && t == 0) q[line] = (i64)at;")
+	return one(w.launch(t, ceil(n, block/threads)))
+}
+
+// Check looks for indices beyond size, and leaves 1 + the place of the first one in a word of the status buffer.
+func (w *Writer) Check(idx *Operand, size int, status Arg) (Unit, error) {
+	n := product(idx.Dims)
+	if n == 0 {
+		return Unit{}, nil
+	}
+	t := newText("check")
+	t.in(ctype(idx.Type), "at", idx.arg())
+	t.out("u64", "status", status)
+	t.size("n", n)
+	t.size("size", size)
+	t.line("const u64 i = %s;", thread(true))
+	t.line("if (i >= n || (u64)(i64)at[i] < size) return;")
+	t.line("for (u64 old = *status; old == 0 || old > i + 1;) {")
+	t.line("\tconst u64 was = atomicCAS(status, old, i + 1);")
+	t.line("\tif (was == old) break;")
+	t.line("\told = was;")
+	t.line("}")
+	return one(w.launch(t, ceil(n, block)))
+}
