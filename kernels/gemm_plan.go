@@ -71,6 +71,9 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	}
 }
 
+// Gemm returns the product that is planned.
+func (p *GemmPlan) Gemm() Gemm { return p.g }
+
 // Kernel returns what products in t, F32 or F64, are made of.
 func (l *Level) Kernel(t dtype.Type) GemmKernel {
 	if k := l.Gemm[t]; k.Strip != nil {

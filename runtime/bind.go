@@ -110,18 +110,13 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 			return nil, err
 		}
 	}
-	b = &binding{p: p, isa: isa, batch: batch, splats: map[splat]unsafe.Pointer{}}
-	for _, n := range p.low.roots {
-		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
-	}
+	b = p.empty(batch)
+	b.isa = isa
 	for i := range p.low.steps {
 		b.add(&p.low.steps[i], p.code[i])
 	}
 	if b.mapCode() != nil {
 		return nil, errNoCode
-	}
-	for _, in := range p.inputs {
-		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
 	}
 	b.placeOutputs()
 	b.dropProducts()
@@ -130,6 +125,18 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
 	}
 	return b, nil
+}
+
+// empty is a binding without units.
+func (p *Program) empty(batch int) *binding {
+	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	for _, n := range p.low.roots {
+		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
+	}
+	for _, in := range p.inputs {
+		b.inBytes = append(b.inBytes, in.Type.Size()*in.Shape.SizeAt(batch))
+	}
+	return b
 }
 
 // peakBytes is the memory of one run, that of the bodies of its loops and branches included.

@@ -37,6 +37,7 @@ type sketch struct {
 	nodes  []*ir.Node
 	inputs []Input
 	limit  []int // by input: what its integers stay below
+	device bool  // only what a device has kernels for, and the bits of
 }
 
 func (s *sketch) dim() ir.Dim {
@@ -108,7 +109,11 @@ func (s *sketch) step() (y *ir.Node) {
 	if r > 0 {
 		axis = s.IntN(r)
 	}
-	switch s.IntN(22) {
+	kind := s.IntN(22)
+	if s.device && (kind == 16 || kind == 17 || kind == 18) {
+		kind = 21
+	}
+	switch kind {
 	case 0:
 		return g.Convert(x, sketchTypes[s.IntN(len(sketchTypes))])
 	case 1:
@@ -231,7 +236,7 @@ func (s *sketch) step() (y *ir.Node) {
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))
-	if !vec.Takes(id, t) {
+	if !vec.Takes(id, t) || s.device && t.IsFloat() && vec.Inside(id, t) == nil {
 		id = []ops.ID{ops.Add, ops.Mul, ops.Sub}[s.IntN(3)]
 		if t == dtype.Bool {
 			id = ops.And
@@ -306,6 +311,10 @@ func (s *sketch) try() {
 // build makes a graph of about n steps and its outputs.
 func build(src source, n int) (*sketch, []*ir.Node) {
 	s := &sketch{source: src, g: ir.New()}
+	return s, s.build(n)
+}
+
+func (s *sketch) build(n int) []*ir.Node {
 	for range n {
 		s.try()
 	}
@@ -313,7 +322,7 @@ func build(src source, n int) (*sketch, []*ir.Node) {
 	for range 1 + s.IntN(4) {
 		outs = append(outs, s.nodes[s.IntN(len(s.nodes))])
 	}
-	return s, append(outs, s.nodes[len(s.nodes)-1])
+	return append(outs, s.nodes[len(s.nodes)-1])
 }
 
 func (s *sketch) values(rng *rand.Rand, batch int) [][]byte {

@@ -125,3 +125,69 @@ func (h *Host) Run(buffers [][]byte, launches []cudasrc.Launch) error {
 	}
 	return nil
 }
+
+// RunPlan runs a plan whose kernels were built, and gives its outputs and status words. The arena begins full of NaNs.
+func (h *Host) RunPlan(p *cudasrc.Plan, inputs [][]byte) (outs [][]byte, status []uint64, err error) {
+	// The memory: inputs, outputs, the arena, the status words, then data.
+	memory := slices.Clone(inputs)
+	for _, o := range p.Outs {
+		memory = append(memory, make([]byte, o.Bytes))
+	}
+	arena := len(memory)
+	words := make([]byte, 8*p.Status)
+	memory = append(memory, bytes.Repeat([]byte{0xff}, p.Arena), words)
+	at := func(a cudasrc.Arg) cudasrc.Arg {
+		if !a.Pointer {
+			return a
+		}
+		switch b := &p.Buffers[a.Buffer]; b.Place {
+		case cudasrc.InArena:
+			a.Buffer, a.Offset = arena, a.Offset+b.At
+		case cudasrc.InInput:
+			a.Buffer = b.At
+		case cudasrc.InOutput:
+			a.Buffer = len(inputs) + b.At
+		case cudasrc.InStatus:
+			a.Buffer = arena + 1
+		case cudasrc.InData:
+			memory = append(memory, slices.Clone(b.Data.Bytes))
+			a.Buffer = len(memory) - 1
+		}
+		return a
+	}
+	var launches []cudasrc.Launch
+	for _, s := range p.Steps {
+		for _, l := range s.Launches {
+			args := make([]cudasrc.Arg, len(l.Args))
+			for i, a := range l.Args {
+				args[i] = at(a)
+			}
+			launches = append(launches, cudasrc.Launch{Kernel: l.Kernel, Grid: l.Grid, Args: args})
+		}
+	}
+	kept := make([][]byte, len(inputs))
+	for i := range inputs {
+		kept[i] = slices.Clone(inputs[i])
+		memory[i] = slices.Clone(inputs[i])
+	}
+	if err := h.Run(memory, launches); err != nil {
+		return nil, nil, err
+	}
+	for i := range inputs {
+		if !bytes.Equal(kept[i], memory[i]) {
+			return nil, nil, fmt.Errorf("input %d was written", i)
+		}
+	}
+	for i, o := range p.Outs {
+		if !o.Copied {
+			outs = append(outs, memory[len(inputs)+i])
+			continue
+		}
+		a := at(cudasrc.Arg{Pointer: true, Buffer: o.Buffer})
+		outs = append(outs, slices.Clone(memory[a.Buffer][a.Offset:a.Offset+o.Bytes]))
+	}
+	for i := 0; i < len(words); i += 8 {
+		status = append(status, binary.LittleEndian.Uint64(words[i:]))
+	}
+	return outs, status, nil
+}

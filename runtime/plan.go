@@ -1,0 +1,247 @@
+package runtime
+
+import (
+	"fmt"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// planner makes a device's plan of a program for one batch.
+type planner struct {
+	b    *binding
+	w    cudasrc.Writer
+	plan *cudasrc.Plan
+}
+
+// Plan is the program as kernels for a device, for one batch. Its bits are those of a run on the CPU where products
+// are not left to a library and no operation without a vector program takes part. The error is a *cudasrc.Unsupported
+// where some step has no kernel.
+func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
+	defer func() {
+		if e := recover(); e != nil {
+			plan, err = nil, panicked(e)
+		}
+	}()
+	if batch < 0 {
+		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
+	}
+	for _, n := range p.low.nodes {
+		if err := checkSize(n, batch); err != nil {
+			return nil, err
+		}
+	}
+	d := &planner{b: p.empty(batch), plan: &cudasrc.Plan{Batch: batch}}
+	status := len(d.b.buffers)
+	d.b.buffers = append(d.b.buffers, buffer{first: -1, last: -1, offset: -1, out: -1})
+	if err := d.lay(); err != nil {
+		return nil, err
+	}
+	d.b.placeOutputs()
+	d.b.dropProducts()
+	if err := d.write(status); err != nil {
+		return nil, err
+	}
+	d.b.planMemory()
+	d.finish(status)
+	return d.plan, nil
+}
+
+// lay makes the units, which say what is read and written when. Temporaries of theirs are the CPU's: they go.
+func (d *planner) lay() error {
+	b := d.b
+	for i := range b.p.low.steps {
+		s := &b.p.low.steps[i]
+		if n := s.node; n != nil {
+			switch {
+			case several(n):
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "loops and branches run on the CPU"}
+			case n.Kind == ir.Call:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and sorting run on the CPU"}
+			}
+		}
+		roots := len(b.buffers)
+		b.add(s, b.p.code[i])
+		for k := roots; k < len(b.buffers); k++ {
+			b.buffers[k].bytes = 0
+		}
+	}
+	return nil
+}
+
+// write writes the units' kernels.
+func (d *planner) write(status int) error {
+	b := d.b
+	for i, u := range b.units {
+		d.w.Temporary = func(bytes int) int {
+			b.buffers = append(b.buffers, buffer{bytes: bytes, first: i, last: i, offset: -1, out: -1})
+			return len(b.buffers) - 1
+		}
+		s := &b.p.low.steps[i]
+		name := ""
+		if s.node != nil {
+			name = fmt.Sprintf("%s %%%d", s.node.Name(), s.node.ID)
+		}
+		var err error
+		switch u := u.(type) {
+		case *mapUnit:
+			err = d.cluster(u)
+		case *indexCheck:
+			err = d.check(u, status)
+		case *productUnit:
+			if err = d.product(name, u, s.node); err == nil && u.epilogue != nil {
+				err = d.cluster(u.epilogue)
+			}
+		default:
+			err = d.node(name, s.node)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *planner) step(name string, u cudasrc.Unit, err error) error {
+	if err == nil {
+		d.plan.Steps = append(d.plan.Steps, cudasrc.Step{Name: name, Launches: u.Launches, Product: u.Product, Check: u.Check})
+	}
+	return err
+}
+
+func (o *operand) device() *cudasrc.Operand {
+	return &cudasrc.Operand{Type: o.t, Splat: o.isSplat, Bits: o.bits, Buffer: o.buffer, Offset: o.offset, Dims: o.dims, Strides: o.strides}
+}
+
+// root is the array of a node.
+func (d *planner) root(n *ir.Node) *cudasrc.Operand {
+	dims := n.Shape.At(d.b.batch)
+	return &cudasrc.Operand{Type: n.Type, Buffer: d.b.root(n), Dims: dims, Strides: contiguous(dims)}
+}
+
+func (d *planner) cluster(u *mapUnit) error {
+	shape := u.cluster.shape
+	m := &cudasrc.Map{Dims: shape.At(d.b.batch), Lo: u.cluster.fold.lo, Hi: u.cluster.fold.hi, Chunk: ChunkElems}
+	whole := contiguous(m.Dims)
+	if len(u.folds) > 0 {
+		m.Rows = columnRows(shape[m.Hi:].Size())
+	}
+	for i := range u.ops {
+		op := &u.ops[i]
+		v := cudasrc.Value{Type: op.node.Type}
+		if op.f == nil {
+			v.Leaf = u.leaf[op.leaf].device()
+			v.Sized = v.Leaf.Splat && !isConst(op.node)
+		} else {
+			v.Op, v.Convert, v.Args = op.node.Op, op.node.Kind == ir.Convert, op.arg[:len(op.node.In)]
+		}
+		if op.buffer >= 0 {
+			v.Out = &cudasrc.Operand{Type: v.Type, Buffer: op.buffer, Dims: m.Dims, Strides: whole}
+		}
+		m.Values = append(m.Values, v)
+	}
+	for i := range u.folds {
+		f := &u.folds[i]
+		m.Folds = append(m.Folds, cudasrc.Fold{Value: f.value, By: ir.Reduction(f.k), Out: cudasrc.Operand{Type: f.t, Buffer: f.buffer}})
+	}
+	k, err := d.w.Map(m)
+	return d.step(fmt.Sprintf("map %v", shape), k, err)
+}
+
+func (d *planner) check(u *indexCheck, status int) error {
+	idx := u.idx.device()
+	c := &cudasrc.Check{Word: d.plan.Status, Op: "Take", Pos: u.n.Pos, Type: idx.Type, Size: u.size,
+		Indices: cudasrc.Arg{Pointer: true, Buffer: idx.Buffer, Offset: idx.Offset}}
+	if u.n.Kind == ir.Scatter {
+		c.Op = "ScatterAdd"
+	}
+	d.plan.Status++
+	k, err := d.w.Check(idx, u.size, cudasrc.Arg{Pointer: true, Buffer: status, Offset: 8 * c.Word})
+	k.Check = c
+	return d.step("check indices", k, err)
+}
+
+func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
+	g := u.plan.Gemm()
+	at := func(a address) cudasrc.Arg { return cudasrc.Arg{Pointer: true, Buffer: a.buffer, Offset: a.offset} }
+	switch {
+	case g.Batch*g.M*g.N == 0:
+		return nil
+	case g.K == 0:
+		c := &cudasrc.Operand{Type: g.Type, Buffer: u.c, Dims: []int{g.Batch * g.M * g.N}}
+		k, err := d.w.Place(c, 0, nil, false)
+		return d.step(name, k, err)
+	}
+	k, err := d.w.Gemm(&cudasrc.Product{Type: g.Type, Batch: g.Batch, M: g.M, N: g.N, K: g.K, A: at(u.a), B: at(u.b), C: at(address{buffer: u.c}),
+		ARow: g.ARow, ACol: g.ACol, ABatch: g.ABatch, BRow: g.BRow, BCol: g.BCol, BBatch: g.BBatch, CRow: g.CRow, CBatch: g.CBatch})
+	return d.step(name, k, err)
+}
+
+// node writes a step of its own. Its operands are contiguous.
+func (d *planner) node(name string, n *ir.Node) (err error) {
+	var in []*cudasrc.Operand
+	for _, x := range n.In {
+		o := d.b.operand(x)
+		in = append(in, o.device())
+	}
+	var k cudasrc.Unit
+	switch y := d.root(n); n.Kind {
+	case ir.Iota:
+		k, err = d.w.Iota(y, n.Axes[0])
+	case ir.Place:
+		k, err = d.w.Place(y, n.Bits, d.pieces(n, in), n.Flag)
+	case ir.Take:
+		k, err = d.w.Take(y, in[0], in[1], n.Axes[0])
+	case ir.Scatter:
+		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0])
+	case ir.CumSum:
+		k, err = d.w.CumSum(y, in[0], n.Axes[0], n.Flag)
+	case ir.Reduce:
+		k, err = d.w.ArgReduce(y, in[0], n.Axes[0], n.Axes[1], n.Reduction)
+	default:
+		err = &cudasrc.Unsupported{Step: n.Name(), Reason: "it is not written yet"}
+	}
+	return d.step(name, k, err)
+}
+
+// pieces are those of a Place.
+func (d *planner) pieces(n *ir.Node, in []*cudasrc.Operand) []cudasrc.Piece {
+	rank, strides := n.Rank(), contiguous(n.Shape.At(d.b.batch))
+	var all []cudasrc.Piece
+	for i, x := range in {
+		p := cudasrc.Piece{Operand: *x}
+		for a, s := range strides {
+			p.Start += n.Start[i*rank+a].At(d.b.batch) * s
+			p.Steps = append(p.Steps, s*n.Step[i*rank+a])
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// finish says where everything lies.
+func (d *planner) finish(status int) {
+	b, p := d.b, d.plan
+	p.Arena = (b.arena + 255) &^ 255
+	p.Inputs = b.inBytes
+	p.Kernels = d.w.Kernels
+	for k := range b.buffers {
+		f := &b.buffers[k]
+		x := cudasrc.Buffer{Place: cudasrc.InArena, At: max(0, f.offset), Bytes: f.bytes}
+		switch {
+		case k == status:
+			x.Place, x.Bytes = cudasrc.InStatus, 8*p.Status
+		case f.node != nil && f.node.Kind == ir.Param:
+			x.Place, x.At = cudasrc.InInput, int(f.node.Bits)
+		case f.node != nil && f.node.Kind == ir.Data:
+			x.Place, x.Data = cudasrc.InData, f.node.Data
+		case f.out >= 0:
+			x.Place, x.At = cudasrc.InOutput, f.out
+		}
+		p.Buffers = append(p.Buffers, x)
+	}
+	for i := range b.outs {
+		o := &b.outs[i]
+		p.Outs = append(p.Outs, cudasrc.Out{Buffer: o.buffer, Copied: o.copied, Bytes: o.bytes})
+	}
+}

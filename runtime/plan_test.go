@@ -1,0 +1,193 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+)
+
+// planned is a plan and what it must compute.
+type planned struct {
+	name string
+	plan *cudasrc.Plan
+	outs []*ir.Node
+	in   [][]byte
+	want [][]byte
+}
+
+// plans compiles graphs for batches, with the reference's results.
+func plans(t *testing.T, name string, outs []*ir.Node, inputs []Input, values func(batch int) [][]byte, batches ...int) []planned {
+	t.Helper()
+	p, err := Compile(outs, inputs, Options{Threads: 1, NoCode: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []planned
+	for _, batch := range batches {
+		x := planned{name: fmt.Sprintf("%s, B = %d", name, batch), outs: outs, in: values(batch)}
+		if x.plan, err = p.Plan(batch); err != nil {
+			t.Fatalf("%s: %v\n%s", x.name, err, p)
+		}
+		if x.want, err = Reference(ir.Strip(outs), batch, x.in); err != nil {
+			t.Fatalf("%s: %v", x.name, err)
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
+// runPlans compiles the kernels of all plans at once, runs them, and compares bits. What is dead in the arena is
+// poisoned.
+func runPlans(t *testing.T, all []planned) {
+	t.Helper()
+	if err := shim.Missing(); err != nil {
+		t.Skip(err)
+	}
+	var kernels []*cudasrc.Kernel
+	for _, x := range all {
+		kernels = append(kernels, x.plan.Kernels...)
+	}
+	h, err := shim.Build(t.TempDir(), kernels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, x := range all {
+		outs, status, err := h.RunPlan(x.plan, x.in)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", x.name, err, ir.Print(x.outs))
+		}
+		if slices.ContainsFunc(status, func(w uint64) bool { return w != 0 }) {
+			t.Errorf("%s: status %v", x.name, status)
+		}
+		for i, w := range x.want {
+			if k := sameBits(x.outs[i].Type, outs[i], w); k >= 0 {
+				a, b := array{x.outs[i].Type, nil, outs[i]}, array{x.outs[i].Type, nil, w}
+				t.Errorf("%s, output %d, element %d: %v, reference %v\n%s", x.name, i, k,
+					ir.BitsFloat(a.t, a.bits(k)), ir.BitsFloat(b.t, b.bits(k)), ir.Print(x.outs))
+				break
+			}
+		}
+	}
+}
+
+// TestPlanRandomGraphs holds kernels to the reference, bit for bit.
+func TestPlanRandomGraphs(t *testing.T) {
+	n := uint64(20)
+	if os.Getenv("ADJOINT_EXHAUSTIVE") != "" {
+		n = 400
+	}
+	var all []planned
+	for seed := range n {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		s := &sketch{source: rng, g: ir.New(), device: true}
+		outs := s.build(5 + rng.IntN(30))
+		all = append(all, plans(t, fmt.Sprint("seed ", seed), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 1, 1+rng.IntN(40), 0)...)
+	}
+	runPlans(t, all)
+}
+
+// TestPlanReductions: every reduction of every type over runs of all lengths that matter, at the end, in the middle,
+// and at the beginning of an array.
+func TestPlanReductions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.Bool, dtype.I32, dtype.I64, dtype.F32, dtype.F64} {
+		for _, shape := range [][]int{{1}, {2}, {3, 5}, {4, 16}, {3, 17}, {5, 32}, {3, 33}, {2, 100}, {2, 4096}, {2, 4097}, {1, 9000}, {3, 40, 7}, {2, 300, 130}, {0, 4}, {3, 0}, {3, 0, 2}} {
+			s := &sketch{source: rng, g: ir.New()}
+			x := s.param(typ, ir.Static(shape...), 1000)
+			var outs []*ir.Node
+			for by := range ir.NumReductions {
+				if typ == dtype.Bool && by != ir.Max && by != ir.Min {
+					continue
+				}
+				for axis := range shape {
+					if shape[axis] > 0 || by < ir.Max {
+						outs = append(outs, s.g.Reduce(by, x, axis))
+					}
+				}
+			}
+			all = append(all, plans(t, fmt.Sprint(typ, shape), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
+// TestPlanProducts: sizes around those of tiles and blocks, transposed operands, one column.
+func TestPlanProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 10))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, d := range [][3]int{{1, 1, 1}, {3, 5, 2}, {64, 16, 64}, {65, 17, 63}, {2, 256, 70}, {5, 257, 66}, {70, 600, 3}, {9, 40, 1}, {3, 4100, 1}, {2, 0, 3}} {
+			s := &sketch{source: rng, g: ir.New()}
+			m, k, n := d[0], d[1], d[2]
+			a, at := s.param(typ, ir.Static(2, m, k), 0), s.param(typ, ir.Static(2, k, m), 0)
+			b, bt := s.param(typ, ir.Static(2, k, n), 0), s.param(typ, ir.Static(2, n, k), 0)
+			turn := func(x *ir.Node) *ir.Node { return s.g.Transpose(x, []int{0, 2, 1}) }
+			outs := []*ir.Node{s.g.MatMul(a, b), s.g.MatMul(turn(at), b), s.g.MatMul(a, turn(bt)), s.g.MatMul(turn(at), turn(bt))}
+			all = append(all, plans(t, fmt.Sprint(typ, d), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
+// TestPlanStatus: a bad index is found, the first of them, and nothing faults.
+func TestPlanStatus(t *testing.T) {
+	if err := shim.Missing(); err != nil {
+		t.Skip(err)
+	}
+	g := ir.New()
+	x, idx := g.Param(0, dtype.F32, ir.Static(5, 3)), g.Param(1, dtype.I64, ir.Static(600))
+	p, err := Compile([]*ir.Node{g.Take(x, idx, 0, "user.go:7")}, []Input{{dtype.F32, ir.Static(5, 3)}, {dtype.I64, ir.Static(600)}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := p.Plan(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := shim.Build(t.TempDir(), plan.Kernels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	for _, bad := range [][]int{nil, {0}, {599, 300, 77}} {
+		a := newArray(dtype.I64, []int{600})
+		for i, at := range bad {
+			a.setBits(at, uint64([]int64{-1, 5, 1 << 40}[i%3]))
+		}
+		want := uint64(0)
+		for _, at := range bad {
+			want = uint64(at) + 1
+		}
+		_, status, err := h.RunPlan(plan, [][]byte{make([]byte, 60), a.bytes})
+		if err != nil || len(status) != 1 || status[0] != want {
+			t.Errorf("bad indices at %v: status %v, %v", bad, status, err)
+		}
+	}
+	if c := plan.Steps[0].Check; c == nil || c.Op != "Take" || c.Pos != "user.go:7" || c.Size != 5 {
+		t.Errorf("check is %+v", c)
+	}
+}
+
+// TestPlanUnsupported: what has no kernel says so.
+func TestPlanUnsupported(t *testing.T) {
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Static(5))
+	p, err := Compile([]*ir.Node{g.Call(ir.ArgSort, 0, "", x)}, []Input{{dtype.F32, ir.Static(5)}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Plan(1)
+	if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != ir.ArgSort.String() {
+		t.Errorf("error is %v", err)
+	}
+}
