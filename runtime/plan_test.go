@@ -101,7 +101,7 @@ func TestPlanReductions(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 9))
 	var all []planned
 	for _, typ := range []dtype.Type{dtype.Bool, dtype.I32, dtype.I64, dtype.F32, dtype.F64} {
-		for _, shape := range [][]int{{1}, {2}, {3, 5}, {4, 16}, {3, 17}, {5, 32}, {3, 33}, {2, 100}, {2, 4096}, {2, 4097}, {1, 9000}, {3, 40, 7}, {2, 300, 130}, {0, 4}, {3, 0}, {3, 0, 2}} {
+		for _, shape := range [][]int{{1}, {3, 5}, {4, 16}, {3, 17}, {3, 33}, {2, 9000}, {3, 40, 7}, {1, 300, 130}, {0, 4}, {3, 0, 2}} {
 			s := &sketch{source: rng, g: ir.New()}
 			x := s.param(typ, ir.Static(shape...), 1000)
 			var outs []*ir.Node
@@ -126,7 +126,7 @@ func TestPlanProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 10))
 	var all []planned
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
-		for _, d := range [][3]int{{1, 1, 1}, {3, 5, 2}, {64, 16, 64}, {65, 17, 63}, {2, 256, 70}, {5, 257, 66}, {70, 600, 3}, {9, 40, 1}, {3, 4100, 1}, {2, 0, 3}} {
+		for _, d := range [][3]int{{3, 5, 2}, {65, 17, 66}, {2, 513, 3}, {9, 40, 1}, {3, 4100, 1}, {2, 0, 3}} {
 			s := &sketch{source: rng, g: ir.New()}
 			m, k, n := d[0], d[1], d[2]
 			a, at := s.param(typ, ir.Static(2, m, k), 0), s.param(typ, ir.Static(2, k, m), 0)
