@@ -5,6 +5,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // planner makes a device's plan of a program for one batch.
@@ -172,9 +173,27 @@ func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
 		k, err := d.w.Place(c, 0, nil, false)
 		return d.step(name, k, err)
 	}
+	if g.AGrid != nil {
+		if err := d.columns(name, u, &g); err != nil {
+			return err
+		}
+	}
 	k, err := d.w.Gemm(&cudasrc.Product{Type: g.Type, Batch: g.Batch, M: g.M, N: g.N, K: g.K, A: at(u.a), B: at(u.b), C: at(address{buffer: u.c}),
 		ARow: g.ARow, ACol: g.ACol, ABatch: g.ABatch, BRow: g.BRow, BCol: g.BCol, BBatch: g.BBatch, CRow: g.CRow, CBatch: g.CBatch})
 	return d.step(name, k, err)
+}
+
+// columns copies windows that a product reads through strides to an array.
+func (d *planner) columns(name string, u *productUnit, g *kernels.Gemm) error {
+	x := cudasrc.Operand{Type: g.Type, Buffer: u.a.buffer, Offset: u.a.offset, Dims: []int{g.Batch}, Strides: []int{g.ABatch}}
+	for _, v := range []kernels.View{g.AGrid.Rows, g.AGrid.Cols} {
+		x.Dims, x.Strides = append(x.Dims, v.Dim[:v.Rank]...), append(x.Strides, v.Stride[:v.Rank]...)
+	}
+	y := cudasrc.Operand{Type: g.Type, Buffer: d.w.Temporary(g.Batch * g.M * g.K * g.Type.Size()), Dims: x.Dims, Strides: contiguous(x.Dims)}
+	u.a = address{buffer: y.Buffer}
+	g.ARow, g.ACol, g.ABatch = g.K, 1, g.M*g.K
+	k, err := d.w.Map(&cudasrc.Map{Dims: x.Dims, Values: []cudasrc.Value{{Type: g.Type, Leaf: &x, Out: &y}}})
+	return d.step(name+" windows", k, err)
 }
 
 // node writes a step of its own. Its operands are contiguous.
@@ -190,6 +209,8 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 		k, err = d.w.Iota(y, n.Axes[0])
 	case ir.Place:
 		k, err = d.w.Place(y, n.Bits, d.pieces(n, in), n.Flag)
+	case ir.Fold:
+		k, err = d.w.Fold(d.windows(n, y, in[0]))
 	case ir.Take:
 		k, err = d.w.Take(y, in[0], in[1], n.Axes[0])
 	case ir.Scatter:
@@ -217,6 +238,13 @@ func (d *planner) pieces(n *ir.Node, in []*cudasrc.Operand) []cudasrc.Piece {
 		all = append(all, p)
 	}
 	return all
+}
+
+// windows is what a Fold folds.
+func (d *planner) windows(n *ir.Node, y, x *cudasrc.Operand) *cudasrc.Windows {
+	lo, k := n.Axes[0], n.Axes[1]-n.Axes[0]
+	return &cudasrc.Windows{Outer: product(y.Dims[:lo]), Inner: product(y.Dims[lo+k:]), In: y.Dims[lo : lo+k], Outs: x.Dims[lo : lo+k],
+		Wins: x.Dims[lo+k : lo+2*k], Stride: n.Step[:k], Dilation: n.Step[k:], X: *x, Y: *y}
 }
 
 // finish says where everything lies.

@@ -314,3 +314,58 @@ func (w *Writer) Check(idx *Operand, size int, status Arg) (Unit, error) {
 	t.line("}")
 	return one(w.launch(t, ceil(n, block)))
 }
+
+// Windows is what a Fold folds: [outer, Outs…, Wins…, inner] laid over one another to [outer, In…, inner].
+type Windows struct {
+	Outer, Inner     int
+	In, Outs, Wins   []int // by axis
+	Stride, Dilation []int
+	X, Y             Operand
+}
+
+// Fold adds up what windows have for each element, in the order of the windows' elements.
+func (w *Writer) Fold(f *Windows) (Unit, error) {
+	axes := len(f.In)
+	n := f.Outer * product(f.In) * f.Inner
+	if n == 0 {
+		return Unit{}, nil
+	}
+	t, typ := newText("fold"), ctype(f.Y.Type)
+	wide := n >= narrow || f.Outer*product(f.Outs)*product(f.Wins)*f.Inner >= narrow
+	x, s := index(wide), signed(wide)
+	t.in(typ, "p", f.X.arg())
+	t.out(typ, "q", f.Y.arg())
+	t.size("n", n)
+	t.divisor("inner", f.Inner, wide)
+	t.line("const %s i = %s;", x, thread(wide))
+	t.line("if (i >= n) return;")
+	t.line("%s o = i;", x)
+	t.line("const %s c = split(o, inner);", x)
+	for a := axes - 1; a >= 0; a-- {
+		name := fmt.Sprintf("in%d", a)
+		t.divisor(name, f.In[a], wide)
+		t.line("const %s h%d = (%s)split(o, %s);", s, a, s, name)
+	}
+	t.line("%s a = 0;", typ)
+	place, element := "o", "0"
+	indent := ""
+	for a := range axes {
+		outs, wins := fmt.Sprintf("out%d", a), fmt.Sprintf("win%d", a)
+		t.size(outs, f.Outs[a])
+		t.size(wins, f.Wins[a])
+		t.line("%sfor (%s w%d = 0; w%d < (%s)%s; w%d++) {", indent, s, a, a, s, wins, a)
+		indent += "\t"
+		t.line("%sconst %s f%d = h%d - w%d * %d, o%d = f%d / %d;", indent, s, a, a, a, f.Dilation[a], a, a, f.Stride[a])
+		t.line("%sif (f%d < 0 || f%d %% %d != 0 || o%d >= (%s)%s) continue;", indent, a, a, f.Stride[a], a, s, outs)
+		place = fmt.Sprintf("(%s * (%s)%s + o%d)", place, x, outs, a)
+		element = fmt.Sprintf("(%s * (%s)%s + w%d)", element, x, wins, a)
+	}
+	t.size("window", product(f.Wins))
+	t.line("%sa = f_sum(a, p[(%s * (%s)window + %s) * %s + c]);", indent, place, x, element, plain("inner", wide))
+	for range axes {
+		indent = indent[1:]
+		t.line("%s}", indent)
+	}
+	t.line("q[i] = a;")
+	return one(w.launch(t, ceil(n, block)))
+}
