@@ -194,6 +194,14 @@ func TestLoopCodeExchange(t *testing.T) {
 			return []*ir.Node{s.g.Apply(ops.Neg, c[1]), s.g.Apply(ops.Sub, c[0], c[1])}, nil, nil
 		})
 	s.check(t, finals, rand.New(rand.NewPCG(3, 9)), 1, 2, 9)
+	// A carry that stays, and what steps give is carries as they were.
+	s = newSketch()
+	x, y = s.param(dtype.F32, ir.Static(32), 0), s.param(dtype.F32, ir.Static(32), 0)
+	finals, ys, _ = s.g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{x, y}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			return []*ir.Node{c[0], s.g.Apply(ops.Sub, c[0], c[1])}, []*ir.Node{c[1], c[0]}, nil
+		})
+	s.check(t, append(finals, ys...), rand.New(rand.NewPCG(3, 9)), 1, 2, 9)
 }
 
 // An operation that has no vector program runs on tiles, with code before and after it.
@@ -249,6 +257,37 @@ func paths(s *sketch) []*ir.Node {
 		})
 	pay := g.Apply(ops.Relu, g.Apply(ops.Sub, finals[0], g.Const(dtype.F64, sh, 1)))
 	return []*ir.Node{g.Reduce(ir.Sum, pay, 0), finals[0]}
+}
+
+// Backwards, too, a loop of elements is one entry: it stacks the carries that its steps begin with, and what it
+// adds up for a number is summed after the loop.
+func TestLoopCodeBackwards(t *testing.T) {
+	s := newSketch()
+	y := paths(s)[0]
+	var params []*ir.Node
+	for _, n := range ir.Reachable([]*ir.Node{y}) {
+		if n.Kind == ir.Param && n.Rank() == 0 {
+			params = append(params, n)
+		}
+	}
+	outs := append(s.g.VJP([]*ir.Node{y}, []*ir.Node{s.g.Const(dtype.F64, nil, 1)}, params), y)
+	s.check(t, outs, rand.New(rand.NewPCG(5, 9)), 1, 257, 1000, 1024)
+	p, err := Compile(outs, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.binding(5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.loops) != 2 {
+		t.Fatalf("%d loops\n%s", len(b.loops), p)
+	}
+	for _, u := range b.loops {
+		if p.isa != nil && (u.code == nil || u.code.tasks(0) != 7) {
+			t.Errorf("no code for a loop\n%s", p)
+		}
+	}
 }
 
 // Blocks of a loop's elements go through its steps apart, on several threads.

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"unsafe"
 
+	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/jit"
+	"github.com/adjoint-go/adjoint/internal/vec"
 )
 
 // loopCode is a loop of a fixed number of steps whose body is one cluster, each of whose elements reads the
@@ -42,11 +44,23 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	body := *m
 	body.cols = body.elems
 	feeds, key := body.structure(*b.isa)
-	outs, ok := q.outValues(&body)
+	values, ok := q.outValues(&body)
 	if !ok {
 		return nil
 	}
+	// What steps give is stored before carries, so that it may be a carry that the step began with; carries that
+	// stay what they are are not stored.
+	carries := len(u.carries)
+	given := len(values) - carries
+	var results, outs []int // numbers of results that are stored, their values
+	for i := range values {
+		k := (carries + i) % len(values)
+		if n := q.buffers[q.outs[k].buffer].node; k >= carries || n == nil || n.Kind != ir.Param || int(n.Bits) != k {
+			results, outs = append(results, k), append(outs, values[k])
+		}
+	}
 	key = append([]byte("loop"), key...)
+	key = binary.AppendUvarint(key, uint64(given))
 	for _, v := range outs {
 		key = binary.AppendUvarint(key, uint64(v))
 	}
@@ -57,7 +71,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 		}
 	}
 	if l.code == nil {
-		if l.code = body.assembleLoop(*b.isa, feeds, outs); l.code == nil {
+		if l.code = body.assembleLoop(*b.isa, feeds, outs, given); l.code == nil {
 			return nil
 		}
 		l.code.key = string(key)
@@ -79,9 +93,9 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 		l.args = append(l.args, arg)
 	}
 	for k, v := range outs {
-		arg := loopArg{operand: -1, buffer: u.outs[k], size: by[v].size}
-		if k >= len(u.carries) {
-			arg.slice, arg.backward = u.slices[k-len(u.carries)], u.n.Flag
+		arg := loopArg{operand: -1, size: by[v].size}
+		if arg.buffer = u.outs[results[k]]; k < given {
+			arg.slice, arg.backward = u.slices[k], u.n.Flag
 		}
 		l.args = append(l.args, arg)
 	}
@@ -96,8 +110,14 @@ func (q *binding) outValues(u *mapUnit) ([]int, bool) {
 	for i := range q.outs {
 		v := -1
 		for k := range u.ops {
-			if op := &u.ops[k]; op.f != nil && op.buffer == q.outs[i].buffer {
+			op := &u.ops[k]
+			if op.f != nil && op.buffer == q.outs[i].buffer {
 				v = op.dst
+			}
+			if op.f == nil { // a parameter as it is
+				if l := &u.leaf[op.leaf]; !l.isSplat && l.direct && l.offset == 0 && l.buffer == q.outs[i].buffer {
+					v = op.dst
+				}
 			}
 		}
 		if v < 0 {
@@ -136,20 +156,30 @@ func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 	}
 }
 
-// assembleLoop makes code that stores the values outs, all at the end of an iteration, so that what a
-// carry's element becomes is stored when nothing reads it any more. It is nil where an output is an input
-// unchanged, which could have been stored over by then, and where the code is too long for one loop.
-func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
+// assembleLoop makes code that stores the values outs, the first of them what steps give, the others carries, all
+// at the end of an iteration, so that what a carry's element becomes is stored when nothing reads it any more. It
+// is nil where a carry becomes an input unchanged, which could have been stored over by then, and where the code
+// is too long for one loop.
+func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int, given int) *code {
 	a, c := u.write(isa, feeds, false)
 	if len(a.segs) != 1 || a.b() == nil || c.tiles > 0 {
 		return nil
 	}
+	for _, v := range outs[:given] {
+		switch t := a.by[v].node.Type; {
+		case a.by[v].f != nil:
+		case feeds[v] != arrayFeed || t == dtype.Bool || a.val[v] == vec.None:
+			return nil
+		default:
+			a.result[v] = jit.Out{T: t, V: a.val[v]}
+		}
+	}
 	d := &a.segs[0]
 	d.p.Out = nil
-	for _, v := range outs {
+	for i, v := range outs {
 		o := a.result[v]
 		o.At = len(d.p.Code)
-		if d.p.Unchanged(o.V) {
+		if d.p.Unchanged(o.V) && (i >= given || a.by[v].f != nil) {
 			return nil
 		}
 		d.p.Out = append(d.p.Out, o)
@@ -159,18 +189,23 @@ func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int) *code {
 	return c
 }
 
-// loopBlock is the number of elements that go through all steps together: their carries stay in L1.
-const loopBlock = 256
+// A block's elements go through all steps together. Their carries stay in L1 or L2, and what a step reads of
+// stacked arrays is long enough for the processor to fetch ahead; short arrays give several tasks all the same.
+const minBlock, maxBlock = 256, 2048
+
+func (l *loopCode) block() int {
+	return max(minBlock, min(maxBlock, ceil(l.elems, 8*minBlock)*minBlock))
+}
 
 // A loop's code is a unit of its own: the blocks of its elements are independent.
 func (l *loopCode) phases() int   { return 1 }
-func (l *loopCode) tasks(int) int { return ceil(l.elems, loopBlock) }
+func (l *loopCode) tasks(int) int { return ceil(l.elems, l.block()) }
 
 // do takes a block through the loop's steps.
 func (l *loopCode) do(r *run, _, worker, task int) {
 	w, steps := &r.workers[worker], r.loops[l.loop.number].steps
-	col := task * loopBlock
-	n := min(loopBlock, l.elems-col)
+	col := task * l.block()
+	n := min(l.block(), l.elems-col)
 	rows := max(1, l.code.most()/max(16, n))
 	for from := 0; from < steps; from += rows {
 		for k := range l.args {

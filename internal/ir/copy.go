@@ -66,15 +66,20 @@ func Strip(outs []*Node) []*Node {
 
 // rebuild is Strip; where other gives a node of the new graph, that takes the old one's place.
 func rebuild(outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
-	return rebuildIn(New(), outs, other)
+	res, again := rebuildIn(New(), outs, other)
+	for again { // what gave an operand that a loop no longer has may not be needed either
+		res, again = rebuildIn(New(), res, func(*Graph, *Node) *Node { return nil })
+	}
+	return res
 }
 
-func rebuildIn(g *Graph, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
+// rebuildIn is rebuild in g, once. It reports whether a loop or branch lost an operand.
+func rebuildIn(g *Graph, outs []*Node, other func(g *Graph, n *Node) *Node) (res []*Node, dropped bool) {
 	return rebuildOf(g, Reachable(outs), outs, other)
 }
 
 // rebuildOf is rebuildIn of nodes, operands first, that outs need.
-func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
+func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Node) (res []*Node, dropped bool) {
 	var at []*Node // by ID
 	if len(outs) > 0 {
 		at = make([]*Node, len(outs[0].Graph.Nodes))
@@ -107,11 +112,11 @@ func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Nod
 			at[n.ID] = g.Copy(n, in)
 		}
 	}
-	res := make([]*Node, len(outs))
+	res = make([]*Node, len(outs))
 	for i, o := range outs {
 		res[i] = at[o.ID]
 	}
-	return res
+	return res, p.dropped
 }
 
 // Reachable lists what outs need, operands before users.

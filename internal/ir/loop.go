@@ -335,7 +335,10 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 	}
 	// What is captured gets the sum of the steps' contributions: as a carry or, where all of them are products
 	// that are small beside it, as one product over all steps.
-	products := map[int]int{} // by captured value: how many products
+	// Where steps are elementwise, so are those backwards: sums over elements are then taken after the loop.
+	products := map[int]int{}    // by captured value: how many products
+	terms := map[int][]int{}     // by captured value: the axes of a sum that is taken at the end
+	wide := b.elementwiseShape() // nil, or the shape of what is added up until then
 	alias := func(xs []*Node) []*Node {
 		res := make([]*Node, len(xs))
 		for i, v := range xs {
@@ -355,6 +358,9 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			case !in[b.Carry+b.Xs+k]:
 			case products[k] > 0:
 				stacked = append(stacked, k)
+			case terms[k] != nil:
+				sums = append(sums, k)
+				init = append(init, g.Const(x.Type, wide, 0))
 			default:
 				sums = append(sums, k)
 				init = append(init, g.like(x, 0))
@@ -383,7 +389,17 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 					if n := len(smallProducts(f.n, nil)); n > 0 {
 						products[k], again = n, true
 					}
-					sum = g.Apply(ops.Add, sum, f.n)
+					term := f.n
+					if wide != nil {
+						x, axes := g.summed(f.n, wide)
+						switch {
+						case terms[k] != nil:
+							term = x
+						case x != nil:
+							terms[k], again = axes, true
+						}
+					}
+					sum = g.Apply(ops.Add, sum, term)
 				}
 				next = append(next, sum)
 			}
@@ -404,7 +420,11 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			s.give(operands[i], flow{finals[j], masked})
 		}
 		for j, k := range sums {
-			s.give(captured[k], flow{finals[len(carries)+j], masked})
+			sum := finals[len(carries)+j]
+			if axes := terms[k]; axes != nil {
+				sum = g.Reshape(g.Reduce(Sum, sum, axes...), captured[k].Shape)
+			}
+			s.give(captured[k], flow{sum, masked})
 		}
 		for j, i := range slots {
 			s.give(operands[b.Carry+i], flow{ys[j], masked})
@@ -417,6 +437,50 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			}
 		}
 	}
+}
+
+// elementwiseShape is the shape of the carries where all have one and the steps compute elements from elements,
+// not of one number alone; nil elsewhere.
+func (b *Body) elementwiseShape() Shape {
+	var s Shape
+	for _, c := range b.Params[:b.Carry] {
+		if s != nil && !s.Equal(c.Shape) {
+			return nil
+		}
+		s = c.Shape
+	}
+	if b.Cond != nil || len(s) == 0 {
+		return nil
+	}
+	for _, n := range Reachable(b.Outs) {
+		switch n.Kind {
+		case Param, Const, DimSize, Pointwise, Convert, Broadcast, Reshape, Slice:
+		default:
+			return nil
+		}
+	}
+	return s
+}
+
+// summed finds x of shape s and the axes whose sum, reshaped, n is; nil where n is something else.
+func (g *Graph) summed(n *Node, s Shape) (x *Node, axes []int) {
+	switch {
+	case n.Kind == Reshape:
+		return g.summed(n.In[0], s)
+	case n.Kind == Reduce && n.Reduction == Sum && n.In[0].Shape.Equal(s):
+		return n.In[0], axisRange(n.Axes[0], n.Axes[1])
+	case n.Kind == Pointwise && n.Op == ops.Neg:
+		if x, axes = g.summed(n.In[0], s); x != nil {
+			return g.Apply(ops.Neg, x), axes
+		}
+	case n.Kind == Pointwise && n.Op == ops.Add:
+		x, axes = g.summed(n.In[0], s)
+		y, more := g.summed(n.In[1], s)
+		if x != nil && y != nil && slices.Equal(axes, more) {
+			return g.Apply(ops.Add, x, y), axes
+		}
+	}
+	return nil, nil
 }
 
 // smallProducts lists the products of matrices that n is a sum of, nil where it is more than that or one of

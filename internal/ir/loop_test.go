@@ -66,6 +66,15 @@ func init() {
 		})
 		return g.Concat(0, finals[0], ys[0])
 	}
+	structural["loop of elements with numbers"] = func(p *probe) *Node {
+		g := p.g
+		x, a, b := p.arg(wide, Static(4)), p.arg(wide, nil), p.arg(wide, nil)
+		finals, _, _ := g.Loop("Scan", steps, []*Node{x}, nil, func(_ *Node, c, _ []*Node) (next, ys []*Node, _ *Node) {
+			y := g.Apply(ops.Add, g.Apply(ops.Sin, g.Map(ops.Mul, c[0], a)), g.BroadcastTo("", b, Static(4)))
+			return []*Node{g.Apply(ops.Sub, y, g.Map(ops.Mul, g.Apply(ops.Cos, c[0]), a))}, nil, nil
+		})
+		return finals[0]
+	}
 	structural["branch"] = func(p *probe) *Node {
 		g := p.g
 		x, y := p.arg(wide, Static(3)), p.arg(wide, Static(3))

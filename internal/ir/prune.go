@@ -8,6 +8,8 @@ type pruning struct {
 	there map[*Node]bool
 	used  map[*Node][]bool // by the node that stays: its results, of a loop also the number of steps
 	made  map[*Node]pruned
+	// dropped reports whether a node that stays lost an operand.
+	dropped bool
 	// inlined has the results of what is no node any more.
 	inlined map[*Node][]*Node
 }
@@ -67,7 +69,7 @@ func (p *pruning) inline(g *Graph, n *Node, at []*Node) {
 	if p.inlined == nil {
 		p.inlined = map[*Node][]*Node{}
 	}
-	p.inlined[n] = rebuildIn(g, n.Body[0].Outs, func(_ *Graph, x *Node) *Node {
+	p.inlined[n], _ = rebuildIn(g, n.Body[0].Outs, func(_ *Graph, x *Node) *Node {
 		if x.Kind == Param {
 			return params[x.Bits]
 		}
@@ -124,6 +126,7 @@ func (p *pruning) add(g *Graph, n *Node, at []*Node) {
 	for i, r := range reads {
 		number[i] = count
 		if !r {
+			p.dropped = true
 			continue
 		}
 		count++
@@ -146,9 +149,7 @@ func (p *pruning) add(g *Graph, n *Node, at []*Node) {
 	c.Body = nil
 	for _, b := range n.Body {
 		live := b.live(used)
-		graph := (*Graph)(nil)
 		rebuilt := rebuild(live, func(g *Graph, x *Node) *Node {
-			graph = g
 			if x.Kind != Param {
 				return nil
 			}
@@ -159,8 +160,9 @@ func (p *pruning) add(g *Graph, n *Node, at []*Node) {
 			nb.Cond = rebuilt[len(rebuilt)-1]
 			nb.Outs = rebuilt[:len(rebuilt)-1]
 		}
-		if graph == nil {
-			graph = New()
+		graph := New()
+		if len(rebuilt) > 0 {
+			graph = rebuilt[0].Graph
 		}
 		for i, x := range b.Params {
 			if reads[i] {

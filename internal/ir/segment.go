@@ -47,7 +47,8 @@ func (g *Graph) follow() func(n *Node) {
 // Detach copies nodes, operands first, into a graph of their own, as Strip does. What other gives for a node
 // takes its place; such nodes come without operands.
 func Detach(nodes, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
-	return rebuildOf(New(), nodes, outs, other)
+	res, _ := rebuildOf(New(), nodes, outs, other)
+	return res
 }
 
 // AppendStructure adds to k what tells what n computes of its operands, numbered by id, and the line that its
