@@ -122,9 +122,28 @@ func initialWeight(i int) float64 {
 	panic("bench: no such weight")
 }
 
-// mlpReference is the loss and some elements of the gradient, by hand on gonum's float64 products.
+// mlpReference is the loss and some elements of the gradient.
 func mlpReference(batch int) (index []int, value []float64) {
-	x32, y := mlpData(batch)
+	return lossAndSome(mlpGradient(mlpData(batch)))
+}
+
+// lossAndSome is a loss, and some elements of each array of its gradient.
+func lossAndSome(loss float64, grad [][]float64) (index []int, value []float64) {
+	index, value = []int{0}, []float64{loss}
+	at := 1
+	for _, p := range grad {
+		for _, i := range some(len(p), 40) {
+			index, value = append(index, at+i), append(value, p[i])
+		}
+		at += len(p)
+	}
+	return index, value
+}
+
+// mlpGradient is the loss and its gradient, layer by layer, weights before biases, by hand on gonum's float64
+// products.
+func mlpGradient(x32 []float32, y []int32) (loss float64, grad [][]float64) {
+	batch := len(y)
 	matrix := func(rows, cols int) blas64.General {
 		return blas64.General{Rows: rows, Cols: cols, Stride: cols, Data: make([]float64, rows*cols)}
 	}
@@ -146,7 +165,7 @@ func mlpReference(batch int) (index []int, value []float64) {
 			}
 		}
 	}
-	loss, classes := 0.0, mlpSizes[3]
+	classes := mlpSizes[3]
 	d := matrix(batch, classes)
 	for i := range batch {
 		row, s := h[3].Data[i*classes:][:classes], 0.0
@@ -178,15 +197,8 @@ func mlpReference(batch int) (index []int, value []float64) {
 			d = below
 		}
 	}
-	index, value = []int{0}, []float64{loss}
-	at := 1
 	for l := range 3 {
-		for _, p := range [][]float64{g[l].Data, bias[l]} {
-			for _, i := range some(len(p), 40) {
-				index, value = append(index, at+i), append(value, p[i])
-			}
-			at += len(p)
-		}
+		grad = append(grad, g[l].Data, bias[l])
 	}
-	return index, value
+	return loss, grad
 }

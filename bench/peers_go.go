@@ -17,6 +17,7 @@ var goPeers = map[string]struct {
 	setup   func(c *Case, threads int) (*Work, error)
 }{
 	"gonum": {func() string { return moduleVersion("gonum.org/v1/gonum") }, gonumSetup},
+	bumped:  {func() string { return "" }, bumpedSetup},
 }
 
 func moduleVersion(path string) string {

@@ -66,7 +66,11 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 		}
 	}
 	for _, side := range sides {
-		side.compare(index, want, c.Tolerance)
+		tolerance := c.Tolerance
+		if loose, ok := c.Loose[side.Name]; ok {
+			tolerance = loose
+		}
+		side.compare(index, want, tolerance)
 	}
 	if ours.Missing == "" {
 		runtime.GC()

@@ -59,10 +59,33 @@ def mlp_data(a):
             labels(2, a["batch"], a["sizes"][3]))
 
 
-def mlp_result(a, loss, weights):
+def block_params(a):
+    d, h, ps = a["dim"], a["hidden"], []
+    for i, shape in enumerate([(d,), (d,), (d, 3 * d), (3 * d,), (d, d), (d,), (d,), (d,), (d, h), (h,), (h, d), (d,)]):
+        r = 1 / np.sqrt(shape[0])
+        if len(shape) == 2:
+            ps.append(numbers("f32", 10 + i, shape[0] * shape[1], -r, r).reshape(shape))
+        else:
+            ps.append(np.full(shape, 1 if i in (0, 6) else 0, np.float32))
+    return ps
+
+
+def block_data(a):
+    shape = a["batch"], a["tokens"], a["dim"]
+    return [numbers("f32", seed, int(np.prod(shape)), -1, 1).reshape(shape) for seed in (1, 2)]
+
+
+def normals(a):
+    """[steps, 2, paths], by Box and Muller from the two rows of uniform numbers of a step."""
+    u = number(1, a["steps"] * 2 * a["paths"]).reshape(a["steps"], 2, a["paths"])
+    r, angle = np.sqrt(-2 * np.log(1 - u[:, 0])), 2 * np.pi * u[:, 1]
+    return np.stack([r * np.cos(angle), r * np.sin(angle)], 1)
+
+
+def step_result(a, before, loss, after):
     """The loss and the gradient that a step went along."""
     parts = [np.array([float(loss)])]
-    for old, new in zip(mlp_weights(a), weights):
+    for old, new in zip(before, after):
         parts.append((old.astype(np.float64) - np.asarray(new, np.float64)).ravel() / a["rate"])
     return parts
 
@@ -73,6 +96,18 @@ def band(n):
     k = np.arange(1, 3 * n - 1)
     row = k // 3
     return seeds, (row + k % 3 - 1) % 3, row
+
+
+class Flat:
+    """Some arrays laid out one after the other, without another copy of them."""
+
+    def __init__(self, arrays):
+        self.parts = [np.asarray(p).ravel() for p in arrays]
+        self.ends = np.cumsum([p.size for p in self.parts])
+
+    def __getitem__(self, i):
+        part = int(np.searchsorted(self.ends, i, side="right"))
+        return float(self.parts[part][i - self.ends[part]])
 
 
 class Unsupported(Exception):
@@ -103,10 +138,10 @@ def serve(name, version, kinds):
                 t = time.perf_counter_ns()
                 run()
                 ns = time.perf_counter_ns() - t
-                flat = np.concatenate([np.asarray(p, np.float64).ravel() for p in result()])
+                flat = Flat(result())
                 answer({"ns": ns})
             elif "at" in q:
-                values = [float(x) for x in flat[q["at"]]]
+                values = [flat[i] for i in q["at"]]
                 answer({"values": [x if np.isfinite(x) else None for x in values]})
             else:
                 n = q["run"]

@@ -70,30 +70,62 @@ def chain(a):
     return jitted(jax.value_and_grad(f), p, serve.numbers("f32", 1, a["n"], -1, 3))
 
 
-def mlp_step(a):
-    def loss(ws, x, y):
-        h = x
-        for l in range(3):
-            h = h @ ws[2 * l] + ws[2 * l + 1]
-            if l < 2:
-                h = jax.nn.relu(h)
-        logp = jax.nn.log_softmax(h)
-        return -jnp.mean(jnp.take_along_axis(logp, y[:, None], 1))
+def mlp_loss(ws, x, y):
+    h = x
+    for l in range(3):
+        h = h @ ws[2 * l] + ws[2 * l + 1]
+        if l < 2:
+            h = jax.nn.relu(h)
+    logp = jax.nn.log_softmax(h)
+    return -jnp.mean(jnp.take_along_axis(logp, y[..., None], -1))
 
+
+def mlp_step(a):
     def step(ws, x, y):
-        v, g = jax.value_and_grad(loss)(ws, x, y)
+        v, g = jax.value_and_grad(mlp_loss)(ws, x, y)
         return v, jax.tree.map(lambda w, d: w - np.float32(a["rate"]) * d, ws, g)
     return step
 
 
-def mlp(a):
-    step = jax.jit(mlp_step(a), donate_argnums=0)
-    x, y = map(jnp.asarray, serve.mlp_data(a))
-    state = [None, [jnp.asarray(w) for w in serve.mlp_weights(a)]]
+def training(a, step, before, data):
+    """A run is a step from the weights that the run before gave."""
+    step = jax.jit(step, donate_argnums=0)
+    x, y = map(jnp.asarray, data)
+    state = [None, [jnp.asarray(w) for w in before]]
 
     def run():
         state[:] = jax.block_until_ready(step(state[1], x, y))
-    return run, lambda: serve.mlp_result(a, state[0], state[1])
+    return run, lambda: serve.step_result(a, before, state[0], state[1])
+
+
+def mlp(a):
+    return training(a, mlp_step(a), serve.mlp_weights(a), serve.mlp_data(a))
+
+
+def norm(x, gain, bias):
+    c = x - x.mean(-1, keepdims=True)
+    return c * jax.lax.rsqrt(jnp.mean(c * c, -1, keepdims=True) + 1e-5) * gain + bias
+
+
+def transformer(a):
+    heads = a["heads"]
+
+    def loss(ws, x, y):
+        n1, m1, wqkv, bqkv, wo, bo, n2, m2, wu, bu, wd, bd = ws
+        b, t, d = x.shape
+        q, k, v = (z.reshape(b, t, heads, d // heads) for z in jnp.split(norm(x, n1, m1) @ wqkv + bqkv, 3, -1))
+        x = x + jax.nn.dot_product_attention(q, k, v).reshape(b, t, d) @ wo + bo
+        h = jax.nn.gelu(norm(x, n2, m2) @ wu + bu, approximate=False)
+        return jnp.mean(jnp.square(x + h @ wd + bd - y))
+
+    def step(ws, x, y):
+        v, g = jax.value_and_grad(loss)(ws, x, y)
+        return v, jax.tree.map(lambda w, d: w - np.float32(a["rate"]) * d, ws, g)
+    return training(a, step, serve.block_params(a), serve.block_data(a))
+
+
+def persample(a):
+    return jitted(jax.vmap(jax.grad(mlp_loss), (None, 0, 0)), serve.mlp_weights(a), *serve.mlp_data(a))
 
 
 def price(s, k, r, v, t):
@@ -122,12 +154,31 @@ def sparse(a):
     return jitted(entries, *serve.arguments(a))
 
 
+def heston(a):
+    dt, floor = a["years"] / a["steps"], a["floor"]
+
+    def value(p, z):
+        spot, strike, rate, first, speed, mean, vol, corr = p
+        across = jnp.sqrt(1 - corr * corr)
+
+        def step(c, z):
+            s, v = c
+            w = jnp.maximum(v, floor)
+            root = jnp.sqrt(w * dt)
+            return (s + (rate - 0.5 * w) * dt + root * z[0],
+                    v + speed * (mean - w) * dt + vol * root * (corr * z[0] + across * z[1])), None
+        full = jnp.ones(a["paths"])
+        (s, _), _ = jax.lax.scan(step, (jnp.log(spot) * full, first * full), z)
+        return jax.nn.relu(jnp.exp(s) - strike).mean() * jnp.exp(-rate * a["years"])
+    return jitted(jax.value_and_grad(value), [float(v) for v in a["params"]], serve.normals(a))
+
+
 def compile(a):
     if a["what"] == "mlp":
         x, y = map(jnp.asarray, serve.mlp_data(a))
         ws = [jnp.asarray(w) for w in serve.mlp_weights(a)]
         make, args = (lambda: mlp_step(a)), (ws, x, y)
-        result = lambda last: serve.mlp_result(a, last[0], last[1])
+        result = lambda last: serve.step_result(a, serve.mlp_weights(a), last[0], last[1])
     else:
         def make():
             def f(x):
@@ -149,5 +200,6 @@ def scalar(a):
     return jitted(jax.value_and_grad(lambda x: x ** 3 + 2 * x), np.float64(3))
 
 
-serve.serve("jax", jax.__version__, {"gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain,
-                                     "mlp": mlp, "greeks": greeks, "sparse": sparse, "compile": compile, "scalar": scalar})
+serve.serve("jax", jax.__version__, {
+    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
+    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar})

@@ -131,7 +131,39 @@ def mlp(a):
     last = []
     f = compiled(mlp_loss)
     return ((lambda: mlp_step(f, ws, x, y, a["rate"], last)),
-            lambda: serve.mlp_result(a, last[0].item(), [w.detach().numpy() for w in ws]))
+            lambda: serve.step_result(a, serve.mlp_weights(a), last[0].item(), [w.detach().numpy() for w in ws]))
+
+
+def persample(a):
+    ws, x, y = mlp_parts(a)
+    ws = [w.detach() for w in ws]
+    f = compiled(torch.func.vmap(torch.func.grad(lambda ws, x, y: mlp_loss(ws, x[None], y[None])), (None, 0, 0)))
+    last = [None]
+
+    def run():
+        last[0] = f(ws, x, y)
+    return no_grad(run) if COMPILE else run, lambda: last[0]
+
+
+def block_loss(ws, x, y, heads):
+    n1, m1, wqkv, bqkv, wo, bo, n2, m2, wu, bu, wd, bd = ws
+    b, t, d = x.shape
+
+    def split(z):
+        return z.view(b, t, heads, d // heads).transpose(1, 2)
+    q, k, v = (torch.matmul(F.layer_norm(x, (d,), n1, m1), wqkv) + bqkv).split(d, 2)
+    mixed = F.scaled_dot_product_attention(split(q), split(k), split(v)).transpose(1, 2).reshape(b, t, d)
+    x = x + torch.matmul(mixed, wo) + bo
+    h = F.gelu(torch.matmul(F.layer_norm(x, (d,), n2, m2), wu) + bu)
+    return F.mse_loss(x + torch.matmul(h, wd) + bd, y)
+
+
+def transformer(a):
+    ws = [w.requires_grad_() for w in tensors(serve.block_params(a))]
+    x, y = tensors(serve.block_data(a))
+    f, last = compiled(lambda ws, x, y: block_loss(ws, x, y, a["heads"])), []
+    return ((lambda: mlp_step(f, ws, x, y, a["rate"], last)),
+            lambda: serve.step_result(a, serve.block_params(a), last[0].item(), [w.detach().numpy() for w in ws]))
 
 
 def price(s, k, r, v, t):
@@ -172,6 +204,33 @@ def sparse(a):
     return run, lambda: [last[0]]
 
 
+def heston(a):
+    """What is compiled is a step: its 252 copies in one graph take minutes."""
+    p = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in a["params"]]
+    z, = tensors([serve.normals(a)])
+    dt, floor = a["years"] / a["steps"], a["floor"]
+
+    def step(s, v, z, rate, speed, mean, vol, corr, across):
+        w = v.clamp(min=floor)
+        root = torch.sqrt(w * dt)
+        return (s + (rate - 0.5 * w) * dt + root * z[0],
+                v + speed * (mean - w) * dt + vol * root * (corr * z[0] + across * z[1]))
+    step, last = compiled(step), [None]
+
+    def run():
+        for v in p:
+            v.grad = None
+        spot, strike, rate, first, speed, mean, vol, corr = p
+        s, v = torch.log(spot).expand(a["paths"]), first.expand(a["paths"])
+        across = torch.sqrt(1 - corr * corr)
+        for t in range(a["steps"]):
+            s, v = step(s, v, z[t], rate, speed, mean, vol, corr, across)
+        y = torch.relu(torch.exp(s) - strike).mean() * torch.exp(-rate * a["years"])
+        y.backward()
+        last[0] = y
+    return run, lambda: [last[0].detach().numpy()] + [v.grad.numpy() for v in p]
+
+
 def compile(a):
     if not COMPILE:
         raise serve.Unsupported("has no such case")
@@ -188,7 +247,7 @@ def compile(a):
             for w, old in zip(ws, tensors(serve.mlp_weights(a))):
                 w.data.copy_(old)
             mlp_step(torch.compile(f, dynamic=False), ws, x, y, a["rate"], last)
-        result = lambda: serve.mlp_result(a, last[0].item(), [w.detach().numpy() for w in ws])
+        result = lambda: serve.step_result(a, serve.mlp_weights(a), last[0].item(), [w.detach().numpy() for w in ws])
     else:
         x = tensors([serve.numbers("f32", 1, a["n"], -1, 1)])[0].requires_grad_()
 
@@ -216,5 +275,5 @@ def scalar(a):
 
 
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
-    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "greeks": greeks, "sparse": sparse,
-    "compile": compile, "scalar": scalar})
+    "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
+    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar})
