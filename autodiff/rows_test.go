@@ -200,6 +200,9 @@ func raw(v ad.Value) []byte {
 	case ad.I64:
 		s := ad.Data[int64](v)
 		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 8*len(s))
+	case ad.BF16:
+		s := ad.Data[ad.BFloat16](v)
+		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 2*len(s))
 	}
 	s := ad.Data[bool](v)
 	return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), len(s))

@@ -14,13 +14,14 @@ import (
 // DType is the type of an array's elements.
 type DType struct{ t dtype.Type }
 
-// The element types. Those of a Bool are Go's bool.
+// The element types. Those of a Bool are Go's bool, those of a BF16 are [BFloat16]s.
 var (
 	F32  = DType{dtype.F32}
 	F64  = DType{dtype.F64}
 	I32  = DType{dtype.I32}
 	I64  = DType{dtype.I64}
 	Bool = DType{dtype.Bool}
+	BF16 = DType{dtype.BF16} // see [BFloat16]
 )
 
 // String returns Go's name of the type: "float32".
@@ -28,7 +29,7 @@ func (t DType) String() string { return t.t.String() }
 
 // Element is a Go type that arrays hold.
 type Element interface {
-	~float32 | ~float64 | ~int32 | ~int64 | ~bool
+	~float32 | ~float64 | ~int32 | ~int64 | ~bool | BFloat16
 }
 
 func elementType[T Element]() dtype.Type {
@@ -41,6 +42,8 @@ func elementType[T Element]() dtype.Type {
 		return dtype.I32
 	case reflect.Int64:
 		return dtype.I64
+	case reflect.Uint16:
+		return dtype.BF16
 	}
 	return dtype.Bool
 }
@@ -141,6 +144,8 @@ func (a *array) set(bits uint64) {
 	switch a.t.Size() {
 	case 1:
 		fill(a, uint8(bits))
+	case 2:
+		fill(a, uint16(bits))
 	case 4:
 		fill(a, uint32(bits))
 	case 8:
@@ -148,7 +153,7 @@ func (a *array) set(bits uint64) {
 	}
 }
 
-func fill[T uint8 | uint32 | uint64](a *array, bits T) {
+func fill[T uint8 | uint16 | uint32 | uint64](a *array, bits T) {
 	s := unsafe.Slice((*T)(a.p), a.n)
 	for i := range s {
 		s[i] = bits
@@ -276,6 +281,8 @@ func (a *array) at(i int) float64 {
 		return float64(*(*int32)(p))
 	case dtype.I64:
 		return float64(*(*int64)(p))
+	case dtype.BF16:
+		return float64((*(*BFloat16)(p)).Float32())
 	default:
 		return float64(*(*uint8)(p))
 	}
@@ -380,6 +387,8 @@ func (a *array) bits() uint64 {
 	switch a.t.Size() {
 	case 1:
 		return uint64(*(*uint8)(a.p))
+	case 2:
+		return uint64(*(*uint16)(a.p))
 	case 4:
 		return uint64(*(*uint32)(a.p))
 	}

@@ -181,7 +181,7 @@ func TestAccuracyFloat64(t *testing.T) {
 	if exhaustive {
 		n = 8 * 100_000
 	}
-	levels := Levels()
+	levels := distinct()
 	level := levels[len(levels)-1]
 	for id := range ops.Count {
 		exact, ok := exactFunctions[id]
@@ -249,7 +249,7 @@ func TestAccuracyPow(t *testing.T) {
 	if exhaustive {
 		n = 8 * 100_000
 	}
-	levels := Levels()
+	levels := distinct()
 	level := levels[len(levels)-1]
 	r := rand.New(rand.NewPCG(8, 9))
 	x, y, z := make([]float64, n), make([]float64, n), make([]float64, n)
@@ -324,7 +324,7 @@ func TestSpecialValues(t *testing.T) {
 		}
 		return fmt.Sprint("sign ", math.Signbit(v))
 	}
-	for _, l := range Levels() {
+	for _, l := range distinct() {
 		for id := range ops.Count {
 			row := id.Row()
 			if row.ULP == 0 || row.Arity > 2 || vec.Body(id, dtype.F32) == nil || vec.Body(id, dtype.F64) == nil {

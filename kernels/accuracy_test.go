@@ -39,7 +39,7 @@ func TestAccuracyFloat32(t *testing.T) {
 	} else if testing.Short() {
 		stride = 65537
 	}
-	levels := Levels()
+	levels := distinct()
 	level := levels[len(levels)-1]
 	for id := range ops.Count {
 		row := id.Row()
@@ -92,7 +92,7 @@ func TestAccuracyFloat32(t *testing.T) {
 
 // Points at which a function was once further off than its row says.
 func TestWorstFloat32(t *testing.T) {
-	levels := Levels()
+	levels := distinct()
 	for _, c := range []struct {
 		id   ops.ID
 		bits uint32

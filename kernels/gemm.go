@@ -6,7 +6,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// Gemm is one product C = A·B, or a batch of them, in F32 or F64:
+// Gemm is one product C = A·B, or a batch of them, in F32, F64 or, with C in F32, BF16:
 //
 //	C[b,i,j] = Σ_k A[b,i,k]·B[b,k,j]
 //
@@ -21,14 +21,17 @@ import (
 //     halving, s[l] += s[l+h], h = L/2 … 1; the blocks' sums are added in order.
 //
 // N == 1 alone decides between the two because M and K may be the symbolic batch size.
+//
+// BF16 has the first of these for every N, with the instruction VDPBF16PS's pairs: k = 1, 0, 3, 2, 5, 4 … (an odd K
+// with a zero behind), and arithmetic that takes and makes zeros instead of denormals, in sums of blocks, too.
 type Gemm struct {
 	Type               dtype.Type
 	Batch, M, N, K     int // any may be 0; K == 0 gives zeros
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
-	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1
-	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied
+	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16
+	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -60,6 +63,8 @@ type GemmKernel struct {
 	// PackA and PackB, where not nil, lay MR (NR) rows of k contiguous elements, lane bytes apart, into
 	// a panel: dst[k·MR+l] = src[l, k]. k is a multiple of Pad.
 	PackA, PackB func(dst, src unsafe.Pointer, lane, k int)
+
+	pairing
 }
 
 // Epilogue is told of each block of C as it becomes final, while it is in cache: exactly once per
@@ -117,9 +122,9 @@ func (r *GemmRun) Do(phase, worker, task int) {
 // the one over strips; the level's Strip has the one over A's panels around its microkernel.
 func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 	p := r.Plan
-	g, k, size := &p.g, &p.k, p.size
-	A := unsafe.Add(r.A, size*(batch*g.ABatch+i0*g.ARow))
-	B := unsafe.Add(r.B, size*batch*g.BBatch)
+	g, k, size, in := &p.g, &p.k, p.size, p.g.Type.Size()
+	A := unsafe.Add(r.A, in*(batch*g.ABatch+i0*g.ARow))
+	B := unsafe.Add(r.B, in*batch*g.BBatch)
 	C := unsafe.Add(r.C, size*(batch*g.CBatch+i0*g.CRow))
 	if ch.k0 == 0 && r.Beta != 0 {
 		r.begin(batch, i0, i1, j0, j1)
@@ -127,18 +132,19 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 	for k0 := ch.k0; ; k0 += KC {
 		add := k0 > 0 || r.Beta != 0
 		kc := min(KC, ch.k1-k0)
-		a, aRow, aCol, aPanel := unsafe.Add(A, size*k0*g.ACol), size*g.ARow, size*g.ACol, size*g.ARow*k.MR
+		rows := p.depth(kc)
+		a, aRow, aCol, aPanel := unsafe.Add(A, in*k0*g.ACol), in*g.ARow, in*g.ACol, in*g.ARow*k.MR
 		if p.packA {
 			to := r.Worker[worker]
 			if g.AGrid != nil {
 				g.AGrid.pack(to, unsafe.Add(r.A, size*batch*g.ABatch), i0, i1-i0, k0, kc, k.MR, size, k.PackA)
 			} else {
-				pack(to, a, aRow, aCol, i1-i0, kc, k.MR, size, k.PackA)
+				p.panels(to, a, aRow, aCol, i1-i0, kc, false)
 			}
 			if g.Scaled {
 				r.scaleA(to, i1-i0, kc)
 			}
-			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*kc
+			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*rows
 		}
 		j := j0
 		if i1-i0 == 1 && k.Row != nil && p.b == inPlace && j1-j0 >= RowPad {
@@ -148,16 +154,16 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 		}
 		for ; j < j1; j += k.NR {
 			n := min(k.NR, j1-j)
-			b, bRow := unsafe.Add(B, size*(k0*g.BRow+j*g.BCol)), size*g.BRow
+			b, bRow := unsafe.Add(B, in*(k0*g.BRow+j*g.BCol)), in*g.BRow
 			switch p.b {
 			case local:
 				to := unsafe.Add(r.Worker[worker], p.aBytes)
-				pack(to, b, size*g.BCol, bRow, n, kc, k.NR, size, k.PackB)
+				p.panels(to, b, in*g.BCol, bRow, n, kc, true)
 				b, bRow = to, size*k.NR
 			case shared:
 				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
 			}
-			k.Strip(kc, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add)
+			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add)
 		}
 		if k0+KC >= ch.k1 {
 			return
@@ -262,14 +268,14 @@ func scaleBy[T float32 | float64](x []T, s T) {
 // packShared packs some strips of one KC block of B for all the blocks of C in chunk ch.
 func (r *GemmRun) packShared(ch chunk, task int) {
 	p := r.Plan
-	g, k, size := &p.g, &p.k, p.size
+	g, in := &p.g, p.g.Type.Size()
 	groups := ceil(ch.n1-ch.n0, p.packN)
 	blocks := ceil(ch.k1-ch.k0, KC)
 	j0 := ch.n0 + task%groups*p.packN
 	k0 := ch.k0 + task/groups%blocks*KC
 	batch := ch.b0 + task/groups/blocks
-	b := unsafe.Add(r.B, size*(batch*g.BBatch+k0*g.BRow+j0*g.BCol))
-	pack(r.shared(ch, batch, k0, j0), b, size*g.BCol, size*g.BRow, min(p.packN, ch.n1-j0), min(KC, ch.k1-k0), k.NR, size, k.PackB)
+	b := unsafe.Add(r.B, in*(batch*g.BBatch+k0*g.BRow+j0*g.BCol))
+	p.panels(r.shared(ch, batch, k0, j0), b, in*g.BCol, in*g.BRow, min(p.packN, ch.n1-j0), min(KC, ch.k1-k0), true)
 }
 
 // shared is where the packed strip at k0, j of batch stands: all strips of a KC block, block by block.
@@ -279,8 +285,21 @@ func (r *GemmRun) shared(ch chunk, batch, k0, j int) unsafe.Pointer {
 		batch = ch.b0
 	}
 	n := ceil(ch.n1-ch.n0, p.k.NR) * p.k.NR
-	kc := min(KC, ch.k1-k0)
-	return unsafe.Add(r.Shared, p.size*(n*((batch-ch.b0)*(ch.k1-ch.k0)+k0-ch.k0)+(j-ch.n0)*kc))
+	kc := p.depth(min(KC, ch.k1-k0))
+	return unsafe.Add(r.Shared, p.size*(n*((batch-ch.b0)*p.depth(ch.k1-ch.k0)+p.depth(k0-ch.k0))+(j-ch.n0)*kc))
+}
+
+// panels packs n lanes of k elements: rows of A, or columns of B.
+func (p *GemmPlan) panels(dst, src unsafe.Pointer, lane, step, n, k int, ofB bool) {
+	r, fast, zip, split := p.k.MR, p.k.PackA, p.k.ZipA, p.k.SplitA
+	if ofB {
+		r, fast, zip, split = p.k.NR, p.k.PackB, p.k.ZipB, p.k.SplitB
+	}
+	if p.g.Type == dtype.BF16 {
+		packPairs(dst, src, lane, step, n, k, r, fast, zip, split)
+	} else {
+		pack(dst, src, lane, step, n, k, r, p.size, fast)
+	}
 }
 
 // pack lays n lanes of k elements into panels of r lanes: dst[(l/r)·r·k + i·r + l%r] = src[l·lane+i·step].

@@ -11,6 +11,8 @@ import (
 var gemmAVX2 = [dtype.Count]GemmKernel{
 	dtype.F32: {MR: 6, NR: 16, Strip: asm.GemmF32AVX2, Row: asm.RowF32AVX2, Dot: asm.DotF32AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2},
 	dtype.F64: {MR: 6, NR: 8, Strip: asm.GemmF64AVX2, Row: asm.RowF64AVX2, Dot: asm.DotF64AVX2, PackA: asm.PackAF64AVX2, PackB: asm.PackBF64AVX2},
+	dtype.BF16: {MR: 6, NR: 16, Strip: asm.GemmBF16AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2,
+		pairing: pairing{SplitA: asm.SplitAAVX2, SplitB: asm.SplitBAVX2, ZipB: asm.ZipBAVX2}},
 }
 
 // Fourteen rows by two vectors: the most that leave a register for what is broadcast, so that an fma wants
@@ -18,4 +20,10 @@ var gemmAVX2 = [dtype.Count]GemmKernel{
 var gemmAVX512 = [dtype.Count]GemmKernel{
 	dtype.F32: {MR: 14, NR: 32, Strip: asm.GemmF32AVX512, Row: asm.RowF32AVX512, Dot: asm.DotF32AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512},
 	dtype.F64: {MR: 14, NR: 16, Strip: asm.GemmF64AVX512, Row: asm.RowF64AVX512, Dot: asm.DotF64AVX512, PackA: asm.PackAF64AVX512, PackB: asm.PackBF64AVX512},
+	dtype.BF16: {MR: 14, NR: 32, Strip: asm.GemmBF16AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,
+		pairing: pairing{SplitA: asm.SplitAAVX512, SplitB: asm.SplitBAVX512, ZipA: asm.ZipAAVX512, ZipB: asm.ZipBAVX512}},
 }
+
+// gemmBF16 multiplies pairs by VDPBF16PS.
+var gemmBF16 = GemmKernel{MR: 14, NR: 32, Strip: asm.GemmBF16DotAVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,
+	pairing: pairing{ZipA: asm.ZipAAVX512, ZipB: asm.ZipBAVX512}}

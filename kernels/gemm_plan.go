@@ -12,7 +12,7 @@ import (
 type GemmPlan struct {
 	g    Gemm
 	k    GemmKernel
-	size int // bytes of an element
+	size int // bytes of an element of C and of what is packed
 
 	dot    bool
 	packA  bool // each worker packs its block of A
@@ -43,9 +43,11 @@ var (
 	chunkBytes = 8 << 20  // of B, packed, shared: stays in L3
 )
 
+const splitRoom = 64 // see pairing
+
 const dotRows = 8 // rows packed at once for Dot
 
-// PlanGemm plans g on level l. It panics on a type that is not F32 or F64.
+// PlanGemm plans g on level l. It panics on a type that is not F32, F64 or BF16.
 func (l *Level) PlanGemm(g Gemm) *GemmPlan {
 	p := new(GemmPlan)
 	p.Make(l, g)
@@ -54,13 +56,16 @@ func (l *Level) PlanGemm(g Gemm) *GemmPlan {
 
 // Make is PlanGemm into a plan that no run uses any more.
 func (p *GemmPlan) Make(l *Level, g Gemm) {
-	if g.Type != dtype.F32 && g.Type != dtype.F64 {
+	if g.Type != dtype.F32 && g.Type != dtype.F64 && g.Type != dtype.BF16 {
 		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
 	}
-	if g.AGrid != nil && g.N == 1 {
-		panic("kernels: Gemm of a grid and one column")
+	if g.AGrid != nil && (g.N == 1 || g.Type == dtype.BF16) {
+		panic("kernels: Gemm of a grid and one column, or of BF16")
 	}
-	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1}
+	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1 && g.Type != dtype.BF16}
+	if g.Type == dtype.BF16 {
+		p.size = dtype.F32.Size()
+	}
 	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
 	switch {
 	case p.empty():
@@ -74,7 +79,7 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 // Gemm returns the product that is planned.
 func (p *GemmPlan) Gemm() Gemm { return p.g }
 
-// Kernel returns what products in t, F32 or F64, are made of.
+// Kernel returns what products of t, F32, F64 or BF16, are made of.
 func (l *Level) Kernel(t dtype.Type) GemmKernel {
 	if k := l.Gemm[t]; k.Strip != nil {
 		return k
@@ -103,6 +108,7 @@ func (p *GemmPlan) planDot() {
 func (p *GemmPlan) planBlocks() {
 	g, k := &p.g, &p.k
 	kc := max(1, min(g.K, KC))
+	half := g.Type == dtype.BF16 // packed always
 	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
 		// Small products: one block each, several to a task.
 		p.mc, p.nc = g.M, g.N
@@ -141,7 +147,7 @@ func (p *GemmPlan) planBlocks() {
 	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
 	lines := k.NR*p.size >= 128 && g.BRow*p.size%64 == 0
 	switch {
-	case g.K == 0 || g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
+	case g.K == 0 || !half && g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local
@@ -155,14 +161,14 @@ func (p *GemmPlan) planBlocks() {
 		least = k.MR << 16
 	}
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
-		(g.Scaled || g.AGrid != nil) && g.K > 0
+		(g.Scaled || g.AGrid != nil || half) && g.K > 0
 	if p.packA {
-		p.aBytes = align(ceil(min(p.mc, g.M), k.MR) * k.MR * kc * p.size)
+		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom
 	}
 	p.WorkerBytes = p.aBytes
 	switch p.b {
 	case local:
-		p.WorkerBytes += align(k.NR * kc * p.size)
+		p.WorkerBytes += align(k.NR*p.depth(kc)*p.size) + splitRoom
 	case shared:
 		p.cutB()
 	}
@@ -177,14 +183,14 @@ func (p *GemmPlan) cutB() {
 	} else {
 		p.chunkK = min(g.K, max(KC, fit(g.N)/KC*KC))
 	}
-	panel := ceil(p.chunkN, nr) * nr * p.chunkK
+	panel := ceil(p.chunkN, nr) * nr * p.depth(p.chunkK)
 	copies := 1
 	if g.BBatch != 0 {
 		p.chunkB = min(g.Batch, fit(panel))
 		copies = p.chunkB
 	}
 	p.packN = 4 * nr
-	p.SharedBytes = align(panel * copies * p.size)
+	p.SharedBytes = align(panel*copies*p.size) + splitRoom
 }
 
 func (p *GemmPlan) empty() bool { return p.g.Batch == 0 || p.g.M == 0 || p.g.N == 0 }

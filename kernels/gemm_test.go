@@ -251,7 +251,7 @@ func uniform[T float](rng *rand.Rand) func() T {
 }
 
 func testGemm[T float](t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		rng := rand.New(rand.NewPCG(1, 2))
 		u := uniform[T](rng)
 		layouts := func(f func(layout)) {
@@ -314,7 +314,7 @@ func TestGemmF64(t *testing.T) { testGemm[float64](t) }
 // Small caches force the cuts that only huge operands would: several chunks in every direction.
 func TestGemmChunks(t *testing.T) {
 	defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		rng := rand.New(rand.NewPCG(3, 4))
 		for _, cut := range [][3]int{{4 << 10, 64 << 10, 4096}, {16 << 10, 300 << 10, 4096}, {4 << 10, 1, 16}} {
 			blockBytes, chunkBytes, taskWork = cut[0], cut[1], cut[2]
@@ -332,7 +332,7 @@ func TestGemmChunks(t *testing.T) {
 
 // An element depends on its row, its column and K alone, not on what it is computed beside.
 func TestGemmRowAlone(t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		rng := rand.New(rand.NewPCG(5, 6))
 		const m, n, k = 131, 70, 300
 		a, b, c, row := make([]float32, m*k), make([]float32, k*n), make([]float32, m*n), make([]float32, n)
@@ -358,7 +358,7 @@ func TestGemmRowAlone(t *testing.T) {
 
 // Alpha multiplies an operand first, Beta what is in C.
 func testGemmUpdate[T float](t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		rng := rand.New(rand.NewPCG(11, 12))
 		u := uniform[T](rng)
 		for _, s := range [][3]int{{1, 1, 1}, {3, 5, 0}, {3, 1, 0}, {1, 70, 300}, {15, 33, 17}, {9, 1, 300}, {130, 100, 520}, {40, 1, 4100}} {
@@ -408,7 +408,7 @@ func TestGemmUpdateF32(t *testing.T) { testGemmUpdate[float32](t) }
 func TestGemmUpdateF64(t *testing.T) { testGemmUpdate[float64](t) }
 
 func TestGemmThreads(t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		rng := rand.New(rand.NewPCG(7, 8))
 		const m, n, k = 400, 144, 290
 		a, b, c := make([]float64, m*k), make([]float64, k*n), make([]float64, m*n)
@@ -435,7 +435,7 @@ func TestGemmThreads(t *testing.T) {
 
 // Operands without elements have no address: no pointer may be made from it (-race looks).
 func TestGemmOfNothing(t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		for _, s := range [][3]int{{3, 17, 1}, {3, 1, 1}, {300, 400, 2}} {
 			m, n, batch := s[0], s[1], s[2]
 			c := make([]float32, batch*m*n)
@@ -454,7 +454,7 @@ func TestGemmOfNothing(t *testing.T) {
 }
 
 func TestGemmAllocates(t *testing.T) {
-	for _, lv := range Levels() {
+	for _, lv := range distinct() {
 		g, na, nb, nc := newGemm[float32](1, 150, 40, 300, layout{ta: 1, tb: 1})
 		a, b, c := make([]float32, na), make([]float32, nb), make([]float32, nc)
 		r := newRun(lv, g, unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), unsafe.Pointer(&c[0]), 1)

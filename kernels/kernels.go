@@ -21,13 +21,14 @@ const Pad = 8
 // Level is a table of kernels. A missing row means the pure-Go kernel.
 type Level struct {
 	Name string
+	Base string // the level whose generated code it shares, if not its own
 	// Tiles by op and by the type of the op's arguments (of the last one for where).
 	Tiles [ops.Count][dtype.Count]Tile
 	// Outside reports whether any of n elements is below lo or above hi; F32 and F64, n a multiple of Pad.
 	Outside [dtype.Count]func(a unsafe.Pointer, n int, lo, hi float64) bool
 	// Convert by the type from and the type to.
 	Convert [dtype.Count][dtype.Count]Tile
-	// Gemm by the type of the elements, F32 and F64.
+	// Gemm by the type of the elements, F32, F64 and BF16.
 	Gemm [dtype.Count]GemmKernel
 	// Reductions by what they do and the type of the elements.
 	Reductions [NumReductions][dtype.Count]ReductionKernel

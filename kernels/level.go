@@ -16,7 +16,11 @@ var Purego = &Level{Name: "purego"}
 // Levels returns the levels that this machine runs, the best one last.
 func Levels() []*Level {
 	all := []*Level{Purego}
-	for _, l := range []*Level{AVX2, AVX512} {
+	best := []*Level{AVX512, AVX512BF16}
+	if slowPairs() {
+		best[0], best[1] = best[1], best[0]
+	}
+	for _, l := range append([]*Level{AVX2}, best...) {
 		if l != nil {
 			all = append(all, l)
 		}

@@ -132,7 +132,7 @@ func repeat(dst, src unsafe.Pointer, n, times int) {
 }
 
 // Transpose is dst[i, j] = src[j, i], i < m, j < n, with the rows of dst and src dRow and sRow bytes
-// apart and elements of 1, 4 or 8 bytes. It goes in bands one line of the cache wide, so that each of
+// apart and elements of 1, 2, 4 or 8 bytes. It goes in bands one line of the cache wide, so that each of
 // src's lines is read at once.
 func Transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) {
 	line := 64 / size
@@ -160,6 +160,8 @@ func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, s
 	switch size {
 	case 1:
 		moveElems[uint8](dst, dRow, dCol, src, sRow, sCol, rows, cols)
+	case 2:
+		moveElems[uint16](dst, dRow, dCol, src, sRow, sCol, rows, cols)
 	case 4:
 		moveElems[uint32](dst, dRow, dCol, src, sRow, sCol, rows, cols)
 	default:
@@ -168,7 +170,7 @@ func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, s
 }
 
 // moveElems goes in blocks, whose lines stay in L1 whichever way they lie.
-func moveElems[T uint8 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols int) {
+func moveElems[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols int) {
 	const high, wide = 16, 256
 	for i0 := 0; i0 < rows; i0 += high {
 		for j0 := 0; j0 < cols; j0 += wide {
@@ -183,7 +185,7 @@ func moveElems[T uint8 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, sr
 // moveRun is apart so that its loops have the registers to themselves.
 //
 //go:noinline
-func moveRun[T uint8 | uint32 | uint64](dst unsafe.Pointer, dStep int, src unsafe.Pointer, sStep, n int) {
+func moveRun[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dStep int, src unsafe.Pointer, sStep, n int) {
 	switch size := int(unsafe.Sizeof(T(0))); size {
 	case dStep:
 		d := unsafe.Slice((*T)(dst), n)

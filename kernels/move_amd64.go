@@ -12,7 +12,7 @@ import (
 
 // spreadFast is spread where the machine has a way of its own.
 func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
-	if AVX2 == nil {
+	if AVX2 == nil || size == 2 {
 		return false
 	}
 	switch size {
@@ -28,7 +28,7 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
 
 // transposeFast is transpose of a part whose sides are a vector each at least.
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
-	if AVX2 == nil || size == 1 {
+	if AVX2 == nil || size < 4 {
 		return false
 	}
 	if size == 4 {

@@ -24,7 +24,7 @@ func TestFold(t *testing.T) {
 		Min:  {math.Inf(1), func(a, b float64) float64 { return min(a, b) }},
 	}
 	special := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324}
-	for _, level := range Levels() {
+	for _, level := range distinct() {
 		for r, want := range plain {
 			for n := range 68 {
 				x := make([]float64, n+1)[:n:n]
@@ -87,7 +87,7 @@ func drawRun(rng *rand.Rand, t dtype.Type, n int) []byte {
 // Every level's reductions are pure Go's, bit for bit, at all lengths and offsets, and touch nothing else.
 func TestReductions(t *testing.T) {
 	const guard = 160
-	for _, level := range Levels() {
+	for _, level := range distinct() {
 		for r := range NumReductions {
 			for _, ty := range types {
 				if (level.Fold(r, ty) == nil) != (ty == dtype.Bool && r < Max) {
@@ -142,7 +142,7 @@ func TestReductions(t *testing.T) {
 // FoldRows is InitLanes, Fold and FinishLanes, and may finish lanes where they lie.
 func TestFoldRows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for _, level := range Levels() {
+	for _, level := range distinct() {
 		for r := range NumReductions {
 			for _, ty := range types {
 				if level.Fold(r, ty) == nil {
@@ -171,7 +171,7 @@ func TestFoldRows(t *testing.T) {
 func BenchmarkReduce(b *testing.B) {
 	const n = 4096
 	x, acc := make([]byte, 8*n), make([]byte, 8*n)
-	for _, l := range Levels() {
+	for _, l := range distinct() {
 		for _, ty := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
 			for r := range NumReductions {
 				bench := func(name string, elems int, f func(to, x unsafe.Pointer)) {

@@ -22,7 +22,7 @@ var functions []byte
 // ranges, all exponents, and near what is hard: multiples of π/2 up to 2¹⁰²³, the ends of erfc.
 func TestReferencesFloat64(t *testing.T) {
 	const n = 320
-	levels := Levels()
+	levels := distinct()
 	level := levels[len(levels)-1]
 	for data := functions; len(data) > 0; {
 		name := string(bytes.TrimRight(data[:16], "\x00"))
@@ -70,7 +70,7 @@ func TestBeyond(t *testing.T) {
 			if r == nil {
 				continue
 			}
-			for _, l := range Levels() {
+			for _, l := range distinct() {
 				const n = 200
 				x, alone, among := make([]byte, 8*n), make([]byte, 8*n), make([]byte, 8*n)
 				for i := range n {
@@ -112,7 +112,7 @@ func TestBeyond(t *testing.T) {
 
 // Every level finds an element outside an interval wherever it is.
 func TestOutside(t *testing.T) {
-	for _, l := range Levels() {
+	for _, l := range distinct() {
 		if f := l.Outside[dtype.F32]; f != nil {
 			testOutside[float32](t, l.Name, f)
 		}
@@ -190,7 +190,7 @@ func TestSpecials(t *testing.T) {
 				put(a, ty, i, to(xs[i]))
 				put(b, ty, i, to(ys[i]))
 			}
-			levels := Levels()
+			levels := distinct()
 			levels[len(levels)-1].Tile(id, ty)(pointer(out, 0), pointer(a, 0), pointer(b, 0), nil, n)
 			for i := range n {
 				x, y, got := number(get(a, ty, i), ty), number(get(b, ty, i), ty), number(get(out, ty, i), ty)

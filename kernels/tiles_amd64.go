@@ -12,10 +12,11 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
-// AVX2 and AVX512 are nil where the machine lacks them.
+// These are nil where the machine lacks them.
 var (
-	AVX2   = avx2()
-	AVX512 = avx512()
+	AVX2       = avx2()
+	AVX512     = avx512()
+	AVX512BF16 = avx512bf16()
 )
 
 func avx2() *Level {
@@ -38,6 +39,20 @@ func avx512() *Level {
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }
+
+// avx512bf16 is AVX512 with VDPBF16PS, which gives the bits of two fused multiply-adds.
+func avx512bf16() *Level {
+	if AVX512 == nil || !cpuid.CPU.Supports(cpuid.AVX512BF16) {
+		return nil
+	}
+	l := *AVX512
+	l.Name, l.Base, l.Gemm[dtype.BF16] = "avx512bf16", l.Name, gemmBF16
+	return &l
+}
+
+// slowPairs reports whether VDPBF16PS takes longer than the multiply-adds that it stands for: on Intel's cores it
+// starts every other cycle, on AMD's every cycle.
+func slowPairs() bool { return cpuid.CPU.VendorID != cpuid.AMD }
 
 // lay puts the rows that there are over l's.
 func (l *Level) lay(tiles *[ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int),

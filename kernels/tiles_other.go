@@ -2,5 +2,7 @@
 
 package kernels
 
-// AVX2 and AVX512 are nil where there is no assembly.
-var AVX2, AVX512 *Level
+// These are nil where there is no assembly.
+var AVX2, AVX512, AVX512BF16 *Level
+
+func slowPairs() bool { return false }

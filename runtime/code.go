@@ -30,8 +30,12 @@ func isaOf(level *kernels.Level) (*jit.ISA, error) {
 	default:
 		return nil, &ir.Error{Op: "Compile", Msg: fmt.Sprintf("ADJOINT_JIT=%s is neither on nor off", s)}
 	}
+	name := level.Name
+	if level.Base != "" {
+		name = level.Base
+	}
 	for _, isa := range []jit.ISA{jit.AVX2, jit.AVX512} {
-		if isa.String() == level.Name && isa.Supported() && executable() {
+		if isa.String() == name && isa.Supported() && executable() {
 			return &isa, nil
 		}
 	}
@@ -108,7 +112,7 @@ func (u *mapUnit) feed(op *mapOp) feed {
 		return copyFeed
 	case l.isSplat && isConst(op.node):
 		return constFeed
-	case l.isSplat && l.t != dtype.Bool:
+	case l.isSplat && l.t.Size() >= 4:
 		return splatFeed
 	case l.isSplat:
 		return tileFeed
@@ -141,7 +145,7 @@ func (l *leaf) byRows(cols int) (feed, int) {
 	case !ok:
 	case col.Contiguous() && cols > 1:
 		return arrayFeed, step
-	case col.Splat() && l.t != dtype.Bool:
+	case col.Splat() && l.t.Size() >= 4:
 		return splatFeed, step
 	}
 	return tileFeed, 0
@@ -478,6 +482,9 @@ func (a *assembler) read(v int, t vec.Type) vec.Value {
 		bits := a.leaf[a.by[v].leaf].bits
 		if typ == dtype.Bool {
 			return b.I(t, -int64(bits&1))
+		}
+		if typ == dtype.BF16 {
+			bits <<= 16
 		}
 		return b.Bits(vec.Lane(typ), bits)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -30,6 +31,9 @@ func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
 	for _, n := range p.low.nodes {
 		if err := checkSize(n, batch); err != nil {
 			return nil, err
+		}
+		if n.Type == dtype.BF16 {
+			return nil, &cudasrc.Unsupported{Step: n.Name(), Reason: "bfloat16 is the CPU's"}
 		}
 	}
 	d := &planner{b: p.empty(batch), plan: &cudasrc.Plan{Batch: batch}}

@@ -30,7 +30,7 @@ func (b *binding) newProduct(n *ir.Node) unit {
 	x, y := b.operand(n.In[0]), b.operand(n.In[1])
 	rank := len(x.dims)
 	g := kernels.Gemm{
-		Type: n.Type, Batch: product(x.dims[:rank-2]), M: x.dims[rank-2], K: x.dims[rank-1], N: y.dims[rank-1],
+		Type: n.In[0].Type, Batch: product(x.dims[:rank-2]), M: x.dims[rank-2], K: x.dims[rank-1], N: y.dims[rank-1],
 		ARow: x.strides[rank-2], ACol: x.strides[rank-1], BRow: y.strides[rank-2], BCol: y.strides[rank-1],
 	}
 	// The axes of the batch lie as in memory: lowering saw to that.

@@ -97,12 +97,19 @@ func (s *sketch) like(t dtype.Type, sh ir.Shape) *ir.Node {
 	return s.param(t, sh, 3)
 }
 
-var sketchTypes = []dtype.Type{dtype.F32, dtype.F64, dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool}
+var sketchTypes = []dtype.Type{dtype.F32, dtype.F64, dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool, dtype.BF16}
+
+func (s *sketch) dtype() dtype.Type {
+	if s.device { // all but the last
+		return sketchTypes[s.IntN(len(sketchTypes)-1)]
+	}
+	return sketchTypes[s.IntN(len(sketchTypes))]
+}
 
 // step adds a node; a choice that is not possible panics with *ir.Error and adds nothing.
 func (s *sketch) step() (y *ir.Node) {
 	g := s.g
-	t := sketchTypes[s.IntN(len(sketchTypes))]
+	t := s.dtype()
 	x := s.pick(t)
 	r := x.Rank()
 	axis := 0
@@ -115,7 +122,7 @@ func (s *sketch) step() (y *ir.Node) {
 	}
 	switch kind {
 	case 0:
-		return g.Convert(x, sketchTypes[s.IntN(len(sketchTypes))])
+		return g.Convert(x, s.dtype())
 	case 1:
 		perm := rand.New(rand.NewPCG(1, uint64(s.IntN(100)))).Perm(r)
 		return g.Transpose(x, perm)
@@ -236,7 +243,7 @@ func (s *sketch) step() (y *ir.Node) {
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))
-	if !vec.Takes(id, t) || s.device && t.IsFloat() && vec.Inside(id, t) == nil {
+	if !vec.Takes(id, t) && (t != dtype.BF16 || !vec.Takes(id, dtype.F32)) || s.device && t.IsFloat() && vec.Inside(id, t) == nil {
 		id = []ops.ID{ops.Add, ops.Mul, ops.Sub}[s.IntN(3)]
 		if t == dtype.Bool {
 			id = ops.And
@@ -391,6 +398,9 @@ func (s *sketch) check(t *testing.T, outs []*ir.Node, rng *rand.Rand, batches ..
 	t.Helper()
 	var programs []*Program
 	for _, l := range kernels.Levels() {
+		if l.Base != "" && !multipliesBF16(outs) {
+			continue // the same in all else
+		}
 		for _, o := range []Options{{Threads: 1}, {Threads: 3, Poison: true}, {Threads: 2, NoCode: true}} {
 			o.Level = l.Name
 			p, err := Compile(outs, s.inputs, o)
@@ -438,6 +448,13 @@ func (s *sketch) check(t *testing.T, outs []*ir.Node, rng *rand.Rand, batches ..
 			}
 		}
 	}
+}
+
+func multipliesBF16(outs []*ir.Node) bool {
+	return slices.ContainsFunc(ir.Reachable(outs), func(n *ir.Node) bool {
+		return n.Kind == ir.MatMul && n.In[0].Type == dtype.BF16 ||
+			slices.ContainsFunc(n.Body, func(b *ir.Body) bool { return multipliesBF16(b.Outs) })
+	})
 }
 
 func TestRandomGraphs(t *testing.T) {

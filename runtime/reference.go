@@ -92,6 +92,8 @@ func (a array) bits(i int) uint64 {
 	switch e := a.elem(i); len(e) {
 	case 1:
 		return uint64(e[0])
+	case 2:
+		return uint64(binary.NativeEndian.Uint16(e))
 	case 4:
 		return uint64(binary.NativeEndian.Uint32(e))
 	default:
@@ -112,6 +114,8 @@ func (a array) setBits(i int, bits uint64) {
 	switch e := a.elem(i); len(e) {
 	case 1:
 		e[0] = byte(bits)
+	case 2:
+		binary.NativeEndian.PutUint16(e, uint16(bits))
 	case 4:
 		binary.NativeEndian.PutUint32(e, uint32(bits))
 	default:
@@ -407,7 +411,7 @@ func matMul(r *reference) {
 	x, y := r.in[0], r.in[1]
 	m, k, n := x.dims[rank-2], x.dims[rank-1], y.dims[rank-1]
 	plan := kernels.Purego.PlanGemm(kernels.Gemm{
-		Type: r.n.Type, Batch: product(x.dims[:rank-2]), M: m, N: n, K: k,
+		Type: x.t, Batch: product(x.dims[:rank-2]), M: m, N: n, K: k,
 		ARow: k, ACol: 1, ABatch: m * k, BRow: n, BCol: 1, BBatch: k * n, CRow: n, CBatch: m * n,
 	})
 	run := kernels.GemmRun{

@@ -291,6 +291,9 @@ func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carri
 		}
 	}
 	nodes := b.todo
+	if slices.ContainsFunc(nodes, func(n *ir.Node) bool { return n.Type == dtype.BF16 }) {
+		panic(notScalar{}) // slots hold lanes
+	}
 	for len(b.todo) > 0 || len(b.sinks) > 0 {
 		left := len(b.todo) + len(b.sinks)
 		b.try(func(n *ir.Node) bool { return b.see(n, params) })

@@ -133,6 +133,7 @@ type gemm struct {
 	perVec int // elements in a vector
 	w      *bytes.Buffer
 	label  int
+	pairs  bool // of BF16s are multiplied, by an instruction that Go's assembler does not know
 }
 
 // p prints a line: in it # is PS or PD, @ is SS or SD, ~ is the letter of the registers.
@@ -449,7 +450,11 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 			}
 			g.p("VBROADCAST@ %s, ~%d", aRow(i), 2+i%2)
 			for j := range vecs {
-				g.p("VFMADD231# ~%d, ~%d, ~%d", j, 2+i%2, acc(i, j))
+				if g.pairs {
+					g.p("%[1]sVDPBF16PS %[2]cMM%[3]d, %[2]cMM%[4]d, %[2]cMM%[5]d", zeroBytes, g.reg, acc(i, j), 2+i%2, j)
+				} else {
+					g.p("VFMADD231# ~%d, ~%d, ~%d", j, 2+i%2, acc(i, j))
+				}
 			}
 		}
 		g.p("ADDQ DI, AX")

@@ -192,6 +192,9 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 
 		switch in.Op {
 		case vec.Load:
+			if p.In[in.Imm] == dtype.BF16 {
+				return emit("VPSLLD $16, @0, @d", -1, emit("VPMOVZXWD "+input(in.Imm, g, part*i.bytes/2)+", @d", -1))
+			}
 			if p.In[in.Imm] != dtype.Bool {
 				return at(input(in.Imm, g, part*i.bytes), false)
 			}
@@ -357,6 +360,11 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 			out(map[int]string{4: "VMOVD ^0", 8: "VMOVQ ^0", 16: "VMOVUPS ^0"}[bytes], byteOff, emit("VPABSB ^0, ^d", -1, x))
 		}
 		switch {
+		case p.Out == dtype.BF16 && i.masks:
+			out("VPMOVDW @0", 0, vector(p.Result, g, 0))
+		case p.Out == dtype.BF16:
+			x := vector(p.Result, g, 0)
+			out("VMOVUPS ^0", 0, emit("VPERMQ $8, @0, @d", -1, emit("VPACKUSDW @0, @0, @d", -1, x)))
 		case p.Out != dtype.Bool:
 			for part := range parts {
 				out("VMOVUPS @0", part*i.bytes, vector(p.Result, g, part))

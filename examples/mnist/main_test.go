@@ -52,6 +52,36 @@ func TestTrain(t *testing.T) {
 	checkPicture(t, filepath.Join(c.out, "mnist.png"))
 }
 
+// Mixed precision trains as well as float32.
+func TestMixed(t *testing.T) {
+	train, test := first(t, trainFiles, 3000), first(t, testFiles, 2000)
+	right := func(mixed bool) int {
+		c := &config{epochs: 4, batch: 50, hidden: sizes{64}, rate: 0.005, seed: 1, mixed: mixed}
+		tr, err := newTrainer(c, train)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range c.epochs {
+			if err := tr.epoch(context.Background(), func(int, float64, float64) {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, wrong, err := tr.test(context.Background(), test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := tr.now.State.Model[0].W; w.DType() != ad.F32 {
+			t.Errorf("weights of %v", w.DType())
+		}
+		return test.len() - len(wrong)
+	}
+	single, mixed := right(false), right(true)
+	if single < 1700 || mixed < single-20 { // of 2000: one in a hundred is chance
+		t.Errorf("%d right in float32, %d in mixed precision", single, mixed)
+	}
+	t.Log(single, mixed)
+}
+
 // checkPicture looks for curves of both colours above, digits and red labels below.
 func checkPicture(t *testing.T, name string) {
 	f, err := os.Open(name)
@@ -90,8 +120,11 @@ func checkPicture(t *testing.T, name string) {
 // The same seed gives the same bits, whatever the threads and levels; another gives others.
 func TestSameBits(t *testing.T) {
 	data := first(t, trainFiles, 600)
-	weights := func(seed uint64, threads int, level string) (bits []uint32) {
-		c := &config{epochs: 2, batch: 256, hidden: sizes{32, 20}, rate: 0.002, shift: 2, seed: seed, threads: threads, level: level}
+	weights := func(seed uint64, threads int, level string, mixed bool) (bits []uint32) {
+		c := &config{mixed: mixed, epochs: 2, batch: 256, hidden: sizes{32, 20}, rate: 0.002, shift: 2, seed: seed, threads: threads, level: level}
+		if mixed {
+			c.epochs = 1
+		}
 		tr, err := newTrainer(c, data)
 		if err != nil {
 			t.Fatal(err)
@@ -108,16 +141,17 @@ func TestSameBits(t *testing.T) {
 		}
 		return bits
 	}
-	want := weights(7, 1, "")
+	want := map[bool][]uint32{false: weights(7, 1, "", false), true: weights(7, 1, "", true)}
 	for _, o := range []struct {
 		threads int
 		level   string
-	}{{1, ""}, {2, ""}, {3, ""}, {2, "purego"}} {
-		if !slices.Equal(weights(7, o.threads, o.level), want) {
-			t.Errorf("%d threads, level %q: other bits", o.threads, o.level)
+		mixed   bool
+	}{{1, "", false}, {2, "", false}, {3, "", false}, {2, "purego", false}, {2, "", true}, {3, "purego", true}} {
+		if !slices.Equal(weights(7, o.threads, o.level, o.mixed), want[o.mixed]) {
+			t.Errorf("%d threads, level %q, mixed %t: other bits", o.threads, o.level, o.mixed)
 		}
 	}
-	if slices.Equal(weights(8, 2, ""), want) {
+	if slices.Equal(weights(8, 2, "", false), want[false]) {
 		t.Error("another seed gives the same bits")
 	}
 }

@@ -31,8 +31,17 @@ func correct(m nn.MLP, b batch) ad.Value {
 	return m.Apply(b.Pixels).ArgMax(-1).Eq(b.Label).CountTrue()
 }
 
-// stepFunc is one step of training, of all that there will be: the rate falls from its start to 0.
-func stepFunc(rate float64, all int) func(s state, b batch) stepped {
+// stepFunc is one step of training, of all that there will be: the rate falls from its start to 0. If mixed, the
+// network is computed on bfloat16s; the weights that Adam changes stay float32s.
+func stepFunc(rate float64, all int, mixed bool) func(s state, b batch) stepped {
+	loss, correct := loss, correct
+	if mixed {
+		loss = nn.Mixed(loss)
+		exact := correct
+		correct = func(m nn.MLP, b batch) ad.Value {
+			return exact(nn.Cast(m, ad.F32, ad.BF16), nn.Cast(b, ad.F32, ad.BF16))
+		}
+	}
 	return func(s state, b batch) stepped {
 		l := ad.ValueAndGrad2(loss)(s.Model, b)
 		left := ad.Const(1).Sub(s.Adam.Steps.Scale(1 / float64(all)))
@@ -83,7 +92,7 @@ func newTrainer(c *config, data *digits) (*trainer, error) {
 	steps := c.epochs * ((data.len() + c.batch - 1) / c.batch)
 	options := ad.Options{Threads: c.threads, Level: c.level}
 	var err error
-	if t.step, err = ad.Compile2(stepFunc(c.rate, steps), start, spec, options); err != nil {
+	if t.step, err = ad.Compile2(stepFunc(c.rate, steps, c.mixed), start, spec, options); err != nil {
 		return nil, err
 	}
 	t.read, err = ad.Compile2(read, model, spec, options)

@@ -28,6 +28,9 @@ func (g *Graph) Bits(t dtype.Type, s Shape, bits uint64) *Node {
 
 // Const is the array whose every element is x.
 func (g *Graph) Const(t dtype.Type, s Shape, x float64) *Node {
+	if t == dtype.BF16 { // operations on it use the number itself
+		return g.rounded(g.Const(dtype.F32, s, x))
+	}
 	return g.Bits(t, s, FloatBits(t, x))
 }
 
@@ -43,6 +46,9 @@ func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
 	if t == dtype.Bool {
 		Fail("Iota", "of bool: a number type is needed")
 	}
+	if t == dtype.BF16 {
+		return g.rounded(g.Iota(dtype.F32, s, axis))
+	}
 	return g.add(Node{Kind: Iota, Type: t, Shape: s, Axes: []int{axis}})
 }
 
@@ -50,6 +56,9 @@ func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
 func (g *Graph) DimSize(t dtype.Type, d Dim) *Node {
 	if d.Static() {
 		return g.Const(t, nil, float64(d.C))
+	}
+	if t == dtype.BF16 {
+		return g.rounded(g.DimSize(dtype.F32, d))
 	}
 	return g.add(Node{Kind: DimSize, Type: t, Size: d})
 }
@@ -112,17 +121,34 @@ func (g *Graph) Apply(op ops.ID, in ...*Node) *Node {
 		}
 	}
 	t := ResultType(op, types[:len(in)]...)
+	if types[len(in)-1] == dtype.BF16 {
+		wide := make([]*Node, len(in))
+		for i, x := range in {
+			if wide[i] = x; x.Type == dtype.BF16 {
+				wide[i] = g.single(x)
+			}
+		}
+		if y := g.Apply(op, wide...); t != dtype.BF16 {
+			return y
+		} else {
+			return g.rounded(y)
+		}
+	}
 	if y := g.foldPointwise(op, t, in); y != nil {
 		return y
 	}
 	return g.add(Node{Kind: Pointwise, Op: op, Type: t, Shape: in[0].Shape, In: slices.Clone(in)})
 }
 
-// Convert gives x's elements as type t. Floats to integers truncate toward zero.
+// Convert gives x's elements as type t. Floats to integers truncate toward zero. BF16s go through F32.
 func (g *Graph) Convert(x *Node, t dtype.Type) *Node {
 	switch {
 	case x.Type == t:
 		return x
+	case x.Type == dtype.BF16:
+		return g.Convert(g.single(x), t)
+	case t == dtype.BF16:
+		return g.round(g.Convert(x, dtype.F32), false)
 	case x.Kind == Const:
 		return g.foldConvert(x, t)
 	case x.Kind == Broadcast:
@@ -330,6 +356,13 @@ type Piece struct {
 func (g *Graph) Place(t dtype.Type, s Shape, fill uint64, add bool, pieces ...Piece) *Node {
 	s.Check("Place")
 	r := len(s)
+	if add && t == dtype.BF16 {
+		wide := slices.Clone(pieces)
+		for i, p := range pieces {
+			wide[i].X = g.Convert(p.X, dtype.F32)
+		}
+		return g.rounded(g.Place(dtype.F32, s, FloatBits(dtype.F32, BitsFloat(t, fill)), true, wide...))
+	}
 	n := Node{Kind: Place, Type: t, Shape: s, Bits: fill, Flag: add}
 	for _, p := range pieces {
 		if p.X.Rank() != r || p.X.Type != t || len(p.Start) != r {
@@ -384,6 +417,9 @@ func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 	if !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
 		Fail("ScatterAdd", "%v at %v %v into %v: updates of shape %v and a number type, integer indices are needed", upd.Shape, idx.Type, idx.Shape, s, want)
 	}
+	if upd.Type == dtype.BF16 {
+		return g.inSingle(upd, func(upd *Node) *Node { return g.Scatter(s, idx, upd, axis, pos) })
+	}
 	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Pos: pos})
 }
 
@@ -397,6 +433,9 @@ func (g *Graph) Reduce(r Reduction, x *Node, axes ...int) *Node {
 		Fail(name, "%v of bool is not defined (use Convert)", x.Shape)
 	case arg && len(axes) != 1:
 		Fail(name, "%v: one axis is needed, not %d", x.Shape, len(axes))
+	}
+	if x.Type == dtype.BF16 {
+		return g.inSingle(x, func(x *Node) *Node { return g.Reduce(r, x, axes...) })
 	}
 	axes = slices.Clone(axes)
 	slices.Sort(axes)
@@ -453,11 +492,24 @@ func (g *Graph) CumSum(x *Node, axis int, reverse bool) *Node {
 	if x.Shape[axis].Is(1) {
 		return x
 	}
+	if x.Type == dtype.BF16 {
+		return g.inSingle(x, func(x *Node) *Node { return g.CumSum(x, axis, reverse) })
+	}
 	return g.add(Node{Kind: CumSum, Type: x.Type, Shape: x.Shape, In: []*Node{x}, Axes: []int{axis}, Flag: reverse})
 }
 
 // MatMul is [batch… m k] × [batch… k n], floats.
 func (g *Graph) MatMul(x, y *Node) *Node {
+	z := g.product(x, y)
+	if x.Type == dtype.BF16 {
+		return g.rounded(z)
+	}
+	return z
+}
+
+// product is MatMul; of BF16s it gives F32s. With one column that is the product of the operands as F32s:
+// nothing is to be gained where every element is used once.
+func (g *Graph) product(x, y *Node) *Node {
 	r := x.Rank()
 	if r < 2 || y.Rank() != r || !x.Shape[:r-2].Equal(y.Shape[:r-2]) {
 		Fail("MatMul", "%v × %v: the batch axes differ", x.Shape, y.Shape)
@@ -466,12 +518,18 @@ func (g *Graph) MatMul(x, y *Node) *Node {
 		Fail("MatMul", "%v × %v: inner sizes %v and %v differ", x.Shape, y.Shape, x.Shape[r-1], y.Shape[r-2])
 	}
 	if x.Type != y.Type || !x.Type.IsFloat() {
-		Fail("MatMul", "%v × %v: types %v and %v, not both float32 or both float64", x.Shape, y.Shape, x.Type, y.Type)
+		Fail("MatMul", "%v × %v: types %v and %v, not both float32, both float64 or both bfloat16", x.Shape, y.Shape, x.Type, y.Type)
+	}
+	t := x.Type
+	if t == dtype.BF16 {
+		if t = dtype.F32; y.Shape[r-1].Is(1) {
+			return g.product(g.single(x), g.single(y))
+		}
 	}
 	s := slices.Clone(x.Shape)
 	s[r-1] = y.Shape[r-1]
 	s.Check("MatMul")
-	return g.add(Node{Kind: MatMul, Type: x.Type, Shape: s, In: []*Node{x, y}})
+	return g.add(Node{Kind: MatMul, Type: t, Shape: s, In: []*Node{x, y}})
 }
 
 // Stop is x with derivative zero.

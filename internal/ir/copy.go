@@ -10,6 +10,9 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 	case Pointwise:
 		return g.Apply(n.Op, in...)
 	case Convert:
+		if n.Flag {
+			return g.rounded(in[0])
+		}
 		return g.Convert(in[0], n.Type)
 	case Broadcast:
 		return g.Broadcast(in[0], n.Shape)
@@ -41,7 +44,7 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 	case CumSum:
 		return g.CumSum(in[0], n.Axes[0], n.Flag)
 	case MatMul:
-		return g.MatMul(in[0], in[1])
+		return g.product(in[0], in[1])
 	case Call:
 		return g.Call(n.Call, n.Bits, n.Pos, in...)
 	case Stop:

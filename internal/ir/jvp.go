@@ -113,10 +113,10 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 	Call:   jvpCall,
 	MatMul: func(g *Graph, n *Node, in []flow) (t flow) {
 		if in[0].n != nil {
-			t = flow{g.MatMul(in[0].n, n.In[1]), in[0].masked}
+			t = flow{g.product(in[0].n, n.In[1]), in[0].masked}
 		}
 		if in[1].n != nil {
-			t = g.addFlow(t, flow{g.MatMul(n.In[0], in[1].n), in[1].masked})
+			t = g.addFlow(t, flow{g.product(n.In[0], in[1].n), in[1].masked})
 		}
 		return t
 	},

@@ -504,7 +504,7 @@ func smallProducts(n *Node, list []*Node) []*Node {
 func (g *Graph) productOverSteps(x, y *Node) *Node {
 	rows, _ := Shape{x.Shape[0], x.Shape[2]}.Size()
 	x = g.Reshape(g.Transpose(x, []int{1, 0, 2}), Shape{x.Shape[1], rows})
-	return g.MatMul(x, g.Reshape(y, Shape{rows, y.Shape[2]}))
+	return g.product(x, g.Reshape(y, Shape{rows, y.Shape[2]}))
 }
 
 // jvpLoop carries tangents along. It returns those of the results, no node where there is none.

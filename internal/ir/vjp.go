@@ -334,7 +334,7 @@ func (p Piece) interleaves(q Piece, a int) bool {
 // vjpRules holds one rule per kind: give the operands their cotangents.
 var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	Pointwise: vjpPointwise,
-	Convert:   vjpOne(func(s *sweep, n, ct *Node) *Node { return s.Convert(ct, n.In[0].Type) }),
+	Convert:   vjpOne(func(s *sweep, n, ct *Node) *Node { return s.cast(ct, n.In[0].Type) }),
 	Broadcast: vjpOne(func(s *sweep, n, ct *Node) *Node { return s.unbroadcast(ct, n.In[0].Shape) }),
 	Reshape:   vjpOne(func(s *sweep, n, ct *Node) *Node { return s.Reshape(ct, n.In[0].Shape) }),
 	Transpose: vjpOne(func(s *sweep, n, ct *Node) *Node { return s.Transpose(ct, inverse(n.Axes)) }),
@@ -375,6 +375,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	},
 	MatMul: func(s *sweep, n *Node, ct flow) {
 		x, y := n.In[0], n.In[1]
+		ct.n = s.cast(ct.n, x.Type)
 		if s.active[x.ID] {
 			s.give(x, flow{s.MatMul(ct.n, s.swapLast(y)), ct.masked})
 		}

@@ -183,13 +183,13 @@ func vmapMatMul(v *vmap, n *Node) *Node {
 		switch {
 		case by == nil:
 			if rows, ok := bx.Shape[:2].Size(); ok {
-				z := v.MatMul(v.Reshape(bx, Shape{rows, bx.Shape[2]}), y)
+				z := v.product(v.Reshape(bx, Shape{rows, bx.Shape[2]}), y)
 				return v.Reshape(z, v.shape(n.Shape))
 			}
 		case bx == nil && y.Shape[1].Is(1): // n columns are n rows, transposed
-			z := v.MatMul(v.Reshape(by, by.Shape[:2]), v.swapLast(x))
+			z := v.product(v.Reshape(by, by.Shape[:2]), v.swapLast(x))
 			return v.Reshape(z, v.shape(n.Shape))
 		}
 	}
-	return v.MatMul(v.lift(x), v.lift(y))
+	return v.product(v.lift(x), v.lift(y))
 }

@@ -36,13 +36,13 @@ func (i ISA) slotBytes() int32 {
 // In is an input: an array, or one element for all.
 type In struct {
 	T     dtype.Type
-	Splat bool // not of a Bool
+	Splat bool // not of a Bool or BF16
 }
 
 // Out is an output: V is stored once Code[:At] is done, so that it may lie where an input does that
 // nothing reads from there on.
 type Out struct {
-	T  dtype.Type // Bool stores a mask as bytes 0 and 1
+	T  dtype.Type // Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32
 	V  vec.Value
 	At int
 	// Fold reduces each row to one element, in the kernels' lanes: element i goes to lane i mod L of 128 bytes

@@ -354,6 +354,11 @@ func (l *lowering) load(i int) {
 		l.val[i].v[0] = l.newReg(home{place: inFrame, at: int32(l.in[io])}, false)
 		return
 	}
+	if x.T == dtype.BF16 {
+		w := l.put(vinst{op: x86.PMovZXWD, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: io}, false)
+		l.val[i].v[0] = l.one(x86.PSllD, w, noMem, 16)
+		return
+	}
 	if x.T != dtype.Bool {
 		for part := range l.parts(in.T) {
 			h := home{place: inArray, width: uint8(x.T.Size()), at: io, part: int32(part)}
@@ -685,6 +690,15 @@ func (l *lowering) store(i int) {
 	}
 	put := func(op x86.Op, vl x86.VL, b vreg, off, part int) {
 		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part), src: l.src})
+	}
+	switch x := l.vector; {
+	case o.T == dtype.BF16 && l.isa == AVX512:
+		put(x86.PMovDW, l.vl(), x(o.V, 0), 0, 0)
+		return
+	case o.T == dtype.BF16:
+		w := l.two(x86.PackUSDW, x(o.V, 0), x(o.V, 0), false)
+		put(x86.MovStore, x86.V128, l.one(x86.PermQ, w, noMem, 8), 0, 0)
+		return
 	}
 	if o.T != dtype.Bool {
 		for part := range l.parts(l.p.Code[o.V].T) {

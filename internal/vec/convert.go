@@ -8,9 +8,10 @@ import (
 
 // Conversion returns the program that converts from one element type to another, nil when it has
 // none (or nothing to do). Numbers go to the nearest, ties to even; floats go to integers toward zero,
-// saturating, and NaN becomes 0; integers keep their low bits; x becomes true when x != 0.
+// saturating, and NaN becomes 0; integers keep their low bits; x becomes true when x != 0. A BF16 is converted
+// from and to F32 only.
 func Conversion(from, to dtype.Type) *Program {
-	if from == to {
+	if from == to || from == dtype.BF16 && to != dtype.F32 || to == dtype.BF16 && from != dtype.F32 {
 		return nil
 	}
 	b := NewBuilder(from)
@@ -31,6 +32,13 @@ func Conversion(from, to dtype.Type) *Program {
 // width that to has.
 func Convert(b *Builder, x Value, from, to dtype.Type) Value {
 	switch {
+	case from == dtype.BF16:
+		if b.TypeOf(x) == I32 { // converted to BF16 before, not loaded
+			x = b.Bitcast(F32, b.Shl(x, 16))
+		}
+		return x
+	case to == dtype.BF16:
+		return bf16(b, x)
 	case from == dtype.Bool:
 		t := Lane(to)
 		one := b.I(t, 1)
@@ -72,4 +80,13 @@ func Convert(b *Builder, x Value, from, to dtype.Type) Value {
 		return b.Narrow(b.Bitcast(I64, b.Add(i, b.F(F64, 1<<52+1<<51))))
 	}
 	return None
+}
+
+// bf16 is x's bits rounded to their upper half, as an I32: to nearest even by adding less than half, and the bit
+// that decides a tie. A NaN keeps its upper bits, and is quiet.
+func bf16(b *Builder, x Value) Value {
+	u := b.Bitcast(I32, x)
+	high := b.Shr(u, 16)
+	up := b.Add(b.Add(u, b.I(I32, 0x7fff)), b.And(high, b.I(I32, 1)))
+	return b.Blend(b.NE(x, x), b.Or(high, b.I(I32, 0x40)), b.Shr(up, 16))
 }

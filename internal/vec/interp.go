@@ -104,7 +104,7 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 			count++
 			consts = append(consts, fill{at[i], in})
 			continue
-		case in.Op == Load && p.In[in.Imm] != dtype.Bool:
+		case in.Op == Load && p.In[in.Imm] != dtype.Bool && p.In[in.Imm] != dtype.BF16:
 			at[i] = ^place(in.Imm)
 			continue
 		}
@@ -113,11 +113,11 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 		s.b, s.wb = of(in.B)
 		s.c, s.wc = of(in.C)
 		if in.Op == Load {
-			s.a, s.wa = ^place(in.Imm), 1
+			s.a, s.wa = ^place(in.Imm), uint8(p.In[in.Imm].Size())
 		}
 		// The result takes its register before the operands give up theirs, since lanes that change
 		// their width cannot do so in place.
-		if Value(i) == p.Result && p.Out != dtype.Bool {
+		if Value(i) == p.Result && p.Out != dtype.Bool && p.Out != dtype.BF16 {
 			s.dst = dstPlace
 		} else {
 			s.dst = take()
@@ -134,6 +134,8 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 			s.do = storeMask[uint32]
 		case p.Out == dtype.Bool:
 			s.do = storeMask[uint64]
+		case p.Out == dtype.BF16:
+			s.do = storeHalf
 		case w == 4:
 			s.do = move[uint32]
 		default:
@@ -200,6 +202,10 @@ func (x *interp) run(dst, a, b, c unsafe.Pointer, n int) {
 func kernelOf(p *Program, in Instr) kernel {
 	t := in.T
 	switch in.Op {
+	case Load:
+		if p.In[in.Imm] == dtype.BF16 {
+			return loadHalf
+		}
 	case CmpEQ, CmpNE, CmpLT, CmpLE, CmpGT, CmpGE, Ends, Narrow, Widen:
 		t = p.Code[in.A].T // these go by what they read
 	case Shl, Shr, Sar:

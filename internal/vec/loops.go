@@ -375,6 +375,20 @@ func storeMask[U uints](dst, a, _, _ unsafe.Pointer, n int) {
 	}
 }
 
+func loadHalf(dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[uint32](dst, n), lanes[uint16](a, n)
+	for i := range d {
+		d[i] = uint32(x[i]) << 16
+	}
+}
+
+func storeHalf(dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[uint16](dst, n), lanes[uint32](a, n)
+	for i := range d {
+		d[i] = uint16(x[i])
+	}
+}
+
 func move[U uints](dst, a, _, _ unsafe.Pointer, n int) {
 	copy(lanes[U](dst, n), lanes[U](a, n))
 }

@@ -25,6 +25,9 @@ func register(id ops.ID, f func(b *Builder, t Type, x []Value) Value) struct{} {
 
 // Takes reports whether op id is defined for arguments of type t (for where, its last two).
 func Takes(id ops.ID, t dtype.Type) bool {
+	if t == dtype.BF16 { // computed in F32
+		return false
+	}
 	switch id.Row().Class {
 	case ops.Float, ops.Test:
 		return t.IsFloat()

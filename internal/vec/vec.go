@@ -57,7 +57,7 @@ type Op uint8
 // Every operation rounds once, to nearest even, in the type of its result. Denormals are kept.
 // Bitwise operations, Blend and Bitcast look at bits only, of whatever type.
 const (
-	Load        Op = iota // element of input Imm; a Bool input gives a mask of type T
+	Load        Op = iota // element of input Imm; a Bool input gives a mask of type T, one of BF16 its F32
 	Const                 // Imm: the bits of the lane
 	Add                   // a+b (floats and integers; integers wrap)
 	Sub                   // a-b (floats and integers; integers wrap)
@@ -129,7 +129,7 @@ type Instr struct {
 type Program struct {
 	Name   string
 	In     []dtype.Type // in memory
-	Out    dtype.Type   // in memory; Bool stores a mask as bytes 0 and 1
+	Out    dtype.Type   // in memory; Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32
 	Code   []Instr      // in order: operands come before their users, no dead code
 	Result Value
 }
@@ -189,10 +189,11 @@ func (b *Builder) float(op Op, vs ...Value) Type {
 	return t
 }
 
-// Lane returns the lane type of an element type; a Bool has the width of its company, so none here.
+// Lane returns the lane type of an element type; a Bool has the width of its company, so none here. A BF16 is
+// loaded as an F32.
 func Lane(t dtype.Type) Type {
 	switch t {
-	case dtype.F32:
+	case dtype.F32, dtype.BF16:
 		return F32
 	case dtype.F64:
 		return F64
@@ -406,7 +407,15 @@ func (b *Builder) Poly(x Value, c ...float64) Value {
 
 // Program finishes the program: dead code is dropped, r is stored as type out (Bool wants a mask).
 func (b *Builder) Program(name string, out dtype.Type, r Value) *Program {
-	if out == dtype.Bool && b.TypeOf(r).IsFloat() || out != dtype.Bool && b.TypeOf(r) != Lane(out) {
+	want := I32 // of BF16
+	switch out {
+	case dtype.Bool:
+		want = b.TypeOf(r).Int()
+	case dtype.BF16:
+	default:
+		want = Lane(out)
+	}
+	if b.TypeOf(r) != want {
 		panic(fmt.Sprintf("vec: %s stores %v as %v", name, b.TypeOf(r), out))
 	}
 	live := make([]bool, len(b.code))

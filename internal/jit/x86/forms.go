@@ -120,6 +120,9 @@ const (
 	ShufPS
 	PMovZXBD
 	PMovZXBQ
+	PMovZXWD
+	PMovDW
+	PackUSDW
 	PackSSDW
 	PackSSWB
 	PAbsB
@@ -268,6 +271,9 @@ func init() {
 	forms[ShufPS] = form{name: "VSHUFPS", mm: 1, op: 0xc6, l: -1, imm: true}
 	forms[PMovZXBD] = form{name: "VPMOVZXBD", shape: rm, pp: p66, mm: 2, op: 0x31, l: -1, tuple: quarter, b: xmm}
 	forms[PMovZXBQ] = form{name: "VPMOVZXBQ", shape: rm, pp: p66, mm: 2, op: 0x32, l: -1, tuple: eighth, b: xmm}
+	forms[PMovZXWD] = form{name: "VPMOVZXWD", shape: rm, pp: p66, mm: 2, op: 0x33, l: -1, tuple: half, b: low}
+	forms[PMovDW] = form{name: "VPMOVDW", shape: mr, pp: pF3, mm: 2, op: 0x33, l: -1, tuple: half, dst: low, isEVEX: true}
+	ints(PackUSDW, "VPACKUSDW", 2, 0x2b, 0)
 	ints(PackSSDW, "VPACKSSDW", 1, 0x6b, 0)
 	ints(PackSSWB, "VPACKSSWB", 1, 0x63, 0)
 	forms[PAbsB] = form{name: "VPABSB", shape: rm, pp: p66, mm: 2, op: 0x1c, l: -1}
