@@ -77,6 +77,9 @@ type operand struct {
 	start         int // elements
 	offset        int // bytes
 	dims, strides []int
+	index         *operand // nil, or of the same dims: element i is by·index[i] elements further on
+	by            int
+	size          int // indices are below
 }
 
 const (
@@ -223,6 +226,9 @@ func (b *binding) touches(u *mapUnit) {
 	for i := range u.leaf {
 		if !u.leaf[i].isSplat {
 			b.reads(u.leaf[i].buffer)
+			if at := u.leaf[i].index; at != nil {
+				b.reads(at.buffer)
+			}
 		}
 	}
 	for i := range u.ops {
@@ -268,6 +274,8 @@ func (b *binding) operand(n *ir.Node) operand {
 	switch {
 	case l.isSplat(n):
 		return operand{isSplat: true, bits: b.splatBits(n), t: n.Type, dims: n.Shape.At(b.batch)}
+	case l.gathers[n.ID]:
+		return b.gathered(n)
 	case l.isView(n):
 		return b.through(n)
 	}
@@ -311,6 +319,10 @@ func (x operand) seen(n *ir.Node, batch int) operand {
 		return y
 	}
 	y.strides = slices.Clone(x.strides)
+	if x.index != nil {
+		i := x.index.seen(n, batch)
+		y.index = &i
+	}
 	switch n.Kind {
 	case ir.Broadcast:
 		for a := range y.dims {
@@ -362,6 +374,21 @@ func (x operand) seen(n *ir.Node, batch int) operand {
 	return y
 }
 
+// gathered is what a Take shows: as an array that has one place along the indices' axes, and indices that have
+// one along the others.
+func (b *binding) gathered(n *ir.Node) operand {
+	x, i, a := b.operand(n.In[0]), b.operand(n.In[1]), n.Axes[0]
+	rest := x.strides[a+1:]
+	x.by = x.strides[a]
+	x.size = x.dims[a]
+	x.strides = slices.Concat(x.strides[:a], make([]int, len(i.dims)), rest)
+	i.strides = slices.Concat(make([]int, a), i.strides, make([]int, len(rest)))
+	x.dims = n.Shape.At(b.batch)
+	i.dims = x.dims
+	x.index = &i
+	return x
+}
+
 // leaf makes what a load of n reads.
 func (b *binding) leaf(m mapLeaf) leaf {
 	n, l := m.node, leaf{}
@@ -372,6 +399,12 @@ func (b *binding) leaf(m mapLeaf) leaf {
 	}
 	if l.isSplat {
 		l.splat = b.splat(l.t, l.bits)
+		return l
+	}
+	if l.index != nil {
+		if v, ok := kernels.MakeView(l.index.dims, l.index.strides); !ok || !v.Contiguous() {
+			ir.Fail(n.Name(), "%v: indices out of order", n.Shape)
+		}
 		return l
 	}
 	v, ok := kernels.MakeView(l.dims, l.strides)

@@ -94,12 +94,13 @@ func (c *code) most() int { return min(1<<15, max(1<<11, 1<<26/c.size)) }
 type feed uint8
 
 const (
-	noFeed    feed = iota
-	constFeed      // known when the code is made
-	splatFeed      // one element for all
-	arrayFeed      // in place
-	tileFeed       // copied to a tile
-	copyFeed       // copied to an array of its own
+	noFeed     feed = iota
+	constFeed       // known when the code is made
+	splatFeed       // one element for all
+	arrayFeed       // in place
+	tileFeed        // copied to a tile
+	copyFeed        // copied to an array of its own
+	gatherFeed      // in place, by an array of indices
 )
 
 func (u *mapUnit) feed(op *mapOp) feed {
@@ -125,6 +126,9 @@ func (u *mapUnit) feed(op *mapOp) feed {
 
 // byRows reports how rows of cols elements read l, and how many elements of l are from one to the next.
 func (l *leaf) byRows(cols int) (feed, int) {
+	if l.index != nil {
+		return tileFeed, 0
+	}
 	k, n := len(l.dims), 1
 	for k > 0 && n < cols {
 		k--
@@ -150,6 +154,9 @@ func (l *leaf) byRows(cols int) (feed, int) {
 	}
 	return tileFeed, 0
 }
+
+// near reports whether all elements that l gathers are near enough for code.
+func (l *leaf) near() bool { return l.size*max(l.by, -l.by) < 1<<31 }
 
 // goodRow reports whether rows of n elements are worth the loop around each: they are not short, and code
 // without masks has no last elements to do apart.
@@ -343,6 +350,8 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		n, f := op.node, u.feed(op)
 		if l := op.leaf; op.f == nil && packed[op.dst] && f != copyFeed && !u.leaf[l].isSplat && !u.leaf[l].direct {
 			f = tileFeed
+		} else if op.gathers && isa.Gathers() && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
+			f = gatherFeed
 		}
 		folds = folds && f != copyFeed && f != tileFeed
 		feeds[op.dst] = f
@@ -350,6 +359,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		switch {
 		case f == constFeed:
 			key = binary.LittleEndian.AppendUint64(key, u.leaf[op.leaf].bits)
+			continue
+		case f == gatherFeed:
+			key = binary.AppendVarint(binary.AppendUvarint(key, uint64(op.arg[0])), int64(u.leaf[op.leaf].by))
 			continue
 		case f != noFeed:
 			continue
@@ -389,6 +401,7 @@ type assembler struct {
 	feeds  []feed   // by value
 	segs   []draft
 	val    []vec.Value // by value: in the segment under way
+	number []int       // by value: of the segment's input that it is, and one more
 	last   []int       // by value: the last segment that reads it
 	result []jit.Out   // by value: of those computed
 	seg    []int       // by value: the segment that computes it
@@ -429,7 +442,7 @@ func (c *code) assemble(a *assembler, isa jit.ISA) {
 
 // write makes the vector programs of the code's segments.
 func (u *mapUnit) write(isa jit.ISA, feeds []feed, folds bool) (*assembler, *code) {
-	a := &assembler{mapUnit: u, wide: isa == jit.AVX512, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), last: make([]int, u.values),
+	a := &assembler{mapUnit: u, wide: isa == jit.AVX512, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), number: make([]int, u.values), last: make([]int, u.values),
 		result: make([]jit.Out, u.values), seg: make([]int, u.values)}
 	for i := range u.ops {
 		switch op := &u.ops[i]; {
@@ -472,11 +485,23 @@ func (a *assembler) begin() {
 	for v := range a.val {
 		a.val[v] = vec.None
 	}
+	clear(a.number)
+}
+
+// input makes v an input of the segment under way.
+func (a *assembler) input(v int) int {
+	a.last[v] = len(a.segs) - 1
+	if a.number[v] == 0 {
+		s := &a.segs[len(a.segs)-1]
+		s.ins = append(s.ins, v)
+		a.number[v] = 1 + a.b().AddInput(a.by[v].node.Type)
+	}
+	return a.number[v] - 1
 }
 
 // read is value v in the segment under way, a Bool as a mask of type t.
 func (a *assembler) read(v int, t vec.Type) vec.Value {
-	s, b, typ := &a.segs[len(a.segs)-1], a.b(), a.by[v].node.Type
+	b, typ := a.b(), a.by[v].node.Type
 	a.last[v] = len(a.segs) - 1
 	if a.feeds[v] == constFeed {
 		bits := a.leaf[a.by[v].leaf].bits
@@ -489,8 +514,10 @@ func (a *assembler) read(v int, t vec.Type) vec.Value {
 		return b.Bits(vec.Lane(typ), bits)
 	}
 	if a.val[v] == vec.None {
-		s.ins = append(s.ins, v)
-		if in := b.AddInput(typ); typ == dtype.Bool {
+		if a.feeds[v] == gatherFeed {
+			a.input(a.by[v].arg[0])
+		}
+		if in := a.input(v); typ == dtype.Bool {
 			a.val[v] = b.InputMask(in, t)
 		} else {
 			a.val[v] = b.Input(in)
@@ -582,7 +609,11 @@ func (a *assembler) finish(folds bool) *code {
 		if d.b != nil {
 			p.Code = d.b.Code()
 			for _, v := range d.ins {
-				p.In = append(p.In, jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed})
+				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed}
+				if a.feeds[v] == gatherFeed {
+					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[a.by[v].leaf].by)
+				}
+				p.In = append(p.In, in)
 			}
 		}
 		tile := func(v int) {
@@ -642,6 +673,8 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 			_, step := l.byRows(u.cols)
 			x.row = step * op.size
 		}
+	case gatherFeed:
+		x.leaf, x.col, x.row = op.leaf, 0, 0
 	case arrayFeed:
 		l := &u.leaf[op.leaf]
 		x.leaf = op.leaf
@@ -710,7 +743,7 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 			if l := &u.leaf[op.leaf]; l.splat != nil {
 				kernels.Fill(dst, l.bits, op.size, n)
 			} else {
-				l.view.Load(dst, unsafe.Add(r.ptr[l.buffer], l.offset), op.size, start, n)
+				l.load(r, dst, op.size, start, n)
 			}
 		}
 		if u.code.segs[i].f == nil {

@@ -17,6 +17,7 @@ type lowering struct {
 	nodes   []*ir.Node
 	outs    []*ir.Node
 	force   []bool     // by ID: a view or constant that must be an array of its own
+	gathers []bool     // by ID: a Take that is a view: who reads it reads by index
 	depth   []int      // by ID
 	cluster []*cluster // by ID: of inside nodes and fused reductions
 	root    []int      // by ID: number of the root, -1 for the others
@@ -69,7 +70,9 @@ func lower(outs []*ir.Node) *lowering {
 	}
 	n := len(outs[0].Graph.Nodes)
 	l.force, l.depth, l.cluster, l.root = make([]bool, n), make([]int, n), make([]*cluster, n), make([]int, n)
+	l.gathers = make([]bool, n)
 	l.markGrids()
+	l.markGathers()
 	l.markForced()
 	for _, n := range l.nodes {
 		l.level(n)
@@ -92,7 +95,12 @@ func (l *lowering) markForced() {
 	need := func(n *ir.Node) { l.force[n.ID] = l.force[n.ID] || !l.contiguous(n) || l.isSplat(n) }
 	for _, n := range l.nodes {
 		switch n.Kind {
-		case ir.Take, ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Loop, ir.Branch:
+		case ir.Take:
+			need(n.In[1])
+			if !l.gathers[n.ID] {
+				need(n.In[0])
+			}
+		case ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Loop, ir.Branch:
 			for _, x := range n.In {
 				need(x)
 			}
@@ -126,7 +134,75 @@ func viewKind(k ir.Kind) bool {
 	return k == ir.Broadcast || k == ir.Transpose || k == ir.Slice || k == ir.Reverse || k == ir.Reshape || k == ir.Windows
 }
 
-func (l *lowering) isView(n *ir.Node) bool { return viewKind(n.Kind) && !l.force[n.ID] }
+func (l *lowering) isView(n *ir.Node) bool {
+	return viewKind(n.Kind) && !l.force[n.ID] || l.gathers[n.ID]
+}
+
+// markGathers finds the Takes that only pointwise nodes read, one element for each index, so that they need not
+// go through memory.
+func (l *lowering) markGathers() {
+	users := make([][]*ir.Node, len(l.gathers))
+	for _, n := range l.nodes {
+		for _, x := range n.In {
+			users[x.ID] = append(users[x.ID], n)
+		}
+	}
+	for _, o := range l.outs {
+		users[o.ID] = append(users[o.ID], nil)
+	}
+	// along says which axes are the indices'; those of size 1 do not matter.
+	var read func(n *ir.Node, along []bool) bool
+	read = func(n *ir.Node, along []bool) bool {
+		for _, u := range users[n.ID] {
+			switch {
+			case u == nil:
+				return false
+			case u.Kind == ir.Slice:
+				for a, d := range u.Shape {
+					if along[a] && d != n.Shape[a] {
+						return false
+					}
+				}
+				if !read(u, along) {
+					return false
+				}
+			case u.Kind == ir.Reshape && onesOnly(n.Shape, u.Shape):
+				next, b := make([]bool, u.Rank()), 0
+				for a, d := range n.Shape {
+					if d.Is(1) {
+						continue
+					}
+					for u.Shape[b].Is(1) {
+						b++
+					}
+					next[b] = along[a]
+					b++
+				}
+				if !read(u, next) {
+					return false
+				}
+			case u.Kind == ir.Pointwise || u.Kind == ir.Convert:
+				for a, d := range n.Shape {
+					if !along[a] && !d.Is(1) {
+						return false
+					}
+				}
+			default:
+				return false
+			}
+		}
+		return true
+	}
+	for _, n := range l.nodes {
+		if n.Kind == ir.Take && n.Type.Size() >= 4 && !l.isSplat(n.In[0]) {
+			along := make([]bool, n.Rank())
+			for a := range n.In[1].Rank() {
+				along[n.Axes[0]+a] = true
+			}
+			l.gathers[n.ID] = read(n, along)
+		}
+	}
+}
 
 // isSplat reports whether n has one value everywhere that needs no array.
 func (l *lowering) isSplat(n *ir.Node) bool {
@@ -277,10 +353,12 @@ func (l *lowering) group() {
 			c.fold = fold
 			c.reduces = append(c.reduces, n)
 			l.cluster[n.ID] = c
+		case l.gathers[n.ID]:
+			l.check(n)
 		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 		default:
-			if (n.Kind == ir.Take || n.Kind == ir.Scatter) && !knownIndices(n) {
-				l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
+			if n.Kind == ir.Take || n.Kind == ir.Scatter {
+				l.check(n)
 			}
 			l.steps = append(l.steps, step{level: d, kind: nodeStep, node: n})
 		}
@@ -356,12 +434,37 @@ func (l *lowering) sources(c *cluster) map[*ir.Node]access {
 				how = strided
 			}
 			for l.isView(x) {
+				if l.gathers[x.ID] {
+					i := x.In[1]
+					for l.isView(i) {
+						i = i.In[0]
+					}
+					reads[i] = strided
+				}
 				x, how = x.In[0], strided
 			}
 			reads[x] = max(reads[x], how)
 		}
 	}
 	return reads
+}
+
+func (l *lowering) check(n *ir.Node) {
+	if knownIndices(n) {
+		return
+	}
+	l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
+}
+
+// indicesOf are those that a view shows a Take by, nil where it does not.
+func (l *lowering) indicesOf(n *ir.Node) *ir.Node {
+	for l.isView(n) {
+		if l.gathers[n.ID] {
+			return n.In[1]
+		}
+		n = n.In[0]
+	}
+	return nil
 }
 
 // indices is the operand that holds indices.

@@ -41,6 +41,7 @@ type mapOp struct {
 	size     int  // of an element of dst
 	lastRead int  // of a load: the last operation that reads it
 	tiled    bool // there is no vector program to make code of
+	gathers  bool // of a load: by the indices that arg[0] is
 }
 
 // mapFold is a reduction of a value.
@@ -71,11 +72,19 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0})
 		return produce(n, mapOp{node: n, leaf: len(m.leaves) - 1, buffer: buffer})
 	}
-	read := func(n *ir.Node) int {
+	var read func(n *ir.Node) int
+	read = func(n *ir.Node) int {
 		if v, ok := value[n]; ok {
 			return v
 		}
-		return load(n, -1)
+		at := l.indicesOf(n)
+		if at == nil {
+			return load(n, -1)
+		}
+		index := read(at)
+		v := load(n, -1)
+		m.ops[len(m.ops)-1].gathers, m.ops[len(m.ops)-1].arg[0] = true, index
+		return v
 	}
 	for _, n := range c.nodes {
 		if n.Kind != ir.Pointwise && n.Kind != ir.Convert {
@@ -120,6 +129,9 @@ func (m *mapCode) assignSlots() {
 	last := make([]int, m.values)
 	for i, op := range m.ops {
 		last[op.dst] = i
+		if op.gathers {
+			last[op.arg[0]] = i
+		}
 		if op.f != nil {
 			for _, a := range op.arg {
 				last[a] = i
@@ -353,13 +365,27 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 			case l.direct && whole && op.buffer < 0:
 				dst = unsafe.Add(r.ptr[l.buffer], l.offset+start*op.size)
 			default:
-				l.view.Load(dst, unsafe.Add(r.ptr[l.buffer], l.offset), op.size, start, n)
+				l.load(r, dst, op.size, start, n)
 			}
 		}
 		w.ptr[op.dst] = dst
 		if op.buffer >= 0 && !whole {
 			move(unsafe.Add(r.ptr[op.buffer], start*op.size), dst, n*op.size)
 		}
+	}
+}
+
+// load copies n elements from start on.
+func (l *leaf) load(r *run, dst unsafe.Pointer, size, start, n int) {
+	from := l.ptr(r)
+	if l.index == nil {
+		l.view.Load(dst, from, size, start, n)
+		return
+	}
+	if at := l.index.indices(r); size == 4 {
+		takeElems[uint32](dst, from, at, start, n, l.by*4)
+	} else {
+		takeElems[uint64](dst, from, at, start, n, l.by*8)
 	}
 }
 

@@ -56,7 +56,11 @@ func (b *binding) mayOverwrite(from, to int) bool {
 func (u *mapUnit) inPlace(from, to int) bool {
 	reader := -1
 	for i := range u.leaf {
-		if l := &u.leaf[i]; !l.isSplat && l.buffer == from {
+		l := &u.leaf[i]
+		if l.index != nil && l.index.buffer == from {
+			return false
+		}
+		if !l.isSplat && l.buffer == from {
 			if reader >= 0 || !l.direct || l.offset != 0 {
 				return false
 			}

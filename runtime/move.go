@@ -299,9 +299,9 @@ func (b *binding) newTake(n *ir.Node) unit {
 			y, x := unsafe.Add(to, i0*bytes), unsafe.Add(from, o*d*bytes)
 			switch bytes {
 			case 4:
-				takeElems[uint32](y, x, at, j, n)
+				takeElems[uint32](y, x, at, j, n, 4)
 			case 8:
-				takeElems[uint64](y, x, at, j, n)
+				takeElems[uint64](y, x, at, j, n, 8)
 			default:
 				for i := range n {
 					move(unsafe.Add(y, i*bytes), unsafe.Add(x, at.at(j+i)*bytes), bytes)
@@ -312,20 +312,19 @@ func (b *binding) newTake(n *ir.Node) unit {
 	})
 }
 
-// takeElems is y[i] = x[at[j+i]], i < n.
-func takeElems[T uint32 | uint64](y, x unsafe.Pointer, at indexArray, j, n int) {
+// takeElems is y[i] = x[at[j+i]], i < n, for an x whose elements are step bytes apart.
+func takeElems[T uint32 | uint64](y, x unsafe.Pointer, at indexArray, j, n, step int) {
 	if at.wide {
-		takeBy[T](y, x, unsafe.Slice((*int64)(unsafe.Add(at.p, j*8)), n))
+		takeBy[T](y, x, unsafe.Slice((*int64)(unsafe.Add(at.p, j*8)), n), step)
 	} else {
-		takeBy[T](y, x, unsafe.Slice((*int32)(unsafe.Add(at.p, j*4)), n))
+		takeBy[T](y, x, unsafe.Slice((*int32)(unsafe.Add(at.p, j*4)), n), step)
 	}
 }
 
-func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I) {
-	size := unsafe.Sizeof(T(0))
+func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, step int) {
 	dst := unsafe.Slice((*T)(y), len(at))
 	for i, k := range at {
-		dst[i] = *(*T)(unsafe.Add(x, uintptr(k)*size))
+		dst[i] = *(*T)(unsafe.Add(x, int(k)*step))
 	}
 }
 

@@ -135,7 +135,14 @@ func (d *planner) cluster(u *mapUnit) error {
 		op := &u.ops[i]
 		v := cudasrc.Value{Type: op.node.Type}
 		if op.f == nil {
-			v.Leaf = u.leaf[op.leaf].device()
+			l := &u.leaf[op.leaf]
+			if v.Leaf = l.device(); l.index != nil {
+				x, err := d.gathered(l)
+				if err != nil {
+					return err
+				}
+				v.Leaf = x
+			}
 			v.Sized = v.Leaf.Splat && !isConst(op.node)
 		} else {
 			v.Op, v.Convert, v.Args = op.node.Op, op.node.Kind == ir.Convert, op.arg[:len(op.node.In)]
@@ -151,6 +158,26 @@ func (d *planner) cluster(u *mapUnit) error {
 	}
 	k, err := d.w.Map(m)
 	return d.step(fmt.Sprintf("map %v", shape), k, err)
+}
+
+// gathered copies what l gathers to an array.
+func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
+	array := func(n int) *cudasrc.Operand {
+		return &cudasrc.Operand{Type: l.t, Buffer: d.w.Temporary(n * l.t.Size()), Dims: []int{n}, Strides: []int{1}}
+	}
+	column := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Offset: l.offset, Dims: []int{l.size}, Strides: []int{l.by}}
+	if l.by != 1 {
+		y := array(l.size)
+		k, err := d.w.Map(&cudasrc.Map{Dims: y.Dims, Values: []cudasrc.Value{{Type: l.t, Leaf: column, Out: y}}})
+		if err := d.step("column", k, err); err != nil {
+			return nil, err
+		}
+		column = y
+	}
+	y := array(product(l.index.dims))
+	k, err := d.w.Take(y, column, l.index.device(), 0)
+	y.Dims, y.Strides = l.dims, contiguous(l.dims)
+	return y, d.step("take", k, err)
 }
 
 func (d *planner) check(u *indexCheck, status int) error {

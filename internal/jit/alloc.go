@@ -354,6 +354,10 @@ func (a *allocator) inst(i int, in *vinst) {
 	a.pin(y)
 	a.pin(in.c)
 	a.pin(in.mask)
+	if in.kind == gather {
+		a.gather(i, in)
+		return
+	}
 	m := minst{Inst: x86.Inst{Op: in.op, VL: in.vl, Imm: in.imm, Zero: in.zero}, part: in.part}
 	if x != none {
 		m.A = a.load(x)
@@ -389,6 +393,17 @@ func (a *allocator) inst(i int, in *vinst) {
 		clear(a.masks.pinned)
 		m.Dst = a.take(in.dst)
 	}
+	if in.kind == ones {
+		m.A, m.B, m.place = m.Dst, m.Dst, allLanes
+	}
+	a.out = append(a.out, m)
+}
+
+// gather may not put its result where the indices are.
+func (a *allocator) gather(i int, in *vinst) {
+	m := minst{Inst: x86.Inst{Op: in.op, VL: in.vl, A: a.load(in.a), Mask: a.load(in.mask), IsMem: true}, place: inGather, io: in.io, part: in.part}
+	m.Dst = a.take(in.dst)
+	a.done(i, in)
 	a.out = append(a.out, m)
 }
 

@@ -70,6 +70,13 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		}
 	}
 	switch m.place {
+	case allLanes:
+		if tail {
+			k := 1 + x86.Reg(m.part)
+			in.Op, in.A, in.B = x86.KAndW, k, k
+		}
+	case inGather:
+		in.Mem = x86.Mem{Base: e.base(m.io), Scale: uint8(e.typeOf(m.io).Size())}
 	case inSplat:
 		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
 	case inArray:

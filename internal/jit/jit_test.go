@@ -56,6 +56,7 @@ type writer struct {
 	source
 	*vec.Builder
 	in    []In
+	plain int            // inputs that the program reads; those behind them are indices
 	have  [6][]vec.Value // floats, integers, and masks of 32 and 64 bits
 	out   []Out
 	folds int
@@ -205,8 +206,23 @@ func write(s source, n int) *writer {
 		if wide {
 			t = types[1+2*s.IntN(2)]
 		}
-		w.in = append(w.in, In{t, t != dtype.Bool && s.IntN(4) == 0})
+		w.in = append(w.in, In{T: t, Splat: t != dtype.Bool && s.IntN(4) == 0})
 		in = append(in, t)
+	}
+	w.plain = len(in)
+	for i := range w.plain {
+		if x := &w.in[i]; !x.Splat && x.T != dtype.Bool && s.IntN(4) == 0 {
+			x.Index, x.Stride = len(w.in)+1, int32(1+2*s.IntN(2))
+			if k := len(w.in); k > w.plain && s.IntN(2) == 0 {
+				x.Index = k
+				continue
+			}
+			of := dtype.I32
+			if s.IntN(2) == 0 {
+				of = dtype.I64
+			}
+			w.in = append(w.in, In{T: of})
+		}
 	}
 	w.Builder = vec.NewBuilder(in...)
 	for i, t := range in {
@@ -303,7 +319,14 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 			outs[i].Fold = NoFold
 		}
 	}
-	p := &Program{In: w.in, Code: w.Code(), Out: outs}
+	in := slices.Clone(w.in)
+	if !isa.Gathers() {
+		in = in[:w.plain]
+		for i := range in {
+			in[i].Index = 0
+		}
+	}
+	p := &Program{In: in, Code: w.Code(), Out: outs}
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
 		t.Fatal(err)
@@ -322,8 +345,37 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 	}
 	oracle := make([][3]unsafe.Pointer, rows)
 	var kept [][]byte
-	for i, x := range w.in {
+	const table = 20
+	indices := map[int][]int{} // by number of the array
+	for i := w.plain; i < len(in); i++ {
+		size := in[i].T.Size()
+		g := newGuarded(n*rows*size, r.IntN(8)*size)
+		clear(g.bytes())
+		at := make([]int, n*rows)
+		for k := range at {
+			at[k] = r.IntN(table)
+			g.bytes()[k*size] = byte(at[k])
+		}
+		indices[i] = at
+		set(i, g, n*size)
+	}
+	for i, x := range in[:w.plain] {
 		size, count, step := x.T.Size(), n*rows, n*x.T.Size()
+		if x.Index > 0 {
+			stride := int(x.Stride) * size
+			g := newGuarded((table-1)*stride+size, r.IntN(8)*size)
+			fill(r, x.T, g.bytes())
+			set(i, g, 0)
+			for row := range rows {
+				b := room(padded * size)
+				for j, k := range indices[x.Index-1][row*n : (row+1)*n] {
+					copy(b[j*size:], g.bytes()[k*stride:][:size])
+				}
+				oracle[row][i] = unsafe.Pointer(&b[0])
+				kept = append(kept, b)
+			}
+			continue
+		}
 		if x.Splat {
 			count, step = 1, 0
 		}
@@ -348,7 +400,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		if o.Fold != NoFold {
 			row = 1
 		}
-		set(len(w.in)+i, newGuarded(row*rows*o.T.Size(), r.IntN(8)*o.T.Size()), row*o.T.Size())
+		set(len(in)+i, newGuarded(row*rows*o.T.Size(), r.IntN(8)*o.T.Size()), row*o.T.Size())
 	}
 	f.Run(args)
 	for i, g := range append(all, spill) {
@@ -357,7 +409,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		}
 	}
 	for i, o := range outs {
-		got := all[len(w.in)+i].bytes()
+		got := all[len(in)+i].bytes()
 		run := w.Program("oracle", o.T, o.V).Compile()
 		for row := range rows {
 			want := room(padded * o.T.Size())

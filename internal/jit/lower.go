@@ -18,12 +18,14 @@ const none vreg = -1
 type place uint8
 
 const (
-	nowhere place = iota
-	inPool        // a constant
-	inSplat       // one element, which every lane takes
-	inArray       // elements of an input
-	inSlot        // spilled
-	inFrame       // a slot of a routine's frame
+	nowhere  place = iota
+	inPool         // a constant
+	inSplat        // one element, which every lane takes
+	inArray        // elements of an input
+	inSlot         // spilled
+	inFrame        // a slot of a routine's frame
+	inGather       // elements of an input, by indices
+	allLanes       // a mask
 )
 
 // home is where a virtual register can be loaded from.
@@ -55,11 +57,13 @@ type vinst struct {
 type kind uint8
 
 const (
-	plain kind = iota
-	fused      // an FMA: op is its 132 form for floats of the width
-	load       // B is an input's memory
-	store      // B goes to an output
-	accum      // the result is dst, lanes of a fold
+	plain  kind = iota
+	fused       // an FMA: op is its 132 form for floats of the width
+	load        // B is an input's memory
+	gather      // of an input at indices A
+	ones        // a mask of all lanes of the part
+	store       // B goes to an output
+	accum       // the result is dst, lanes of a fold
 )
 
 // memory says what B may be besides a register.
@@ -109,7 +113,8 @@ type lowering struct {
 	in   []Slot // of a routine's block, as outs are
 	outs []Slot
 	nots map[vreg]vreg
-	ones int32 // in the pool: 16 bytes of 1, 0 for not there
+	at   map[In]vreg // the indices of gathers, as 32-bit lanes
+	ones int32       // in the pool: 16 bytes of 1, 0 for not there
 	def  []int32
 	src  int32 // the instruction under way
 }
@@ -354,6 +359,10 @@ func (l *lowering) load(i int) {
 		l.val[i].v[0] = l.newReg(home{place: inFrame, at: int32(l.in[io])}, false)
 		return
 	}
+	if x.Index > 0 {
+		l.gather(i, x)
+		return
+	}
 	if x.T == dtype.BF16 {
 		w := l.put(vinst{op: x86.PMovZXWD, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: io}, false)
 		l.val[i].v[0] = l.one(x86.PSllD, w, noMem, 16)
@@ -398,6 +407,56 @@ func (l *lowering) load(i int) {
 		b := bytes(op, x86.V256, part*lanes, part)
 		l.val[i].v[part] = l.two(by(in.T, x86.PCmpGtD), b, l.constant(0, in.T), false)
 	}
+}
+
+// gather loads the elements of an input that is indexed.
+func (l *lowering) gather(i int, x In) {
+	t, io := l.p.Code[i].T, int32(l.p.Code[i].Imm)
+	at := l.indices(x)
+	for part := range l.parts(t) {
+		half := at
+		if part == 1 {
+			half = l.one(x86.ExtractF64x4, at, noMem, 1)
+		}
+		k := l.put(vinst{op: x86.KXnorW, kind: ones, a: none, b: none, c: none, mask: none, part: int32(part)}, true)
+		l.val[i].v[part] = l.put(vinst{op: by(t, x86.GatherPS), kind: gather, vl: l.vl(), a: half, b: none, c: none, mask: k, io: io, part: int32(part)}, false)
+	}
+}
+
+// indices are what x is indexed by, times its stride.
+func (l *lowering) indices(x In) vreg {
+	key := In{Index: x.Index, Stride: x.Stride}
+	if r, ok := l.at[key]; ok {
+		return r
+	}
+	vl := x86.V512
+	if l.e == 8 {
+		vl = x86.V256
+	}
+	elems := func(vl x86.VL, part int) vreg {
+		return l.put(vinst{op: x86.MovLoad, kind: load, vl: vl, a: none, b: none, c: none, mask: none, io: int32(x.Index - 1),
+			off: int32(part * vl.Bytes()), part: int32(part)}, false)
+	}
+	var r vreg
+	switch wide := l.p.In[x.Index-1].T == dtype.I64; {
+	case !wide:
+		r = elems(vl, 0)
+	case l.e == 8:
+		r = l.one(x86.PMovQD, elems(x86.V512, 0), noMem, 0)
+	default:
+		lo, hi := l.one(x86.PMovQD, elems(x86.V512, 0), noMem, 0), l.one(x86.PMovQD, elems(x86.V512, 1), noMem, 0)
+		r = l.two(x86.InsertF64x4, lo, hi, false)
+		l.insts[len(l.insts)-1].mem, l.insts[len(l.insts)-1].imm = noMem, 1
+	}
+	if x.Stride != 1 {
+		r = l.two(x86.PMulLD, r, l.constant(uint64(uint32(x.Stride)), vec.I32), false)
+		l.insts[len(l.insts)-1].vl = vl
+	}
+	if l.at == nil {
+		l.at = map[In]vreg{}
+	}
+	l.at[key] = r
+	return r
 }
 
 // lowerMask makes instruction i where its result is a mask, or an operand is one that selects.

@@ -146,6 +146,8 @@ const (
 	KMovStore
 	KShiftRW
 	KUnpckBW
+	GatherPS // AVX-512: by 32-bit indices
+	GatherPD
 	NumOps
 )
 
@@ -285,6 +287,8 @@ func init() {
 	forms[PMovQ2M] = form{name: "VPMOVQ2M", shape: rm, pp: pF3, mm: 2, op: 0x39, w: 1, l: -1, dst: mask, isEVEX: true}
 	forms[MovU8Load] = form{name: "VMOVDQU8", shape: rm, pp: 3, mm: 1, op: 0x6f, l: -1, isEVEX: true}
 	forms[MovU8Store] = form{name: "VMOVDQU8", shape: mr, pp: 3, mm: 1, op: 0x7f, l: -1, isEVEX: true}
+	forms[GatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, tuple: bytes4, isEVEX: true}
+	forms[GatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, l: -1, tuple: bytes8, b: low, isEVEX: true}
 	k := func(op Op, f form) {
 		f.isVEX, f.mm, f.dst = true, max(f.mm, 1), mask
 		if f.b == vec {

@@ -51,6 +51,11 @@ func (in *Inst) String() string {
 	} else if in.IsMem {
 		b = mem
 	}
+	if f.shape == rv {
+		m := in.Mem
+		m.Index = NoReg
+		b = fmt.Sprintf("%v(%s*%d)", m, reg(in.A, f.b), in.Mem.Scale)
+	}
 	name := f.name
 	if in.Op == CvtPD2PS && in.VL < V512 {
 		name += "XY"[in.VL : in.VL+1]

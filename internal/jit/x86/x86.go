@@ -71,6 +71,7 @@ const (
 	mr                // B in reg, dst in r/m
 	vmi               // dst in vvvv, B in r/m, an opcode extension in reg
 	rvmr              // dst in reg, A in vvvv, B in r/m, C in the last byte
+	rv                // dst in reg, memory indexed by vector A
 )
 
 // tuple is the unit of a compressed displacement.
@@ -136,6 +137,10 @@ func (t *Text) Emit(in *Inst) {
 		reg = in.B
 	case vmi:
 		reg, v = Reg(f.ext), in.Dst
+	case rv:
+		indexed := *in
+		indexed.Mem.Index = in.A
+		in, reg, v = &indexed, in.Dst, in.A&16
 	}
 	rmReg := in.B
 	if f.shape == mr {

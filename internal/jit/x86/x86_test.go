@@ -177,6 +177,11 @@ func random(r *rand.Rand, op Op) Inst {
 	if op == Mov || op == MovD {
 		in.IsMem = false
 	}
+	if f.shape == rv {
+		in.IsMem = true
+		in.Mask = Reg(1 + r.IntN(7))
+		in.A = (in.Dst + 1 + Reg(r.IntN(31))) % 32
+	}
 	if in.IsMem {
 		in.Mem = Mem{Base: Reg(r.IntN(16)), Index: Reg(r.IntN(16)), Scale: []uint8{1, 2, 4, 8}[r.IntN(4)]}
 		if in.Mem.Base == SP {
@@ -188,7 +193,7 @@ func random(r *rand.Rand, op Op) Inst {
 		in.Mem.Disp = []int32{0, 8, 32, 64, 120, 128, -64, 1024, 8192, -8192, 4, 12, 8128, 100000}[r.IntN(14)]
 	}
 	high := in.VL == V512 || f.isEVEX
-	if high && !noMask {
+	if high && !noMask && f.shape != rv {
 		if r.IntN(2) == 0 {
 			in.Mask = Reg(1 + r.IntN(7))
 			in.Zero = f.dst != mask && r.IntN(2) == 0 && !(f.shape == mr && in.IsMem)

@@ -1,0 +1,132 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// gathers is arithmetic on two columns of x [d, n] and one of z [k], for B indices.
+func gathers(s *sketch, t, of dtype.Type) []*ir.Node {
+	g := s.g
+	x, z := s.param(t, ir.Static(5, 3), 9), s.param(t, ir.Static(7), 9)
+	at, other := s.param(of, ir.Shape{ir.Batch}, 5), s.param(of, ir.Shape{ir.Batch, ir.D(1)}, 7)
+	rows := g.Take(g.Transpose(x, []int{1, 0}), at, 1, "gather.go:3")
+	column := func(k int) *ir.Node {
+		return g.Reshape(g.Slice(rows, []ir.Dim{ir.D(k), {}}, []int{1, 1}, ir.Shape{ir.D(1), ir.Batch}), ir.Shape{ir.Batch})
+	}
+	a, b := column(0), column(2)
+	c := g.Reshape(g.Take(z, other, 0, ""), ir.Shape{ir.Batch})
+	y := g.Apply(ops.Add, g.Apply(ops.Mul, a, b), c)
+	// As many as there are indices, but not one for each.
+	some := g.Slice(g.Take(s.param(t, ir.Static(5, 3), 9), s.param(of, ir.Static(9), 5), 0, ""), []ir.Dim{{}, {}}, []int{3, 1}, ir.Static(3, 3))
+	outs := []*ir.Node{g.Apply(ops.Mul, some, some), y, g.Apply(ops.Sub, y, g.Convert(at, t)), g.Apply(ops.Max, g.Reduce(ir.Max, g.Apply(ops.Mul, c, y), 0), s.param(t, nil, 3))}
+	if t.IsFloat() {
+		outs = append(outs, g.Apply(ops.Sin, c), g.Apply(ops.Mul, g.Apply(ops.Sin, b), a))
+	}
+	return outs
+}
+
+// What only arithmetic reads, an element for each index, is not an array; it is the same.
+func TestGathers(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, of := range []dtype.Type{dtype.I32, dtype.I64} {
+			t.Run(fmt.Sprint(typ, of), func(t *testing.T) {
+				s := newSketch()
+				outs := gathers(s, typ, of)
+				s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 0, 1, 7, 8, 17, 1000, 5001)
+				p, err := Compile(outs, s.inputs, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				arrays := 0
+				for _, st := range p.low.steps {
+					if st.kind == nodeStep && st.node.Kind == ir.Take {
+						arrays++
+					}
+				}
+				if arrays != 1 {
+					t.Errorf("%d Takes are arrays\n%s", arrays, p)
+				}
+			})
+		}
+	}
+}
+
+// An index out of range is an error before anything is written.
+func TestGatherIndex(t *testing.T) {
+	s := newSketch()
+	outs := gathers(s, dtype.F64, dtype.I64)[1:]
+	p, err := Compile(outs, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []int{-1, 5, 1 << 40} {
+		in := s.values(rand.New(rand.NewPCG(1, 2)), 30)
+		slice[int64](in[2])[29] = int64(k)
+		var inPtr, outPtr []unsafe.Pointer
+		for _, b := range in {
+			inPtr = append(inPtr, unsafe.Pointer(&b[0]))
+		}
+		room := make([]float64, 30)
+		for range outs {
+			outPtr = append(outPtr, unsafe.Pointer(&make([]float64, 30)[0]))
+		}
+		outPtr[0] = unsafe.Pointer(&room[0])
+		want := fmt.Sprintf("autodiff: Take index %d is not in 0 … 4 (gather.go:3)", k)
+		if err := p.Run(context.Background(), 30, inPtr, outPtr); fmt.Sprint(err) != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+		for _, v := range room {
+			if v != 0 {
+				t.Fatal("written")
+			}
+		}
+	}
+}
+
+// An output may lie on a table or on its indices.
+func TestGatherInPlace(t *testing.T) {
+	s := newSketch()
+	x, at := s.param(dtype.I64, ir.Static(64), 9), s.param(dtype.I64, ir.Static(64), 64)
+	y := s.g.Apply(ops.Add, s.g.Take(x, at, 0, ""), at)
+	p, err := Compile([]*ir.Node{y}, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for over := range 2 {
+		in := s.values(rand.New(rand.NewPCG(1, 2)), 1)
+		a, b := slice[int64](in[0]), slice[int64](in[1])
+		var want []int64
+		for _, k := range b {
+			want = append(want, a[k]+k)
+		}
+		ptr := []unsafe.Pointer{unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0])}
+		if err := p.Run(context.Background(), 1, ptr, ptr[over:over+1]); err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range slice[int64](in[over]) {
+			if v != want[i] {
+				t.Fatalf("over input %d: element %d is %d, want %d", over, i, v, want[i])
+			}
+		}
+	}
+}
+
+// A device gathers into arrays, and computes the same.
+func TestPlanGathers(t *testing.T) {
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.I64} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		s := newSketch()
+		outs := gathers(s, typ, dtype.I32)[:3]
+		all = append(all, plans(t, typ.String(), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 1, 700)...)
+	}
+	runPlans(t, all)
+}
