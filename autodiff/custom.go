@@ -3,7 +3,8 @@ package autodiff
 import "github.com/adjoint-go/adjoint/internal/ir"
 
 // Rule is a user's derivatives of a function. Places without a value in what the rule returns are zero. VJP
-// serves reverse mode, JVP forward mode; where one is missing the function itself is derived.
+// serves reverse mode, JVP forward mode and, transposed, reverse mode where there is no VJP; without a JVP forward mode
+// derives the function itself, because a VJP need not be linear (it may clip).
 type Rule[A, R any] struct {
 	Name string // for errors
 	VJP  func(x A, y, cotangent R) A
@@ -15,25 +16,16 @@ type Rule[A, R any] struct {
 // in its argument. The rule's own results are derived again for derivatives of higher order, and it holds
 // under [Vmap].
 func Custom[A, R any](f func(A) R, rule Rule[A, R]) func(A) R {
-	name := rule.Name
-	if name == "" {
-		name = "Custom"
+	if rule.Name == "" {
+		rule.Name = "Custom"
 	}
+	name := rule.Name
 	return func(x A) R {
 		return recorded(name, x, func(g *ir.Graph, x A) R {
 			var y R
-			r := &ir.Rule{Name: name}
-			if rule.VJP != nil {
-				r.VJP = func(g *ir.Graph, xs, ys, cts []*ir.Node) []*ir.Node {
-					back := rule.VJP(filled(x, xs), filled(y, ys), filled(y, zeroed(g, ys, cts)))
-					return missing(results(name, g, back), leaves(x))
-				}
-			}
-			if rule.JVP != nil {
-				r.JVP = func(g *ir.Graph, xs, ys, ts []*ir.Node) []*ir.Node {
-					t := rule.JVP(filled(x, xs), filled(y, ys), filled(x, zeroed(g, xs, ts)))
-					return missing(results(name, g, t), leaves(y))
-				}
+			r := toRule(rule, x, func() R { return y })
+			if r.VJP == nil && r.JVP != nil {
+				r.VJP = transposedJVP(r.JVP)
 			}
 			outs := g.Custom(r, nodes(name, g, x), func(xs []*ir.Node) []*ir.Node {
 				y = f(filled(x, xs))
@@ -41,6 +33,31 @@ func Custom[A, R any](f func(A) R, rule Rule[A, R]) func(A) R {
 			})
 			return filled(y, outs)
 		})
+	}
+}
+
+// toRule is a rule of trees as one of nodes; y is a tree like the result, once that is known.
+func toRule[A, R any](rule Rule[A, R], x A, y func() R) *ir.Rule {
+	r := &ir.Rule{Name: rule.Name}
+	if rule.VJP != nil {
+		r.VJP = func(g *ir.Graph, xs, ys, cts []*ir.Node) []*ir.Node {
+			back := rule.VJP(filled(x, xs), filled(y(), ys), filled(y(), zeroed(g, ys, cts)))
+			return missing(results(rule.Name, g, back), leaves(x))
+		}
+	}
+	if rule.JVP != nil {
+		r.JVP = func(g *ir.Graph, xs, ys, ts []*ir.Node) []*ir.Node {
+			t := rule.JVP(filled(x, xs), filled(y(), ys), filled(x, zeroed(g, xs, ts)))
+			return missing(results(rule.Name, g, t), leaves(y()))
+		}
+	}
+	return r
+}
+
+// transposedJVP is the VJP that a JVP means.
+func transposedJVP(jvp func(g *ir.Graph, xs, ys, ts []*ir.Node) []*ir.Node) func(g *ir.Graph, xs, ys, cts []*ir.Node) []*ir.Node {
+	return func(g *ir.Graph, xs, ys, cts []*ir.Node) []*ir.Node {
+		return g.Linear(func(ts []*ir.Node) []*ir.Node { return jvp(g, xs, ys, ts) }, xs, cts)
 	}
 }
 

@@ -118,7 +118,7 @@ func (e *evaluation) grow() {
 // needs none.
 func shown(n *ir.Node) bool {
 	switch n.Kind {
-	case ir.Const, ir.Iota, ir.DimSize, ir.Broadcast, ir.Reshape, ir.Transpose, ir.Slice, ir.Reverse:
+	case ir.Const, ir.Iota, ir.DimSize, ir.Broadcast, ir.Reshape, ir.Transpose, ir.Slice, ir.Reverse, ir.Windows:
 		return true
 	}
 	return false
@@ -203,7 +203,7 @@ const stageBits = 20 // of the stages in a segment
 
 // scattered reports whether n is made of so many pieces that it is put together without a program: the gradient of
 // an array whose elements a loop has read has a piece for each of them, and another structure for every number of steps.
-func scattered(n *ir.Node) bool { return n.Kind == ir.Place && len(n.In) > 8 }
+func scattered(n *ir.Node) bool { return n.Kind == ir.Place && len(n.In) > 8 && n.Type != dtype.BF16 }
 
 // place puts n together.
 func (e *evaluation) place(n *ir.Node) {

@@ -211,7 +211,7 @@ func (b *binding) add(s *step, code stepCode) {
 		}
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
-		if s.node.Kind == ir.Call {
+		if s.node.Kind == ir.Call || s.node.Kind == ir.Hosted {
 			b.decided = len(b.units)
 		}
 		for _, x := range s.node.In {

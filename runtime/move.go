@@ -14,6 +14,7 @@ import (
 var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
 	ir.MatMul:  (*binding).newProduct,
 	ir.Call:    (*binding).newCall,
+	ir.Hosted:  (*binding).newHost,
 	ir.Iota:    (*binding).newIota,
 	ir.Place:   (*binding).newPlace,
 	ir.Fold:    (*binding).newFold,

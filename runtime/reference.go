@@ -244,6 +244,7 @@ var referenceKinds = [ir.NumKinds]func(r *reference){
 	ir.CumSum:  cumSum,
 	ir.MatMul:  matMul,
 	ir.Call:    referenceCall,
+	ir.Hosted:  referenceHost,
 	ir.Reduce:  reduce,
 }
 

@@ -47,6 +47,8 @@ func (g *Graph) Copy(n *Node, in []*Node) *Node {
 		return g.product(in[0], in[1])
 	case Call:
 		return g.Call(n.Call, n.Bits, n.Pos, in...)
+	case Hosted:
+		return g.HostCall(n.Host, int(n.Bits), n.Axes, n.Pos, in...)
 	case Stop:
 		return g.Stop(in[0])
 	case Alias:

@@ -14,6 +14,7 @@ type Error struct {
 	Op  string // the operation as the user wrote it, "MatMul"
 	Msg string
 	Pos string // file:line of the user's call, "" when unknown
+	Err error  // what a user's own function returned, nil else
 
 	graphs [2]*Graph // of operands that should have had one
 }
@@ -29,6 +30,9 @@ func (e *Error) Beside(g *Graph) *Graph {
 	}
 	return nil
 }
+
+// Unwrap is the error of a user's own function.
+func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
 	s := "autodiff: "

@@ -44,12 +44,13 @@ const (
 	Loop                  // Body[0], Size times: In are carries, xs, captured values and, if Bits is 1, the count; Flag: backwards
 	Branch                // the Body that In[0] numbers, on the other operands
 	Out                   // result Bits of the Loop or Branch In[0]
+	Hosted                // a user's function Host of In, with Bits batch axes
 	NumKinds
 )
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
 	"broadcast", "reshape", "transpose", "slice", "reverse", "windows", "fold", "place", "take", "scatter", "reduce", "cumsum",
-	"matmul", "call", "stop", "alias", "loop", "branch", "out"}
+	"matmul", "call", "stop", "alias", "loop", "branch", "out", "host"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -95,7 +96,8 @@ type Node struct {
 	Bits      uint64
 	Data      *Array
 	Body      []*Body
-	Rule      *Rule  // of a Branch of one body: its derivatives, if not the body's
+	Rule      *Rule // of a Branch of one body: its derivatives, if not the body's
+	Host      *Host
 	Pos       string // the user's line, for nodes that can fail at run time
 }
 
@@ -144,6 +146,8 @@ func (n *Node) Name() string {
 		return n.Reduction.String()
 	case Call:
 		return n.Call.String()
+	case Hosted:
+		return n.Host.Name
 	}
 	return n.Kind.String()
 }

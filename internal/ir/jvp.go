@@ -109,6 +109,10 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 	Scatter: func(g *Graph, n *Node, in []flow) flow {
 		return flow{g.Scatter(n.Shape, n.In[0], in[1].n, n.Axes[0], n.Pos), in[1].masked}
 	},
+	Hosted: func(g *Graph, n *Node, in []flow) flow {
+		noHostRule(n.Host)
+		return flow{}
+	},
 	Reduce: jvpReduce,
 	Call:   jvpCall,
 	MatMul: func(g *Graph, n *Node, in []flow) (t flow) {

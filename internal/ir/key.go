@@ -78,6 +78,9 @@ func (n *Node) appendKey(k []byte, id func(*Node) int, noRules bool) []byte {
 	if n.Rule != nil && !noRules {
 		k = fmt.Appendf(k, "%p", n.Rule)
 	}
+	if n.Host != nil {
+		k = fmt.Appendf(k, "%p", n.Host)
+	}
 	if n.Data != nil {
 		k = fmt.Appendf(k, "%p", n.Data)
 	}

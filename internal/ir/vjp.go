@@ -362,6 +362,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	Scatter: func(s *sweep, n *Node, ct flow) {
 		s.give(n.In[1], flow{s.Take(ct.n, n.In[0], n.Axes[0], n.Pos), ct.masked})
 	},
+	Hosted: func(s *sweep, n *Node, ct flow) { noHostRule(n.Host) },
 	Reduce: vjpReduce,
 	Out: func(s *sweep, n *Node, ct flow) {
 		of := n.In[0]

@@ -102,6 +102,7 @@ var vmapRules = [NumKinds]func(v *vmap, x *Node) *Node{
 	CumSum:  vmapCopy,
 	MatMul:  vmapMatMul,
 	Call:    vmapCall,
+	Hosted:  vmapHost,
 	Stop:    vmapCopy,
 	Alias:   func(v *vmap, x *Node) *Node { return v.at[x.In[0]] }, // derivatives by it are nodes already
 }
