@@ -40,7 +40,7 @@ type Work struct {
 // allCases is every case, in the order of the table.
 func allCases() []Case {
 	var cs []Case
-	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, persampleCases,
+	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, convCases, persampleCases,
 		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases} {
 		cs = append(cs, f()...)
 	}

@@ -110,6 +110,35 @@ class Flat:
         return float(self.parts[part][i - self.ends[part]])
 
 
+def conv_data(a):
+    """Pictures and filters, channels last."""
+    n, s, f = a["n"], a["size"], a["filter"]
+    each = a["in"] // a["groups"]
+    return (numbers("f32", 1, n * s * s * a["in"], -1, 1).reshape(n, s, s, a["in"]),
+            numbers("f32", 2, f * f * each * a["out"], -0.1, 0.1).reshape(f, f, each, a["out"]))
+
+
+def pool_data(a):
+    return numbers("f32", 1, a["n"] * a["size"] ** 2 * a["in"], -1, 1).reshape(a["n"], a["size"], a["size"], a["in"])
+
+
+def cnn_weights():
+    return [numbers("f32", 12, 49 * 64 * 10, -0.02, 0.02).reshape(49 * 64, 10),
+            numbers("f32", 10, 9 * 32, -0.3, 0.3).reshape(3, 3, 1, 32),
+            numbers("f32", 11, 9 * 32 * 64, -0.06, 0.06).reshape(3, 3, 32, 64)]
+
+
+def cnn_data(a):
+    return numbers("f32", 1, a["n"] * 28 * 28, 0, 1).reshape(a["n"], 28, 28, 1), labels(2, a["n"], 10)
+
+
+def cnn_result(a, loss, weights):
+    parts = [np.array([float(loss)])]
+    for old, new in zip(cnn_weights(), weights):
+        parts.append((old.astype(np.float64) - np.asarray(new, np.float64)).ravel() / a["rate"])
+    return parts
+
+
 class Unsupported(Exception):
     pass
 

@@ -196,10 +196,52 @@ def compile(a):
     return run, lambda: result(last[0])
 
 
+def conv(a):
+    def f(x, w):
+        return jax.lax.conv_general_dilated(x, w, (a["stride"],) * 2, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"),
+                                            feature_group_count=a["groups"])
+    if a["what"] == "grad":
+        return jitted(jax.grad(lambda x, w: (f(x, w) ** 2).sum() / 2, (0, 1)), *serve.conv_data(a))
+    return jitted(f, *serve.conv_data(a))
+
+
+def pooled(x):
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
+def pool(a):
+    if a["what"] == "grad":
+        return jitted(jax.grad(lambda x: (pooled(x) ** 2).sum() / 2), serve.pool_data(a))
+    return jitted(pooled, serve.pool_data(a))
+
+
+def cnn(a):
+    def loss(ws, x, y):
+        for w in ws[1:]:
+            x = jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+            x = pooled(jax.nn.relu(x))
+        z = x.reshape(len(x), -1) @ ws[0]
+        return (jax.nn.logsumexp(z, 1) - jnp.take_along_axis(z, y[:, None], 1)[:, 0]).mean()
+
+    def step(ws, x, y):
+        v, g = jax.value_and_grad(loss)(ws, x, y)
+        return v, [w - a["rate"] * d for w, d in zip(ws, g)]
+    step = jax.jit(step, donate_argnums=0)
+    ws = [jnp.asarray(w) for w in serve.cnn_weights()]
+    x, y = map(jnp.asarray, serve.cnn_data(a))
+    last = [None, ws]
+
+    def run():
+        last[:] = step(last[1], x, y)
+        jax.block_until_ready(last)
+    return run, lambda: serve.cnn_result(a, last[0], last[1])
+
+
 def scalar(a):
     return jitted(jax.value_and_grad(lambda x: x ** 3 + 2 * x), np.float64(3))
 
 
 serve.serve("jax", jax.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
-    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar})
+    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
+    "conv": conv, "pool": pool, "cnn": cnn})

@@ -269,6 +269,71 @@ def compile(a):
     return run, result
 
 
+def pictures(x):
+    """Channels last in memory, as the other sides have them."""
+    return torch.from_numpy(x).permute(0, 3, 1, 2)
+
+
+def filters(w):
+    return torch.from_numpy(w).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+
+
+def same(x, w, stride, groups):
+    size, k = x.shape[2], w.shape[2]
+    pad = max(0, ((size + stride - 1) // stride - 1) * stride + k - size)
+    lo = pad // 2
+    if pad - lo != lo:
+        x, lo = F.pad(x, (lo, pad - lo, lo, pad - lo)), 0
+    return F.conv2d(x, w, stride=stride, padding=lo, groups=groups)
+
+
+def back(t):
+    return t.detach().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def conv(a):
+    x, w = serve.conv_data(a)
+    x, w = pictures(x), filters(w)
+    if a["what"] == "forward":
+        f, out = compiled(lambda x, w: same(x, w, a["stride"], a["groups"])), [None]
+
+        def run():
+            out[0] = f(x, w)
+        return no_grad(run), lambda: [back(out[0])]
+    x.requires_grad_()
+    w.requires_grad_()
+    run, _ = gradients(lambda x, w: (same(x, w, a["stride"], a["groups"]) ** 2).sum() / 2, (x, w), (x, w))
+    return run, lambda: [back(x.grad), w.grad.permute(2, 3, 1, 0).contiguous().numpy()]
+
+
+def pool(a):
+    x = pictures(serve.pool_data(a))
+    if a["what"] == "forward":
+        f, out = compiled(lambda x: F.max_pool2d(x, 2)), [None]
+
+        def run():
+            out[0] = f(x)
+        return no_grad(run), lambda: [back(out[0])]
+    x.requires_grad_()
+    run, _ = gradients(lambda x: (F.max_pool2d(x, 2) ** 2).sum() / 2, (x,), (x,))
+    return run, lambda: [back(x.grad)]
+
+
+def cnn(a):
+    l, p, q = serve.cnn_weights()
+    ws = [torch.from_numpy(l).requires_grad_(), filters(p).requires_grad_(), filters(q).requires_grad_()]
+    x, y = serve.cnn_data(a)
+    x, y = pictures(x), torch.from_numpy(y).long()
+
+    def loss(ws, x, y):
+        for w in ws[1:]:
+            x = F.max_pool2d(torch.relu(F.conv2d(x, w, padding=1)), 2)
+        return F.cross_entropy(x.permute(0, 2, 3, 1).reshape(len(x), -1) @ ws[0], y)
+    f, last = compiled(loss), []
+    return (lambda: mlp_step(f, ws, x, y, a["rate"], last),
+            lambda: serve.cnn_result(a, last[0].item(), [ws[0].detach().numpy()] + [w.detach().permute(2, 3, 1, 0).numpy() for w in ws[1:]]))
+
+
 def scalar(a):
     x = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
     return gradients(lambda x: x ** 3 + 2 * x, [x], (x,))
@@ -276,4 +341,5 @@ def scalar(a):
 
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
-    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar})
+    "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
+    "conv": conv, "pool": pool, "cnn": cnn})
