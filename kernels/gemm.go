@@ -90,6 +90,16 @@ type GemmRun struct {
 // phase starts when the one before it has ended.
 func (r *GemmRun) Do(phase, worker, task int) {
 	p := r.Plan
+	if p.single && !p.dot && p.g.K > 0 {
+		ch := chunk{0, p.g.Batch, 0, p.g.N, 0, p.g.K}
+		for b := range p.g.Batch {
+			r.block(ch, worker, b, 0, p.g.M, 0, p.g.N)
+			if r.Epilogue != nil {
+				r.Epilogue.Done(worker, b, 0, p.g.M, 0, p.g.N)
+			}
+		}
+		return
+	}
 	if p.b == shared {
 		if phase%2 == 0 {
 			r.packShared(p.chunk(phase/2), task)

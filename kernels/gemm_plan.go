@@ -24,6 +24,9 @@ type GemmPlan struct {
 
 	chunkB, chunkN, chunkK int // what of B is packed at once
 
+	phases int
+	single bool // a task for all of it: small products are to start at once
+
 	SharedBytes, WorkerBytes int
 }
 
@@ -74,6 +77,8 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	default:
 		p.planBlocks()
 	}
+	p.phases = p.countPhases()
+	p.single = p.phases == 1 && p.Tasks(0) == 1
 }
 
 // Gemm returns the product that is planned.
@@ -208,7 +213,9 @@ func (p *GemmPlan) blocksN(ch chunk) int { return ceil(ch.n1-ch.n0, p.nc) }
 func (p *GemmPlan) blocks(ch chunk) int  { return ceil(p.g.M, p.mc) * p.blocksN(ch) }
 
 // Phases returns the number of phases, which run one after the other.
-func (p *GemmPlan) Phases() int {
+func (p *GemmPlan) Phases() int { return p.phases }
+
+func (p *GemmPlan) countPhases() int {
 	if p.empty() {
 		return 0
 	}
@@ -221,6 +228,9 @@ func (p *GemmPlan) Phases() int {
 
 // Tasks returns the number of independent tasks in a phase.
 func (p *GemmPlan) Tasks(phase int) int {
+	if p.single {
+		return 1
+	}
 	if p.b == shared {
 		ch := p.chunk(phase / 2)
 		if phase%2 == 0 {
