@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"unsafe"
@@ -28,7 +29,7 @@ func find() ([]device.Driver, error) {
 	}
 	var drivers []device.Driver
 	for _, d := range list {
-		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "1", cache: device.DefaultCache()})
+		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "on", own: os.Getenv("ADJOINT_CUBLAS") == "off", cache: device.DefaultCache(), compile: compile})
 	}
 	return drivers, nil
 }
@@ -36,11 +37,13 @@ func find() ([]device.Driver, error) {
 // gpu is a GPU as package device drives it.
 type gpu struct {
 	Device
-	tf32  bool
-	cache device.Cache
-	once  sync.Once
-	ctx   driver.Context
-	err   error
+	tf32    bool // products of float32 round their factors
+	own     bool // products are ours, with the CPU's bits
+	cache   device.Cache
+	compile func(cache device.Cache, arch, source string) ([]byte, error)
+	once    sync.Once
+	ctx     driver.Context
+	err     error
 }
 
 // context is made when it is first needed: it takes a fifth of a second and some hundred MB of the device.
@@ -56,7 +59,9 @@ func (g *gpu) Describe() string {
 	if v, err := driver.NVRTC(); err == nil {
 		s += ", NVRTC " + v
 	}
-	if err := driver.CUBLAS(); err != nil {
+	if g.own {
+		s += ", products by kernels"
+	} else if err := driver.CUBLAS(); err != nil {
 		s += ", products by kernels (" + err.Error() + ")"
 	} else if g.tf32 {
 		s += ", cuBLAS with tf32"
@@ -91,25 +96,42 @@ func (g *gpu) Pin(n int) (unsafe.Pointer, error) {
 
 func (g *gpu) Unpin(p unsafe.Pointer) error { return g.ctx.Unpin(p) }
 
-func (g *gpu) Kernel(k *cudasrc.Kernel) (device.Function, error) {
-	image, err := compile(g.cache, g.Arch, k.Source)
-	if err != nil {
-		return nil, err
-	}
+// Kernels compiles several at a time: that takes NVRTC tens of milliseconds each.
+func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 	c, err := g.context()
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.Load(image)
-	if err != nil {
+	made, errs := make([]device.Function, len(list)), make([]error, len(list))
+	modules := make([]driver.Module, len(list))
+	var wg sync.WaitGroup
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, k := range list {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			image, err := g.compile(g.cache, g.Arch, k.Source)
+			if err == nil {
+				modules[i], err = c.Load(image)
+			}
+			if err == nil {
+				made[i], err = c.Function(modules[i], k.Name, k.Shared)
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("kernel %s: %w", k.Name, err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		for _, m := range modules {
+			if m != (driver.Module{}) {
+				c.Unload(m)
+			}
+		}
 		return nil, err
 	}
-	f, err := c.Function(m, k.Name, k.Shared)
-	if err != nil {
-		c.Unload(m)
-		return nil, err
-	}
-	return f, nil
+	return made, nil
 }
 
 // compile makes code for an architecture: for itself or, where NVRTC is older than the GPU, PTX for the newest that it
@@ -180,8 +202,8 @@ func (q *queue) Copy(to, from device.Ptr, n int) error {
 func (q *queue) Zero(to device.Ptr, n int) error { return q.Stream.Zero(uint64(to), n) }
 func (q *queue) After(other device.Queue) error  { return q.Stream.After(other.(*queue).Stream) }
 
-func (q *queue) Launch(f device.Function, k *cudasrc.Kernel, grid int, args []uint64) error {
-	return q.Stream.Launch(f.(driver.Function), grid, k.Block, k.Shared, args)
+func (q *queue) Launch(f device.Function, l *cudasrc.Launch, args []uint64) error {
+	return q.Stream.Launch(f.(driver.Function), l.Grid, l.Kernel.Block, l.Kernel.Shared, args)
 }
 
 func (q *queue) End() (device.Graph, error)  { return q.Stream.End() }
@@ -206,7 +228,7 @@ func (g *gpu) workspace() int {
 }
 
 func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
-	if q.none {
+	if q.none || q.g.own {
 		return false, nil
 	}
 	t, ok := numbers[p.Type]

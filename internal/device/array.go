@@ -23,6 +23,12 @@ type Array struct {
 // NewArray makes an array of memory of the host that nobody else holds.
 func NewArray(host unsafe.Pointer, bytes int) *Array { return &Array{host: host, bytes: bytes} }
 
+// Bytes is the array's size.
+func (a *Array) Bytes() int { return a.bytes }
+
+// Memory is where it lies on the host, up to date or not.
+func (a *Array) Memory() unsafe.Pointer { return a.host }
+
 // Share says that others hold the memory from now on.
 func (a *Array) Share() error {
 	a.mu.Lock()

@@ -22,7 +22,8 @@ type Device struct {
 	used      int // bytes given out
 
 	plans     map[*loaded]bool
-	functions map[string]*function // by source
+	loading   sync.Mutex
+	functions map[string]Function // by source, under loading
 	constants map[*ir.Array]*constant
 	copies    Queue // of uploads that no run makes, under copying
 	copying   sync.Mutex
@@ -30,7 +31,7 @@ type Device struct {
 
 // New makes a device of a driver.
 func New(d Driver) *Device {
-	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]*function{}, constants: map[*ir.Array]*constant{}}
+	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]Function{}, constants: map[*ir.Array]*constant{}}
 }
 
 // round is the size that n bytes take: one of four per power of two, so that memory fits again.
@@ -147,31 +148,30 @@ func (m *memory) drop() {
 	}
 }
 
-// function is a kernel that is loaded once for all plans.
-type function struct {
-	once sync.Once
-	f    Function
-	err  error
-}
-
-func (d *Device) function(k *cudasrc.Kernel) (Function, error) {
-	d.mu.Lock()
-	f := d.functions[k.Source]
-	if f == nil {
-		f = &function{}
-		d.functions[k.Source] = f
-	}
-	d.mu.Unlock()
-	f.once.Do(func() { f.f, f.err = d.Kernel(k) })
-	if f.err != nil {
-		d.mu.Lock()
-		if d.functions[k.Source] == f { // the next one tries again
-			delete(d.functions, k.Source)
+// kernels makes kernels ready that no plan has brought yet.
+func (d *Device) kernels(list []*cudasrc.Kernel) (map[*cudasrc.Kernel]Function, error) {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	var missing []*cudasrc.Kernel
+	for _, k := range list {
+		if _, ok := d.functions[k.Source]; !ok {
+			missing = append(missing, k)
 		}
-		d.mu.Unlock()
-		return nil, fmt.Errorf("%s: kernel %s: %w", d.Name(), k.Name, f.err)
 	}
-	return f.f, nil
+	if len(missing) > 0 {
+		made, err := d.Kernels(missing)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name(), err)
+		}
+		for i, f := range made {
+			d.functions[missing[i].Source] = f
+		}
+	}
+	found := map[*cudasrc.Kernel]Function{}
+	for _, k := range list {
+		found[k] = d.functions[k.Source]
+	}
+	return found, nil
 }
 
 // constant is a constant array on the device, once for all plans that hold it.

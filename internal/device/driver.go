@@ -1,5 +1,5 @@
 // Package device runs plans (package cudasrc) on a device: it loads kernels, keeps memory and what lies in it
-// between calls, records a run once and replays it. It imports cudasrc and kept. What it needs of a device is the
+// between calls, records a run once and replays it. It imports cudasrc, dtype, ir and kept. What it needs of a device is the
 // interface Driver, which package cuda has for GPUs and package fake for tests on any machine.
 package device
 
@@ -23,8 +23,8 @@ type Driver interface {
 	// Pin returns n > 0 bytes of the host that the device copies from and to.
 	Pin(n int) (unsafe.Pointer, error)
 	Unpin(unsafe.Pointer) error
-	// Kernel makes a kernel ready.
-	Kernel(k *cudasrc.Kernel) (Function, error)
+	// Kernels makes kernels ready, all or none.
+	Kernels([]*cudasrc.Kernel) ([]Function, error)
 	Queue() (Queue, error)
 }
 
@@ -35,7 +35,8 @@ type Queue interface {
 	ToHost(to unsafe.Pointer, from Ptr, n int) error   // to pinned memory
 	Copy(to, from Ptr, n int) error
 	Zero(to Ptr, n int) error
-	Launch(f Function, k *cudasrc.Kernel, grid int, args []uint64) error
+	// Launch queues l with the values of its arguments.
+	Launch(f Function, l *cudasrc.Launch, args []uint64) error
 	// Product computes p on addresses, unless the device has no library for it: then it does nothing and says so.
 	Product(p *cudasrc.Product, a, b, c Ptr) (done bool, err error)
 	// After lets what is queued from now on wait for what other holds now.

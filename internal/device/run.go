@@ -28,14 +28,11 @@ type loaded struct {
 
 // Load makes plan ready on d.
 func (d *Device) Load(plan *cudasrc.Plan) (*Loaded, error) {
-	l := &loaded{d: d, plan: plan, functions: map[*cudasrc.Kernel]Function{}, data: make([]Ptr, len(plan.Buffers))}
-	for _, k := range plan.Kernels {
-		f, err := d.function(k)
-		if err != nil {
-			return nil, err
-		}
-		l.functions[k] = f
+	functions, err := d.kernels(plan.Kernels)
+	if err != nil {
+		return nil, err
 	}
+	l := &loaded{d: d, plan: plan, functions: functions, data: make([]Ptr, len(plan.Buffers))}
 	for i := range plan.Buffers {
 		if b := &plan.Buffers[i]; b.Place == cudasrc.InData {
 			p, err := d.constant(b.Data)
@@ -445,7 +442,7 @@ func (r *run) step(s *cudasrc.Step) error {
 				r.args = append(r.args, a.Bits)
 			}
 		}
-		if err := r.q.Launch(r.l.functions[l.Kernel], l.Kernel, l.Grid, r.args); err != nil {
+		if err := r.q.Launch(r.l.functions[l.Kernel], l, r.args); err != nil {
 			return err
 		}
 	}

@@ -14,13 +14,13 @@ import (
 )
 
 // Kernel is what a kernel means: it finds arrays by their addresses in args.
-type Kernel func(m *Memory, grid int, args []uint64) error
+type Kernel func(m *Memory, l *cudasrc.Launch, args []uint64) error
 
 // Driver is a fake device.
 type Driver struct {
 	Number int
-	// Compile gives a kernel its meaning.
-	Compile func(k *cudasrc.Kernel) (Kernel, error)
+	// Compile gives kernels their meaning.
+	Compile func(list []*cudasrc.Kernel) ([]Kernel, error)
 	// Library, if not nil, computes products instead of the plan's kernels.
 	Library func(m *Memory, p *cudasrc.Product, a, b, c device.Ptr) error
 	// Limit bounds the bytes of memory, where it is not 0.
@@ -103,7 +103,7 @@ func Slice[T any](m *Memory, p uint64, n int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), n), nil
 }
 
-// Fail has the call of that name fail once, after so many that do not: "Alloc", "Launch", "Kernel", "Wait", "Begin",
+// Fail has the call of that name fail once, after so many that do not: "Alloc", "Launch", "Kernels", "Wait", "Begin",
 // "ToDevice", …
 func (d *Driver) Fail(call string, after int, err error) {
 	d.mu.Lock()
@@ -186,11 +186,19 @@ func (d *Driver) Unpin(p unsafe.Pointer) error {
 	return d.pinned.free(uintptr(p))
 }
 
-func (d *Driver) Kernel(k *cudasrc.Kernel) (device.Function, error) {
-	if err := d.call("Kernel"); err != nil {
+func (d *Driver) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
+	if err := d.call("Kernels"); err != nil {
 		return nil, err
 	}
-	return d.Compile(k)
+	made, err := d.Compile(list)
+	if err != nil {
+		return nil, err
+	}
+	res := make([]device.Function, len(made))
+	for i, k := range made {
+		res[i] = k
+	}
+	return res, nil
 }
 
 func (d *Driver) Queue() (device.Queue, error) {
@@ -260,12 +268,13 @@ func (q *queue) Zero(to device.Ptr, n int) error {
 	})
 }
 
-func (q *queue) Launch(f device.Function, k *cudasrc.Kernel, grid int, args []uint64) error {
+func (q *queue) Launch(f device.Function, l *cudasrc.Launch, args []uint64) error {
+	k, grid := l.Kernel, l.Grid
 	if grid < 1 || k.Block < 1 || k.Block > 1024 || k.Shared > 227<<10 {
 		return fmt.Errorf("launch of %s: %d blocks of %d threads, %d bytes shared", k.Name, grid, k.Block, k.Shared)
 	}
 	args = append([]uint64(nil), args...) // a launch copies its arguments
-	return q.add("Launch", func() error { return f.(Kernel)(&q.d.mem, grid, args) })
+	return q.add("Launch", func() error { return f.(Kernel)(&q.d.mem, l, args) })
 }
 
 func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
