@@ -231,9 +231,8 @@ func (v Value) moved(d Value, h float64) Value {
 
 // holding is the numbers of s as an array like v.
 func (v Value) holding(s []float64) Value {
-	a := *v.a
-	a.t, a.p, a.weak = dtype.F64, unsafe.Pointer(unsafe.SliceData(s)), false
-	return Value{a: &a}.Convert(DType{v.a.t})
+	a := &array{t: dtype.F64, dims: v.a.dims, p: unsafe.Pointer(unsafe.SliceData(s)), n: v.a.n}
+	return Value{a: a}.Convert(DType{v.a.t})
 }
 
 // dot is Σ x·y over trees' floats, in float64, and Σ |x·y|.

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"unsafe"
 
+	"github.com/adjoint-go/adjoint/internal/device"
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/kept"
@@ -142,6 +143,7 @@ type code struct {
 type frame struct {
 	batch    int              // -1: no argument has told it yet
 	in, out  []unsafe.Pointer // of the runtime's program
+	there    []*device.Array  // where that is on a device: inputs, then outputs
 	old, res []*array         // by value of the result: what the caller offers, what is written
 }
 
@@ -183,6 +185,9 @@ func (c *code) frame() *frame {
 	if fr == nil {
 		n, m := c.size[0], c.size[1]
 		fr = &frame{in: make([]unsafe.Pointer, c.inputs), out: make([]unsafe.Pointer, m), old: make([]*array, n), res: make([]*array, n)}
+		if c.p.OnDevice() {
+			fr.there = make([]*device.Array, c.inputs+m)
+		}
 	}
 	fr.batch = -1
 	return fr
@@ -193,6 +198,7 @@ func (c *code) release(fr *frame) {
 	clear(fr.out)
 	clear(fr.old)
 	clear(fr.res)
+	clear(fr.there)
 	c.frames.Put(fr)
 }
 
@@ -222,8 +228,23 @@ func (c *code) runBound(ctx context.Context, fr *frame, result unsafe.Pointer) e
 			a, fresh = newArray(s.t, s.shape.At(batch)), true
 		}
 		fr.res[i], fr.out[s.input] = a, a.p
+		var err error
+		if fr.there != nil {
+			fr.there[c.inputs+s.input], err = a.onDevice()
+		} else {
+			err = a.overwritten()
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := c.p.Run(ctx, batch, fr.in, fr.out); err != nil {
+	var err error
+	if fr.there != nil {
+		err = c.p.RunArrays(ctx, batch, fr.there[:c.inputs], fr.there[c.inputs:])
+	} else {
+		err = c.p.Run(ctx, batch, fr.in, fr.out)
+	}
+	if err != nil {
 		return err
 	}
 	if fresh {
@@ -307,7 +328,12 @@ func (a *argument) bindValue(fr *frame, i int, v *Value) error {
 		}
 	}
 	fr.in[s.input] = x.p
-	return nil
+	if fr.there != nil {
+		var err error
+		fr.there[s.input], err = x.onDevice()
+		return err
+	}
+	return x.fetch()
 }
 
 func (a *argument) mismatch(fr *frame, i int, v *Value) error {
@@ -379,6 +405,9 @@ func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
 // Disassemble lists the machine code of the fused operations for a batch size, each instruction with the
 // operation that it serves; it is empty where none is made.
 func (c *code) Disassemble(batch int) (string, error) { return c.p.Disassemble(batch) }
+
+// Device is the name of the device that the program runs on: "cpu", "cuda:0".
+func (c *code) Device() string { return c.p.Device() }
 
 // Level is the name of the CPU level that the program runs on.
 func (c *code) Level() string { return c.p.Level() }

@@ -1,5 +1,5 @@
 // Package autodiff derives, compiles and runs functions on batches of numbers: it is what users import.
-// It imports runtime and, of internal, dtype, ir and ops.
+// It imports runtime and, of internal, device, dtype, ir and ops.
 //
 // A function on [Value] is ordinary Go. [Compile] runs it once to record what it does, and makes a
 // [Program] of that which serves every batch size; [Grad], [ValueAndGrad], [JVP], [VJP], [Jacobian],

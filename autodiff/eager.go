@@ -91,7 +91,7 @@ func (e *evaluation) argument(v Value, t dtype.Type) *ir.Node {
 		return v.node(e.g, e.op, t)
 	}
 	e.inputs = append(e.inputs, runtime.Input{Type: v.a.t, Shape: v.a.shape()})
-	e.in = append(e.in, v.a.p)
+	e.in = append(e.in, v.a.fetched().p)
 	return e.g.Param(len(e.in)-1, v.a.t, v.a.shape())
 }
 
@@ -138,6 +138,9 @@ func (e *evaluation) run(ys []Value) []Value {
 	return res
 }
 
+// onHost keeps operations on arrays on the CPU: each would be a kernel to be compiled.
+var onHost = runtime.Options{Device: "cpu"}
+
 // programs are those of operations and transforms on arrays and of the one-call helpers, by what they
 // compute: the functions are recorded at each call, but equal recordings are compiled once.
 var programs = programCache{byKey: map[string]*list.Element{}, order: list.New(), limit: 512}
@@ -163,7 +166,7 @@ func (c *programCache) get(outs []*ir.Node, inputs []runtime.Input) (*runtime.Pr
 	if p := c.find([]byte(key)); p != nil {
 		return p, nil
 	}
-	p, err := runtime.Compile(outs, inputs, runtime.Options{})
+	p, err := runtime.Compile(outs, inputs, onHost)
 	if err == nil {
 		c.add(key, p)
 	}

@@ -31,7 +31,9 @@ func read(op string, n *ir.Node) *array {
 	e.g.Cut()
 	e.cut = true
 	dims := n.Shape.At(1)
-	return &array{t: n.Type, dims: dims, p: e.pointer(n), n: elements(n)}
+	a := &array{t: n.Type, dims: dims, p: e.pointer(n), n: elements(n)}
+	a.home.held.Store(true)
+	return a
 }
 
 func elements(n *ir.Node) int {
@@ -406,7 +408,7 @@ func (s *piece) compile() *runtime.Program {
 		}
 		return g.BroadcastTo("Item", g.Param(i, n.Type, inputs[i].Shape), n.Shape)
 	})
-	p, err := runtime.Compile(outs, inputs, runtime.Options{})
+	p, err := runtime.Compile(outs, inputs, onHost)
 	if err != nil {
 		panic(err)
 	}

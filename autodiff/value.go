@@ -67,6 +67,7 @@ type array struct {
 	n    int
 	weak bool
 	num  float64
+	home residence
 }
 
 // From makes an array of shape dims, none meaning one axis, of data, row by row. It shares data: who
@@ -85,7 +86,9 @@ func From[T Element](data []T, dims ...int) Value {
 	if n != len(data) {
 		ir.Fail("From", "%v: the shape has %d elements, the slice %d", dims, n, len(data))
 	}
-	return Value{a: &array{t: elementType[T](), dims: slices.Clone(dims), p: unsafe.Pointer(unsafe.SliceData(data)), n: n}}
+	a := &array{t: elementType[T](), dims: slices.Clone(dims), p: unsafe.Pointer(unsafe.SliceData(data)), n: n}
+	a.home.held.Store(true)
+	return Value{a: a}
 }
 
 // Scalar is the array of shape [] that holds a copy of x.
@@ -95,7 +98,9 @@ func Scalar[T Element](x T) Value {
 
 // ScalarAt is the array of shape [] whose element is *x: who changes one changes the other.
 func ScalarAt[T Element](x *T) Value {
-	return Value{a: &array{t: elementType[T](), p: unsafe.Pointer(x), n: 1}}
+	a := &array{t: elementType[T](), p: unsafe.Pointer(x), n: 1}
+	a.home.held.Store(true)
+	return Value{a: a}
 }
 
 // Const is the bare number x: it takes the type of what it meets in an operation, and is a float64 where
@@ -238,7 +243,7 @@ func (v Value) concrete(op string) *array {
 	case v.a.p == nil:
 		ir.Fail(op, "%v: a Spec has no elements", v.a.dims)
 	}
-	return v.a
+	return v.a.fetched()
 }
 
 // Item returns the single element of v as a float64; a bool is 0 or 1.
@@ -272,6 +277,7 @@ func (v Value) At(index ...int) float64 {
 }
 
 func (a *array) at(i int) float64 {
+	a.fetched()
 	switch p := unsafe.Add(a.p, i*a.t.Size()); a.t {
 	case dtype.F32:
 		return float64(*(*float32)(p))
@@ -299,6 +305,9 @@ func Data[T Element](v Value) []T {
 	if v.n != nil {
 		return slices.Clone(data)
 	}
+	if err := a.hold(); err != nil {
+		panic(&Error{Op: "Data", Msg: err.Error()})
+	}
 	return data
 }
 
@@ -320,7 +329,7 @@ func (v Value) Clone() Value {
 	return Value{a: c, cut: v.cut}
 }
 
-func (a *array) bytes() []byte { return unsafe.Slice((*byte)(a.p), a.n*a.t.Size()) }
+func (a *array) bytes() []byte { return unsafe.Slice((*byte)(a.fetched().p), a.n*a.t.Size()) }
 
 // String prints type, shape and, of an array, its first elements.
 func (v Value) String() string {
@@ -384,6 +393,7 @@ func (v Value) node(g *ir.Graph, op string, t dtype.Type) *ir.Node {
 
 // bits is the only element's bits.
 func (a *array) bits() uint64 {
+	a.fetched()
 	switch a.t.Size() {
 	case 1:
 		return uint64(*(*uint8)(a.p))

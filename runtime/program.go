@@ -26,6 +26,7 @@ type Options struct {
 	Threads int    // 0: ADJOINT_THREADS, or one per core
 	Level   string // "": ADJOINT_LEVEL, or the fastest of this machine
 	Poison  bool   // arrays that are dead in the arena are overwritten: who reads one after all sees NaNs
+	Device  string // "cpu" or "cuda:0", …; "": ADJOINT_DEVICE, or the first GPU, or the CPU
 	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
 }
 
@@ -38,6 +39,8 @@ type Program struct {
 	low     *lowering
 	code    []stepCode // by step
 	isa     *jit.ISA   // of generated code, nil where there is none
+
+	dev onDevice
 
 	latest   atomic.Pointer[binding]
 	mu       sync.Mutex
@@ -67,7 +70,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 		}
 	}
 	p.compile(ir.Strip(outs))
-	return p, nil
+	return p, p.choose(o.Device)
 }
 
 // compile plans outs, which are stripped.
@@ -144,8 +147,15 @@ func (p *Program) binding(batch int) (*binding, error) {
 }
 
 // PeakBytes is the memory that one run takes for a batch, beside the caller's: its arena and what its
-// threads have for themselves.
+// threads have for themselves; on a device, there.
 func (p *Program) PeakBytes(batch int) (int, error) {
+	if p.OnDevice() {
+		q, err := p.devicePlan(batch, false)
+		if err != nil {
+			return 0, err
+		}
+		return q.plan.Arena, nil
+	}
 	b, err := p.binding(batch)
 	if err != nil {
 		return 0, err

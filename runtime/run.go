@@ -102,6 +102,9 @@ func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) 
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("autodiff: Run: %w", err)
 	}
+	if p.OnDevice() {
+		return p.runShared(ctx, batch, in, out)
+	}
 	b, err := p.binding(batch)
 	if err != nil {
 		return err

@@ -1,0 +1,202 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
+	"github.com/adjoint-go/adjoint/internal/device"
+	"github.com/adjoint-go/adjoint/internal/device/fake"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// onFake has programs find a fake device, whose kernels run on the CPU.
+func onFake(t *testing.T) *fake.Driver {
+	if err := shim.Missing(); err != nil {
+		t.Skip(err)
+	}
+	s := &fake.Shim{Dir: t.TempDir()}
+	f := &fake.Driver{Compile: s.Compile}
+	restore := device.Use(f)
+	t.Cleanup(func() { restore(); s.Close() })
+	return f
+}
+
+// TestDeviceRandomGraphs: programs on a device give the reference's bits, when their steps are queued, recorded and
+// replayed, from memory of the caller's and from arrays that stay on the device.
+func TestDeviceRandomGraphs(t *testing.T) {
+	onFake(t)
+	n := uint64(3)
+	if testing.Short() {
+		n = 1
+	}
+	for seed := range n {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		s := &sketch{source: rng, g: ir.New(), device: true}
+		outs := s.build(5 + rng.IntN(30))
+		p, err := Compile(outs, s.inputs, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Device() != "cuda:0" {
+			t.Fatalf("runs on %s\n%s", p.Device(), p)
+		}
+		for _, batch := range []int{1, 1 + rng.IntN(40), 0} {
+			in := s.values(rng, batch)
+			want, err := Reference(ir.Strip(outs), batch, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("seed %d, B = %d", seed, batch)
+			same := func(how string, i int, got []byte) {
+				if k := sameBits(outs[i].Type, got, want[i]); k >= 0 {
+					t.Fatalf("%s, %s, output %d: element %d differs\n%s", name, how, i, k, p)
+				}
+			}
+			var arrays []*device.Array
+			var mem [][]byte
+			for _, list := range [][][]byte{in, want} {
+				for _, b := range list {
+					m := make([]byte, len(b)+1)
+					arrays, mem = append(arrays, device.NewArray(unsafe.Pointer(&m[0]), len(b))), append(mem, m[:len(b)])
+				}
+			}
+			for i := range in {
+				copy(mem[i], in[i])
+			}
+			for round := range 4 {
+				var inPtr, outPtr []unsafe.Pointer
+				var room []guarded
+				for _, b := range in {
+					g := newGuarded(len(b), 0)
+					copy(g.bytes(), b)
+					inPtr = append(inPtr, g.ptr())
+				}
+				for _, w := range want {
+					g := newGuarded(len(w), 0)
+					room, outPtr = append(room, g), append(outPtr, g.ptr())
+				}
+				if err := p.Run(context.Background(), batch, inPtr, outPtr); err != nil {
+					t.Fatalf("%s: %v\n%s", name, err, p)
+				}
+				for i, g := range room {
+					if same(fmt.Sprint("shared, round ", round), i, g.bytes()); !g.intact() {
+						t.Fatalf("%s: wrote outside of output %d", name, i)
+					}
+				}
+				if err := p.RunArrays(context.Background(), batch, arrays[:len(in)], arrays[len(in):]); err != nil {
+					t.Fatalf("%s: %v\n%s", name, err, p)
+				}
+				for i, a := range arrays {
+					if err := a.Fetch(); err != nil {
+						t.Fatal(err)
+					}
+					if i >= len(in) {
+						same(fmt.Sprint("kept, round ", round), i-len(in), mem[i])
+					} else if !bytes.Equal(mem[i], in[i]) {
+						t.Fatalf("%s: input %d has changed", name, i)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestDeviceErrors(t *testing.T) {
+	f := onFake(t)
+	g := ir.New()
+	x, idx := g.Param(0, dtype.F32, ir.Shape{ir.Batch, ir.D(3)}), g.Param(1, dtype.I64, ir.Static(4))
+	outs := []*ir.Node{g.Take(x, idx, 1, "user.go:7"), g.Apply(ops.Mul, x, x)}
+	p, err := Compile(outs, []Input{{x.Type, x.Shape}, {idx.Type, idx.Shape}}, Options{Device: "cuda:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := []float32{1, 2, 3, 4, 5, 6}
+	at := []int64{2, 0, 1, 2}
+	taken, square := make([]float32, 8), make([]float32, 6)
+	run := func() error {
+		return p.Run(context.Background(), 2, []unsafe.Pointer{unsafe.Pointer(&in[0]), unsafe.Pointer(&at[0])},
+			[]unsafe.Pointer{unsafe.Pointer(&taken[0]), unsafe.Pointer(&square[0])})
+	}
+	good := func() {
+		t.Helper()
+		clear(taken)
+		if err := run(); err != nil || fmt.Sprint(taken, square) != "[3 1 2 3 6 4 5 6] [1 4 9 16 25 36]" {
+			t.Fatal(err, taken, square)
+		}
+	}
+	good()
+	for range 3 {
+		at[1], square[0] = -4, 77
+		if err := run(); err == nil || err.Error() != "autodiff: Take index -4 is not in 0 … 2 (user.go:7)" || square[0] != 77 {
+			t.Fatal(err, square)
+		}
+		at[1] = 0
+		good()
+	}
+	broken := errors.New("broken")
+	for _, call := range []string{"Launch", "ToHost", "Replay", "Wait", "Alloc"} {
+		f.Fail(call, 0, broken)
+		square[0] = 77
+		switch err := run(); {
+		case call == "Alloc": // nothing is allocated any more
+			f.Fail(call, 1<<30, nil)
+		case !errors.Is(err, broken) || !strings.Contains(err.Error(), "cuda:0") || square[0] != 77:
+			// A replay launches nothing by itself, a first run replays nothing.
+			if err != nil || call != "Launch" && call != "Replay" {
+				t.Fatalf("%s: %v %v", call, err, square)
+			}
+			f.Fail(call, 1<<30, nil)
+		}
+		good()
+		good()
+	}
+	for name, test := range map[string]struct {
+		in, out []unsafe.Pointer
+		want    string
+	}{
+		"nil input":   {[]unsafe.Pointer{nil, unsafe.Pointer(&at[0])}, []unsafe.Pointer{unsafe.Pointer(&taken[0]), unsafe.Pointer(&square[0])}, "input 0 is nil"},
+		"nil output":  {[]unsafe.Pointer{unsafe.Pointer(&in[0]), unsafe.Pointer(&at[0])}, []unsafe.Pointer{unsafe.Pointer(&taken[0]), nil}, "output 1 is nil"},
+		"same output": {[]unsafe.Pointer{unsafe.Pointer(&in[0]), unsafe.Pointer(&at[0])}, []unsafe.Pointer{unsafe.Pointer(&taken[0]), unsafe.Pointer(&taken[1])}, "outputs 0 and 1 lie in the same memory"},
+	} {
+		if err := p.Run(context.Background(), 2, test.in, test.out); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Compile(outs, p.inputs, Options{Device: "cuda:1"}); err == nil || !strings.Contains(err.Error(), "there are cpu, cuda:0") {
+		t.Error(err)
+	}
+}
+
+// TestDeviceChoice: a program says where it runs, and why not on the device.
+func TestDeviceChoice(t *testing.T) {
+	onFake(t)
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Static(5))
+	for _, test := range []struct {
+		out    *ir.Node
+		device string
+		want   []string
+	}{
+		{g.Apply(ops.Mul, x, x), "", []string{"cuda:0", "device cuda:0 (fake)"}},
+		{g.Apply(ops.Mul, x, x), "cpu", []string{"cpu", "level "}},
+		{g.Call(ir.ArgSort, 0, "", x), "", []string{"cpu", "device cpu: cuda: no kernel for " + ir.ArgSort.String()}},
+		{g.Call(ir.ArgSort, 0, "", x), "cuda:0", []string{"cpu", "device cpu: cuda: no kernel for " + ir.ArgSort.String()}},
+	} {
+		p, err := Compile([]*ir.Node{test.out}, []Input{{x.Type, x.Shape}}, Options{Device: test.device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Device() != test.want[0] || !strings.HasPrefix(p.String(), test.want[1]) {
+			t.Errorf("%v on %q: %s\n%s", test.out.Name(), test.device, p.Device(), p)
+		}
+	}
+}
