@@ -1,8 +1,11 @@
 package autodiff
 
 import (
+	"slices"
+
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // Valued is a function's value with its gradient: what [ValueAndGrad] gives.
@@ -268,59 +271,103 @@ func Vmap[P, R any](f func(P) R) func(P) R {
 	}
 }
 
+// JacobianOptions says how a [Jacobian] is found; the zero value takes the cheaper mode, all at once.
+type JacobianOptions struct {
+	Mode Mode
+	// Chunk bounds how many tangents or cotangents are carried along at once, and with them the memory beside the
+	// result; 0 is all. The size that they are the unit vectors of must not depend on the batch then.
+	Chunk int
+}
+
 // Jacobian is the derivative of every element of f's result by every element of its argument: its shape is
 // the result's followed by the argument's. It goes forward where the argument is no larger than the
-// result, and in reverse else: one of the two has a size that does not depend on the batch (Vmap maps a
-// Jacobian over one). Both are floats.
-func Jacobian(f func(Value) Value) func(Value) Value {
+// result, and in reverse else, unless the options say so: one of the two has a size that does not depend on the batch
+// (Vmap maps a Jacobian over one). Both are floats.
+func Jacobian(f func(Value) Value, o ...JacobianOptions) func(Value) Value {
 	return func(x Value) Value {
 		return recorded("Jacobian", x, func(g *ir.Graph, x Value) Value {
 			v := variables("Jacobian", g, x)
 			y := f(v.tree).node(g, "Jacobian", dtype.Invalid)
-			return Value{n: jacobian(g, y, v.nodes[0])}
+			var opt JacobianOptions
+			if len(o) > 0 {
+				opt = o[0]
+			}
+			return Value{n: jacobian(g, y, v.nodes[0], opt)}
 		})
 	}
 }
 
-func jacobian(g *ir.Graph, y, x *ir.Node) *ir.Node {
+func jacobian(g *ir.Graph, y, x *ir.Node, o JacobianOptions) *ir.Node {
 	n, okX := x.Shape.Size()
 	m, okY := y.Shape.Size()
-	forward := okX && n.Static()
-	reverse := okY && m.Static()
+	forward := okX && n.Static() && o.Mode != Reverse
+	reverse := okY && m.Static() && o.Mode != Forward
 	if !forward && !reverse || !x.Type.IsFloat() || !y.Type.IsFloat() {
-		ir.Fail("Jacobian", "of %v %v by %v %v: floats, one of them of a size that does not depend on the batch, are needed", y.Type, y.Shape, x.Type, x.Shape)
+		ir.Fail("Jacobian", "of %v %v by %v %v: floats are needed, and a size that depends on the batch where there are unit vectors of it", y.Type, y.Shape, x.Type, x.Shape)
 	}
-	zero := func() *ir.Node { return g.Const(y.Type, append(append(ir.Shape{}, y.Shape...), x.Shape...), 0) }
+	if o.Chunk < 0 || o.Mode < Auto || o.Mode > Reverse {
+		ir.Fail("Jacobian", "chunks of %d, mode %d", o.Chunk, o.Mode)
+	}
+	shape := slices.Concat(y.Shape, x.Shape)
 	if forward && (!reverse || n.C <= m.C) {
 		dir := g.Hole(x.Type, x.Shape)
 		t := g.JVP([]*ir.Node{y}, []*ir.Node{x}, []*ir.Node{dir})[0]
 		if t == nil {
-			return zero()
+			return g.Const(y.Type, shape, 0)
 		}
-		all := g.Vmap([]*ir.Node{t}, []*ir.Node{dir}, []*ir.Node{unitVectors(g, x, n)}, n)[0] // [n, y…]
+		all := alongUnits(g, t, dir, n.C, o.Chunk) // [n, y…]
 		perm := make([]int, 0, y.Rank()+1)
 		for a := range y.Rank() {
 			perm = append(perm, a+1)
 		}
-		return g.Reshape(g.Transpose(all, append(perm, 0)), append(append(ir.Shape{}, y.Shape...), x.Shape...))
+		return g.Reshape(g.Transpose(all, append(perm, 0)), shape)
 	}
 	dir := g.Hole(y.Type, y.Shape)
 	ct := g.VJP([]*ir.Node{y}, []*ir.Node{dir}, []*ir.Node{x})[0]
 	if ct == nil {
-		return zero()
+		return g.Const(y.Type, shape, 0)
 	}
-	all := g.Vmap([]*ir.Node{ct}, []*ir.Node{dir}, []*ir.Node{unitVectors(g, y, m)}, m)[0] // [m, x…]
-	return g.Reshape(all, append(append(ir.Shape{}, y.Shape...), x.Shape...))
+	return g.Reshape(alongUnits(g, ct, dir, m.C, o.Chunk), shape) // of [m, x…]
 }
 
-// unitVectors is [n, shape of x]: row i is 1 at x's element i, 0 elsewhere.
-func unitVectors(g *ir.Graph, x *ir.Node, n ir.Dim) *ir.Node {
-	return g.Reshape(g.OneHot(g.Iota(dtype.I64, ir.Shape{n}, 0), n.C, x.Type), append(ir.Shape{n}, x.Shape...))
+// alongUnits is t, [n, …], for dir each of the n unit vectors of its shape.
+func alongUnits(g *ir.Graph, t, dir *ir.Node, n, chunk int) *ir.Node {
+	all := inChunks(g, "Jacobian", n, chunk, func(first *ir.Node, k int) *ir.Node {
+		return g.Vmap([]*ir.Node{t}, []*ir.Node{dir}, []*ir.Node{unitVectors(g, dir, first, k)}, ir.D(k))[0]
+	})
+	return g.Narrow(all, 0, ir.D(0), ir.D(n))
+}
+
+// inChunks is what part gives of k of n things from number first on (nil: 0), one behind the other along the first
+// axis; the last k may be too many. No more than chunk are at work at once; 0 is all.
+func inChunks(g *ir.Graph, op string, n, chunk int, part func(first *ir.Node, k int) *ir.Node) *ir.Node {
+	if chunk == 0 || chunk >= n {
+		return part(nil, n)
+	}
+	steps := (n + chunk - 1) / chunk
+	_, ys, _ := g.Loop(op, ir.LoopOptions{Length: ir.D(steps)}, nil, nil,
+		func(index *ir.Node, _, _ []*ir.Node) (next, ys []*ir.Node, _ *ir.Node) {
+			first := g.Apply(ops.Mul, index, g.Const(dtype.I64, nil, float64(chunk)))
+			return nil, []*ir.Node{part(first, chunk)}, nil
+		})
+	return g.Reshape(ys[0], slices.Concat(ir.Static(steps*chunk), ys[0].Shape[2:]))
+}
+
+// unitVectors is [k, shape of x]: row i is 1 at x's element first+i (nil: i), 0 elsewhere.
+func unitVectors(g *ir.Graph, x, first *ir.Node, k int) *ir.Node {
+	at := g.Iota(dtype.I64, ir.Static(k), 0)
+	if first != nil {
+		at = g.Map(ops.Add, at, first)
+	}
+	n := x.Shape.SizeAt(1)
+	return g.Reshape(g.OneHot(at, n, x.Type), slices.Concat(ir.Static(k), x.Shape))
 }
 
 // Hessian is the matrix of second derivatives of a scalar function, of the argument's shape twice over:
 // forward mode over reverse mode.
-func Hessian(f func(Value) Value) func(Value) Value { return Jacobian(Grad(f)) }
+func Hessian(f func(Value) Value, o ...JacobianOptions) func(Value) Value {
+	return Jacobian(Grad(f), o...)
+}
 
 // HVP is the product of a scalar function's Hessian with a vector, a tree like the argument, and the gradient:
 // forward mode over reverse mode, at a few times the cost of the function.

@@ -3,7 +3,6 @@ package autodiff
 import (
 	"slices"
 
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
@@ -339,14 +338,5 @@ func (l *linear) along(chunk int, reverse bool, n int, seeds func(first *ir.Node
 		}
 		return g.Concat(1, rows...)
 	}
-	if chunk == 0 || chunk >= n {
-		return part(nil, n)
-	}
-	steps := (n + chunk - 1) / chunk
-	_, ys, _ := g.Loop(l.op, ir.LoopOptions{Length: ir.D(steps)}, nil, nil,
-		func(index *ir.Node, _, _ []*ir.Node) (next, ys []*ir.Node, _ *ir.Node) {
-			first := g.Apply(ops.Mul, index, g.Const(dtype.I64, nil, float64(chunk)))
-			return nil, []*ir.Node{part(first, chunk)}, nil
-		})
-	return g.Reshape(ys[0], ir.Static(steps*chunk, ys[0].Shape[2].C))
+	return inChunks(g, l.op, n, chunk, part)
 }
