@@ -1,0 +1,151 @@
+package cudasrc_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/cudasrc/nvcc"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/internal/vec"
+)
+
+var architectures = []string{"sm_80", "sm_90"}
+
+// machineKernels are kernels of every kind, and one of every operation and type.
+func machineKernels(t *testing.T) *cudasrc.Writer {
+	w := &cudasrc.Writer{Temporary: func(int) int { return 9 }}
+	must := func(_ cudasrc.Unit, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range ops.Count {
+		for typ := dtype.Bool; typ < dtype.Count; typ++ {
+			if !vec.Takes(id, typ) {
+				continue
+			}
+			m := &cudasrc.Map{Dims: []int{1000}}
+			v := cudasrc.Value{Type: vec.Result(id, typ), Op: id, Out: operand(vec.Result(id, typ), 0, 1000)}
+			for a := range id.Row().Arity {
+				in := typ
+				if id == ops.Where && a == 0 {
+					in = dtype.Bool
+				}
+				v.Args = append(v.Args, a)
+				m.Values = append(m.Values, cudasrc.Value{Type: in, Leaf: operand(in, 1, 1000)})
+			}
+			m.Values = append(m.Values, v)
+			must(w.Map(m))
+		}
+	}
+	for typ := dtype.Bool; typ < dtype.Count; typ++ {
+		for to := dtype.Bool; to < dtype.Count; to++ {
+			if to != typ {
+				must(w.Map(&cudasrc.Map{Dims: []int{1000}, Values: []cudasrc.Value{{Type: typ, Leaf: operand(typ, 1, 1000)},
+					{Type: to, Convert: true, Args: []int{0}, Out: operand(to, 0, 1000)}}}))
+			}
+		}
+		for by := ir.Sum; by <= ir.Min; by++ {
+			if typ == dtype.Bool && by < ir.Max {
+				continue
+			}
+			for _, dims := range [][]int{{10, 7}, {10, 100}, {10, 10000}} {
+				for lo := range 2 {
+					must(w.Map(&cudasrc.Map{Dims: dims, Lo: lo, Hi: lo + 1, Chunk: 4096, Rows: 5, Values: []cudasrc.Value{{Type: typ, Leaf: operand(typ, 1, dims...)}},
+						Folds: []cudasrc.Fold{{By: by, Out: cudasrc.Operand{Type: typ}}}}))
+				}
+			}
+		}
+		x, idx := operand(typ, 1, 50, 40, 30), operand(dtype.I64, 2, 60)
+		y := operand(typ, 0, 50, 60, 30)
+		must(w.Take(y, x, idx, 1))
+		must(w.Iota(y, 1))
+		piece := cudasrc.Piece{Operand: *x, Steps: []int{1800, 30, 1}}
+		must(w.Place(y, 0, []cudasrc.Piece{piece}, false))
+		if typ == dtype.Bool {
+			continue
+		}
+		must(w.Place(y, 0, []cudasrc.Piece{piece}, true))
+		must(w.Scatter(x, idx, y, 1))
+		must(w.CumSum(x, x, 1, true))
+		must(w.ArgReduce(operand(dtype.I64, 0, 50, 30), x, 1, 2, ir.ArgMax))
+		must(w.ArgReduce(operand(dtype.I64, 0, 50, 40), x, 2, 3, ir.ArgMin))
+		if !typ.IsFloat() {
+			continue
+		}
+		must(w.Fold(&cudasrc.Windows{Outer: 2, Inner: 3, In: []int{9, 9}, Outs: []int{7, 7}, Wins: []int{3, 3}, Stride: []int{1, 1}, Dilation: []int{1, 1}, X: *x, Y: *y}))
+		for _, n := range []int{1, 100} {
+			must(w.Gemm(&cudasrc.Product{Type: typ, Batch: 2, M: 100, N: n, K: 100, A: cudasrc.Arg{Pointer: true}, B: cudasrc.Arg{Pointer: true}, C: cudasrc.Arg{Pointer: true}}))
+		}
+	}
+	return w
+}
+
+// TestMachineCode compiles every kernel for two architectures. Those that are worth it do not spill.
+func TestMachineCode(t *testing.T) {
+	if err := nvcc.Missing(); err != nil {
+		t.Skip(err)
+	}
+	w := machineKernels(t)
+	for i, arch := range architectures {
+		if testing.Short() && i > 0 {
+			break
+		}
+		usage, err := nvcc.Compile(t.TempDir(), arch, w.Kernels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0
+		for _, k := range w.Kernels {
+			u, ok := usage[k.Name]
+			if !ok || u.Registers == 0 {
+				t.Errorf("%s: no machine code of %s", arch, k.Name)
+			}
+			if k.Hot && u.Spills > 0 || u.Registers*k.Block > 1<<16 {
+				t.Errorf("%s: %s spills %d bytes, has %d registers\n%s", arch, k.Name, u.Spills, u.Registers, entry(k))
+			}
+			most = max(most, u.Registers)
+		}
+		t.Logf("%s: %d kernels, at most %d registers", arch, len(w.Kernels), most)
+	}
+}
+
+// entry is a kernel's own text.
+func entry(k *cudasrc.Kernel) string {
+	return k.Source[strings.LastIndex(k.Source, "#endif"):]
+}
+
+// TestWideLoads: what lies one behind the other is read and written 16 bytes at a time, and nothing is contracted.
+func TestWideLoads(t *testing.T) {
+	if err := nvcc.Missing(); err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		t          dtype.Type
+		load, save string
+	}{{dtype.F32, `ld\.global\.v4\.\w32`, `st\.global\.v4\.\w32`}, {dtype.F64, `ld\.global\.v2\.\w64`, `st\.global\.v2\.\w64`}} {
+		w := &cudasrc.Writer{}
+		dims := []int{100, 64}
+		row := cudasrc.Operand{Type: c.t, Buffer: 2, Dims: dims, Strides: []int{0, 1}}
+		_, err := w.Map(&cudasrc.Map{Dims: dims, Values: []cudasrc.Value{{Type: c.t, Leaf: operand(c.t, 1, dims...)}, {Type: c.t, Leaf: &row},
+			{Type: c.t, Op: ops.Mul, Args: []int{0, 1}}, {Type: c.t, Op: ops.Add, Args: []int{2, 1}, Out: operand(c.t, 0, dims...)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ptx, err := nvcc.PTX(t.TempDir(), "sm_90", w.Kernels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(regexp.MustCompile(c.load).FindAllString(ptx, -1)) != 2 || !regexp.MustCompile(c.save).MatchString(ptx) {
+			t.Errorf("%v: not all loads and stores are wide\n%s", c.t, ptx)
+		}
+		if strings.Contains(ptx, "fma.rn.f") {
+			t.Errorf("%v: a product and a sum are contracted\n%s", c.t, ptx)
+		}
+	}
+}

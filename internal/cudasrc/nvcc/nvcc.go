@@ -1,0 +1,127 @@
+// Package nvcc compiles CUDA kernels with NVIDIA's compiler for tests, which needs no GPU. It imports cudasrc.
+package nvcc
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+)
+
+// root is where CUDA is: ADJOINT_CUDA, or .cuda beside go.mod, which make cuda-toolchain fills. "" where it is not.
+func root() string {
+	dir := os.Getenv("ADJOINT_CUDA")
+	if dir == "" {
+		out, err := exec.Command("go", "env", "GOMOD").Output()
+		if err != nil {
+			return ""
+		}
+		dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), ".cuda")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "bin", "nvcc")); err != nil {
+		return ""
+	}
+	return dir
+}
+
+// Missing is why nothing can be compiled here.
+func Missing() error {
+	if root() == "" {
+		return errors.New("no nvcc in .cuda: make cuda-toolchain fetches it; CUDA C++ is not compiled to machine code")
+	}
+	if _, err := exec.LookPath("g++"); err != nil {
+		return errors.New("no g++, which nvcc needs")
+	}
+	return nil
+}
+
+// Usage is what a kernel takes of a multiprocessor.
+type Usage struct {
+	Registers int // of a thread
+	Spills    int // bytes that a thread stores because registers do not suffice
+	Stack     int // bytes
+	Shared    int // bytes of a block
+}
+
+func run(dir, arch string, kernels []*cudasrc.Kernel, out string, args ...string) ([]byte, error) {
+	var s strings.Builder
+	seen := map[string]bool{}
+	for _, k := range kernels {
+		if !seen[k.Name] {
+			seen[k.Name] = true
+			s.WriteString(k.Source)
+		}
+	}
+	src := filepath.Join(dir, "kernels.cu")
+	if err := os.WriteFile(src, []byte(s.String()), 0o666); err != nil {
+		return nil, err
+	}
+	cuda := root()
+	args = append(append([]string{"-w", "-I", filepath.Join(cuda, "include"), "-arch=" + arch, "-o", out, src}, cudasrc.Options...), args...)
+	cmd := exec.Command(filepath.Join(cuda, "bin", "nvcc"), args...)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("nvcc for %s: %v\n%.4000s", arch, err, text)
+	}
+	return text, nil
+}
+
+var (
+	entry     = regexp.MustCompile(`Compiling entry function '(\w+)'`)
+	function  = regexp.MustCompile(`Function properties for (\w+)`)
+	spills    = regexp.MustCompile(`(\d+) bytes stack frame, (\d+) bytes spill stores`)
+	registers = regexp.MustCompile(`Used (\d+) registers`)
+	shared    = regexp.MustCompile(`(\d+) bytes smem`)
+)
+
+// Compile makes machine code of kernels for an architecture, such as sm_90, and says by name what they take.
+func Compile(dir, arch string, kernels []*cudasrc.Kernel) (map[string]Usage, error) {
+	text, err := run(dir, arch, kernels, filepath.Join(dir, "kernels.cubin"), "-cubin", "-Xptxas", "-v")
+	if err != nil {
+		return nil, err
+	}
+	usage := map[string]Usage{}
+	name, of := "", ""
+	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		line := lines.Text()
+		u := usage[name]
+		if m := entry.FindStringSubmatch(line); m != nil {
+			name, u = m[1], Usage{}
+		}
+		if m := function.FindStringSubmatch(line); m != nil {
+			of = m[1]
+		}
+		if m := spills.FindStringSubmatch(line); m != nil && of == name {
+			u.Stack, u.Spills = number(m[1]), number(m[2])
+		}
+		if m := registers.FindStringSubmatch(line); m != nil {
+			u.Registers = number(m[1])
+		}
+		if m := shared.FindStringSubmatch(line); m != nil {
+			u.Shared = number(m[1])
+		}
+		if name != "" {
+			usage[name] = u
+		}
+	}
+	return usage, nil
+}
+
+// PTX is the kernels' intermediate code.
+func PTX(dir, arch string, kernels []*cudasrc.Kernel) (string, error) {
+	out := filepath.Join(dir, "kernels.ptx")
+	if _, err := run(dir, arch, kernels, out, "-ptx"); err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(out)
+	return string(text), err
+}
