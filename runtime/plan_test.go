@@ -12,6 +12,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // planned is a plan and what it must compute.
@@ -116,6 +117,34 @@ func TestPlanReductions(t *testing.T) {
 				}
 			}
 			all = append(all, plans(t, fmt.Sprint(typ, shape), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
+// TestPlanLongFolds: clusters that read arrays in many ways, store values, and fold several, over runs long enough
+// for blocks of their own.
+func TestPlanLongFolds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 11))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, d := range []struct{ rows, cols, axis int }{{3, 1000, 1}, {2, 513, 1}, {2, 5000, 1}, {1000, 3, 0}, {700, 40, 0}, {60, 1, 0}, {3, 64, 1}, {70, 700, 0}} {
+			s := &sketch{source: rng, g: ir.New()}
+			g, shape := s.g, ir.Static(d.rows, d.cols)
+			x := s.param(typ, shape, 0)
+			row := g.Broadcast(s.param(typ, ir.Static(1, d.cols), 0), shape)
+			col := g.Broadcast(s.param(typ, ir.Static(d.rows, 1), 0), shape)
+			turned := g.Transpose(s.param(typ, ir.Static(d.cols, d.rows), 0), []int{1, 0})
+			part := g.Narrow(s.param(typ, ir.Static(d.rows, d.cols+3), 0), 1, ir.D(1), ir.D(d.cols))
+			y := g.Apply(ops.Add, g.Apply(ops.Fma, x, row, turned), g.Apply(ops.Sub, col, part))
+			e := g.Apply(ops.Exp, y)
+			other := dtype.F64
+			if typ == other {
+				other = dtype.F32
+			}
+			outs := []*ir.Node{e, g.Reduce(ir.Sum, e, d.axis), g.Reduce(ir.Max, y, d.axis), g.Reduce(ir.Sum, g.Convert(y, other), d.axis),
+				g.Reduce(ir.Sum, g.Convert(g.Apply(ops.Gt, y, x), dtype.I64), d.axis), g.Reduce(ir.Min, g.Apply(ops.Gt, y, x), d.axis)}
+			all = append(all, plans(t, fmt.Sprint(typ, d), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
 		}
 	}
 	runPlans(t, all)

@@ -73,6 +73,9 @@ func (w *Writer) rows(m *Map, outer, run int) (u Unit, err error) {
 }
 
 func (w *Writer) row(m *Map, outer, run, parts int, outs []Operand) (Launch, error) {
+	if min(run, m.Chunk) >= longRow && len(m.Folds) <= slabFolds {
+		return w.longRow(m, outer, run, parts, outs)
+	}
 	t, err := w.begin("rows", m, m.Lo, m.Hi)
 	if err != nil {
 		return Launch{}, err
@@ -130,7 +133,7 @@ func (w *Writer) row(m *Map, outer, run, parts int, outs []Operand) (Launch, err
 	}
 	t.line("\tconst %s c = from + k, e = o * (%s)run + c;", x, x)
 	t.coordinates(t.text, 1, "c", "\t")
-	t.one(1, "\t")
+	t.one("\t", 1)
 	for i := range m.Folds {
 		l := "0"
 		if lanes[i] > 1 {
@@ -173,6 +176,14 @@ func (w *Writer) columns(m *Map, outer, run, inner int) (u Unit, err error) {
 			outs[i] = Operand{Type: outs[i].Type, Buffer: w.Temporary(outer * parts * inner * outs[i].Type.Size())}
 		}
 	}
+	if n := outer * parts * inner; n < fewColumns && min(run, m.Rows) >= longColumn && len(m.Folds) <= slabFolds && len(m.Folds)*min(inner, 32) <= block {
+		l, err := w.longColumns(m, outer, run, inner, parts, outs)
+		if err != nil {
+			return u, err
+		}
+		u.Launches = append(u.Launches, l)
+		return w.sumParts(u, m, outs, outer, parts, inner)
+	}
 	t, err := w.begin("columns", m, m.Lo, m.Hi)
 	if err != nil {
 		return u, err
@@ -211,7 +222,7 @@ func (w *Writer) columns(m *Map, outer, run, inner int) (u Unit, err error) {
 	t.line("for (%s k = from; k < end; k++) {", x)
 	t.line("\tconst %s e = (o * (%s)run + k) * %s + col;", x, x, width)
 	t.coordinates(t.text, 1, "k", "\t")
-	t.one(1, "\t")
+	t.one("\t", 1)
 	for i := range m.Folds {
 		t.line("\ta%d = %s(a%d, z%d);", i, foldNames[m.Folds[i].By], i, i)
 	}
@@ -224,6 +235,11 @@ func (w *Writer) columns(m *Map, outer, run, inner int) (u Unit, err error) {
 		return u, err
 	}
 	u.Launches = append(u.Launches, l)
+	return w.sumParts(u, m, outs, outer, parts, inner)
+}
+
+// sumParts adds up the partial results of columns, if there are several.
+func (w *Writer) sumParts(u Unit, m *Map, outs []Operand, outer, parts, inner int) (Unit, error) {
 	if parts == 1 {
 		return u, nil
 	}

@@ -190,61 +190,75 @@ func (w *Writer) flat(m *Map, elems int) (u Unit, err error) {
 	if err != nil {
 		return u, err
 	}
-	size := 4
-	for i := range m.Values {
-		if v := &m.Values[i]; v.Leaf != nil || v.Out != nil {
-			size = max(size, v.Type.Size())
-		}
-	}
-	n := 16 / size
-	for n > 1 && n*t.size > mostCode {
-		n /= 2
-	}
-	if len(t.views) > 0 && len(t.axes) > 0 {
-		for t.axes[len(t.axes)-1].size%n != 0 {
-			n /= 2
-		}
-	}
+	n := t.width(1)
 	t.text.size("n", elems)
 	t.line("const %s i = (%s) * %du;", index(t.wide), thread(t.wide), n)
 	t.line("if (i >= n) return;")
 	t.line("const u64 left = n - i;")
 	t.coordinates(t.text, 1, "i", "")
+	t.many(n, "i", "")
+	l, err := w.launch(t.text, ceil(elems, n*block))
+	u.Launches = append(u.Launches, l)
+	return u, err
+}
+
+// width is the number of elements that a thread takes side by side along the axes of a group: those of 16 bytes,
+// fewer where the body is long or the last axis does not divide.
+func (t *mapText) width(group int) int {
+	size := 4
+	for i := range t.m.Values {
+		if v := &t.m.Values[i]; v.Leaf != nil || v.Out != nil {
+			size = max(size, v.Type.Size())
+		}
+	}
+	for i := range t.m.Folds {
+		size = max(size, t.m.Values[t.m.Folds[i].Value].Type.Size())
+	}
+	n := 16 / size
+	for n > 1 && n*t.size > mostCode {
+		n /= 2
+	}
+	if from, to := t.group(group); len(t.views) > 0 && to > from {
+		for t.axes[to-1].size%n != 0 {
+			n /= 2
+		}
+	}
+	return n
+}
+
+// many writes the body for n elements from number e on, of which left remain: loads, stores, and, of the folded values,
+// arrays z0, z1, …. The places of views are those of the coordinates at hand.
+func (t *mapText) many(n int, e, indent string) {
+	m := t.m
+	single := map[int]bool{}
 	for _, in := range t.b.ins {
 		if in.value < 0 || m.Values[in.value].Leaf.Splat {
 			continue
 		}
-		t.loadMany(in.value, n)
+		single[in.value] = t.loadMany(in.value, n, e, indent)
 	}
 	for i := range m.Values {
 		if m.Values[i].Out != nil {
-			t.line("%s y%d[%d];", ctype(m.Values[i].Type), i, n)
+			t.line("%s%s y%d[%d];", indent, ctype(m.Values[i].Type), i, n)
 		}
+	}
+	for i, f := range m.Folds {
+		t.line("%s%s z%d[%d];", indent, ctype(m.Values[f.Value].Type), i, n)
 	}
 	if n > 1 {
 		t.body.WriteString("#pragma unroll\n")
 	}
-	single := map[int]bool{}
-	for v, k := range t.viewOf {
-		single[v] = t.innerStride(k) == 0
-	}
-	t.line("for (int j = 0; j < %d; j++) %s", n, t.call(func(format string, v int) string {
+	t.line("%sfor (int j = 0; j < %d; j++) %s", indent, n, t.call(func(format string, v int) string {
 		if format[0] == 'x' && single[v] {
 			return fmt.Sprintf(format, v)
 		}
 		return fmt.Sprintf(format+"[j]", v)
 	}))
 	for i := range m.Values {
-		if o := m.Values[i].Out; o != nil {
-			if o.Offset%(n*o.Type.Size()) != 0 {
-				return u, &Unsupported{"map", "an output is not aligned"}
-			}
-			t.line("store(q%d + i, y%d, left);", i, i)
+		if m.Values[i].Out != nil {
+			t.line("%sstore(q%d + %s, y%d, left);", indent, i, e, i)
 		}
 	}
-	l, err := w.launch(t.text, ceil(elems, n*block))
-	u.Launches = append(u.Launches, l)
-	return u, err
 }
 
 // innerStride is view k's stride along the last axis.
@@ -255,49 +269,48 @@ func (t *mapText) innerStride(k int) int {
 	return t.axes[len(t.axes)-1].stride[k]
 }
 
-// loadMany reads n elements of leaf v from number i on.
-func (t *mapText) loadMany(v, n int) {
+// loadMany reads n elements of leaf v from number e on; single reports that they are one.
+func (t *mapText) loadMany(v, n int, e, indent string) (single bool) {
 	l := t.m.Values[v].Leaf
-	typ, whole := ctype(l.Type), n*l.Type.Size()
+	typ := ctype(l.Type)
 	k, isView := t.viewOf[v]
-	at := "i"
+	at, aligned := e, l.Offset%(n*l.Type.Size()) == 0
 	if isView {
-		if at = t.offset(t.text, k, 1); at == "" {
-			at = "0"
+		at = "0"
+		for g := range 3 {
+			if more := t.offset(t.text, k, g); more != "" {
+				at += " + " + more
+			}
 		}
 		at = "(" + at + ")"
+		for a := range len(t.axes) - 1 {
+			aligned = aligned && t.axes[a].stride[k]%n == 0
+		}
 	}
-	switch aligned := l.Offset%whole == 0; {
+	step := "1"
+	switch {
 	case isView && t.innerStride(k) == 0:
-		t.line("const %s x%d = p%d[%s];", typ, v, v, at)
-		return
+		t.line("%sconst %s x%d = p%d[%s];", indent, typ, v, v, at)
+		return true
 	case isView && t.innerStride(k) != 1:
-		t.line("%s x%d[%d];", typ, v, n)
-		step := "0"
+		aligned, step = false, "0"
 		if n > 1 {
 			step = fmt.Sprintf("s%d_%d", v, len(t.axes)-1)
 			t.number(step, t.innerStride(k))
 		}
-		t.line("loads(x%d, p%d + %s, %s, left);", v, v, at, step)
-		return
-	case isView:
-		for a := range len(t.axes) - 1 {
-			aligned = aligned && t.axes[a].stride[k]%n == 0
-		}
-		fallthrough
-	default:
-		t.line("%s x%d[%d];", typ, v, n)
-		if aligned {
-			t.line("load(x%d, p%d + %s, left);", v, v, at)
-		} else {
-			t.line("loads(x%d, p%d + %s, 1, left);", v, v, at)
-		}
 	}
+	t.line("%s%s x%d[%d];", indent, typ, v, n)
+	if aligned {
+		t.line("%sload(x%d, p%d + %s, left);", indent, v, v, at)
+	} else {
+		t.line("%sloads(x%d, p%d + %s, %s, left);", indent, v, v, at, step)
+	}
+	return false
 }
 
-// one writes the loads of element e, the body and the stores; what groups other than g make of the views' places is
-// in o0, o1, ….
-func (t *mapText) one(g int, indent string) {
+// one writes the loads of element e, the body and the stores; what other groups than those given make of the views'
+// places is in o0, o1, ….
+func (t *mapText) one(indent string, groups ...int) {
 	for _, in := range t.b.ins {
 		if in.value < 0 || t.m.Values[in.value].Leaf.Splat {
 			continue
@@ -305,8 +318,10 @@ func (t *mapText) one(g int, indent string) {
 		at := "e"
 		if k, ok := t.viewOf[in.value]; ok {
 			at = fmt.Sprintf("o%d", in.value)
-			if more := t.offset(t.text, k, g); more != "" {
-				at += " + " + more
+			for _, g := range groups {
+				if more := t.offset(t.text, k, g); more != "" {
+					at += " + " + more
+				}
 			}
 		}
 		t.line("%sconst %s x%d = p%d[%s];", indent, ctype(t.m.Values[in.value].Type), in.value, in.value, at)

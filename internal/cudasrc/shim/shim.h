@@ -18,6 +18,7 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(n)
+#define __align__(n) __attribute__((aligned(n)))
 
 struct shim_dim { unsigned x; };
 static shim_dim threadIdx, blockIdx, blockDim, gridDim;
