@@ -150,6 +150,25 @@ func TestPlanLongFolds(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanTransposes: every order of up to four axes, of every size of element.
+func TestPlanTransposes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 12))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.Bool, dtype.F32, dtype.F64} {
+		for _, dims := range [][]int{{40, 33}, {5, 40, 7}, {3, 4, 5, 6}} {
+			s := &sketch{source: rng, g: ir.New()}
+			x := s.param(typ, ir.Static(dims...), 0)
+			var outs []*ir.Node
+			for seed := range uint64(6) {
+				outs = append(outs, s.g.Transpose(x, rand.New(rand.NewPCG(2, seed)).Perm(len(dims))))
+			}
+			outs = append(outs, s.g.Transpose(s.g.Reverse(x, 0), rand.New(rand.NewPCG(3, 3)).Perm(len(dims))))
+			all = append(all, plans(t, fmt.Sprint(typ, dims), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
 // TestPlanProducts: sizes around those of tiles and blocks, transposed operands, one column.
 func TestPlanProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 10))

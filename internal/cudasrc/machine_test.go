@@ -54,13 +54,15 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 			if typ == dtype.Bool && by < ir.Max {
 				continue
 			}
-			for _, dims := range [][]int{{10, 7}, {10, 100}, {10, 10000}} {
+			for _, dims := range [][]int{{10, 7}, {10, 100}, {10, 10000}, {10000, 10}} {
 				for lo := range 2 {
-					must(w.Map(&cudasrc.Map{Dims: dims, Lo: lo, Hi: lo + 1, Chunk: 4096, Rows: 5, Values: []cudasrc.Value{{Type: typ, Leaf: operand(typ, 1, dims...)}},
+					must(w.Map(&cudasrc.Map{Dims: dims, Lo: lo, Hi: lo + 1, Chunk: 4096, Rows: 2000, Values: []cudasrc.Value{{Type: typ, Leaf: operand(typ, 1, dims...)}},
 						Folds: []cudasrc.Fold{{By: by, Out: cudasrc.Operand{Type: typ}}}}))
 				}
 			}
 		}
+		must(w.Map(&cudasrc.Map{Dims: []int{9, 50, 40}, Values: []cudasrc.Value{{Type: typ, Out: operand(typ, 0, 9, 50, 40),
+			Leaf: &cudasrc.Operand{Type: typ, Buffer: 1, Dims: []int{9, 50, 40}, Strides: []int{2000, 1, 50}}}}}))
 		x, idx := operand(typ, 1, 50, 40, 30), operand(dtype.I64, 2, 60)
 		y := operand(typ, 0, 50, 60, 30)
 		must(w.Take(y, x, idx, 1))

@@ -74,6 +74,9 @@ func (w *Writer) Map(m *Map) (u Unit, err error) {
 		if elems == 0 {
 			return u, nil
 		}
+		if u, ok, err := w.copies(m, elems); ok {
+			return u, err
+		}
 		return w.flat(m, elems)
 	}
 	if outer*inner == 0 {
