@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -31,9 +30,6 @@ func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
 	for _, n := range p.low.nodes {
 		if err := checkSize(n, batch); err != nil {
 			return nil, err
-		}
-		if n.Type == dtype.BF16 {
-			return nil, &cudasrc.Unsupported{Step: n.Name(), Reason: "bfloat16 is the CPU's"}
 		}
 	}
 	d := &planner{b: p.empty(batch), plan: &cudasrc.Plan{Batch: batch}}
@@ -200,7 +196,7 @@ func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
 	case g.Batch*g.M*g.N == 0:
 		return nil
 	case g.K == 0:
-		c := &cudasrc.Operand{Type: g.Type, Buffer: u.c, Dims: []int{g.Batch * g.M * g.N}}
+		c := &cudasrc.Operand{Type: n.Type, Buffer: u.c, Dims: []int{g.Batch * g.M * g.N}}
 		k, err := d.w.Place(c, 0, nil, false)
 		return d.step(name, k, err)
 	}

@@ -100,9 +100,6 @@ func (s *sketch) like(t dtype.Type, sh ir.Shape) *ir.Node {
 var sketchTypes = []dtype.Type{dtype.F32, dtype.F64, dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool, dtype.BF16}
 
 func (s *sketch) dtype() dtype.Type {
-	if s.device { // all but the last
-		return sketchTypes[s.IntN(len(sketchTypes)-1)]
-	}
 	return sketchTypes[s.IntN(len(sketchTypes))]
 }
 

@@ -23,7 +23,8 @@ var (
 
 // ctype is an element type in memory.
 func ctype(t dtype.Type) string {
-	return [dtype.Count]string{dtype.Bool: "u8", dtype.I32: "int", dtype.I64: "i64", dtype.F32: "float", dtype.F64: "double"}[t]
+	return [dtype.Count]string{dtype.Bool: "u8", dtype.I32: "int", dtype.I64: "i64", dtype.F32: "float", dtype.F64: "double",
+		dtype.BF16: "u16"}[t]
 }
 
 func vtype(t vec.Type) string { return [...]string{"float", "double", "int", "i64"}[t] }
@@ -84,6 +85,9 @@ func (x *body) read(v int, t vec.Type) vec.Value {
 	if x.m.constant(v) {
 		if val.Type == dtype.Bool {
 			return b.I(t, -int64(val.Leaf.Bits&1))
+		}
+		if val.Type == dtype.BF16 {
+			return b.Bits(vec.F32, val.Leaf.Bits<<16)
 		}
 		return b.Bits(vec.Lane(val.Type), val.Leaf.Bits)
 	}
@@ -243,8 +247,13 @@ func (x *body) function(name string) (text string, size int) {
 	}
 	for k, v := range outs {
 		y := p.name(result[k])
-		if x.m.Values[v].Type == dtype.Bool {
+		switch t := x.m.Values[v].Type; {
+		case t == dtype.Bool:
 			y = "(u8)" + p.asPred(result[k])
+		case t == dtype.BF16 && p.code[result[k]].T == vec.F32: // as it was loaded
+			y = fmt.Sprintf("(u16)((u32)%s >> 16)", p.asBits(result[k]))
+		case t == dtype.BF16:
+			y = "(u16)" + y
 		}
 		fmt.Fprintf(&p.s, "\ty%d = %s;\n", k, y)
 	}
@@ -438,8 +447,11 @@ func (p *printer) expr(in vec.Instr, pred bool) string {
 // load is an input: a leaf's element or a call.
 func (p *printer) load(c *bodyInput) string {
 	if c.value >= 0 {
-		if c.t == dtype.Bool {
+		switch c.t {
+		case dtype.Bool:
 			return fmt.Sprintf("x%d != 0", c.value)
+		case dtype.BF16:
+			return fmt.Sprintf("v_f32((int)((u32)x%d << 16))", c.value)
 		}
 		return fmt.Sprintf("x%d", c.value)
 	}

@@ -17,10 +17,14 @@ func (w *Writer) Gemm(p *Product) (u Unit, err error) {
 	typ := ctype(p.Type)
 	t := newText("gemm")
 	t.needs[&gemm] = true
-	t.hot = p.N > 1
+	t.hot = true
 	t.in(typ, "a", p.A)
 	t.in(typ, "b", p.B)
-	t.out(typ, "c", p.C)
+	if p.Type == dtype.BF16 {
+		t.out("float", "c", p.C)
+	} else {
+		t.out(typ, "c", p.C)
+	}
 	for _, x := range []struct {
 		name string
 		x    int
@@ -30,7 +34,7 @@ func (w *Writer) Gemm(p *Product) (u Unit, err error) {
 	}
 	u.Product = p
 	var l Launch
-	if p.N == 1 {
+	if p.N == 1 && p.Type != dtype.BF16 {
 		lanes := 32
 		if p.Type == dtype.F64 {
 			lanes = 16

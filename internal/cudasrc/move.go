@@ -115,6 +115,8 @@ func word(n int, offsets ...int) (typ string, bytes int) {
 		return "u64", 8
 	case n%4 == 0:
 		return "u32", 4
+	case n%2 == 0:
+		return "u16", 2
 	}
 	return "u8", 1
 }

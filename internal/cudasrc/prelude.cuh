@@ -3,11 +3,13 @@
 #define ADJ_PRELUDE
 
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef long long i64;
 typedef unsigned long long u64;
 
-#define ADJ static __device__ __forceinline__
+#define ADJ_INLINE __device__ __forceinline__
+#define ADJ static ADJ_INLINE
 
 ADJ int v_bits(float a) { return __float_as_int(a); }
 ADJ i64 v_bits(double a) { return __double_as_longlong(a); }

@@ -1,6 +1,7 @@
 // What of CUDA C++ the kernels use, for a compiler of C++17: blocks run one after the other. The threads of a block
 // run one after the other, too, where nothing makes them wait; else each has a stack of its own and gives way at
 // barriers and shuffles.
+#include <fenv.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -148,6 +149,13 @@ static inline double __dmul_rn(double a, double b) { return a * b; }
 static inline double __ddiv_rn(double a, double b) { return a / b; }
 static inline double __dsqrt_rn(double a) { return sqrt(a); }
 static inline double __fma_rn(double a, double b, double c) { return fma(a, b, c); }
+static inline double __dadd_rd(double a, double b) {
+	fesetround(FE_DOWNWARD);
+	const volatile double x = a, y = b, s = x + y;
+	fesetround(FE_TONEAREST);
+	return s;
+}
+static inline double __dadd_ru(double a, double b) { return -__dadd_rd(-a, -b); }
 static inline int __float2int_rn(float a) { return (int)rintf(a); }
 static inline float __ll2float_rn(long long a) { return (float)a; }
 static inline unsigned __umulhi(unsigned a, unsigned b) { return (unsigned)((unsigned long long)a * b >> 32); }
