@@ -83,7 +83,7 @@ func (s *scalarSketch) add() {
 	case 7:
 		y = g.Apply([]ops.ID{ops.Lt, ops.Ge, ops.Eq}[s.IntN(3)], s.one(dtype.F64), s.one(dtype.F64))
 	case 8:
-		y = g.Apply([]ops.ID{ops.Exp, ops.Tanh, ops.Sin, ops.Abs, ops.Sqrt, ops.Floor}[s.IntN(6)], s.one([]dtype.Type{dtype.F64, dtype.F32}[s.IntN(2)]))
+		y = g.Apply([]ops.ID{ops.Exp, ops.Tanh, ops.Sin, ops.Abs, ops.Sqrt, ops.Floor, ops.Log, ops.Erf}[s.IntN(8)], s.one([]dtype.Type{dtype.F64, dtype.F32}[s.IntN(2)]))
 	default:
 		if t == dtype.Bool {
 			y = g.Apply([]ops.ID{ops.And, ops.Xor}[s.IntN(2)], s.one(t), s.one(t))

@@ -53,6 +53,8 @@ func allocate(l *lowered) *allocator {
 		a.free, a.freed = append(a.free, a.freed...), a.freed[:0]
 		if in.fma[0] != "" {
 			a.fma(i, in)
+		} else if in.over {
+			a.over(i, in)
 		} else {
 			a.inst(i, in)
 		}
@@ -154,7 +156,7 @@ func (a *allocator) move(v int, from, to string) {
 
 // spread reports whether the operand is a constant that is in memory once, not as a vector.
 func (a *allocator) spread(operand string) bool {
-	return a.masks && strings.HasSuffix(operand, "(SB)")
+	return a.masks && operand[0] == 'k' && strings.HasSuffix(operand, "(SB)")
 }
 
 // load sees that v is in a register, and returns its name.
@@ -212,6 +214,28 @@ func (a *allocator) inst(i int, in inst) {
 		}
 		return text[k]
 	}))
+}
+
+// over writes its result over a copy of the last operand.
+func (a *allocator) over(i int, in inst) {
+	a.pin(in.args)
+	text := []string{a.load(in.args[0]), a.home[in.args[1]]}
+	if a.where[in.args[1]] >= 0 {
+		text[1] = a.load(in.args[1])
+	}
+	from := a.home[in.args[2]]
+	if r := a.where[in.args[2]]; r >= 0 {
+		from = a.name(r)
+	}
+	dst := a.name(a.take(in.dst))
+	a.emit("VMOVUPS %s, %s", from, dst)
+	a.emit("%s", operands(in.form, func(k int) string {
+		if k < 0 {
+			return dst
+		}
+		return text[k]
+	}))
+	a.done(i, in.args)
 }
 
 // fma writes its result over one of its operands; the choice of the order is free. That operand is one

@@ -20,6 +20,8 @@ type inst struct {
 	dst   int  // -1 for a store
 	// fma is the mnemonic before and after the operand order ("VFMADD", "PS"), for args a, b, c.
 	fma [2]string
+	// over says that args are an index and two tables, the second of which the result takes the place of.
+	over bool
 }
 
 // lowered is a program on virtual registers: groups of elements side by side in one order.
@@ -29,6 +31,7 @@ type lowered struct {
 	home []string // by virtual register: its place in memory before it was ever computed, or ""
 	keep []bool   // the home is a constant, which is as good an operand as a register
 	mask []bool   // it is a mask register
+	once map[string]int
 }
 
 var argRegs = [...]string{"SI", "DX", "R8"}
@@ -40,7 +43,7 @@ var argRegs = [...]string{"SI", "DX", "R8"}
 // Where there are mask registers, a value that is a mask by its making is in one, and in a vector as well
 // once a use of its bits asks for that.
 func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowered {
-	l := &lowered{isa: i}
+	l := &lowered{isa: i, once: map[string]int{}}
 	reg := make([][][]int, len(p.Code))    // value, group, part; -1: only in a mask register
 	inMask := make([][][]int, len(p.Code)) // the same for mask registers; -1: only in a vector
 	newReg := func() int {
@@ -283,6 +286,8 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 			return un("VCVTPS2DQ")
 		case vec.ToFloat:
 			return un("VCVTDQ2PS")
+		case vec.Table:
+			return l.table(in, arg(in.A), at, emit, consts)
 		case vec.Scale:
 			return bin("VSCALEFP"+s, false)
 		case vec.Exponent:
@@ -386,6 +391,47 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 		}
 	}
 	return l
+}
+
+// table looks up the entries for index, a register.
+func (l *lowered) table(in vec.Instr, index int, at func(string, bool) int, emit func(string, int, ...int) int, consts map[string]bool) int {
+	name := fmt.Sprintf("t%d_%s", in.T.Bits(), vec.TableName(in.Imm))
+	consts[name] = true
+	part := func(byteOff int) int { return at(fmt.Sprintf("%s<>+%d(SB)", name, byteOff), true) }
+	once := func(form string, mem int, args ...int) int {
+		key := fmt.Sprint(form, args)
+		r, ok := l.once[key]
+		if !ok {
+			r = emit(form, mem, args...)
+			l.once[key] = r
+		}
+		return r
+	}
+	switch {
+	case l.masks && in.T == vec.F32 && l.bytes == 64:
+		return emit("VPERMPS @1, @0, @d", 1, index, part(0))
+	case l.masks && in.T.Bits()/8*16 == 2*l.bytes:
+		s := map[vec.Type]string{vec.F32: "S", vec.F64: "D"}[in.T]
+		r := emit("VPERMT2P"+s+" @1, @0, @d", 1, index, part(l.bytes), part(0))
+		l.code[len(l.code)-1].over = true
+		return r
+	case l.masks:
+		panic("gen: a table of more than two vectors")
+	case in.T == vec.F32:
+		high := once("VPSLLD $28, @0, @d", -1, index)
+		return emit("VBLENDVPS @0, @1, @2, @d", -1, high, emit("VPERMPS @1, @0, @d", 1, index, part(32)), emit("VPERMPS @1, @0, @d", 1, index, part(0)))
+	}
+	// Four entries a vector, found as two words each.
+	twice := once("VPSLLQ $1, @0, @d", -1, index)
+	words := once("VPADDQ @1, @0, @d", -1, once("VPSLLQ $32, @0, @d", -1, twice), twice)
+	words = once("VPADDQ @1, @0, @d", 1, words, at(constant(1<<32, 64, consts), true))
+	bit2, bit3 := once("VPSLLQ $61, @0, @d", -1, index), once("VPSLLQ $60, @0, @d", -1, index)
+	var four [4]int
+	for k := range four {
+		four[k] = emit("VPERMPS @1, @0, @d", 1, words, part(32*k))
+	}
+	low := emit("VBLENDVPD @0, @1, @2, @d", -1, bit2, four[1], four[0])
+	return emit("VBLENDVPD @0, @1, @2, @d", -1, bit3, emit("VBLENDVPD @0, @1, @2, @d", -1, bit2, four[3], four[2]), low)
 }
 
 // extract and insert are the instructions of a vector's upper half, of floats (F) or integers (I).

@@ -170,6 +170,10 @@ func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 		size = 8
 	}
 	for _, name := range slices.Compact(names) {
+		if name[0] == 't' {
+			writeTable(w, name)
+			continue
+		}
 		bits := name[strings.Index(name, "_")+1:]
 		if strings.HasPrefix(name, "k32") {
 			bits += bits
@@ -180,6 +184,22 @@ func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 		}
 		fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, size)
 	}
+}
+
+// writeTable writes the table of the name.
+func writeTable(w *bytes.Buffer, name string) {
+	var width int
+	var hash string
+	fmt.Sscanf(strings.Replace(name, "_", " ", 1), "t%d %s", &width, &hash)
+	n := uint64(0)
+	for vec.TableName(n) != hash {
+		n++
+	}
+	fmt.Fprintln(w)
+	for i, bits := range vec.TableBits(n) {
+		fmt.Fprintf(w, "DATA %s<>+%d(SB)/%d, $0x%0*x\n", name, i*width/8, width/8, width/4, bits)
+	}
+	fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 16*width/8)
 }
 
 func formatted(src []byte) []byte {

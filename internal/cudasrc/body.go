@@ -175,11 +175,12 @@ func (x *body) compute(i int, v *Value) error {
 // printer prints a body as statements.
 type printer struct {
 	*body
-	code []vec.Instr
-	pred []bool // by instruction: it is a bool, not a mask
-	live []bool
-	size int // instructions, calls as some tens
-	s    strings.Builder
+	code   []vec.Instr
+	pred   []bool // by instruction: it is a bool, not a mask
+	live   []bool
+	size   int // instructions, calls as some tens
+	s      strings.Builder
+	tables strings.Builder // what it looks up
 }
 
 // callSize is the weight of a call among instructions.
@@ -257,7 +258,7 @@ func (x *body) function(name string) (text string, size int) {
 		}
 		fmt.Fprintf(&p.s, "\ty%d = %s;\n", k, y)
 	}
-	return fmt.Sprintf("ADJ void %s(%s) {\n%s}\n", name, strings.Join(params, ", "), p.s.String()), p.size
+	return p.tables.String() + fmt.Sprintf("ADJ void %s(%s) {\n%s}\n", name, strings.Join(params, ", "), p.s.String()), p.size
 }
 
 // maskType is the type that value v's mask has if it is one.
@@ -434,6 +435,8 @@ func (p *printer) expr(in vec.Instr, pred bool) string {
 		return fmt.Sprintf("(%s)%s", vtype(in.T), n(in.A))
 	case vec.Bitcast:
 		return fromBits(in.T, p.asBits(in.A))
+	case vec.Table:
+		return fmt.Sprintf("%s[%s & 15]", p.table(in), n(in.A))
 	}
 	args := []string{n(in.A)}
 	for _, v := range [...]vec.Value{in.B, in.C} {
@@ -442,6 +445,19 @@ func (p *printer) expr(in vec.Instr, pred bool) string {
 		}
 	}
 	return preludeOps[in.Op] + "(" + strings.Join(args, ", ") + ")"
+}
+
+// table is the name of the table that in looks up.
+func (p *printer) table(in vec.Instr) string {
+	name := "t_" + vec.TableName(in.Imm)
+	if !strings.Contains(p.tables.String(), name) {
+		var entries []string
+		for _, bits := range vec.TableBits(in.Imm) {
+			entries = append(entries, literal(in.T, bits))
+		}
+		fmt.Fprintf(&p.tables, "#ifndef %s_\n#define %[1]s_\nstatic __device__ const %s %[1]s[16] = {%s};\n#endif\n", name, vtype(in.T), strings.Join(entries, ", "))
+	}
+	return name
 }
 
 // load is an input: a leaf's element or a call.

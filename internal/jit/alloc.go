@@ -105,6 +105,8 @@ func allocate(c *code) *allocator {
 		a.free, a.freed = append(a.free, a.freed...), a.freed[:0]
 		if in := &c.insts[i]; in.kind == fused {
 			a.fma(i, in)
+		} else if in.kind == over {
+			a.over(i, in)
 		} else {
 			a.inst(i, in)
 		}
@@ -177,7 +179,7 @@ func (a *allocator) fetch(v vreg, r x86.Reg) minst {
 	switch h.place {
 	case inPool:
 		m.Mem = x86.Mem{Pool: true, Disp: h.at}
-		if a.isa == AVX512 {
+		if a.isa == AVX512 && h.width != wholeVector {
 			m.Op = broadcast(h.width)
 		}
 	case inSplat:
@@ -306,7 +308,7 @@ func (a *allocator) operand(m *minst, v vreg) {
 	m.IsMem, m.place, m.io = true, h.place, h.at
 	switch h.place {
 	case inPool:
-		m.Mem, m.Bcst = x86.Mem{Pool: true, Disp: h.at}, a.isa == AVX512
+		m.Mem, m.Bcst = x86.Mem{Pool: true, Disp: h.at}, a.isa == AVX512 && h.width != wholeVector
 	case inSplat:
 		m.Bcst = true
 	case inSlot:
@@ -471,6 +473,29 @@ func (a *allocator) fma(i int, in *vinst) {
 		a.out = append(a.out, a.fetch(over, to))
 	}
 	m.Dst = x86.Reg(a.where[in.dst])
+	a.out = append(a.out, m)
+	a.done(i, in)
+}
+
+// over writes its result over a copy of c.
+func (a *allocator) over(i int, in *vinst) {
+	a.pin(in.a)
+	a.pin(in.b)
+	a.pin(in.c)
+	m := minst{Inst: x86.Inst{Op: in.op, VL: in.vl}}
+	m.A = a.load(in.a)
+	if a.inMemory(in.b, in.mem) {
+		a.operand(&m, in.b)
+	} else {
+		m.B = a.load(in.b)
+	}
+	to := a.take(in.dst)
+	if r := a.where[in.c]; r >= 0 {
+		a.out = append(a.out, minst{Inst: x86.Inst{Op: x86.Mov, VL: in.vl, Dst: to, B: x86.Reg(r)}})
+	} else {
+		a.out = append(a.out, a.fetch(in.c, to))
+	}
+	m.Dst = to
 	a.out = append(a.out, m)
 	a.done(i, in)
 }

@@ -98,8 +98,8 @@ func (w *writer) step() {
 	x := func() vec.Value { return w.pick(k) }
 	m := func() vec.Value { return w.pick(masks + width) }
 	to := k
-	var v vec.Value
-	switch op := w.IntN(22); {
+	v := vec.None
+	switch op := w.IntN(24); {
 	case op == 0:
 		v = w.Add(x(), x())
 	case op == 1:
@@ -179,7 +179,28 @@ func (w *writer) step() {
 		if other.IsFloat() {
 			v = w.clean(v)
 		}
-	default:
+	case op == 22:
+		if t.IsFloat() {
+			i := w.pick(int(t.Int()))
+			bits := int64(1<<28 - 1)
+			v = w.Table(t, w.And(i, w.I(t.Int(), bits)), tables[w.IntN(len(tables))]...)
+		}
+	case op == 23 && t.IsFloat() && w.Wide:
+		one := w.F(t, 1)
+		switch w.IntN(4) {
+		case 0:
+			n := w.Min(w.F(t, 2200), w.Max(w.F(t, -2200), w.Nearest(x())))
+			v = w.Scale(x(), n)
+		case 1:
+			v = w.Exponent(x())
+		case 2:
+			y := x()
+			v = w.Blend(w.Ends(y), one, w.Significand(y))
+		case 3:
+			v, to = w.Ends(x()), masks+width
+		}
+	}
+	if v == vec.None {
 		v = x()
 	}
 	w.have[to] = append(w.have[to], v)
@@ -196,7 +217,13 @@ func (w *writer) step() {
 	}
 }
 
-func write(s source, n int) *writer {
+var tables = [][]float64{
+	{0, 1, -2, 3, 4, 5.5, 6, 1e-30, 8, 9, -10, 11, 12, 13, 14.25, 15},
+	{1, 0.5, 1. / 3},
+}
+
+// write makes a program of n steps; a wide one is for AVX-512.
+func write(s source, n int, wideBody bool) *writer {
 	w := &writer{source: s}
 	types := []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool}
 	var in []dtype.Type
@@ -225,6 +252,7 @@ func write(s source, n int) *writer {
 		}
 	}
 	w.Builder = vec.NewBuilder(in...)
+	w.Wide = wideBody
 	for i, t := range in {
 		if t == dtype.Bool {
 			w.have[masks] = append(w.have[masks], w.InputMask(i, vec.I32))
@@ -449,7 +477,7 @@ func TestRandomPrograms(t *testing.T) {
 		spilled := 0
 		for seed := range n {
 			r := rand.New(rand.NewPCG(seed, 1))
-			w := write(r, 3+r.IntN(1+int(seed)%400))
+			w := write(r, 3+r.IntN(1+int(seed)%400), isa == AVX512)
 			if w.check(t, r, isa, r.IntN(70)*(1+4*r.IntN(2)), 1+r.IntN(3)) {
 				spilled++
 			}
@@ -463,8 +491,8 @@ func TestRandomPrograms(t *testing.T) {
 func FuzzPrograms(f *testing.F) {
 	f.Add([]byte("adjoint"), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, n uint8) {
-		w := write(&byteSource{b}, min(300, len(b)))
 		for _, isa := range isas(t) {
+			w := write(&byteSource{b}, min(300, len(b)), isa == AVX512)
 			w.check(t, rand.New(rand.NewPCG(uint64(n), 1)), isa, int(n), 2)
 		}
 	})

@@ -59,6 +59,7 @@ type kind uint8
 const (
 	plain  kind = iota
 	fused       // an FMA: op is its 132 form for floats of the width
+	over        // a, b and c: the result takes c's place
 	load        // B is an input's memory
 	gather      // of an input at indices A
 	ones        // a mask of all lanes of the part
@@ -99,9 +100,14 @@ type fold struct {
 }
 
 type poolKey struct {
-	bits uint64
-	wide bool
+	bits    uint64
+	wide    bool
+	isTable bool // bits are its number and where in it
+	table   vec.Type
 }
+
+// wholeVector is the width of a constant that is a vector.
+const wholeVector = 64
 
 // value is a vec.Value: for each part its vector, and on AVX-512 its mask, none where not there (yet).
 type value struct{ v, k [2]vreg }
@@ -113,6 +119,7 @@ type lowering struct {
 	in   []Slot // of a routine's block, as outs are
 	outs []Slot
 	nots map[vreg]vreg
+	once map[sharedKey]vreg
 	at   map[In]vreg // the indices of gathers, as 32-bit lanes
 	ones int32       // in the pool: 16 bytes of 1, 0 for not there
 	def  []int32
@@ -121,7 +128,7 @@ type lowering struct {
 
 // lower expands p into one iteration's instructions.
 func lower(p *Program, isa ISA) *code {
-	l := &lowering{p: p, nots: map[vreg]vreg{}}
+	l := &lowering{p: p, nots: map[vreg]vreg{}, once: map[sharedKey]vreg{}}
 	l.isa, l.consts = isa, map[poolKey]vreg{}
 	l.run()
 	return &l.code
@@ -234,7 +241,7 @@ func (l *lowering) masks(op x86.Op, a, b vreg, imm uint8) vreg {
 }
 
 func (l *lowering) constant(bits uint64, t vec.Type) vreg {
-	key := poolKey{bits, t.Bits() == 64}
+	key := poolKey{bits: bits, wide: t.Bits() == 64}
 	if r, ok := l.consts[key]; ok {
 		return r
 	}
@@ -263,6 +270,86 @@ func (l *lowering) constant(bits uint64, t vec.Type) vreg {
 		l.pooled[key] = int32(at)
 	}
 	return r
+}
+
+// whole is 32 or 64 bytes of a table, from word from on.
+func (l *lowering) whole(n uint64, t vec.Type, from int) vreg {
+	size := max(l.vl(), x86.V256).Bytes()
+	key := poolKey{bits: n<<8 | uint64(from), isTable: true, table: t}
+	if r, ok := l.consts[key]; ok {
+		return r
+	}
+	if at, ok := l.pooled[key]; ok {
+		r := l.newReg(home{place: inPool, width: wholeVector, at: at}, false)
+		l.consts[key] = r
+		return r
+	}
+	for len(l.pool)%size != 0 {
+		l.pool = append(l.pool, 0)
+	}
+	at := len(l.pool)
+	width := t.Bits() / 8
+	for _, bits := range vec.TableBits(n) {
+		for i := range width {
+			l.pool = append(l.pool, byte(bits>>(8*i)))
+		}
+	}
+	for k := 0; at+k < len(l.pool); k += size {
+		key.bits = n<<8 | uint64(k)
+		l.consts[key] = l.newReg(home{place: inPool, width: wholeVector, at: int32(at + k)}, false)
+		if l.pooled != nil {
+			l.pooled[key] = int32(at + k)
+		}
+	}
+	return l.whole(n, t, from)
+}
+
+// shared is an instruction that is made once for equal operands.
+func (l *lowering) shared(op x86.Op, a, b vreg, imm uint8) vreg {
+	key := sharedKey{op, a, b, imm}
+	r, ok := l.once[key]
+	if !ok {
+		if a == none {
+			r = l.one(op, b, noMem, imm)
+		} else {
+			r = l.two(op, a, b, true)
+		}
+		l.once[key] = r
+	}
+	return r
+}
+
+type sharedKey struct {
+	op   x86.Op
+	a, b vreg
+	imm  uint8
+}
+
+// table looks up in's entries for index.
+func (l *lowering) table(in *vec.Instr, index vreg) vreg {
+	words := func(index vreg, from int) vreg {
+		r := l.two(x86.PermPS, index, l.whole(in.Imm, in.T, from), false)
+		l.insts[len(l.insts)-1].vl = max(l.vl(), x86.V256)
+		return r
+	}
+	blend := func(op x86.Op, mask, yes, no vreg) vreg {
+		return l.put(vinst{op: op, vl: l.vl(), mem: noMem, a: no, b: yes, c: mask, mask: none}, false)
+	}
+	switch {
+	case l.isa == AVX512 && in.T == vec.F32:
+		return words(index, 0)
+	case l.isa == AVX512:
+		return l.put(vinst{op: x86.PermT2PD, kind: over, vl: l.vl(), mem: anyMem, a: index, b: l.whole(in.Imm, in.T, 64), c: l.whole(in.Imm, in.T, 0), mask: none}, false)
+	case in.T == vec.F32:
+		return blend(x86.BlendVPS, l.shared(x86.PSllD, none, index, 28), words(index, 32), words(index, 0))
+	}
+	// Four entries a vector, found as two words each.
+	twice := l.shared(x86.PSllQ, none, index, 1)
+	pairs := l.shared(x86.PAddQ, l.shared(x86.PSllQ, none, twice, 32), twice, 0)
+	pairs = l.shared(x86.PAddQ, pairs, l.constant(1<<32, vec.I64), 0)
+	bit2, bit3 := l.shared(x86.PSllQ, none, index, 61), l.shared(x86.PSllQ, none, index, 60)
+	low := blend(x86.BlendVPD, bit2, words(pairs, 32), words(pairs, 0))
+	return blend(x86.BlendVPD, bit3, blend(x86.BlendVPD, bit2, words(pairs, 96), words(pairs, 64)), low)
 }
 
 // vector is part of v as a vector.
@@ -651,6 +738,8 @@ func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
 		return l.one(x86.CvtPS2DQ, arg(in.A), anyMem, 0)
 	case vec.ToFloat:
 		return l.one(x86.CvtDQ2PS, arg(in.A), anyMem, 0)
+	case vec.Table:
+		return l.table(in, arg(in.A))
 	case vec.Scale:
 		return bin(by(in.T, x86.ScaleFPS), false)
 	case vec.Exponent:

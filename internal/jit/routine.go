@@ -63,7 +63,7 @@ func (r *Routine) Slot() Slot {
 // Block computes p, whose inputs and outputs are slots. An output may be the slot of an input where it is not
 // that input unchanged: all are stored at the end.
 func (r *Routine) Block(p *Program, in, out []Slot) {
-	l := &lowering{p: p, nots: map[vreg]vreg{}, in: in, outs: out}
+	l := &lowering{p: p, nots: map[vreg]vreg{}, once: map[sharedKey]vreg{}, in: in, outs: out}
 	l.isa, l.consts, l.pool, l.pooled = scalar, map[poolKey]vreg{}, r.pool, r.pooled
 	l.run()
 	r.pool = l.pool

@@ -41,36 +41,6 @@ var exp32Coef = []float64{0x1.00000048062b2p-1, 0x1.5554981b0003cp-3, 0x1.555469
 // Error 2^-8.4.
 var cbrtCoef = []float64{0x1.cb9442116f675p+0, -0x1.80dec26131174p+0, 0x1.06ee203573b63p+0, -0x1.8e6f50073bbe1p-2, 0x1.311aeeb876cd0p-4, -0x1.703af8cd48584p-8}
 
-// Error 2^-60.1.
-var erf64Coef = []float64{0x1.06eba8214db69p-3, -0x1.812746b0379e0p-2, 0x1.ce2f21a0424dcp-4, -0x1.b82ce31257ceap-6, 0x1.565bcd037ef26p-8, -0x1.c02db1274fcbdp-11, 0x1.f9a2b04cfe1cfp-14, -0x1.f4c5ebeb2ceedp-17, 0x1.b90f6bc4b6d24p-20, -0x1.56539115f21f1p-23, 0x1.8a48817b3f595p-27}
-
-// Error 2^-60.6.
-var erfc64Coef = []float64{0x1.7093453935bbap-1, 0x1.90ea66d90afb8p+1, 0x1.9669579e0b25dp+3, 0x1.7c47195f0956fp+5, 0x1.4402e37bb5809p+7, 0x1.ec7762d71b7f3p+8, 0x1.42323e9a7538cp+10, 0x1.5156edf2c1ed9p+11, 0x1.c33b3909cbf16p+11, -0x1.3e8e7a8727608p+10, -0x1.695bb098dd924p+14, -0x1.d9b836478bb2dp+15, -0x1.6455261fe5e85p+14, 0x1.5ccda477c7f7ap+18, 0x1.2bc5a4931c26ep+20, -0x1.261f80e0d2ba9p+21, 0x1.7d512a5c4a965p+23, -0x1.3f05c4bbe725ep+27, 0x1.42a7aca80cd95p+29, -0x1.143c602d11837p+30, 0x1.4511a94d25a00p+29, 0x1.2ea1dc559354bp+27}
-
-// What rounding its two lowest coefficients left.
-var erfc64Low = [2]float64{-0x1.6dc0055379047p-57, 0x1.a2d57a70b03fap-54}
-
-// Error 2^-8.3.
-var erfcSlopeCoef = []float64{0x1.44ebe210b41b7p+0, 0x1.53784c44f4786p+2, 0x1.6ff356a2439b1p+4, 0x1.4dd52133710e2p+5}
-
-// Error 2^-28.3.
-var erfc32Coef = []float64{0x1.627bc9eef072bp-1, 0x1.3d0a6bc085f78p+1, 0x1.03086623d56fdp+3, 0x1.7cc8d7c89d033p+4, 0x1.db6c7f8157bfep+5, 0x1.24b3966325b87p+7, 0x1.7138b021b7800p+4, 0x1.099b52f012378p+10, -0x1.de0825c5e8637p+11, 0x1.93bec6bf9d96ap+11}
-
-// Error 2^-58.7.
-var gelu64Coef = []float64{0x1.26b4cfcccca6cp-1, 0x1.fc97c820ccddep+1, 0x1.91a48a895f473p+4, 0x1.1f1bd3145ad9bp+7, 0x1.6d984f7526cacp+9, 0x1.94198943569a2p+11, 0x1.71f97b80f1346p+13, 0x1.f76f18bd5defdp+14, 0x1.40b37627f21b1p+15, -0x1.1e0ba4133e501p+17, -0x1.f5c2bc206be54p+19, -0x1.e769a7745bcfdp+20, 0x1.960c97b51ea78p+22, 0x1.74d4ba03140aep+25, 0x1.37a8c29337e11p+25, -0x1.36620c857221ep+29, -0x1.2b42edd7d32f7p+31, 0x1.2a74e1fe43d8cp+32, 0x1.addea7b5b3d11p+36, -0x1.11f50e00d4378p+39, 0x1.c7b0d3c5de0bdp+39, -0x1.31bff4ccce52dp+38}
-
-// What rounding its two lowest coefficients left.
-var gelu64Low = [2]float64{0x1.a6835721c4d30p-56, -0x1.20bd91ffe4a04p-53}
-
-// Error 2^-7.6.
-var geluSlopeCoef = []float64{0x1.6d5869798d3bfp+0, 0x1.30d1cc2054c5ep+3, 0x1.c4cf5001d5176p+5, 0x1.945d9ca824602p+6}
-
-// Error 2^-28.4.
-var gelu32Coef = []float64{0x1.142ab5f77849ep-1, 0x1.7a84ff218e933p+1, 0x1.d0955ae8a5192p+3, 0x1.f3ad08f3cb198p+5, 0x1.c535b893800efp+7, 0x1.49877a810da3cp+9, 0x1.a7aaf034bd0d8p+9, 0x1.80b64200a5122p+11, -0x1.198c3cc7237c1p+15, 0x1.9eddf374b88c7p+15}
-
-// Error 2^-66.7.
-var normal64Coef = []float64{0x1.9884533d43651p-2, -0x1.1058377e2cee0p-4, 0x1.46d0429769158p-7, -0x1.37403f6b9a8dbp-10, 0x1.e42b0d4cc960ep-14, -0x1.3ce8f98385f6cp-17, 0x1.6589c6c46a64dp-21, -0x1.62125d787d8afp-25, 0x1.36bf9693e2ee7p-29, -0x1.bc103d9da5977p-34}
-
 // Error 2^-32.2.
 var erf32Coef = []float64{0x1.06eba81a1f968p-3, -0x1.812744e164d04p-2, 0x1.ce2e8957e9ed5p-4, -0x1.b81a0d4268c87p-6, 0x1.553e3dd72e576p-8, -0x1.ae9ba5e1a169dp-11, 0x1.6c319c32cde44p-14}
 

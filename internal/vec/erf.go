@@ -2,67 +2,40 @@ package vec
 
 import "github.com/adjoint-go/adjoint/internal/ops"
 
-// Erf, erfc and the two gelus; their polynomials are gen/minimax.py's. The tail is exp(-a²)·H(v)·y with y = 1/(a+k) and v = y - 1/16, H
-// a polynomial; gelu has the like with exp(-a²/2).
+// Erf, erfc and the two gelus; polynomials are gen/minimax.py's and gen/pieces.py's.
 func init() {
 	register(ops.Erf, func(b *Builder, t Type, x []Value) Value {
 		if t == F32 {
 			return erfFloat32(b, x[0])
 		}
-		a := b.Abs(x[0])
-		small := b.FMA(a, b.Poly(b.Mul(a, a), erf64Coef...), a)
-		hi, lo, scale := tailPair(b, b.Min(b.F(F64, 6), a), erfcTail)
-		one := b.F(F64, 1)
-		hi, lo = scale(hi), scale(lo)
-		large := b.Sub(one, hi)
-		large = b.Add(large, b.Sub(b.Sub(b.Sub(one, large), hi), lo))
-		return b.Or(b.Blend(b.LT(a, b.F(F64, 0.75)), small, large), b.signOf(x[0]))
+		return erf64Pieces.odd(b, x[0], 0.5, 5.99, 2)
 	})
 	register(ops.Erfc, func(b *Builder, t Type, x []Value) Value {
+		p, top := erfcx64Pieces, 28.
 		if t == F32 {
-			return b.inFloat64(func(x ...Value) Value {
-				a := b.Min(b.F(F64, 11), b.Abs(x[0]))
-				r := tailShort(b, a, b.Mul(b.Neg(a), a), 3, erfc32Coef)
-				two := b.F(F64, 2)
-				return b.Blend(b.LT(x[0], b.F(F64, 0)), b.Sub(two, r), r)
-			}, x...)
+			p, top = erfcx32Pieces, 10.5
 		}
-		a := b.Abs(x[0])
-		zero, one, two := b.F(F64, 0), b.F(F64, 1), b.F(F64, 2)
-		negative := b.LT(x[0], zero)
-		// 1 - erf near 0, the tail beyond.
-		w := b.Mul(x[0], b.Poly(b.Mul(a, a), erf64Coef...))
-		small := b.Sub(one, x[0])
-		small = b.Add(small, b.Sub(b.Sub(b.Sub(one, small), x[0]), w))
-		hi, lo, scale := tailPair(b, b.Min(b.F(F64, 28), a), erfcTail)
-		hi, lo = scale(hi), scale(lo)
-		plus := b.Add(hi, lo)
-		minus := b.Sub(two, hi)
-		minus = b.Add(minus, b.Sub(b.Sub(b.Sub(two, minus), hi), lo))
-		return b.Blend(b.LT(a, b.F(F64, 0.75)), small, b.Blend(negative, minus, plus))
+		hi, lo, n := p.tail(b, b.Min(b.F(t, top), b.Abs(x[0])), 1, 2)
+		y := b.scale(b.Add(hi, lo), n)
+		return b.Blend(b.LT(x[0], b.F(t, 0)), b.Sub(b.F(t, 2), y), y)
 	})
-	// x·Φ(x), Φ(-a) a tail of its own and Φ(a) = 1 - Φ(-a).
+	// x·Φ(x), Φ(-a) a tail and Φ(a) = 1 - Φ(-a).
 	register(ops.Gelu, func(b *Builder, t Type, x []Value) Value {
+		p, top := tail64Pieces, 40.
 		if t == F32 {
-			return b.inFloat64(func(x ...Value) Value {
-				a := b.Min(b.F(F64, 15), b.Abs(x[0]))
-				r := tailShort(b, a, b.Mul(b.Mul(a, a), b.F(F64, -0.5)), 4.25, gelu32Coef)
-				return b.Mul(b.Max(b.F(F64, -15), x[0]), b.Blend(b.GT(x[0], b.F(F64, 0)), b.Sub(b.F(F64, 1), r), r))
-			}, x...)
+			p, top = tail32Pieces, 15
 		}
-		a := b.Min(b.F(F64, 40), b.Abs(x[0]))
-		hi, lo, scale := tailPair(b, a, geluTail)
-		y := b.Max(b.F(F64, -40), x[0])
+		a := b.Min(b.F(t, top), b.Abs(x[0]))
+		one, negative := b.F(t, 1), b.LT(x[0], b.F(t, 0))
+		hi, lo, n := p.tail(b, a, 0.5, 3)
+		sh, sl := b.scale(hi, n), b.scale(lo, n)
+		w := b.Sub(one, sh)
+		wl := b.Sub(b.Sub(b.Sub(one, w), sh), sl)
+		hi, lo = b.Blend(negative, hi, w), b.Blend(negative, lo, wl)
 		// The product comes before the scaling, which may leave the normal range.
-		p, pl := b.product(a, hi)
-		minus := scale(b.Add(p, b.FMA(a, lo, pl)))
-		hi = scale(hi)
-		one := b.F(F64, 1)
-		plus := b.Mul(y, b.Sub(one, b.Add(hi, scale(lo))))
-		// Near 0, where the tail is least exact, Φ(x) = 1/2 + x·P(x²).
-		u := b.Mul(x[0], x[0])
-		small := b.FMA(b.Mul(x[0], b.Poly(u, normal64Coef...)), x[0], b.Mul(x[0], b.F(F64, 0.5)))
-		y = b.Blend(b.LT(a, b.F(F64, 0.7)), small, b.Blend(b.GT(x[0], b.F(F64, 0)), plus, minus))
+		y, yl := b.product(a, hi)
+		y = b.scale(b.Add(y, b.FMA(a, lo, yl)), b.And(n, negative))
+		y = b.Blend(b.GT(x[0], b.F(t, top)), x[0], y)
 		return b.Or(y, b.signOf(x[0]))
 	})
 	register(ops.GeluTanh, func(b *Builder, t Type, x []Value) Value {
@@ -80,56 +53,6 @@ func init() {
 	})
 }
 
-// tailCenter has few bits, so that nothing is lost as it is subtracted; around it H's terms have one sign.
-const tailCenter = 1. / 16
-
-// tailShort is exp(e)·H·y to 28 bits, a ≥ 0.
-func tailShort(b *Builder, a, e Value, k float64, coef []float64) Value {
-	y := b.Div(b.F(F64, 1), b.Add(a, b.F(F64, k)))
-	h := b.Poly(b.Sub(y, b.F(F64, tailCenter)), coef...)
-	return b.Mul(b.Mul(h, y), b.expShort(e))
-}
-
-// tail is the float64 form of a tail: slope is 1 + y·H'/H, about, as a polynomial in v: it says
-// what becomes of an error in y.
-type tail struct {
-	k, half float64 // exp(-half·a²)
-	coef    []float64
-	low     [2]float64 // what the lowest coefficients lack
-	slope   []float64
-}
-
-var (
-	erfcTail = tail{3.5, 1, erfc64Coef, erfc64Low, erfcSlopeCoef}
-	geluTail = tail{5, 0.5, gelu64Coef, gelu64Low, geluSlopeCoef}
-)
-
-// tailPair is the tail as (hi + lo) to be scaled, for a below 40.
-func tailPair(b *Builder, a Value, f tail) (hi, lo Value, scale func(v Value) Value) {
-	one := b.F(F64, 1)
-	sq, sl := b.product(a, a)
-	half := b.F(F64, -f.half)
-	eh, el, scale := b.expPair(b.Mul(sq, half), b.Mul(sl, half))
-
-	s, sLow := b.sum(a, b.F(F64, f.k))
-	y := b.Div(one, s)
-	off := b.FNMA(y, sLow, b.FNMA(y, s, one)) // 1/(a+k) = y·(1 + off)
-	v := b.Sub(y, b.F(F64, tailCenter))
-	// The last two steps of Horner's rule with their roundings.
-	c := f.coef
-	m := b.Mul(b.Poly(v, c[2:]...), v)
-	q, ql := b.sum(b.F(F64, c[1]), m)
-	p, pl := b.product(v, q)
-	h, hl := b.sum(b.F(F64, c[0]), p)
-	hl = b.Add(hl, b.Add(b.FMA(v, b.Add(ql, b.F(F64, f.low[1])), pl), b.F(F64, f.low[0])))
-	hl = b.FMA(h, b.Mul(off, b.Poly(v, f.slope...)), hl)
-
-	p, pl = b.product(eh, h)
-	pl = b.Add(pl, b.FMA(eh, hl, b.Mul(el, h)))
-	hi, lo = b.product(p, y)
-	return hi, b.FMA(pl, y, lo), scale
-}
-
 // geluTanhPair is x/(1 + e^-w), w = 2√(2/π)·x·(1 + 0.044715·x²) in two parts, of which e^-|w| is taken.
 func geluTanhPair(b *Builder, x Value) Value {
 	zero, one := b.F(F64, 0), b.F(F64, 1)
@@ -145,8 +68,8 @@ func geluTanhPair(b *Builder, x Value) Value {
 	vl = b.FMA(a, b.F(F64, -0x1.cbc0d30ebfd15p-54), vl)
 	w, wl := b.product(v, s)
 	wl = b.Add(wl, b.FMA(v, sl, b.Mul(vl, s)))
-	hi, lo, scale := b.expPair(b.Neg(w), b.Neg(wl))
-	d, dl := fastSum(b, one, scale(b.Add(hi, lo)))
+	hi, lo, m := b.expPair(b.Neg(w), b.Neg(wl))
+	d, dl := fastSum(b, one, b.scale(b.Add(hi, lo), m))
 	// The numerator is x, or |x|·(hi + lo) before it is scaled; the quotient's rest is divided, too.
 	negative := b.LT(x, zero)
 	n, nl := b.product(a, hi)
@@ -155,7 +78,7 @@ func geluTanhPair(b *Builder, x Value) Value {
 	q := b.Mul(n, y)
 	rest := b.FNMA(q, dl, b.Add(b.FNMA(q, d, n), nl))
 	q = b.FMA(b.AndNot(rest, b.NE(rest, rest)), y, q) // Inf has no rest
-	return b.Or(b.Blend(negative, scale(q), q), b.signOf(x))
+	return b.Or(b.Blend(negative, b.scale(q, m), q), b.signOf(x))
 }
 
 // erfFloat32 is in float32 throughout: a polynomial near 0, then 1 - 2^-q, q = 1.625·a + a²·s(a); the

@@ -46,23 +46,37 @@ func (b *Builder) expShort(x Value) Value {
 	return b.Mul(p, b.power2(bits))
 }
 
-// expPair is exp(h + l) = (hi + lo)·2ⁿ to 62 bits; scale multiplies by 2ⁿ and rounds once more only
-// where the result has no normal exponent. -1500 < h < 700, and l is below a unit of h.
-func (b *Builder) expPair(h, l Value) (hi, lo Value, scale func(v Value) Value) {
-	n, _ := b.integer(h, log2e)
-	r := b.FNMA(n, b.F(F64, ln2Hi), h) // exact: a multiple of 2⁻⁵⁴ below 1/2
-	rl := b.FNMA(n, b.F(F64, ln2Lo), l)
-	hi, lo = fastSum(b, b.F(F64, 1), r)
-	p := b.Mul(b.Poly(r, exp64Coef...), b.Mul(r, r))
+// expPair is exp(h + l) = (hi + lo)·2ⁿ, in float64 to 62 bits, in float32 to 30. -1500 < h < 700, or a tenth
+// of that, and l is below a unit of h.
+func (b *Builder) expPair(h, l Value) (hi, lo, n Value) {
+	t := b.TypeOf(h)
+	ft := floatTypes[t]
+	magic := b.F(t, ft.magic)
+	n = b.Sub(b.FMA(h, b.F(t, log2e), magic), magic)
+	r := b.FNMA(n, b.F(t, ft.ln2[0]), h) // exact: it has no bit that h and the product have not
+	rl := b.FNMA(n, b.F(t, ft.ln2[1]), l)
+	hi, lo = fastSum(b, b.F(t, 1), r)
+	var p Value
+	if t == F64 {
+		p = b.Mul(b.Poly(r, exp64Coef...), b.Mul(r, r))
+	} else {
+		p = b.Mul(b.Poly(r, ft.em1Poly...), b.Mul(r, r))
+	}
 	lo = b.Add(lo, b.FMA(rl, b.Add(hi, p), p))
+	return hi, lo, n
+}
+
+// scale is x·2ⁿ, rounded once where x·2^(n/2) is a normal number; x is neither tiny nor huge.
+func (b *Builder) scale(x, n Value) Value {
 	if b.Wide {
-		return hi, lo, func(v Value) Value { return b.Scale(v, n) }
+		return b.Scale(x, n)
 	}
-	return hi, lo, func(v Value) Value {
-		half, bits := b.integer(n, 0.5)
-		v = b.Mul(v, b.power2(bits))
-		return b.Mul(v, b.power2(b.Bitcast(I64, b.Add(b.Sub(n, half), b.F(F64, anchor)))))
-	}
+	t := b.TypeOf(x)
+	ft := floatTypes[t]
+	zero := b.F(t, ft.magic+float64(ft.bias))
+	at := b.FMA(n, b.F(t, 0.5), zero)
+	rest := b.Add(b.Sub(n, b.Sub(at, zero)), zero)
+	return b.Mul(b.Mul(x, ft.power2(b, t, at)), ft.power2(b, t, rest))
 }
 
 // inFloat64 is f of the arguments as float64s: what a float32 function is computed with.

@@ -102,7 +102,12 @@ func init() {
 	one(ops.Exp, exp)
 	one(ops.Exp2, exp2)
 	one(ops.Expm1, expm1)
-	one(ops.Tanh, tanh)
+	register(ops.Tanh, func(b *Builder, t Type, x []Value) Value {
+		if t == F32 {
+			return tanh32Pieces.odd(b, x[0], 0.25, 9.5, 1)
+		}
+		return tanh(b, t, x[0])
+	})
 	one(ops.Sinh, sinh)
 	one(ops.Cosh, cosh)
 	one(ops.Sigmoid, func(b *Builder, t Type, x Value) Value { return logistic(b, t, x, floatTypes[t].expLow, None) })
@@ -333,9 +338,45 @@ func softplus(b *Builder, t Type, x Value) Value {
 	return b.Max(b.Add(y, b.Add(yl, ll)), x)
 }
 
+// logs are by the first four bits of a significand m: log m = t + k·ln2 + log(m·c), and poly is
+// (log(1+f) - f)/f² for f = m·c - 1.
+type logs struct{ c, t, k, poly []float64 }
+
+// log is k·ln2 + t + log(1+f); the first sum, of few bits, is exact.
 func log(b *Builder, t Type, x Value) Value {
-	k, m := parts(b, t, x)
-	return logEnds(b, t, x, logOf(b, t, k, b.Sub(m, b.F(t, 1)), None))
+	ft, tab := floatTypes[t], &logs32
+	if t == F64 {
+		tab = &logs64
+	}
+	e, m := significand2(b, t, x)
+	i := b.Shr(b.Bitcast(t.Int(), m), ft.fraction-4)
+	p := b.Mul(m, b.Table(t, i, tab.c...))
+	pl := b.FMS(m, b.Table(t, i, tab.c...), p)
+	f := b.Sub(p, b.F(t, 1)) // exact
+	k := b.Add(e, b.Table(t, i, tab.k...))
+	y := b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, i, tab.t...))
+	yl := b.FMA(k, b.F(t, ft.cut[1]), pl)
+	return logEnds(b, t, x, b.Add(y, b.Add(f, b.FMA(b.Mul(f, f), poly(b, t, f, tab.poly), yl))))
+}
+
+// significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number.
+func significand2(b *Builder, t Type, x Value) (e, m Value) {
+	if b.Wide {
+		return b.Exponent(x), b.Significand(x)
+	}
+	ft := floatTypes[t]
+	i := t.Int()
+	up := float64(ft.fraction + 1)
+	small := b.LT(x, b.F(t, ft.tiny))
+	bits := b.Bitcast(i, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
+	one := b.F(t, 1)
+	m = b.Bitcast(t, b.Or(b.And(bits, b.I(i, 1<<ft.fraction-1)), b.Bitcast(i, one)))
+	if t == F32 {
+		e = b.Sub(b.ToFloat(b.Shr(bits, 23)), b.F(t, float64(ft.bias)))
+	} else {
+		e = b.Sub(b.Bitcast(t, b.Or(b.Shr(bits, 52), b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52+float64(ft.bias)))
+	}
+	return b.Sub(e, b.And(b.F(t, up), small)), m
 }
 
 // logBase is the logarithm to another base.

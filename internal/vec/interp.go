@@ -208,6 +208,11 @@ func kernelOf(p *Program, in Instr) kernel {
 		}
 	case CmpEQ, CmpNE, CmpLT, CmpLE, CmpGT, CmpGE, Ends, Narrow, Widen:
 		t = p.Code[in.A].T // these go by what they read
+	case Table:
+		if t == F32 {
+			return lookUp[uint32](in.Imm)
+		}
+		return lookUp[uint64](in.Imm)
 	case Shl, Shr, Sar:
 		return shift(in.Op, t, uint(in.Imm))
 	}

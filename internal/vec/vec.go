@@ -94,6 +94,7 @@ const (
 	ToInt                 // F32→I32, to nearest even; |a| < 2³¹
 	ToFloat               // I32→F32 (rounds)
 	Bitcast               // a's bits as type T of the same width
+	Table                 // entry a mod 16 of table Imm (a an integer ≥ 0, below 2²⁸)
 	Scale                 // a·2^b rounded once, b an integer (floats); for b = NaN it is NaN
 	Exponent              // ⌊log2 |a|⌋, of a denormal too; -Inf for 0, +Inf for ±Inf, NaN for NaN
 	Significand           // a·2^-Exponent(a), in [1, 2); NaN below 0, no meaning at Ends
@@ -107,7 +108,7 @@ const (
 var names = [NumOps]string{"load", "const", "add", "sub", "mul", "div", "sqrt", "fma", "fnma", "fms",
 	"min", "max", "and", "andnot", "or", "xor", "shl", "shr", "sar", "shlv", "shrv", "cmpeq", "cmpne",
 	"cmplt", "cmple", "cmpgt", "cmpge", "blend", "floor", "ceil", "trunc", "nearest", "widen", "narrow",
-	"toint", "tofloat", "bitcast", "scale", "exponent", "significand", "ends"}
+	"toint", "tofloat", "bitcast", "table", "scale", "exponent", "significand", "ends"}
 
 func (o Op) String() string { return names[o] }
 
@@ -369,6 +370,14 @@ func (b *Builder) Bitcast(t Type, x Value) Value {
 		panic("vec: bitcast changes the width")
 	}
 	return b.emit(Instr{Bitcast, t, x, None, None, 0})
+}
+
+// Table looks up 16 entries of a float type by the last four bits of i, an integer of its width.
+func (b *Builder) Table(t Type, i Value, entries ...float64) Value {
+	if !t.IsFloat() || b.TypeOf(i) != t.Int() {
+		panic(fmt.Sprintf("vec: table of %v by %v", t, b.TypeOf(i)))
+	}
+	return b.emit(Instr{Table, t, i, None, None, tableOf(t, entries)})
 }
 
 // Scale is x·2^n for an integer n, rounded once.

@@ -98,6 +98,8 @@ const (
 	RoundPD
 	RndScalePS // AVX-512
 	RndScalePD
+	PermPS
+	PermT2PD
 	ScaleFPS
 	ScaleFPD
 	GetExpPS
@@ -251,6 +253,8 @@ func init() {
 	forms[RoundPD] = form{name: "VROUNDPD", shape: rm, pp: p66, mm: 3, op: 0x09, l: -1, imm: true, isVEX: true}
 	forms[RndScalePS] = form{name: "VRNDSCALEPS", shape: rm, pp: p66, mm: 3, op: 0x08, l: -1, imm: true, isEVEX: true}
 	forms[RndScalePD] = form{name: "VRNDSCALEPD", shape: rm, pp: p66, mm: 3, op: 0x09, w: 1, l: -1, imm: true, isEVEX: true}
+	forms[PermPS] = form{name: "VPERMPS", pp: p66, mm: 2, op: 0x16, l: -1}
+	forms[PermT2PD] = form{name: "VPERMT2PD", pp: p66, mm: 2, op: 0x7f, w: 1, l: -1, isEVEX: true}
 	forms[ScaleFPS] = form{name: "VSCALEFPS", pp: p66, mm: 2, op: 0x2c, l: -1, isEVEX: true}
 	forms[ScaleFPD] = form{name: "VSCALEFPD", pp: p66, mm: 2, op: 0x2c, w: 1, l: -1, isEVEX: true}
 	forms[GetExpPS] = form{name: "VGETEXPPS", shape: rm, pp: p66, mm: 2, op: 0x42, l: -1, isEVEX: true}

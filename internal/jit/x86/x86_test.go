@@ -142,7 +142,7 @@ func random(r *rand.Rand, op Op) Inst {
 		lens = []VL{VL(f.l)}
 	case f.isVEX && f.dst != mask:
 		lens = []VL{V128, V256}
-	case op == PMovQD || op == PMovZXWD || op == PMovDW || op == PermQ || op == BroadcastD:
+	case op == PMovQD || op == PMovZXWD || op == PMovDW || op == PermQ || op == PermPS || op == BroadcastD:
 		lens = []VL{V256, V512}
 	}
 	if f.name[0] == 'K' {

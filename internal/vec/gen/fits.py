@@ -2,7 +2,6 @@
 from mpmath import mp, mpf
 
 FITS = {}
-LOW = {"erfc64", "gelu64"}
 
 
 def put(name, f, w, lo, hi, n):
@@ -25,19 +24,6 @@ def expc(r):
     return (mp.expm1(r) - r) / r**2 if abs(r) > 1e-15 else mpf(1) / 2 + r / 6
 
 
-def erfcx(a):
-    if a < 30:
-        return mp.exp(a * a) * mp.erfc(a)
-    return (1 - 1 / (2 * a**2) + 3 / (4 * a**4) - 15 / (8 * a**6) + 105 / (16 * a**8)) / (a * mp.sqrt(mp.pi))
-
-
-def tail(k, c, scale, norm):  # erfcx(a·scale)·norm·(a+k) as a function of v = 1/(a+k) - c
-    def f(v):
-        a = 1 / (v + c) - k
-        return erfcx(a * scale) * norm * (a + k)
-    return f
-
-
 z = lambda z: z
 P4, A8 = (mp.pi / 4)**2 * 1.0001, mp.tan(mp.pi / 8)**2 * 1.001
 L2 = mp.log(2) / 2 * 1.0001
@@ -54,17 +40,6 @@ put("asin32", asinc, z, 0, mpf(1) / 4, 6)
 put("exp64", expc, lambda r: r * r + mpf("0.01"), -L2, L2, 10)
 put("exp32", expc, lambda r: r * r + mpf("0.01"), -L2, L2, 5)
 put("cbrt", lambda m: m**(-mpf(1) / 3), lambda m: m**(mpf(1) / 3), mpf(1) / 2, 4, 6)
-put("erf64", erfz, lambda u: mpf(1), 0, mpf("0.5625") * 1.0001, 11)
-for name, k, n, bottom, top, s, norm in (
-        ("erfc64", mpf("3.5"), 22, 0.74, 28, mpf(1), mpf(1)), ("erfc32", mpf(3), 10, 0, 11, mpf(1), mpf(1)),
-        ("gelu64", mpf(5), 22, 0.69, 40, mp.sqrt(2) / 2, mpf(1) / 2), ("gelu32", mpf("4.25"), 10, 0, 15, mp.sqrt(2) / 2, mpf(1) / 2)):
-    c = mpf(1) / 16
-    f = tail(k, c, s, norm)
-    put(name, f, lambda v, f=f: 1 / f(v), 1 / (top + k) - c, 1 / (bottom + k) - c, n)
-    if n > 12:
-        put(name[:4] + "Slope", lambda v, f=f, c=c: 1 + (v + c) * mp.diff(f, v) / f(v), lambda v: mpf(1), 1 / (top + k) - c, 1 / (bottom + k) - c, 4)
-normz = root(lambda r: mp.erf(r / mp.sqrt(2)) / (2 * r), 1 / mp.sqrt(2 * mp.pi))
-put("normal64", normz, lambda u: mpf(1), 0, mpf("0.5"), 10)
 # float32's erf: near 0, and 1 - exp2(-1.625·a - a²·q) beyond.
 put("erf32", erfz, lambda u: mpf(1), 0, mpf("0.77"), 7)
 put("erfq32", lambda a: (-mp.log(mp.erfc(a), 2) / a - mpf("1.625")) / a, lambda a: mp.erfc(a) * a**2, mpf("0.87"), mpf("3.95"), 8)

@@ -1,0 +1,45 @@
+package vec
+
+// pieces are 16 polynomials, found by a number's exponent and the first bits of its fraction: the bases,
+// then the coefficients. They are computed by gen/pieces.py.
+type pieces [][]float64
+
+// of is a's piece by the bits of key above all but m of the fraction: the polynomial is c0 + s·q.
+func (p pieces) of(b *Builder, a, key Value, m int) (c0, s, q Value) {
+	t := b.TypeOf(a)
+	i := b.Shr(b.Bitcast(t.Int(), key), floatTypes[t].fraction-m)
+	s = b.Sub(a, b.Table(t, i, p[0]...))
+	q = b.Table(t, i, p[len(p)-1]...)
+	for k := len(p) - 2; k > 1; k-- {
+		q = b.FMA(q, s, b.Table(t, i, p[k]...))
+	}
+	return b.Table(t, i, p[1]...), s, q
+}
+
+// odd is an odd function f of x that is limit from top on; below start, p lacks a.
+func (p pieces) odd(b *Builder, x Value, start, top float64, m int) Value {
+	t := b.TypeOf(x)
+	a := b.Abs(x)
+	c0, s, q := p.of(b, b.Min(b.F(t, top), a), b.Min(b.F(t, top), b.Max(b.F(t, start*15/16), a)), m)
+	y := b.FMA(s, q, b.Blend(b.LT(a, b.F(t, start)), s, c0))
+	return b.Or(y, b.And(x, b.sign(x)))
+}
+
+// pair is c0 + s·q as a sum of two parts, for |c0| ≥ |s·q|.
+func (p pieces) pair(b *Builder, a, key Value, m int) (hi, lo Value) {
+	c0, s, q := p.of(b, a, key, m)
+	r := b.Mul(s, q)
+	hi, lo = fastSum(b, c0, r)
+	return hi, b.Add(lo, b.FMS(s, q, r))
+}
+
+// tail is exp(-half·a²)·(piece of a by a + add), (hi + lo)·2ⁿ, for 0 ≤ a.
+func (p pieces) tail(b *Builder, a Value, half, add float64) (hi, lo, n Value) {
+	t := b.TypeOf(a)
+	sq, sl := b.product(a, a)
+	c := b.F(t, -half)
+	eh, el, n := b.expPair(b.Mul(sq, c), b.Mul(sl, c))
+	h, hl := p.pair(b, a, b.Add(a, b.F(t, add)), 2)
+	hi, lo = b.product(eh, h)
+	return hi, b.Add(lo, b.FMA(eh, hl, b.Mul(el, h))), n
+}
