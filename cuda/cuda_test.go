@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/adjoint-go/adjoint/cuda/internal/driver"
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/device"
 )
 
@@ -142,6 +143,8 @@ const saxpy = `extern "C" __global__ void saxpy(float *y, const float *x, unsign
 	if (i < n) y[i] = a * x[i] + y[i];
 }`
 
+func kernel(source string) *cudasrc.Kernel { return &cudasrc.Kernel{Source: source} }
+
 func needNVRTC(t *testing.T) {
 	if _, err := driver.NVRTC(); err != nil {
 		t.Skip(err)
@@ -152,14 +155,14 @@ func TestCompile(t *testing.T) {
 	needNVRTC(t)
 	cache := device.Cache{Dir: t.TempDir()}
 	for _, arch := range []string{"sm_80", "sm_90"} {
-		code, err := compile(cache, arch, saxpy)
+		code, err := compile(cache, arch, kernel(saxpy))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.HasPrefix(code, []byte("\x7fELF")) || !bytes.Contains(code, []byte(".text.saxpy")) {
 			t.Errorf("%s: no cubin of the kernel", arch)
 		}
-		again, err := compile(cache, arch, saxpy)
+		again, err := compile(cache, arch, kernel(saxpy))
 		if err != nil || !bytes.Equal(code, again) {
 			t.Errorf("%s: other code the second time: %v", arch, err)
 		}
@@ -168,14 +171,14 @@ func TestCompile(t *testing.T) {
 		t.Errorf("%d files", len(files))
 	}
 	// A GPU that NVRTC does not know yet gets PTX, one that it knows no more an error.
-	ptx, err := compile(cache, "sm_999", saxpy)
+	ptx, err := compile(cache, "sm_999", kernel(saxpy))
 	if err != nil || !bytes.Contains(ptx, []byte(".entry saxpy")) {
 		t.Errorf("sm_999: %v\n%.200s", err, ptx)
 	}
-	if _, err := compile(cache, "sm_10", saxpy); err == nil || !strings.Contains(err.Error(), "not sm_10") {
+	if _, err := compile(cache, "sm_10", kernel(saxpy)); err == nil || !strings.Contains(err.Error(), "not sm_10") {
 		t.Errorf("sm_10: %v", err)
 	}
-	if _, err := compile(cache, "sm_80", "__global__ void f() {\n\tnonsense;\n}"); err == nil || !strings.Contains(err.Error(), "kernel.cu(2)") {
+	if _, err := compile(cache, "sm_80", kernel("__global__ void f() {\n\tnonsense;\n}")); err == nil || !strings.Contains(err.Error(), "kernel.cu(2)") {
 		t.Errorf("the compiler's message is lost: %v", err)
 	}
 }

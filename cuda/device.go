@@ -29,10 +29,12 @@ func find() ([]device.Driver, error) {
 	}
 	var drivers []device.Driver
 	for _, d := range list {
-		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "on", own: os.Getenv("ADJOINT_CUBLAS") == "off", cache: device.DefaultCache(), compile: compile})
+		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "on", own: os.Getenv("ADJOINT_CUBLAS") == "off", cache: device.DefaultCache(), compile: compiler})
 	}
 	return drivers, nil
 }
+
+var compiler = compile // but in tests
 
 // gpu is a GPU as package device drives it.
 type gpu struct {
@@ -40,7 +42,7 @@ type gpu struct {
 	tf32    bool // products of float32 round their factors
 	own     bool // products are ours, with the CPU's bits
 	cache   device.Cache
-	compile func(cache device.Cache, arch, source string) ([]byte, error)
+	compile func(cache device.Cache, arch string, k *cudasrc.Kernel) ([]byte, error)
 	once    sync.Once
 	ctx     driver.Context
 	err     error
@@ -110,7 +112,7 @@ func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			image, err := g.compile(g.cache, g.Arch, k.Source)
+			image, err := g.compile(g.cache, g.Arch, k)
 			if err == nil {
 				modules[i], err = c.Load(image)
 			}
@@ -136,7 +138,7 @@ func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 
 // compile makes code for an architecture: for itself or, where NVRTC is older than the GPU, PTX for the newest that it
 // knows, of which the driver makes code.
-func compile(cache device.Cache, arch, source string) ([]byte, error) {
+func compile(cache device.Cache, arch string, k *cudasrc.Kernel) ([]byte, error) {
 	version, err := driver.NVRTC()
 	if err != nil {
 		return nil, err
@@ -163,8 +165,8 @@ func compile(cache device.Cache, arch, source string) ([]byte, error) {
 		target, ptx = fmt.Sprintf("compute_%d", older), true
 	}
 	options := append(slices.Clone(cudasrc.Options), "--gpu-architecture="+target)
-	key := append([]string{source, "NVRTC " + version}, options...)
-	return cache.Get(key, func() ([]byte, error) { return driver.Compile(source, options, ptx) })
+	key := append([]string{k.Source, "NVRTC " + version}, options...)
+	return cache.Get(key, func() ([]byte, error) { return driver.Compile(k.Source, options, ptx) })
 }
 
 func (g *gpu) Queue() (device.Queue, error) {

@@ -51,9 +51,7 @@ func Build(dir string, kernels []*cudasrc.Kernel) (*Host, error) {
 		}
 		h.number[k.Name] = len(h.number)
 		s.WriteString(k.Source)
-		_, own, _ := strings.Cut(k.Source, "#endif") // behind the prelude
-		waits := slices.ContainsFunc([]string{"shift_down(", "__sync", "_sync("}, func(w string) bool { return strings.Contains(own, w) })
-		fmt.Fprintf(&table, "\t{shim_kernel<%s>::call, %d, %v},\n", k.Name, k.Block, waits)
+		fmt.Fprintf(&table, "\t{shim_kernel<%s>::call, %d, %v},\n", k.Name, k.Block, waits(k))
 	}
 	fmt.Fprintf(&s, "static const shim_row kernels[] = {\n%s};\nint main() { return shim_serve(kernels, %d); }\n", table.String(), len(h.number))
 	src, bin := filepath.Join(dir, "kernels.cc"), filepath.Join(dir, "kernels")

@@ -1,0 +1,141 @@
+//go:build cuda && linux && cgo
+
+package cuda_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+	"github.com/adjoint-go/adjoint/cuda"
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
+	"github.com/adjoint-go/adjoint/internal/device"
+)
+
+// TestEmulated runs the tests below in a process whose libcuda and libcublas are testdata/emulator.c: what is between
+// a program and NVIDIA's libraries is as on a GPU, and the kernels' text is compiled by g++.
+func TestEmulated(t *testing.T) {
+	if err := shim.Missing(); err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	lib := filepath.Join(dir, "libcuda.so.1")
+	if out, err := exec.Command("gcc", "-O1", "-shared", "-fPIC", "-o", lib, "internal/driver/testdata/emulator.c", "-ldl", "-lpthread").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	os.Symlink("libcuda.so.1", filepath.Join(dir, "libcublas.so.13"))
+	for _, env := range []string{"ADJOINT_CUBLAS=off", "ADJOINT_CUBLAS="} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestInEmulator", "-test.v")
+		cmd.Env = append(os.Environ(), "ADJOINT_TEST_EMULATOR="+dir, env, "EMULATOR_BYTES=300000000",
+			"LD_LIBRARY_PATH="+dir+":"+os.Getenv("LD_LIBRARY_PATH"))
+		out, err := cmd.CombinedOutput()
+		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 2 {
+			t.Errorf("%s: %v\n%s", env, err, out)
+		}
+	}
+}
+
+// emulated makes code as the emulator takes it.
+func emulated(t *testing.T) {
+	dir := os.Getenv("ADJOINT_TEST_EMULATOR")
+	if dir == "" {
+		t.Skip("TestEmulated runs this")
+	}
+	cuda.CompileBy(func(k *cudasrc.Kernel) ([]byte, error) {
+		file := filepath.Join(dir, k.Name+".so")
+		if _, err := os.Stat(file); err != nil { // else of the process before
+			if file, err = shim.Library(dir, k); err != nil {
+				return nil, err
+			}
+		}
+		return append([]byte(file), 0), nil
+	})
+}
+
+type network struct{ W, V ad.Value }
+
+type step struct {
+	Net  network
+	Loss ad.Value
+}
+
+func train(m network, x ad.Value) step {
+	r := ad.ValueAndGrad(func(m network) ad.Value {
+		return x.MatMul(m.W).Tanh().MatMul(m.V).Square().Mean()
+	})(m)
+	return step{network{m.W.Sub(r.Grad.W.Scale(0.1)), m.V.Sub(r.Grad.V.Scale(0.1))}, r.Value}
+}
+
+func TestInEmulatorTraining(t *testing.T) {
+	emulated(t)
+	devices, err := cuda.Devices()
+	if err != nil || len(devices) != 2 || devices[1].String() != "cuda:1 Emulated 1, sm_90, 8 GB" {
+		t.Fatal(devices, err)
+	}
+	numbers := func(k int, dims ...int) ad.Value {
+		x := make([]float32, dims[0]*dims[1])
+		for i := range x {
+			x[i] = float32((i*k)%17-8) / 8
+		}
+		return ad.From(x, dims...).Clone()
+	}
+	net := network{numbers(5, 5, 7), numbers(3, 7, 2)}
+	here, err := ad.Compile2(train, net, ad.F32.Spec(ad.AnyBatch, 5), ad.Options{Device: "cpu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exact := os.Getenv("ADJOINT_CUBLAS") == "off"
+	for _, name := range []string{"", "cuda:1"} {
+		there, err := ad.Compile2(train, net, ad.F32.Spec(ad.AnyBatch, 5), ad.Options{Device: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := max("cuda:0", name); there.Device() != want {
+			t.Fatalf("on %s\n%s", there.Device(), there)
+		}
+		if s := there.String(); strings.Contains(s, "products by kernels\n") != exact || strings.Contains(s, ", cuBLAS\n") == exact {
+			t.Fatal(s)
+		}
+		x, y := step{Net: ad.TreeClone(net)}, step{Net: ad.TreeClone(net)}
+		data := numbers(7, 4, 5)
+		for range 6 {
+			if err := there.RunInto(context.Background(), &x, x.Net, data); err != nil {
+				t.Fatal(err)
+			}
+			if err := here.RunInto(context.Background(), &y, y.Net, data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, b := ad.TreeLeaves(x), ad.TreeLeaves(y)
+		for i := range a {
+			p, q := a[i].Float64s(), b[i].Float64s()
+			for k := range p {
+				if d := math.Abs(p[k] - q[k]); exact && d != 0 || d > 1e-5 {
+					t.Fatalf("%s: value %d, element %d: %v, on the CPU %v", there.Device(), i, k, p[k], q[k])
+				}
+			}
+		}
+	}
+}
+
+func TestInEmulatorMemory(t *testing.T) {
+	emulated(t)
+	p, err := ad.Compile(func(x ad.Value) ad.Value { return x.Add(ad.Const(1)) }, ad.F32.Spec(ad.AnyBatch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Run(context.Background(), ad.F32.Zeros(100_000_000)); !errors.Is(err, device.ErrMemory) {
+		t.Fatal(err)
+	}
+	y, err := p.Run(context.Background(), ad.F32.Zeros(3))
+	if err != nil || y.At(2) != 1 {
+		t.Fatal(y, err)
+	}
+}
