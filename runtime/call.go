@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/fft"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/linalg"
 )
@@ -17,6 +18,7 @@ type callArgs struct {
 	m, n, k int
 	flags   uint64
 	work    []float64
+	plan    *fft.Plan
 }
 
 func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
@@ -69,6 +71,27 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work)
 	}},
+	ir.FFT: {none, func(a callArgs) error {
+		copy(a.y, a.in[0])
+		if a.is(ir.Transposed) {
+			a.plan.Backward(a.y[:a.n], a.y[a.n:], a.work)
+		} else {
+			a.plan.Forward(a.y[:a.n], a.y[a.n:], a.work)
+		}
+		return nil
+	}},
+	ir.RFFT: {none, func(a callArgs) error {
+		m := a.n/2 + 1
+		a.plan.Real(a.y[:m], a.y[m:], a.in[0], a.work)
+		return nil
+	}},
+	ir.HalfEven: {none, half},
+	ir.HalfOdd:  {none, half},
+}
+
+func half(a callArgs) error {
+	a.plan.FromHalf(a.y, a.in[0][:a.n], a.in[0][a.n:], a.work)
+	return nil
 }
 
 func none(m, n, k int) int { return 0 }
@@ -84,6 +107,7 @@ type callUnit struct {
 	size       int    // of the result
 	rows, cols int
 	rhs        int
+	plan       *fft.Plan
 	work       int // float64s of a worker, those of converted operands included
 }
 
@@ -120,7 +144,29 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 		u.work += u.size + u.sizes[0] + u.sizes[1] + u.sizes[2]
 	}
 	u.grain = max(1, moveElems/max(1, u.cols*u.cols*(u.rows+u.rhs)))
+	if n.Call >= ir.FFT && n.Call <= ir.HalfOdd {
+		u.planFFT()
+	}
 	return u
+}
+
+func (u *callUnit) planFFT() {
+	if u.size == 0 {
+		u.count = 0
+		return
+	}
+	switch n := u.cols; u.n.Call {
+	case ir.FFT:
+		u.plan = fft.New(n)
+		u.work += u.plan.Work()
+	case ir.RFFT:
+		u.plan = fft.NewReal(n)
+		u.work += u.plan.RealWork()
+	default:
+		u.plan = fft.NewReal(u.size)
+		u.work += u.plan.RealWork()
+	}
+	u.grain = max(1, moveElems/16/u.cols)
 }
 
 func (u *callUnit) phases() int     { return 1 }
@@ -147,7 +193,7 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.cols*8)), u.cols), x, work)
 		return nil
 	}
-	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits}
+	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, plan: u.plan}
 	if t == dtype.F64 {
 		a.y = unsafe.Slice((*float64)(unsafe.Add(y, i*u.size*8)), u.size)
 		for k := range u.n.In {

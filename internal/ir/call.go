@@ -27,6 +27,10 @@ const (
 	Expm                    // A: eᴬ
 	ArgSort                 // x: the indices that sort a row, stably, NaN last; flag Descending
 	ArgCumMax               // x: the index of the first largest element so far, that of a NaN from there on
+	FFT                     // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
+	RFFT                    // a row of n: the first n/2+1 elements of its transform, rows re and im
+	HalfEven                // what RFFT gives: the row of even length n that it is of, times n
+	HalfOdd                 // the same of odd length
 	NumCalls
 )
 
@@ -70,6 +74,10 @@ func init() { // the rules make calls, and use the sweep that uses them
 		SVD:       {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
 		Expm:      {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
 		ArgSort:   {name: "ArgSort", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
+		FFT:       {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
+		RFFT:      {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
+		HalfEven:  {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
+		HalfOdd:   {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
 		ArgCumMax: {name: "CumMax", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
 	}
 }

@@ -132,13 +132,6 @@ def cnn_data(a):
     return numbers("f32", 1, a["n"] * 28 * 28, 0, 1).reshape(a["n"], 28, 28, 1), labels(2, a["n"], 10)
 
 
-def cnn_result(a, loss, weights):
-    parts = [np.array([float(loss)])]
-    for old, new in zip(cnn_weights(), weights):
-        parts.append((old.astype(np.float64) - np.asarray(new, np.float64)).ravel() / a["rate"])
-    return parts
-
-
 class Unsupported(Exception):
     pass
 

@@ -234,7 +234,7 @@ def cnn(a):
     def run():
         last[:] = step(last[1], x, y)
         jax.block_until_ready(last)
-    return run, lambda: serve.cnn_result(a, last[0], last[1])
+    return run, lambda: serve.step_result(a, serve.cnn_weights(), last[0], last[1])
 
 
 def scalar(a):

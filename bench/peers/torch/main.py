@@ -331,7 +331,7 @@ def cnn(a):
         return F.cross_entropy(x.permute(0, 2, 3, 1).reshape(len(x), -1) @ ws[0], y)
     f, last = compiled(loss), []
     return (lambda: mlp_step(f, ws, x, y, a["rate"], last),
-            lambda: serve.cnn_result(a, last[0].item(), [ws[0].detach().numpy()] + [w.detach().permute(2, 3, 1, 0).numpy() for w in ws[1:]]))
+            lambda: serve.step_result(a, serve.cnn_weights(), last[0].item(), [ws[0].detach().numpy()] + [w.detach().permute(2, 3, 1, 0).numpy() for w in ws[1:]]))
 
 
 def scalar(a):
