@@ -43,6 +43,7 @@ func (c Complex) along(op string, axes []int, inverse bool) Complex {
 		axes = []int{-1}
 	}
 	return recorded(op, c, func(g *ir.Graph, c Complex) Complex {
+		onGraph(g, op, &c.Re, &c.Im)
 		for _, a := range axes {
 			c.Re.n, c.Im.n = g.FFTAlong(op, c.Re.n, c.Im.n, a, inverse, pos)
 		}
@@ -65,6 +66,7 @@ func (x Value) RFFT(axis int) Complex {
 func (c Complex) IRFFT(n, axis int) Value {
 	pos := ir.UserLine()
 	return recorded("IRFFT", c, func(g *ir.Graph, c Complex) Value {
+		onGraph(g, "IRFFT", &c.Re, &c.Im)
 		return Value{n: g.IRFFTAlong(c.Re.n, c.Im.n, n, axis, pos)}
 	})
 }

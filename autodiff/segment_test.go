@@ -1,0 +1,138 @@
+package autodiff_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
+func TestSegments(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	x := ad.From([]float64{1, 5, 5, -2, 3, 5, 0, -1}, 8)
+	ids := ad.From([]int32{0, 2, 0, 4, 2, 2, 4, 0})
+	rows := ad.From([]float64{1, 2, 3, 4, 5, 6}, 3, 2)
+	sorted := ad.From([]float64{-1, 0, 0, 2, 5})
+	queries := ad.From([]float64{-2, -1, 0, 1, 5, 6, nan, -inf})
+	u := ad.From([]float64{3, 1, nan, 3, 1, 1, nan, 7}, 2, 4).Unique(6)
+	cut := ad.From([]int32{5, 4, 5, 6, 4}).Unique(2)
+	grad := func(f func(x ad.Value) ad.Value) ad.Value { return ad.Grad(f)(x) }
+	for i, c := range []struct {
+		got  ad.Value
+		want string
+	}{
+		{x.SegmentSum(ids, 5), "[5] [5 0 13 0 -2]"},
+		{x.SegmentMean(ids, 5).Mul(ad.From([]float64{3, 1, 3, 1, 1})), "[5] [5 0 13 0 -1]"},
+		{x.SegmentMax(ids, 5), "[5] [5 -Inf 5 -Inf 0]"},
+		{x.SegmentMin(ids, 5), "[5] [-1 +Inf 3 +Inf -2]"},
+		{ad.From([]float64{1, nan, 3}).SegmentMax(ad.From([]int32{0, 0, 1}), 2), "[2] [NaN 3]"},
+		{ad.From([]float64{1, nan, 3}).SegmentMin(ad.From([]int32{0, 0, 1}), 2), "[2] [NaN 3]"},
+		{rows.SegmentMax(ad.From([]int64{1, 0, 1}), 2), "[2 2] [3 4 5 6]"},
+		{rows.SegmentSum(ad.From([]int64{1, 0, 1}), 3), "[3 2] [3 4 6 8 0 0]"},
+		{rows.Convert(ad.I32).SegmentSum(ad.From([]int64{1, 0, 1}), 2), "[2 2] [3 4 6 8]"},
+		{grad(func(x ad.Value) ad.Value { return x.SegmentMax(ids, 5).Index(2) }), "[8] [0 0.5 0 0 0 0.5 0 0]"},
+		{grad(func(x ad.Value) ad.Value { return x.SegmentMin(ids, 5).Index(4) }), "[8] [-0 -0 -0 1 0 -0 -0 0]"},
+		{ad.From([]float64{2, 2, -inf, 1000, -inf}).SegmentSoftmax(ad.From([]int32{0, 0, 0, 1, 1}), 2), "[5] [0.5 0.5 0 1 0]"},
+		{ids.Bincount(5), "[5] [3 0 3 0 2]"},
+		{ad.F32.Zeros(0).SegmentMax(ad.I32.Zeros(0), 2), "[2] [-Inf -Inf]"},
+		{sorted.SearchSorted(queries, false), "[8] [0 0 1 3 4 5 5 0]"},
+		{sorted.SearchSorted(queries, true), "[8] [0 1 3 3 5 5 5 0]"},
+		{ad.From([]float64{1, nan}).SearchSorted(ad.From([]float64{0, nan}), false), "[2] [0 1]"},
+		{ad.From([]float64{1, nan}).SearchSorted(ad.From([]float64{2, nan}), true), "[2] [1 2]"},
+		{ad.From([]int32{2, 4, 6}).SearchSorted(ad.From([]int32{1, 4, 5, 9}).Reshape(2, 2), false), "[2 2] [0 1 2 3]"},
+		{ad.F64.Zeros(0).SearchSorted(queries, true), "[8] [0 0 0 0 0 0 0 0]"},
+		{queries.Histogram(sorted), "[4] [1 0 2 1]"},
+		{u.Values, "[6] [1 3 7 NaN 1 1]"},
+		{u.Counts, "[6] [3 2 1 2 0 0]"},
+		{u.Inverse, "[2 4] [1 0 3 1 0 0 3 2]"},
+		{u.Len, "[] [4]"},
+		{cut.Values, "[2] [4 5]"},
+		{cut.Counts, "[2] [2 2]"},
+		{cut.Inverse, "[5] [1 0 1 2 0]"},
+		{cut.Len, "[] [3]"},
+		{grad(func(x ad.Value) ad.Value { return x.Unique(8).Values.Index(4) }), "[8] [0 0 0 0 1 0 0 0]"},
+	} {
+		if got := fmt.Sprintf("%v %v", c.got.Shape(), c.got.Float64s()); got != c.want {
+			t.Errorf("%d: %s, want %s", i, got, c.want)
+		}
+	}
+	// Against the definition of a larger one.
+	values := random(1, 500).Scale(3).Round()
+	edges := []float64{-4, -2.5, -1, 0, 1, 1.5, 6}
+	want := make([]float64, len(edges)-1)
+	for _, v := range values.Float64s() {
+		if i, _ := slices.BinarySearchFunc(edges, v, func(e, v float64) int {
+			if e <= v {
+				return -1
+			}
+			return 1
+		}); i > 0 && (i < len(edges) || v == 6) {
+			want[min(i, len(want))-1]++
+		}
+	}
+	if got := values.Histogram(ad.From(edges)).Float64s(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestSegmentGrads(t *testing.T) {
+	ids := ad.From([]int32{0, 2, 0, 1, 2, 2, 0})
+	for name, f := range map[string]func(x ad.Value) ad.Value{
+		"sum":     func(x ad.Value) ad.Value { return x.SegmentSum(ids, 3) },
+		"mean":    func(x ad.Value) ad.Value { return x.SegmentMean(ids, 3) },
+		"max":     func(x ad.Value) ad.Value { return x.SegmentMax(ids, 3) },
+		"min":     func(x ad.Value) ad.Value { return x.SegmentMin(ids, 3) },
+		"softmax": func(x ad.Value) ad.Value { return x.SegmentSoftmax(ids, 3) },
+		"unique":  func(x ad.Value) ad.Value { return x.Unique(20).Values },
+	} {
+		for _, dt := range []ad.DType{ad.F64, ad.F32} {
+			// Far from ties.
+			x := sequence(5, 2, 17, 8, []int{7, 2}).Add(random(1, 7, 2).Scale(0.05)).Convert(dt)
+			if err := ad.CheckGrads(func(x ad.Value) ad.Value { return f(x).Square() }, x); err != nil {
+				t.Errorf("%s, %v: %v", name, dt, err)
+			}
+		}
+	}
+	// Vmap, of segments that differ from example to example.
+	x, each := random(2, 4, 7), ad.From([]int32{0, 1, 2, 0, 1, 2, 0, 2, 2, 2, 2, 2, 2, 2, 0, 0, 1, 1, 2, 2, 2, 1, 0, 1, 0, 1, 0, 1}, 4, 7)
+	type in struct{ X, Ids ad.Value }
+	all := ad.Vmap(func(p in) ad.Value { return p.X.SegmentMax(p.Ids, 3).Add(p.X.SegmentSum(p.Ids, 3)) })(in{x, each})
+	for i := range 4 {
+		want := x.Index(i).SegmentMax(each.Index(i), 3).Add(x.Index(i).SegmentSum(each.Index(i), 3))
+		if got := all.Index(i); !slices.Equal(got.Float64s(), want.Float64s()) {
+			t.Errorf("example %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestSegmentErrors(t *testing.T) {
+	x, ids := ad.F64.Ones(3), ad.From([]int32{0, 1, 2})
+	for want, f := range map[string]func(){
+		"ScatterAdd index 2 is not in 0 … 1":                                               func() { x.SegmentSum(ids, 2) },
+		"SegmentMax [3] by [2] of int32: an integer for each slice of the first axis":      func() { x.SegmentMax(ad.I32.Ones(2), 2) },
+		"SegmentMean [3] of int32 is not defined (use Convert)":                            func() { ids.SegmentMean(ids, 3) },
+		"SearchSorted int32[3] in float64[3]: one axis, of a size that does not depend":    func() { x.SearchSorted(ids, true) },
+		"Histogram edges of [1]: two at least are needed":                                  func() { x.Histogram(ad.F64.Ones(1)) },
+		"Bincount [3] of float64 into 3: integers are needed":                              func() { x.Bincount(3) },
+		"Unique float64[3], 0: numbers, some of them, and a size above 0 are needed":       func() { x.Unique(0) },
+		"SegmentSum [3] by [3] of float64: an integer for each slice of the first axis is": func() { x.SegmentSum(x, 2) },
+	} {
+		wantPanic(t, want, "segment_test.go", f)
+	}
+}
+
+// Sums by group, as a table's "group by".
+func ExampleValue_SegmentSum() {
+	sales := ad.From([]float64{10, 3, 5, 7})
+	shop := ad.From([]int32{0, 2, 0, 2})
+	fmt.Println(sales.SegmentSum(shop, 3), sales.SegmentMean(shop, 3))
+	// Output: float64[3] 15 0 10 float64[3] 7.5 0 5
+}
+
+func ExampleValue_Unique() {
+	u := ad.From([]int32{4, 1, 4, 4}).Unique(3)
+	fmt.Println(u.Values, u.Counts, u.Inverse, u.Len)
+	// Output: int32[3] 1 4 1 int64[3] 1 3 0 int64[4] 1 0 1 1 int64[] 2
+}
