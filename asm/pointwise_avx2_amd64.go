@@ -55,6 +55,8 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	39: {dtype.F32: siluFloat32AVX2, dtype.F64: siluFloat64AVX2},                                                                                    // silu
 	40: {dtype.F32: erfFloat32AVX2, dtype.F64: erfFloat64AVX2},                                                                                      // erf
 	41: {dtype.F32: erfcFloat32AVX2, dtype.F64: erfcFloat64AVX2},                                                                                    // erfc
+	42: {dtype.F32: lgammaFloat32AVX2, dtype.F64: lgammaFloat64AVX2},                                                                                // lgamma
+	43: {dtype.F32: digammaFloat32AVX2, dtype.F64: digammaFloat64AVX2},                                                                              // digamma
 	45: {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
 	46: {dtype.F32: hypotFloat32AVX2, dtype.F64: hypotFloat64AVX2},                                                                                  // hypot
 	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
@@ -391,6 +393,18 @@ func erfcFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func erfcFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func lgammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func lgammaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func digammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func digammaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func powFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

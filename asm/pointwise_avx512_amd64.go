@@ -55,6 +55,8 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	39: {dtype.F32: siluFloat32AVX512, dtype.F64: siluFloat64AVX512},                                                                                          // silu
 	40: {dtype.F32: erfFloat32AVX512, dtype.F64: erfFloat64AVX512},                                                                                            // erf
 	41: {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
+	42: {dtype.F32: lgammaFloat32AVX512, dtype.F64: lgammaFloat64AVX512},                                                                                      // lgamma
+	43: {dtype.F32: digammaFloat32AVX512, dtype.F64: digammaFloat64AVX512},                                                                                    // digamma
 	45: {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
 	46: {dtype.F32: hypotFloat32AVX512, dtype.F64: hypotFloat64AVX512},                                                                                        // hypot
 	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
@@ -391,6 +393,18 @@ func erfcFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func erfcFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func lgammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func lgammaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func digammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func digammaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func powFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

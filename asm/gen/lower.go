@@ -415,8 +415,15 @@ func (l *lowered) table(in vec.Instr, index int, at func(string, bool) int, emit
 		r := emit("VPERMT2P"+s+" @1, @0, @d", 1, index, part(l.bytes), part(0))
 		l.code[len(l.code)-1].over = true
 		return r
-	case l.masks:
-		panic("gen: a table of more than two vectors")
+	case l.masks: // of four vectors, by halves
+		half := func(byteOff int) int {
+			r := emit("VPERMT2PD @1, @0, @d", 1, index, part(byteOff+32), part(byteOff))
+			l.code[len(l.code)-1].over = true
+			return r
+		}
+		high := once("VPMOVQ2M @0, @d", -1, once("VPSLLQ $60, @0, @d", -1, index))
+		l.mask[high] = true
+		return emit("VBLENDMPD @1, @2, @0, @d", -1, high, half(64), half(0))
 	case in.T == vec.F32:
 		high := once("VPSLLD $28, @0, @d", -1, index)
 		return emit("VBLENDVPS @0, @1, @2, @d", -1, high, emit("VPERMPS @1, @0, @d", 1, index, part(32)), emit("VPERMPS @1, @0, @d", 1, index, part(0)))

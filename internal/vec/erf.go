@@ -8,7 +8,7 @@ func init() {
 		if t == F32 {
 			return erfFloat32(b, x[0])
 		}
-		return erf64Pieces.odd(b, x[0], 0.5, 5.99, 2)
+		return erf64Pieces.odd(b, x[0], 0, 0.5, 5.99, 2)
 	})
 	register(ops.Erfc, func(b *Builder, t Type, x []Value) Value {
 		p, top := erfcx64Pieces, 28.

@@ -102,11 +102,11 @@ func init() {
 	one(ops.Exp, exp)
 	one(ops.Exp2, exp2)
 	one(ops.Expm1, expm1)
-	register(ops.Tanh, func(b *Builder, t Type, x []Value) Value {
+	one(ops.Tanh, func(b *Builder, t Type, x Value) Value {
 		if t == F32 {
-			return tanh32Pieces.odd(b, x[0], 0.25, 9.5, 1)
+			return tanh32Pieces.odd(b, x, 0, 0.25, 9.5, 1)
 		}
-		return tanh(b, t, x[0])
+		return tanh64Pieces.odd(b, x, 1.5, 0.25, 19.25, 2)
 	})
 	one(ops.Sinh, sinh)
 	one(ops.Cosh, cosh)
@@ -218,24 +218,6 @@ func expm1(b *Builder, t Type, x Value) Value {
 	return b.Or(y, b.And(x, b.sign(x)))
 }
 
-// tanh |x| = (e^2|x| - 1)/(e^2|x| + 1). With e^2|x| = 2^n·(1+w) and u = 2^-n that is
-// ((1-u) + w)/((1+u) + w), good to the last bit for n = 0 as well.
-func tanh(b *Builder, t Type, x Value) Value {
-	ft := floatTypes[t]
-	i := t.Int()
-	a := b.Min(b.F(t, 2*ft.one), b.Abs(b.Add(x, x)))
-	p := powerOf(b, t, a, 1)
-	w, wl := p.expm1(b, t)
-	u, one := ft.power2(b, t, b.Sub(b.I(i, 3*ft.bias), b.Bitcast(i, p.at))), b.F(t, 1)
-	less, more := b.Sub(one, u), b.Add(one, u)
-	lessL, moreL := b.Sub(b.Sub(one, less), u), b.Add(b.Sub(one, more), u)
-	num, numL := fastSum(b, less, w)
-	den, denL := fastSum(b, more, w)
-	numL, denL = b.Add(numL, b.Add(lessL, wl)), b.Add(denL, b.Add(moreL, wl))
-	y, yl := divide(b, t, num, numL, den, denL)
-	return b.Or(b.Add(y, yl), b.And(x, b.sign(x)))
-}
-
 // divide is (x + xl)/(y + yl) as a sum of two parts; xl may be None.
 func divide(b *Builder, t Type, x, xl, y, yl Value) (q, ql Value) {
 	inv := b.Div(b.F(t, 1), y)
@@ -342,8 +324,13 @@ func softplus(b *Builder, t Type, x Value) Value {
 // (log(1+f) - f)/f² for f = m·c - 1.
 type logs struct{ c, t, k, poly []float64 }
 
-// log is k·ln2 + t + log(1+f); the first sum, of few bits, is exact.
 func log(b *Builder, t Type, x Value) Value {
+	y, f, rest := logParts(b, t, x)
+	return logEnds(b, t, x, b.Add(y, b.Add(f, rest)))
+}
+
+// logParts is log x as y + f + rest for a positive number: k·ln2 + t, of few bits and exact, and log(1+f).
+func logParts(b *Builder, t Type, x Value) (y, f, rest Value) {
 	ft, tab := floatTypes[t], &logs32
 	if t == F64 {
 		tab = &logs64
@@ -352,11 +339,11 @@ func log(b *Builder, t Type, x Value) Value {
 	i := b.Shr(b.Bitcast(t.Int(), m), ft.fraction-4)
 	p := b.Mul(m, b.Table(t, i, tab.c...))
 	pl := b.FMS(m, b.Table(t, i, tab.c...), p)
-	f := b.Sub(p, b.F(t, 1)) // exact
+	f = b.Sub(p, b.F(t, 1)) // exact
 	k := b.Add(e, b.Table(t, i, tab.k...))
-	y := b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, i, tab.t...))
+	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, i, tab.t...))
 	yl := b.FMA(k, b.F(t, ft.cut[1]), pl)
-	return logEnds(b, t, x, b.Add(y, b.Add(f, b.FMA(b.Mul(f, f), poly(b, t, f, tab.poly), yl))))
+	return y, f, b.FMA(b.Mul(f, f), poly(b, t, f, tab.poly), yl)
 }
 
 // significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number.

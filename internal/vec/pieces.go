@@ -16,11 +16,16 @@ func (p pieces) of(b *Builder, a, key Value, m int) (c0, s, q Value) {
 	return b.Table(t, i, p[1]...), s, q
 }
 
-// odd is an odd function f of x that is limit from top on; below start, p lacks a.
-func (p pieces) odd(b *Builder, x Value, start, top float64, m int) Value {
+// odd is an odd function of x, by |x| + add, that does not change from top on; below start, p lacks |x|.
+func (p pieces) odd(b *Builder, x Value, add, start, top float64, m int) Value {
 	t := b.TypeOf(x)
 	a := b.Abs(x)
-	c0, s, q := p.of(b, b.Min(b.F(t, top), a), b.Min(b.F(t, top), b.Max(b.F(t, start*15/16), a)), m)
+	near := b.Min(b.F(t, top), a)
+	key := b.Add(near, b.F(t, add))
+	if add == 0 {
+		key = b.Max(b.F(t, start*15/16), near)
+	}
+	c0, s, q := p.of(b, near, key, m)
 	y := b.FMA(s, q, b.Blend(b.LT(a, b.F(t, start)), s, c0))
 	return b.Or(y, b.And(x, b.sign(x)))
 }

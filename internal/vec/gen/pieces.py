@@ -46,9 +46,15 @@ def interpolate(g, lo, hi, n, at):
     return total
 
 
-def piece(f, lo, hi, n, bits, base=None, first=None):
-    """base, coefficients and worst relative error of one piece; first: c1's part that is added elsewhere."""
+def piece(f, lo, hi, n, bits, base=None, first=None, root=None):
+    """base, coefficients and worst relative error of one piece; first: c1's part that is added elsewhere; root: a
+    base where f is next to 0."""
     lo, hi = mpf(lo), mpf(hi)
+    if root is not None:
+        base, v = mpf(root), f(mpf(root))
+        g = lambda a: (f(a) - v) / (a - base) if abs(a - base) > mpf("1e-20") else mp.diff(f, base)
+        c = [base, rounded(v, bits)] + [rounded(x, bits) for x in interpolate(g, lo, hi, n - 1, base)]
+        return c, max(abs((c[1] + (a - base) * mp.polyval(c[:1:-1], a - base)) / f(a) - 1) for a in (lo + (hi - lo) * (mpf(i) + mpf("0.37")) / 41 for i in range(41)))
     if base is None:
         best = None
         slack = mpf(2) ** (-31 if bits == 32 else -61)
@@ -118,19 +124,19 @@ def buckets(lo, hi, m):
     return out + [x]
 
 
-def spread(name, f, bits, m, add, lo, hi, n, say, zero=None):
-    """A table by the bits of a + add. zero: (end, c1's part) of a piece from 0 on with base 0."""
+def spread(name, f, bits, m, add, lo, hi, n, say, zero=None, at={}):
+    """A table by the bits of a + add. zero: (end + add, c1's part) of a piece from 0 on with base 0; at: bases, at zeros of f."""
     ends = buckets(lo + add, hi + add, m)
     got = [None] * 16
     for a, b in zip(ends, ends[1:]):
         i = index(a, bits, m)
         assert got[i] is None, (name, a)
-        got[i] = piece(f, mpf(a) - add, mpf(b) - add, n, bits)
+        got[i] = piece(f, mpf(a) - add, mpf(b) - add, n, bits, root=at.get(a - add))
     if zero:
         end, first = zero
         i = index(end * (1 - 2.0**-20), bits, m)
         assert got[i] is None, (name, "zero")
-        got[i] = piece(f, 0, end, n, bits, base=0, first=first)
+        got[i] = piece(f, 0, end - add, n, bits, base=0, first=first)
     some = next(g for g in got if g)
     table(name, bits, [g or ([mpf(0)] * len(some[0]), mpf(0)) for g in got], say)
 
@@ -143,10 +149,14 @@ def erfcx(a):
 
 tail = lambda a: erfcx(a / mp.sqrt(2)) / 2
 
+psi0 = rounded(mp.findroot(mp.digamma, mpf("1.4616")), 64)
 TABLES = {
     "erf64Pieces": lambda s: spread("erf64Pieces", mp.erf, 64, 2, 0, 0.5, 6.0, 14, s, zero=(0.5, 1)),
     "erfcx64Pieces": lambda s: spread("erfcx64Pieces", erfcx, 64, 2, 2, 0.0, 30.0, 15, s),
     "tail64Pieces": lambda s: spread("tail64Pieces", tail, 64, 2, 3, 0.0, 45.0, 15, s),
+    "tanh64Pieces": lambda s: spread("tanh64Pieces", mp.tanh, 64, 2, 1.5, 0.25, 20.5, 15, s, zero=(1.75, 1)),
+    "lgamma64Pieces": lambda s: spread("lgamma64Pieces", mp.loggamma, 64, 2, 0, 0.5, 8.0, 15, s, at={0.875: 1, 1.0: 1, 1.75: 2, 2.0: 2}),
+    "digamma64Pieces": lambda s: spread("digamma64Pieces", mp.digamma, 64, 2, 0, 0.5, 8.0, 15, s, at={1.25: psi0, 1.5: psi0}),
     "erfcx32Pieces": lambda s: spread("erfcx32Pieces", erfcx, 32, 2, 2, 0.0, 12.0, 8, s),
     "tail32Pieces": lambda s: spread("tail32Pieces", tail, 32, 2, 3, 0.0, 17.0, 7, s),
     "tanh32Pieces": lambda s: spread("tanh32Pieces", mp.tanh, 32, 1, 0, 0.25, 12.0, 8, s, zero=(0.25, 1)),
@@ -155,6 +165,8 @@ SAY = {
     "erf64Pieces": "erf by a; below 0.5, a is added.",
     "erfcx64Pieces": "exp(a²)·erfc(a) by a + 2.", "erfcx32Pieces": "The same.",
     "tail64Pieces": "exp(a²/2)·Φ(-a) by a + 3.", "tail32Pieces": "The same.",
+    "tanh64Pieces": "tanh by a + 1.5; below 0.25, a is added.",
+    "lgamma64Pieces": "log Γ from 0.5 to 8.", "digamma64Pieces": "Its derivative.",
     "tanh32Pieces": "tanh by a; below 0.25, a is added.",
 }
 

@@ -50,6 +50,8 @@ FUNCS = [
     ("atan2", lambda x, y: mp.atan2(x, y), mix(lambda: G(0, 1), -1074, 1023), mix(lambda: G(0, 1), -1074, 1023)),
     ("hypot", lambda x, y: mp.sqrt(x * x + y * y), mix(lambda: G(0, 1), -1074, 1022), mix(lambda: G(0, 1), -1074, 1022)),
     ("cbrt", lambda x: mp.sign(x) * mp.cbrt(abs(x)), mix(lambda: U(-8, 8), -1074, 1023)),
+    ("lgamma", lambda x: mp.loggamma(x), lambda: abs(spread(-1000, 990)) if random.random() < 0.3 else U(0, 40) if random.random() < 0.7 else random.choice((1, 2)) + spread(-40, -2)),
+    ("digamma", mp.digamma, lambda: abs(spread(-1000, 1000)) if random.random() < 0.3 else U(0, 40)),
     ("erfinv", inverse, mix(lambda: U(-1, 1) if random.random() < 0.5 else random.choice((-1, 1)) * (1 - 2.0 ** U(-53, -2)), -1074, -1)),
 ]
 
