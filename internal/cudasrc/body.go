@@ -148,10 +148,14 @@ func (x *body) compute(i int, v *Value) error {
 		return nil
 	}
 	if r := vec.Range(v.Op, t); r != nil {
-		x.needs[&beyond] = true
+		far, text := "b_"+v.Op.String(), &beyond
+		if !strings.Contains(beyond, far+"(") {
+			far, text = "s_"+v.Op.String(), &special
+		}
+		x.needs[text] = true
 		lo, hi := x.b.F(lane, r.Lo), x.b.F(lane, r.Hi)
 		out := x.b.Or(x.b.LT(args[0], lo), x.b.GT(args[0], hi))
-		y := x.call(bodyInput{t: t, args: args, guard: out, call: "b_" + v.Op.String(), wide: t == dtype.F32})
+		y := x.call(bodyInput{t: t, args: args, guard: out, call: far, wide: t == dtype.F32})
 		x.val[i] = x.b.Blend(out, y, vec.EmitInside(x.b, v.Op, lane, args...))
 		return nil
 	}
@@ -455,7 +459,7 @@ func (p *printer) table(in vec.Instr) string {
 		for _, bits := range vec.TableBits(in.Imm) {
 			entries = append(entries, literal(in.T, bits))
 		}
-		fmt.Fprintf(&p.tables, "#ifndef %s_\n#define %[1]s_\nstatic __device__ const %s %[1]s[16] = {%s};\n#endif\n", name, vtype(in.T), strings.Join(entries, ", "))
+		fmt.Fprintf(&p.tables, "#ifndef %s_\n#define %[1]s_\nstatic __device__ const %[2]s %[1]s[16] = {%[3]s};\n#endif\n", name, vtype(in.T), strings.Join(entries, ", "))
 	}
 	return name
 }
