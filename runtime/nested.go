@@ -122,7 +122,9 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		u.slices = append(u.slices, bytes(o))
 		u.partial = append(u.partial, (c.cond != nil || n.Bits == 1) && readsRest(n, k, b.p.low.nodes, b.p.low.outs))
 	}
-	if u.routine = b.newRoutine(u); u.routine != nil {
+	r := b.newRoutine(u)
+	if r != nil && !r.several {
+		b.accept(u, r)
 		return u
 	}
 	bodies()
@@ -142,8 +144,32 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 	for i := range body.Xs {
 		u.xs = append(u.xs, bytes(body.Params[body.Carry+i]))
 	}
-	u.code = b.newLoopCode(u)
+	if u.code = b.newLoopCode(u); u.code == nil && r != nil && r.f.Size() <= u.worth() {
+		b.accept(u, r)
+	}
 	return u
+}
+
+// unitBytes of a routine's code take about as long as the call of a unit. Tests change it.
+var unitBytes = 1250
+
+// worth is how long a routine may be that computes arrays element by element: so long as that takes no more time
+// than the calls of the units that do it.
+func (u *nestedUnit) worth() int {
+	if u.routine != nil {
+		return unitBytes + u.routine.f.Size()
+	}
+	n := unitBytes
+	for _, b := range append(u.bodies[:len(u.bodies):len(u.bodies)], u.cond) {
+		if b == nil {
+			continue
+		}
+		n += unitBytes * len(b.units)
+		for _, l := range b.loops {
+			n += l.worth()
+		}
+	}
+	return n
 }
 
 // The unit runs whole, by run: it has no phases of its own.

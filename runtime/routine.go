@@ -15,8 +15,8 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// routine is a loop whose steps compute single elements, with the loops and branches in it, as one piece of
-// machine code. Elements of arrays are read wherever an index says, and a step's results stored where they
+// routine is a loop whose steps compute single elements, or small arrays element by element, with the loops and
+// branches in it, as one piece of machine code. Elements of arrays are read wherever an index says, and a step's results stored where they
 // belong. It is left from time to time, for the collector and the context, and for what has no vector program.
 type routine struct {
 	f       *jit.Func
@@ -24,7 +24,8 @@ type routine struct {
 	bases   []arrayBase
 	results []scalarResult
 	exits   []routineExit
-	memory  int // bytes for arrays of the loops inside
+	memory  int  // bytes for arrays of the loops inside
+	several bool // some value has several elements
 }
 
 // scalarInput is an operand of the loop, the count behind the others, that a slot begins with.
@@ -46,6 +47,7 @@ type arrayBase struct {
 type scalarResult struct {
 	slot   jit.Slot
 	buffer int
+	at     int // element
 	t      dtype.Type
 }
 
@@ -61,6 +63,7 @@ type routineExit struct {
 }
 
 const (
+	maxElems    = 16       // of an array that is computed element by element; no more than a sum has lanes
 	maxOwnBytes = 64 << 20 // of a routine's own arrays
 	maxClear    = 1 << 20  // bytes that are cleared without a pause
 	budget      = 40_000   // instructions between pauses: at most some 100 µs where each waits for the last one
@@ -89,15 +92,22 @@ func (b *binding) newRoutine(u *nestedUnit) (x *routine) {
 		in = append(in, w.operand(&u.which))
 	}
 	res := w.loop(u.n, in, func(k, bytes int) arrayBase { return arrayBase{buffer: u.outs[k]} }, u.steps >= 0)
-	for k := range u.n.Body[0].Carry {
-		w.results = append(w.results, scalarResult{w.slot(res[k], u.n.Body[0].Outs[k].Type), u.outs[k], u.n.Body[0].Outs[k].Type})
+	for k, o := range u.n.Body[0].Outs[:u.n.Body[0].Carry] {
+		for at, s := range w.slots(res[k], o.Type) {
+			w.results = append(w.results, scalarResult{s, u.outs[k], at, o.Type})
+		}
 	}
 	if u.steps >= 0 {
-		w.results = append(w.results, scalarResult{w.slot(res[len(res)-1], dtype.I64), u.steps, dtype.I64})
+		w.results = append(w.results, scalarResult{w.slot(res[len(res)-1], dtype.I64), u.steps, 0, dtype.I64})
 	}
 	w.f = w.r.Assemble()
-	b.pending = append(b.pending, &code{segs: []segment{{f: w.f}}, size: w.f.Size()})
 	return w.routine
+}
+
+// accept makes x what u runs.
+func (b *binding) accept(u *nestedUnit, x *routine) {
+	u.routine, u.bodies, u.cond = x, nil, nil
+	b.pending = append(b.pending, &code{segs: []segment{{f: x.f}}, size: x.f.Size()})
 }
 
 // notScalar says that a loop is more than a routine can do.
@@ -110,12 +120,19 @@ type routineWriter struct {
 	r *jit.Routine
 }
 
-// item is a value within a routine: a constant, one element in a slot, or an array in memory.
+// item is a value within a routine: some elements, or an array in memory.
 type item struct {
-	slot  jit.Slot // 0: not one
-	bits  uint64   // where array is nil, too
-	array *located
+	elems []element
+	array *located // where elems is nil
 }
+
+// element is in a slot, or a constant where that is 0.
+type element struct {
+	slot jit.Slot
+	bits uint64
+}
+
+func inSlot(s jit.Slot) item { return item{elems: []element{{slot: s}}} }
 
 // located is an array from an address on, strides over which the operand says.
 type located struct {
@@ -134,27 +151,71 @@ func (w *routineWriter) base(a arrayBase) jit.Slot {
 func (w *routineWriter) operand(o *operand) item {
 	switch {
 	case o.isSplat:
-		return item{bits: o.bits}
+		return w.constant(o.bits, product(o.dims))
 	case product(o.dims) == 1:
 		s := w.r.Slot()
 		w.scalars = append(w.scalars, scalarInput{s, o})
-		return item{slot: s}
+		return inSlot(s)
 	}
 	x := &located{operand: *o, at: jit.Address{Base: w.base(arrayBase{operand: o, buffer: -1})}}
 	x.start = 0 // which the operand's address has
 	return item{array: x}
 }
 
-// slot is where x, of one element, is or is put.
-func (w *routineWriter) slot(x item, t dtype.Type) jit.Slot {
-	if x.array != nil {
+// constant is n times the same.
+func (w *routineWriter) constant(bits uint64, n int) item {
+	w.few(n)
+	return item{elems: slices.Repeat([]element{{bits: bits}}, n)}
+}
+
+// few sees that n elements can be computed one by one.
+func (w *routineWriter) few(n int) {
+	if n < 1 || n > maxElems {
 		panic(notScalar{})
 	}
-	if x.slot == 0 {
-		x.slot = w.r.Slot()
-		w.r.Const(x.slot, t, x.bits)
+	w.several = w.several || n > 1
+}
+
+// slot is where x, of one element, is or is put.
+func (w *routineWriter) slot(x item, t dtype.Type) jit.Slot {
+	s := w.slots(x, t)
+	if len(s) != 1 {
+		panic(notScalar{})
 	}
-	return x.slot
+	return s[0]
+}
+
+// slots is where x's elements are or are put.
+func (w *routineWriter) slots(x item, t dtype.Type) []jit.Slot {
+	var res []jit.Slot
+	for _, e := range w.spread(x) {
+		if e.slot == 0 {
+			e.slot = w.r.Slot()
+			w.r.Const(e.slot, t, e.bits)
+		}
+		res = append(res, e.slot)
+	}
+	return res
+}
+
+// spread is x's elements, which are loaded where they are in memory.
+func (w *routineWriter) spread(x item) []element {
+	if x.elems != nil {
+		return x.elems
+	}
+	a := x.array
+	w.few(product(a.dims))
+	var res []element
+	each(a.dims, func(_ int, at []int) {
+		y := *a
+		for k, i := range at {
+			y.start += i * a.strides[k]
+		}
+		s := w.r.Slot()
+		w.r.Load(s, a.t, w.address(&y))
+		res = append(res, element{slot: s})
+	})
+	return res
 }
 
 // sized is an array, or its element if it has one.
@@ -162,10 +223,7 @@ func (w *routineWriter) sized(x *located) item {
 	if product(x.dims) != 1 {
 		return item{array: x}
 	}
-	at := w.address(x)
-	s := w.r.Slot()
-	w.r.Load(s, x.t, at)
-	return item{slot: s}
+	return item{elems: w.spread(item{array: x})}
 }
 
 func (w *routineWriter) address(x *located) jit.Address {
@@ -206,34 +264,39 @@ func (w *routineWriter) loop(n *ir.Node, in []item, stack func(k, bytes int) arr
 	if counted {
 		s.Taken = w.r.Slot()
 	}
-	var from []jit.Slot
-	for k, x := range in[:body.Carry] {
-		from = append(from, w.slot(x, body.Outs[k].Type))
-	}
 	res := []item{}
-	var carries []jit.Slot
-	for range body.Carry {
-		carries = append(carries, w.r.Slot())
-		res = append(res, item{slot: carries[len(carries)-1]})
-	}
-	w.r.Move(carries, from)
-	params := slices.Clone(res)
-	for _, x := range in[body.Carry : body.Carry+body.Xs] {
-		if x.array == nil { // of one step
-			params = append(params, x)
-			continue
+	var carries [][]jit.Slot
+	for k, x := range in[:body.Carry] {
+		from, to := w.slots(x, body.Outs[k].Type), item{}
+		var slots []jit.Slot
+		for range from {
+			slots = append(slots, w.r.Slot())
+			to.elems = append(to.elems, element{slot: slots[len(slots)-1]})
 		}
-		params = append(params, item{array: w.part(x.array, 0, s.Index, false, nil)})
+		carries, res = append(carries, slots), append(res, to)
+		w.r.Move(slots, from)
 	}
-	params = append(params, item{slot: s.Index})
+	params := slices.Clone(res)
+	for k, x := range in[body.Carry : body.Carry+body.Xs] {
+		switch n := body.Params[body.Carry+k]; {
+		case x.array != nil:
+			params = append(params, item{array: w.part(x.array, 0, s.Index, false, nil)})
+		case len(x.elems) == n.Shape.SizeAt(w.b.batch): // of one step
+			params = append(params, x)
+		default:
+			panic(notScalar{})
+		}
+	}
+	params = append(params, inSlot(s.Index))
 	params = append(params, in[body.Carry+body.Xs:]...)
 	var sinks []sink
 	for k := body.Carry; k < len(body.Outs); k++ {
 		o := body.Outs[k]
-		if o.Shape.SizeAt(w.b.batch) != 1 || s.Most < 0 {
+		w.few(o.Shape.SizeAt(w.b.batch))
+		size := o.Type.Size() * o.Shape.SizeAt(w.b.batch)
+		if s.Most < 0 {
 			panic(notScalar{})
 		}
-		size := o.Type.Size()
 		at := jit.Address{Base: w.base(stack(k, int(s.Most)*size))}
 		dims := slices.Concat([]int{int(s.Most)}, o.Shape.At(w.b.batch))
 		res = append(res, item{array: &located{operand: operand{t: o.Type, dims: dims, strides: contiguous(dims)}, at: at}})
@@ -250,15 +313,17 @@ func (w *routineWriter) loop(n *ir.Node, in []item, stack func(k, bytes int) arr
 	w.r.Loop(s, cond, func() {
 		b := w.body(body.Outs, params, sinks, carries)
 		var to, from []jit.Slot
-		for k := range carries {
-			if x := w.slot(b.at[body.Outs[k]], body.Outs[k].Type); x != carries[k] {
-				to, from = append(to, carries[k]), append(from, x)
+		for k, slots := range carries {
+			for i, x := range w.slots(b.at[body.Outs[k]], body.Outs[k].Type) {
+				if x != slots[i] {
+					to, from = append(to, slots[i]), append(from, x)
+				}
 			}
 		}
 		w.r.Move(to, from)
 	})
 	if counted {
-		res = append(res, item{slot: s.Taken})
+		res = append(res, inSlot(s.Taken))
 	}
 	return res
 }
@@ -277,14 +342,14 @@ type bodyWriter struct {
 	outs  []*ir.Node
 	todo  []*ir.Node
 	sinks []sink
-	home  map[*ir.Node]jit.Slot // of the carries' next values, where they may go at once
+	home  map[*ir.Node][]jit.Slot // of the carries' next values, where they may go at once
 }
 
 // body writes what outs need of a body. Next values of carries are put in place where nothing reads the old ones
 // any more.
-func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carries []jit.Slot) *bodyWriter {
+func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carries [][]jit.Slot) *bodyWriter {
 	b := &bodyWriter{routineWriter: w, at: map[*ir.Node]item{}, loops: map[*ir.Node][]item{}, outs: outs, todo: ir.Reachable(outs),
-		sinks: slices.Clone(sinks), home: map[*ir.Node]jit.Slot{}}
+		sinks: slices.Clone(sinks), home: map[*ir.Node][]jit.Slot{}}
 	for k, s := range carries {
 		if _, twice := b.home[outs[k]]; !twice {
 			b.home[outs[k]] = s
@@ -321,7 +386,7 @@ func (b *bodyWriter) try(f func(n *ir.Node) bool) {
 }
 
 // ready reports whether the operands are there, or in a set.
-func (b *bodyWriter) ready(n *ir.Node, set map[*ir.Node]vec.Value) bool {
+func (b *bodyWriter) ready(n *ir.Node, set map[*ir.Node][]vec.Value) bool {
 	for _, x := range n.In {
 		_, done := b.at[x]
 		_, here := set[x]
@@ -337,7 +402,11 @@ func (b *bodyWriter) store() {
 	var left []sink
 	for _, s := range b.sinks {
 		if x, ok := b.at[s.n]; ok {
-			b.r.Store(s.at, s.n.Type, b.slot(x, s.n.Type))
+			for i, from := range b.slots(x, s.n.Type) {
+				at := s.at
+				at.Offset += int32(i * s.n.Type.Size())
+				b.r.Store(at, s.n.Type, from)
+			}
 		} else {
 			left = append(left, s)
 		}
@@ -359,29 +428,29 @@ func (b *bodyWriter) see(n *ir.Node, params []item) bool {
 		if n.Kind == ir.DimSize {
 			bits = ir.FloatBits(n.Type, float64(n.Size.At(b.b.batch)))
 		}
-		b.at[n] = item{bits: bits}
+		b.at[n] = b.constant(bits, n.Shape.SizeAt(b.b.batch))
 	case ir.Data:
 		dims := n.Shape.At(b.b.batch)
 		at := jit.Address{Base: b.base(arrayBase{data: unsafe.Pointer(unsafe.SliceData(n.Data.Bytes)), buffer: -1})}
 		b.at[n] = b.sized(&located{operand{t: n.Type, dims: dims, strides: contiguous(dims)}, at})
 	case ir.Broadcast, ir.Reshape, ir.Transpose, ir.Slice, ir.Reverse:
 		x := b.at[n.In[0]]
-		size := n.Shape.SizeAt(b.b.batch)
-		switch {
-		case x.array == nil && size == 1:
-			b.at[n] = x
-		case x.array == nil:
-			panic(notScalar{})
-		default:
-			if n.Kind == ir.Reshape && !onesOnly(n.In[0].Shape, n.Shape) {
-				if v, ok := kernels.MakeView(x.array.dims, x.array.strides); !ok || !v.Contiguous() {
-					panic(notScalar{})
-				}
+		if x.array == nil {
+			var y item
+			for _, i := range b.positions(n) {
+				y.elems = append(y.elems, x.elems[i])
 			}
-			y := *x.array
-			y.operand = y.seen(n, b.b.batch)
-			b.at[n] = b.sized(&y)
+			b.at[n] = y
+			break
 		}
+		if n.Kind == ir.Reshape && !onesOnly(n.In[0].Shape, n.Shape) {
+			if v, ok := kernels.MakeView(x.array.dims, x.array.strides); !ok || !v.Contiguous() {
+				panic(notScalar{})
+			}
+		}
+		y := *x.array
+		y.operand = y.seen(n, b.b.batch)
+		b.at[n] = b.sized(&y)
 	case ir.Out:
 		k := int(n.Bits)
 		b.at[n] = b.loops[n.In[0]][k]
@@ -391,69 +460,38 @@ func (b *bodyWriter) see(n *ir.Node, params []item) bool {
 	return true
 }
 
-func single(n *ir.Node, batch int) bool { return n.Shape.SizeAt(batch) == 1 }
+// positions is which of its operand's elements view n shows.
+func (b *bodyWriter) positions(n *ir.Node) []int {
+	dims := n.In[0].Shape.At(b.b.batch)
+	y := (operand{dims: dims, strides: contiguous(dims)}).seen(n, b.b.batch)
+	b.few(product(y.dims))
+	var res []int
+	each(y.dims, func(_ int, at []int) {
+		i := y.start
+		for a, k := range at {
+			i += k * y.strides[a]
+		}
+		res = append(res, i)
+	})
+	return res
+}
 
 // block writes all arithmetic whose operands are there as one vector program.
 func (b *bodyWriter) block() {
-	set := map[*ir.Node]vec.Value{}
+	e := &elementwise{bodyWriter: b, Builder: vec.NewBuilder(), set: map[*ir.Node][]vec.Value{}, read: map[read]vec.Value{}}
 	var nodes, left []*ir.Node
-	p := &jit.Program{}
-	build := vec.NewBuilder()
-	var in []jit.Slot
-	read := map[*ir.Node]vec.Value{}
 	for _, n := range b.todo {
-		if n.Kind != ir.Pointwise && n.Kind != ir.Convert || !hasBody(n) || !single(n, b.b.batch) || !b.ready(n, set) {
-			left = append(left, n)
-			continue
-		}
-		value := func(x *ir.Node, t vec.Type) vec.Value {
-			v, ok := set[x]
-			if !ok {
-				v, ok = read[x]
-			}
-			if at := b.at[x]; !ok && at.slot == 0 && at.array == nil {
-				if x.Type == dtype.Bool {
-					return build.I(t, -int64(at.bits&1))
-				}
-				return build.Bits(vec.Lane(x.Type), at.bits)
-			}
-			if !ok {
-				in = append(in, b.slot(b.at[x], x.Type))
-				p.In = append(p.In, jit.In{T: x.Type})
-				if i := build.AddInput(x.Type); x.Type == dtype.Bool {
-					v = build.InputMask(i, t)
-				} else {
-					v = build.Input(i)
-				}
-				read[x] = v
-			}
-			if x.Type == dtype.Bool {
-				switch have := build.TypeOf(v); {
-				case have.Bits() < t.Bits():
-					return build.Widen(v)
-				case have.Bits() > t.Bits():
-					return build.Narrow(v)
-				}
-			}
-			return v
-		}
-		if n.Kind == ir.Convert {
-			set[n] = vec.Convert(build, value(n.In[0], laneOf(n.Type).Int()), n.In[0].Type, n.Type)
+		if b.ready(n, e.set) && e.write(n) {
+			nodes = append(nodes, n)
 		} else {
-			lane := laneOf(n.In[len(n.In)-1].Type)
-			var x [3]vec.Value
-			for j := range n.In {
-				x[j] = value(n.In[j], lane.Int())
-			}
-			set[n] = vec.Emit(build, n.Op, lane, x[:len(n.In)]...)
+			left = append(left, n)
 		}
-		nodes = append(nodes, n)
 	}
 	if len(nodes) == 0 {
 		return
 	}
 	b.todo = left
-	p.Code = build.Code()
+	p := &jit.Program{In: e.types, Code: e.Code()}
 	kept := map[*ir.Node]bool{} // what something outside reads
 	for _, o := range b.outs {
 		kept[o] = true
@@ -465,29 +503,259 @@ func (b *bodyWriter) block() {
 	}
 	unchanged := false
 	for _, n := range nodes {
-		unchanged = unchanged || kept[n] && p.Unchanged(set[n])
+		unchanged = unchanged || kept[n] && slices.ContainsFunc(e.set[n], p.Unchanged)
 	}
 	var out []jit.Slot
 	for _, n := range nodes {
 		if !kept[n] {
 			continue
 		}
-		s, ok := b.home[n]
-		if !ok || unchanged || b.reads(s) {
-			s = b.r.Slot()
+		slots, ok := b.home[n]
+		ok = ok && !unchanged && !slices.ContainsFunc(slots, b.reads)
+		var x item
+		for i, v := range e.set[n] {
+			s := jit.Slot(0)
+			if ok {
+				s = slots[i]
+			} else {
+				s = b.r.Slot()
+			}
+			x.elems, out = append(x.elems, element{slot: s}), append(out, s)
+			p.Out = append(p.Out, jit.Out{T: n.Type, V: v, At: len(p.Code)})
 		}
-		b.at[n] = item{slot: s}
-		out = append(out, s)
-		p.Out = append(p.Out, jit.Out{T: n.Type, V: set[n], At: len(p.Code)})
+		b.at[n] = x
 	}
-	b.r.Block(p, in, out)
+	b.r.Block(p, e.in, out)
+}
+
+// elementwise writes a block, every node as its elements' values.
+type elementwise struct {
+	*bodyWriter
+	*vec.Builder
+	set   map[*ir.Node][]vec.Value
+	read  map[read]vec.Value
+	in    []jit.Slot
+	types []jit.In
+}
+
+// read is a slot as a type.
+type read struct {
+	s jit.Slot
+	t dtype.Type
+}
+
+// values are x's elements, Bools as masks of type t.
+func (e *elementwise) values(x *ir.Node, t vec.Type) []vec.Value {
+	res := slices.Clone(e.set[x])
+	if res == nil {
+		at := e.at[x]
+		at.elems = e.spread(at)
+		e.at[x] = at
+		for _, y := range at.elems {
+			res = append(res, e.outside(y, x.Type, t))
+		}
+	}
+	if x.Type != dtype.Bool {
+		return res
+	}
+	for i, v := range res {
+		switch have := e.TypeOf(v); {
+		case have.Bits() < t.Bits():
+			res[i] = e.Widen(v)
+		case have.Bits() > t.Bits():
+			res[i] = e.Narrow(v)
+		}
+	}
+	return res
+}
+
+// outside is an element that is there.
+func (e *elementwise) outside(y element, of dtype.Type, t vec.Type) vec.Value {
+	switch {
+	case y.slot == 0 && of == dtype.Bool:
+		return e.I(t, -int64(y.bits&1))
+	case y.slot == 0:
+		return e.Bits(vec.Lane(of), y.bits)
+	}
+	key := read{y.slot, of}
+	v, ok := e.read[key]
+	if !ok {
+		e.in, e.types = append(e.in, y.slot), append(e.types, jit.In{T: of})
+		if i := e.AddInput(of); of == dtype.Bool {
+			v = e.InputMask(i, t)
+		} else {
+			v = e.Input(i)
+		}
+		e.read[key] = v
+	}
+	return v
+}
+
+// write writes node n, unless it is of a kind or size that it cannot.
+func (e *elementwise) write(n *ir.Node) bool {
+	size := n.Shape.SizeAt(e.b.batch)
+	if size < 1 || size > maxElems {
+		return false
+	}
+	for _, x := range n.In {
+		if k := x.Shape.SizeAt(e.b.batch); k < 1 || k > maxElems {
+			return false
+		}
+	}
+	var res []vec.Value
+	switch n.Kind {
+	case ir.Pointwise, ir.Convert:
+		if !hasBody(n) {
+			return false
+		}
+		lane := laneOf(n.Type)
+		if n.Kind == ir.Pointwise {
+			lane = laneOf(n.In[len(n.In)-1].Type)
+		}
+		var in [3][]vec.Value
+		for j, x := range n.In {
+			in[j] = e.values(x, lane.Int())
+		}
+		for i := range size {
+			var x [3]vec.Value
+			for j := range n.In {
+				x[j] = in[j][i]
+			}
+			if n.Kind == ir.Convert {
+				res = append(res, vec.Convert(e.Builder, x[0], n.In[0].Type, n.Type))
+			} else {
+				res = append(res, vec.Emit(e.Builder, n.Op, lane, x[:len(n.In)]...))
+			}
+		}
+	case ir.Broadcast, ir.Reshape, ir.Transpose, ir.Slice, ir.Reverse:
+		x := e.values(n.In[0], laneOf(n.Type).Int())
+		for _, i := range e.positions(n) {
+			res = append(res, x[i])
+		}
+	case ir.Place:
+		res = e.place(n, size)
+	case ir.Reduce:
+		if n.Reduction >= ir.ArgMax || n.Type == dtype.Bool || n.Type == dtype.I64 && n.Reduction == ir.Prod {
+			return false
+		}
+		res = e.reduce(n, size)
+	case ir.MatMul:
+		res = e.product(n)
+	default:
+		return false
+	}
+	e.several = e.several || size > 1
+	e.set[n] = res
+	return true
+}
+
+func (e *elementwise) place(n *ir.Node, size int) []vec.Value {
+	t := laneOf(n.Type)
+	dims := n.Shape.At(e.b.batch)
+	var res []vec.Value
+	for range size {
+		res = append(res, e.outside(element{bits: n.Bits}, n.Type, t.Int()))
+	}
+	strides := contiguous(dims)
+	for p, x := range n.In {
+		v := e.values(x, t.Int())
+		each(x.Shape.At(e.b.batch), func(i int, at []int) {
+			to := 0
+			for a, k := range at {
+				to += (n.Start[p*len(dims)+a].At(e.b.batch) + k*n.Step[p*len(dims)+a]) * strides[a]
+			}
+			if n.Flag {
+				res[to] = e.Add(res[to], v[i])
+			} else {
+				res[to] = v[i]
+			}
+		})
+	}
+	return res
+}
+
+// reduce keeps to the order that order.go states: along the last axes lanes that begin with nothing are halved, along
+// others elements come one after the other.
+func (e *elementwise) reduce(n *ir.Node, size int) []vec.Value {
+	x, t := e.values(n.In[0], laneOf(n.Type).Int()), vec.Lane(n.Type)
+	combine := func(a, b vec.Value) vec.Value {
+		return vec.Emit(e.Builder, [...]ops.ID{ir.Sum: ops.Add, ir.Prod: ops.Mul, ir.Max: ops.Max, ir.Min: ops.Min}[n.Reduction], t, a, b)
+	}
+	begin := func(v vec.Value) vec.Value { // 0 + -0 is 0
+		if n.Reduction == ir.Sum {
+			return e.Add(e.Bits(t, 0), v)
+		}
+		return v
+	}
+	dims := n.In[0].Shape.At(e.b.batch)
+	_, run, inner := around(dims, n.Axes[0], n.Axes[1])
+	var res []vec.Value
+	for o := range size {
+		var lanes []vec.Value
+		for j := range run {
+			lanes = append(lanes, begin(x[(o/inner*run+j)*inner+o%inner]))
+		}
+		if n.Axes[1] == len(dims) {
+			res = append(res, e.halve(lanes, n.Type, combine))
+			continue
+		}
+		sum := lanes[0]
+		for j := range run - 1 {
+			sum = combine(sum, x[(o/inner*run+j+1)*inner+o%inner])
+		}
+		res = append(res, sum)
+	}
+	return res
+}
+
+// halve combines lanes, those behind them having nothing.
+func (e *elementwise) halve(lanes []vec.Value, t dtype.Type, combine func(a, b vec.Value) vec.Value) vec.Value {
+	for h := kernels.LaneBytes / t.Size() / 2; h > 0; h /= 2 {
+		for l := h; l < len(lanes); l++ {
+			lanes[l-h] = combine(lanes[l-h], lanes[l])
+		}
+		lanes = lanes[:min(h, len(lanes))]
+	}
+	return lanes[0]
+}
+
+// product adds fused products in order, those of one column in lanes.
+func (e *elementwise) product(n *ir.Node) []vec.Value {
+	t := vec.Lane(n.Type)
+	zero := e.Bits(t, 0)
+	x, y := e.values(n.In[0], t.Int()), e.values(n.In[1], t.Int())
+	dims, rank := n.Shape.At(e.b.batch), n.Rank()
+	batch, rows, cols, depth := product(dims[:rank-2]), dims[rank-2], dims[rank-1], n.In[0].Shape[rank-1].At(e.b.batch)
+	var res []vec.Value
+	for i := range batch * rows {
+		for j := range cols {
+			var lanes []vec.Value
+			sum := zero
+			for k := range depth {
+				a, b := x[i*depth+k], y[(i/rows*depth+k)*cols+j]
+				if sum = e.FMA(a, b, sum); cols == 1 {
+					lanes, sum = append(lanes, sum), zero
+				}
+			}
+			if cols == 1 {
+				// A lane can be -0, to which the lanes behind add 0.
+				for len(lanes) < kernels.LaneBytes/n.Type.Size() {
+					lanes = append(lanes, zero)
+				}
+				sum = e.halve(lanes, n.Type, e.Add)
+			}
+			res = append(res, sum)
+		}
+	}
+	return res
 }
 
 // reads reports whether what is left to write reads slot s.
 func (b *bodyWriter) reads(s jit.Slot) bool {
 	in := func(n *ir.Node) bool {
 		x, ok := b.at[n]
-		return ok && (x.array == nil && x.slot == s || x.array != nil && slices.ContainsFunc(x.array.at.Terms, func(t jit.Term) bool { return t.Index == s }))
+		return ok && (slices.ContainsFunc(x.elems, func(e element) bool { return e.slot == s }) ||
+			x.array != nil && slices.ContainsFunc(x.array.at.Terms, func(t jit.Term) bool { return t.Index == s }))
 	}
 	for _, n := range b.todo {
 		if slices.ContainsFunc(n.In, in) {
@@ -561,7 +829,7 @@ func readsRest(n *ir.Node, k int, nodes, outs []*ir.Node) bool {
 
 func (b *bodyWriter) take(n *ir.Node) {
 	x, index := b.at[n.In[0]], b.at[n.In[1]]
-	if x.array == nil || index.array != nil {
+	if x.array == nil {
 		panic(notScalar{})
 	}
 	axis, narrow := n.Axes[0], n.In[1].Type == dtype.I32
@@ -574,11 +842,11 @@ func (b *bodyWriter) take(n *ir.Node) {
 
 // tile writes an operation that has no vector program.
 func (b *bodyWriter) tile(n *ir.Node) {
-	if !single(n, b.b.batch) {
+	if n.Shape.SizeAt(b.b.batch) != 1 {
 		panic(notScalar{})
 	}
 	s := b.r.Slot()
-	b.at[n] = item{slot: s}
+	b.at[n] = inSlot(s)
 	e := routineExit{n: n, dst: s}
 	for i, x := range n.In {
 		e.arg[i], e.types[i] = b.slot(b.at[x], x.Type), x.Type
@@ -600,16 +868,21 @@ func (b *bodyWriter) tile(n *ir.Node) {
 func (b *bodyWriter) branch(n *ir.Node, in []item) {
 	var to []jit.Slot
 	var res []item
-	for range n.Body[0].Outs {
-		to = append(to, b.r.Slot())
-		res = append(res, item{slot: to[len(to)-1]})
+	for _, o := range n.Body[0].Outs {
+		var x item
+		b.few(o.Shape.SizeAt(b.b.batch))
+		for range o.Shape.SizeAt(b.b.batch) {
+			to = append(to, b.r.Slot())
+			x.elems = append(x.elems, element{slot: to[len(to)-1]})
+		}
+		res = append(res, x)
 	}
 	b.r.Branch(b.slot(in[0], dtype.I64), len(n.Body), func(i int) {
 		outs := n.Body[i].Outs
 		x := b.body(outs, in[1:], nil, nil)
 		var from []jit.Slot
 		for _, o := range outs {
-			from = append(from, b.slot(x.at[o], o.Type))
+			from = append(from, b.slots(x.at[o], o.Type)...)
 		}
 		b.r.Move(to, from)
 	})
@@ -661,7 +934,7 @@ func (x *routine) run(ctx context.Context, r *run, memory unsafe.Pointer) error 
 				if y.t == dtype.Bool {
 					b &= 1
 				}
-				kernels.Fill(r.ptr[y.buffer], b, y.t.Size(), 1)
+				kernels.Fill(unsafe.Add(r.ptr[y.buffer], y.at*y.t.Size()), b, y.t.Size(), 1)
 			}
 			return nil
 		case jit.Yield:

@@ -16,11 +16,62 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
-// scalarSketch is a random graph of single elements: loops, branches, and arrays that are read by index.
+// scalarSketch is a random graph of single elements, or of arrays of three: loops, branches, and arrays that are read
+// by index.
 type scalarSketch struct {
 	*sketch
 	arrays []*ir.Node // of 6 elements, or 6 by 3
 	depth  int
+	triple bool // there are arrays of three
+}
+
+// three returns an array of three floats.
+func (s *scalarSketch) three(t dtype.Type) *ir.Node {
+	var have []*ir.Node
+	for _, n := range s.nodes {
+		if n.Type == t && n.Rank() == 1 {
+			have = append(have, n)
+		}
+	}
+	if len(have) > 0 && s.IntN(6) > 0 {
+		return have[s.IntN(len(have))]
+	}
+	n := s.param(t, ir.Static(3), 5)
+	s.nodes = append(s.nodes, n)
+	return n
+}
+
+// addThree adds a node that has to do with arrays of three.
+func (s *scalarSketch) addThree() {
+	g, t := s.g, []dtype.Type{dtype.F64, dtype.F64, dtype.F32}[s.IntN(3)]
+	x := s.three(t)
+	var y *ir.Node
+	switch s.IntN(11) {
+	case 0, 1, 2:
+		y = g.Apply([]ops.ID{ops.Add, ops.Sub, ops.Mul, ops.Max}[s.IntN(4)], x, s.three(t))
+	case 3:
+		y = g.Broadcast(g.Reshape(s.one(t), ir.Static(1)), ir.Static(3))
+	case 4:
+		y = g.Reduce([]ir.Reduction{ir.Sum, ir.Prod, ir.Max, ir.Min}[s.IntN(4)], g.Apply(ops.Mul, x, s.three(t)), 0)
+	case 5:
+		y = g.Reduce([]ir.Reduction{ir.Sum, ir.Max}[s.IntN(2)], g.Reshape(g.Apply(ops.Mul, x, s.three(t)), ir.Static(3, 1)), s.IntN(2))
+		if y.Shape.Equal(ir.Static(1)) {
+			y = g.Reshape(y, nil)
+		}
+	case 6:
+		y = g.Reshape(g.Slice(x, []ir.Dim{ir.D(s.IntN(3))}, []int{1}, ir.Static(1)), nil)
+	case 7:
+		a, b := g.Slice(x, []ir.Dim{ir.D(1)}, []int{1}, ir.Static(2)), g.Reshape(s.one(t), ir.Static(1))
+		y = g.Concat(0, a, b)
+	case 8:
+		y = g.Reverse(x, 0)
+	case 9: // a product of three by three
+		outer := g.MatMul(g.Reshape(x, ir.Static(3, 1)), g.Reshape(s.three(t), ir.Static(1, 3)))
+		y = g.Reshape(g.MatMul(outer, g.Reshape(x, ir.Static(3, 1))), ir.Static(3))
+	default: // a dot product
+		y = g.Reshape(g.MatMul(g.Reshape(x, ir.Static(1, 3)), g.Reshape(s.three(t), ir.Static(3, 1))), nil)
+	}
+	s.nodes = append(s.nodes, y)
 }
 
 var scalarTypes = []dtype.Type{dtype.F64, dtype.F64, dtype.F32, dtype.I64, dtype.I32, dtype.Bool}
@@ -29,7 +80,7 @@ var scalarTypes = []dtype.Type{dtype.F64, dtype.F64, dtype.F32, dtype.I64, dtype
 func (s *scalarSketch) one(t dtype.Type) *ir.Node {
 	var have []*ir.Node
 	for _, n := range s.nodes {
-		if n.Type == t {
+		if n.Type == t && n.Rank() == 0 {
 			have = append(have, n)
 		}
 	}
@@ -57,6 +108,10 @@ func (s *scalarSketch) element(index *ir.Node) *ir.Node {
 }
 
 func (s *scalarSketch) add() {
+	if s.triple && s.IntN(2) == 0 {
+		s.addThree()
+		return
+	}
 	g, t := s.g, scalarTypes[s.IntN(len(scalarTypes))]
 	var y *ir.Node
 	k := s.IntN(14)
@@ -104,7 +159,11 @@ func (s *scalarSketch) some(want ...*ir.Node) []*ir.Node {
 	}
 	var res []*ir.Node
 	for _, w := range want {
-		res = append(res, s.one(w.Type))
+		if w.Rank() == 1 {
+			res = append(res, s.three(w.Type))
+		} else {
+			res = append(res, s.one(w.Type))
+		}
 	}
 	return res
 }
@@ -120,6 +179,9 @@ func (s *scalarSketch) loop() {
 	for range 1 + s.IntN(4) {
 		init = append(init, s.one(scalarTypes[s.IntN(len(scalarTypes))]))
 	}
+	if s.triple {
+		init = append(init, s.three(dtype.F64))
+	}
 	xs := []*ir.Node{s.arrays[s.IntN(len(s.arrays))]}
 	if s.IntN(3) == 0 {
 		xs = nil
@@ -127,7 +189,7 @@ func (s *scalarSketch) loop() {
 	finals, ys, n := g.Loop("Scan", o, init, xs, func(index *ir.Node, c, x []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
 		s.nodes = append(append(slices.Clone(outer), c...), index)
 		for _, e := range x {
-			if e.Rank() == 1 {
+			if e.Rank() == 1 && !(s.triple && e.Type != dtype.Bool && s.IntN(2) == 0) {
 				e = g.Reshape(g.Slice(e, []ir.Dim{ir.D(s.IntN(3))}, []int{1}, ir.Static(1)), nil)
 			}
 			s.nodes = append(s.nodes, e)
@@ -139,12 +201,12 @@ func (s *scalarSketch) loop() {
 		res := s.some(append(slices.Clone(c), f)...)
 		if s.IntN(3) == 0 { // one carry is another one's old value
 			for i := range c {
-				if c[i].Type == c[0].Type {
+				if c[i].Type == c[0].Type && c[i].Rank() == 0 {
 					res[i] = c[0]
 				}
 			}
 		}
-		return res[:len(c)], append(res[len(c):], c[0]), goOn
+		return res[:len(c)], append(res[len(c):], c[0], c[len(c)-1]), goOn
 	})
 	s.depth--
 	s.nodes = append(slices.Clone(outer), finals...)
@@ -163,6 +225,7 @@ func (s *scalarSketch) loop() {
 // every other one with those of derivatives.
 func buildScalars(src source, n int) (*scalarSketch, []*ir.Node) {
 	s := &scalarSketch{sketch: &sketch{source: src, g: ir.New()}}
+	s.triple = s.IntN(2) == 0
 	g := s.g
 	s.arrays = []*ir.Node{s.param(dtype.F64, ir.Static(6), 0), s.param(dtype.F64, ir.Static(6, 3), 0), s.param(dtype.F32, ir.Static(6), 0),
 		s.param(dtype.I64, ir.Static(6), 5), s.param(dtype.Bool, ir.Static(6), 0)}
@@ -175,7 +238,7 @@ func buildScalars(src source, n int) (*scalarSketch, []*ir.Node) {
 	outs := []*ir.Node{s.one(dtype.F64), s.nodes[len(s.nodes)-1], s.nodes[len(s.nodes)-2], s.arrays[len(s.arrays)-1]}
 	z := outs[0]
 	for _, n := range slices.Backward(s.nodes) {
-		if n.Type == dtype.F64 {
+		if n.Type == dtype.F64 && n.Rank() == 0 {
 			z = g.Apply(ops.Add, z, n)
 		}
 	}
@@ -199,6 +262,8 @@ func TestRandomScalarLoops(t *testing.T) {
 	if testing.Short() {
 		n = 80
 	}
+	defer func(n int) { unitBytes = n }(unitBytes)
+	unitBytes = 1 << 20
 	loops, routines := 0, 0
 	for seed := range n {
 		rng := rand.New(rand.NewPCG(seed, 8))

@@ -250,6 +250,9 @@ func (g *Graph) saving(n *Node) (saved *Node, first int) {
 	if s, ok := g.savings[n]; ok {
 		return s, len(b.Outs)
 	}
+	if b.Carry == 0 {
+		return n, len(b.Outs)
+	}
 	if n.options().Forever {
 		Fail("While", "has no derivative in reverse mode without a bound on its steps")
 	}

@@ -203,3 +203,19 @@ func TestWeightsOfLoops(t *testing.T) {
 		t.Errorf("%d products outside the loops", products)
 	}
 }
+
+// A loop that carries nothing saves nothing: the one that saves its carries is itself, and Strip ends.
+func TestLoopWithoutCarries(t *testing.T) {
+	g := New()
+	x, w := g.Param(0, dtype.F64, Static(3)), g.Param(1, dtype.F64, nil)
+	_, ys, _ := g.Loop("Scan", LoopOptions{Length: D(3)}, nil, []*Node{x}, func(_ *Node, _, x []*Node) (next, ys []*Node, goOn *Node) {
+		return nil, []*Node{g.Apply(ops.Mul, x[0], g.Apply(ops.Mul, x[0], w))}, nil
+	})
+	z := g.Reduce(Sum, ys[0], 0)
+	for range 2 {
+		z = g.Reduce(Sum, g.VJP([]*Node{z}, []*Node{g.Const(dtype.F64, nil, 1)}, []*Node{x})[0], 0)
+	}
+	if n := Reachable(Strip([]*Node{z, ys[0]})); len(n) == 0 {
+		t.Error(n)
+	}
+}
