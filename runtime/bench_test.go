@@ -415,3 +415,34 @@ func BenchmarkPaths(b *testing.B) {
 	outs := paths(s)
 	benchCode(b, outs, s.inputs, 10_000)
 }
+
+// BenchmarkRoutine is the time of a step of a loop of single elements, and of small arrays.
+func BenchmarkRoutine(b *testing.B) {
+	f64 := func(g *ir.Graph, x float64, sh ir.Shape) *ir.Node { return g.Const(dtype.F64, sh, x) }
+	b.Run("pendulum", func(b *testing.B) {
+		s := newSketch()
+		g := s.g
+		x, v := s.param(dtype.F64, nil, 0), s.param(dtype.F64, nil, 0)
+		finals, _, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{x, v}, nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			v := g.Apply(ops.Sub, c[1], g.Apply(ops.Mul, f64(g, 0.01, nil), g.Apply(ops.Sin, c[0])))
+			return []*ir.Node{g.Apply(ops.Add, c[0], g.Apply(ops.Mul, f64(g, 0.01, nil), v)), v}, nil, nil
+		})
+		benchCode(b, finals, s.inputs, 1000)
+	})
+	b.Run("lorenz", func(b *testing.B) { // a step of Euler's of three numbers: a product, a difference and their sum
+		s := newSketch()
+		g, sh := s.g, ir.Static(3)
+		x := s.param(dtype.F64, sh, 0)
+		finals, ys, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{x}, nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			at := func(i int) *ir.Node { return g.Slice(c[0], []ir.Dim{ir.D(i)}, []int{1}, ir.Static(1)) }
+			one := ir.Static(1)
+			mul := func(k float64, a *ir.Node) *ir.Node { return g.Apply(ops.Mul, f64(g, k, one), a) }
+			dx := mul(10, g.Apply(ops.Sub, at(1), at(0)))
+			dy := g.Apply(ops.Sub, g.Apply(ops.Mul, at(0), g.Apply(ops.Sub, f64(g, 28, one), at(2))), at(1))
+			dz := g.Apply(ops.Sub, g.Apply(ops.Mul, at(0), at(1)), mul(8./3, at(2)))
+			next = []*ir.Node{g.Apply(ops.Add, c[0], g.Apply(ops.Mul, f64(g, 0.01, sh), g.Concat(0, dx, dy, dz)))}
+			return next, next, nil
+		})
+		benchCode(b, append(finals, ys...), s.inputs, 1000)
+	})
+}

@@ -478,7 +478,8 @@ func (b *bodyWriter) positions(n *ir.Node) []int {
 
 // block writes all arithmetic whose operands are there as one vector program.
 func (b *bodyWriter) block() {
-	e := &elementwise{bodyWriter: b, Builder: vec.NewBuilder(), set: map[*ir.Node][]vec.Value{}, read: map[read]vec.Value{}}
+	e := &elementwise{bodyWriter: b, Builder: vec.NewBuilder(), set: map[*ir.Node][]vec.Value{}, read: map[read]vec.Value{},
+		guarded: map[*ir.Node]bool{}}
 	var nodes, left []*ir.Node
 	for _, n := range b.todo {
 		if b.ready(n, e.set) && e.write(n) {
@@ -493,6 +494,9 @@ func (b *bodyWriter) block() {
 	b.todo = left
 	p := &jit.Program{In: e.types, Code: e.Code()}
 	kept := map[*ir.Node]bool{} // what something outside reads
+	for _, g := range e.guards {
+		kept[g.n], kept[g.n.In[0]] = true, true
+	}
 	for _, o := range b.outs {
 		kept[o] = true
 	}
@@ -511,7 +515,7 @@ func (b *bodyWriter) block() {
 			continue
 		}
 		slots, ok := b.home[n]
-		ok = ok && !unchanged && !slices.ContainsFunc(slots, b.reads)
+		ok = ok && !unchanged && !slices.ContainsFunc(slots, b.reads) && !slices.ContainsFunc(slots, e.keeps)
 		var x item
 		for i, v := range e.set[n] {
 			s := jit.Slot(0)
@@ -525,7 +529,34 @@ func (b *bodyWriter) block() {
 		}
 		b.at[n] = x
 	}
+	for i := range e.guards {
+		s := b.r.Slot()
+		e.guards[i].slot, out = s, append(out, s)
+		p.Out = append(p.Out, jit.Out{T: dtype.Bool, V: e.guards[i].inside, At: len(p.Code)})
+	}
 	b.r.Block(p, e.in, out)
+	for _, g := range e.guards {
+		x := g.n.In[0]
+		b.r.Unless(g.slot, len(b.exits))
+		b.exits = append(b.exits, routineExit{n: g.n, f: b.b.p.level.Tile(g.n.Op, x.Type), types: [3]dtype.Type{x.Type},
+			arg: [3]jit.Slot{b.slots(b.at[x], x.Type)[g.elem]}, dst: b.at[g.n].elems[g.elem].slot})
+	}
+}
+
+// keeps reports whether a guard needs what is in slot s.
+func (e *elementwise) keeps(s jit.Slot) bool {
+	return slices.ContainsFunc(e.guards, func(g guard) bool {
+		return slices.Contains(e.at[g.n.In[0]].elems, element{slot: s})
+	})
+}
+
+// guard is an element of an operation that has limits: it is computed once more where its argument is beyond them,
+// before anything reads it.
+type guard struct {
+	n      *ir.Node
+	elem   int
+	inside vec.Value
+	slot   jit.Slot
 }
 
 // elementwise writes a block, every node as its elements' values.
@@ -536,6 +567,9 @@ type elementwise struct {
 	read  map[read]vec.Value
 	in    []jit.Slot
 	types []jit.In
+	// guarded are results that the block's other nodes cannot read yet.
+	guarded map[*ir.Node]bool
+	guards  []guard
 }
 
 // read is a slot as a type.
@@ -598,14 +632,15 @@ func (e *elementwise) write(n *ir.Node) bool {
 		return false
 	}
 	for _, x := range n.In {
-		if k := x.Shape.SizeAt(e.b.batch); k < 1 || k > maxElems {
+		if k := x.Shape.SizeAt(e.b.batch); k < 1 || k > maxElems || e.guarded[x] {
 			return false
 		}
 	}
 	var res []vec.Value
 	switch n.Kind {
 	case ir.Pointwise, ir.Convert:
-		if !hasBody(n) {
+		limited := n.Kind == ir.Pointwise && vec.Range(n.Op, n.In[0].Type) != nil
+		if !limited && !hasBody(n) {
 			return false
 		}
 		lane := laneOf(n.Type)
@@ -621,9 +656,16 @@ func (e *elementwise) write(n *ir.Node) bool {
 			for j := range n.In {
 				x[j] = in[j][i]
 			}
-			if n.Kind == ir.Convert {
+			switch {
+			case limited:
+				res = append(res, vec.EmitInside(e.Builder, n.Op, lane, x[0]))
+				l := vec.Range(n.Op, n.Type)
+				inside := e.And(e.GE(x[0], e.F(lane, l.Lo)), e.LE(x[0], e.F(lane, l.Hi)))
+				e.guarded[n] = true
+				e.guards = append(e.guards, guard{n: n, elem: i, inside: e.Or(inside, e.NE(x[0], x[0]))})
+			case n.Kind == ir.Convert:
 				res = append(res, vec.Convert(e.Builder, x[0], n.In[0].Type, n.Type))
-			} else {
+			default:
 				res = append(res, vec.Emit(e.Builder, n.Op, lane, x[:len(n.In)]...))
 			}
 		}
