@@ -17,19 +17,26 @@ func TestBytes(t *testing.T) {
 	if _, err := exec.LookPath("objdump"); err != nil {
 		t.Skip(err)
 	}
-	s, err := os.ReadFile("gemm_bf16_amd64.s")
-	if err != nil {
-		t.Fatal(err)
+	var s []byte
+	for _, file := range []string{"gemm_bf16_amd64.s", "gemm_amx_amd64.s"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = append(s, text...)
 	}
-	lines := regexp.MustCompile(`LONG \$0x([0-9a-f]{8}); WORD \$0x([0-9a-f]{4}) // (.*)`).FindAllSubmatch(s, -1)
-	if len(lines) != strings.Count(string(s), "VDPBF16PS") || len(lines) < 300 {
+	lines := regexp.MustCompile(`LONG \$0x([0-9a-f]{8}); (?:WORD|BYTE) \$0x([0-9a-f]{2,4}) // (.*)`).FindAllSubmatch(s, -1)
+	if len(lines) != strings.Count(string(s), "LONG") || len(lines) < 300 {
 		t.Fatalf("%d instructions", len(lines))
 	}
 	var code []byte
 	for _, m := range lines {
 		long, _ := strconv.ParseUint(string(m[1]), 16, 32)
 		word, _ := strconv.ParseUint(string(m[2]), 16, 16)
-		code = binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint32(code, uint32(long)), uint16(word))
+		code = binary.LittleEndian.AppendUint32(code, uint32(long))
+		if code = append(code, byte(word)); len(m[2]) == 4 {
+			code = append(code, byte(word>>8))
+		}
 	}
 	file := filepath.Join(t.TempDir(), "code")
 	if err := os.WriteFile(file, code, 0o666); err != nil {

@@ -323,3 +323,40 @@ func ExampleBFloat16() {
 	// bfloat16[3] 3 1 3008
 	// 1
 }
+
+// Level amx has bits of its own: near the others', and the same with any number of threads and rows.
+func TestLevelAMX(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 1))
+	type in struct{ X, W ad.Value }
+	f := func(a in) in {
+		return ad.Grad(func(a in) ad.Value { return a.X.MatMul(a.W).Tanh().MatMul(a.W.T()).Mul(a.X).Sum() })(a)
+	}
+	args := in{randomBF16(r, 71, 300), randomBF16(r, 300, 45)}
+	spec := in{ad.BF16.Spec(ad.AnyBatch, 300), args.W}
+	run := func(o ad.Options, rows int) in {
+		p, err := ad.Compile(f, spec, o)
+		if err != nil {
+			t.Skip(err)
+		}
+		y, err := p.Run(context.Background(), in{args.X.Narrow(0, 0, rows), args.W})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return y
+	}
+	got, other := run(ad.Options{Level: "amx", Threads: 1}, 71), run(ad.Options{Threads: 1}, 71)
+	for _, v := range []struct{ a, b ad.Value }{{got.X, other.X}, {got.W, other.W}} {
+		a, b := v.a.Convert(ad.F64), v.b.Convert(ad.F64)
+		if e := a.Sub(b).Square().Sum().Sqrt().Item() / b.Square().Sum().Sqrt().Item(); e > 0.005 {
+			t.Errorf("level amx is off by %g", e)
+		}
+	}
+	for _, threads := range []int{2, 3} {
+		if y := run(ad.Options{Level: "amx", Threads: threads}, 71); !bytes.Equal(raw(y.X), raw(got.X)) || !bytes.Equal(raw(y.W), raw(got.W)) {
+			t.Errorf("%d threads: other bits", threads)
+		}
+		if y := run(ad.Options{Level: "amx", Threads: threads}, 33); !bytes.Equal(raw(y.X), raw(got.X.Narrow(0, 0, 33))) {
+			t.Errorf("33 rows on %d threads: other bits", threads)
+		}
+	}
+}

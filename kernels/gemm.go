@@ -305,9 +305,12 @@ func (p *GemmPlan) panels(dst, src unsafe.Pointer, lane, step, n, k int, ofB boo
 	if ofB {
 		r, fast, zip, split = p.k.NR, p.k.PackB, p.k.ZipB, p.k.SplitB
 	}
-	if p.g.Type == dtype.BF16 {
-		packPairs(dst, src, lane, step, n, k, r, fast, zip, split)
-	} else {
+	switch {
+	case p.k.ByRows && !ofB:
+		packRows(dst, src, lane, step, n, k, r, p.depth(k), zip, unsafe.Add(dst, p.aBytes-p.rowsRoom()))
+	case p.g.Type == dtype.BF16:
+		packPairs(dst, src, lane, step, n, k, r, p.depth(k), fast, zip, split)
+	default:
 		pack(dst, src, lane, step, n, k, r, p.size, fast)
 	}
 }

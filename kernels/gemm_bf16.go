@@ -15,6 +15,11 @@ type pairing struct {
 	SplitA, SplitB func(dst unsafe.Pointer, pairs int)
 	// ZipA and ZipB, where not nil, pack a whole panel of pairs whose lanes are contiguous: k is step bytes further.
 	ZipA, ZipB func(dst, src unsafe.Pointer, step, pairs int)
+
+	// ByRows says that a panel of A has its rows one behind the other, with pairs that follow each other. Chunk is
+	// the number of pairs that panels are filled up to a multiple of; 0 is 1.
+	ByRows bool
+	Chunk  int
 }
 
 // depth is the rows of a panel of k.
@@ -23,13 +28,14 @@ func (p *GemmPlan) depth(k int) int {
 	case p.g.Type != dtype.BF16:
 		return k
 	case p.k.SplitB == nil:
-		return ceil(k, 2)
+		chunk := max(1, p.k.Chunk)
+		return ceil(k, 2*chunk) * chunk
 	}
 	return ceil(k, 2) * 2
 }
 
-// packPairs is pack for BF16.
-func packPairs(dst, src unsafe.Pointer, lane, step, n, k, r int, fast func(dst, src unsafe.Pointer, lane, k int),
+// packPairs is pack for BF16; a panel has depth rows.
+func packPairs(dst, src unsafe.Pointer, lane, step, n, k, r, depth int, fast func(dst, src unsafe.Pointer, lane, k int),
 	zip func(dst, src unsafe.Pointer, step, pairs int), split func(dst unsafe.Pointer, pairs int)) {
 	pairs, row := ceil(k, 2), 4*r
 	for l := 0; l < n; l += r {
@@ -53,9 +59,26 @@ func packPairs(dst, src unsafe.Pointer, lane, step, n, k, r int, fast func(dst, 
 		}
 		if split != nil {
 			split(dst, pairs)
-			d = unsafe.Add(dst, pairs*row)
+		} else if depth > pairs {
+			clear(unsafe.Slice((*byte)(unsafe.Add(d, pairs*row)), (depth-pairs)*row))
 		}
-		dst = unsafe.Add(d, pairs*row)
+		dst = unsafe.Add(dst, depth*row)
+	}
+}
+
+// packRows is packPairs for panels that go by rows. scratch has room for a panel.
+func packRows(dst, src unsafe.Pointer, lane, step, n, k, r, depth int, zip func(dst, src unsafe.Pointer, step, pairs int), scratch unsafe.Pointer) {
+	if step == 2 {
+		for l := range n {
+			to := unsafe.Slice((*byte)(unsafe.Add(dst, l*depth*4)), depth*4)
+			clear(to[copy(to, unsafe.Slice((*byte)(unsafe.Add(src, l*lane)), 2*k)):])
+		}
+		return
+	}
+	for l := 0; l < n; l += r {
+		w := min(r, n-l)
+		packPairs(scratch, unsafe.Add(src, l*lane), lane, step, w, k, r, depth, nil, zip, nil)
+		Transpose(unsafe.Add(dst, l*depth*4), depth*4, scratch, r*4, w, depth, 4)
 	}
 }
 

@@ -1,9 +1,14 @@
 package kernels
 
 import (
+	"io"
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -63,6 +68,30 @@ func naiveBF16(g Gemm, a, b []uint16, c []float32) {
 	}
 }
 
+// naiveAMX is what level amx gives: of each 32 k, even ones and odd ones are summed apart, and added to C in turn.
+func naiveAMX(g Gemm, a, b []uint16, c []float32) {
+	for batch := range g.Batch {
+		for i := range g.M {
+			for j := range g.N {
+				var sum float32
+				for k0 := 0; k0 < g.K; k0 += 32 {
+					var s [2]float32
+					for k := k0; k < k0+32; k++ {
+						var x, y float32
+						if k < g.K {
+							x = dtype.FromBF16(a[batch*g.ABatch+i*g.ARow+k*g.ACol])
+							y = dtype.FromBF16(b[batch*g.BBatch+k*g.BRow+j*g.BCol])
+						}
+						s[k%2] = flushedSum(x, y, s[k%2])
+					}
+					sum = flushedSum(1, flushedSum(1, s[0], s[1]), sum)
+				}
+				c[batch*g.CBatch+i*g.CRow+j] = sum
+			}
+		}
+	}
+}
+
 func checkBF16(t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.Rand, next func() uint16) {
 	t.Helper()
 	g := Gemm{Type: dtype.BF16, Batch: batch, M: m, N: n, K: k, CRow: n + 3, CBatch: m*(n+3) + 5}
@@ -86,7 +115,9 @@ func checkBF16(t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.
 	for i := range c {
 		c[i], want[i] = 7, 7
 	}
-	if lv == Purego {
+	if lv.Name == "amx" {
+		naiveAMX(g, a, b, want)
+	} else if lv == Purego {
 		naiveBF16(g, a, b, want)
 	} else {
 		runAlone(newRun(Purego, g, unsafe.Pointer(&a[0]), unsafe.Pointer(&b[0]), unsafe.Pointer(&want[0]), 1))
@@ -101,9 +132,13 @@ func checkBF16(t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.
 }
 
 // Products of BF16 have one result on every level, VDPBF16PS's: pure Go is held to the definition, the others to
-// pure Go.
+// pure Go. Level amx has a definition of its own.
 func TestGemmBF16(t *testing.T) {
-	for _, lv := range Levels() {
+	levels := Levels()
+	if amx() != nil {
+		levels = append(levels, amx())
+	}
+	for _, lv := range levels {
 		t.Run(lv.Name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(9, 2))
 			numbers := []struct {
@@ -135,13 +170,60 @@ func TestGemmBF16(t *testing.T) {
 					}
 				})
 			}
-			if lv != Purego { // several tasks and chunks, B shared
+			if lv != Purego && lv.Name != "amx" { // several tasks and chunks, B shared
 				defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
 				blockBytes, chunkBytes, taskWork = 4<<10, 64<<10, 4096
 				for tb := range 3 {
 					checkBF16(t, lv, 2, 80, 70, 515, layout{ta: 2 - tb, tb: tb, bOne: tb == 1}, rng, numbers[0].next)
 				}
 			}
+			if lv.Name == "amx" {
+				for ta := range 3 {
+					checkBF16(t, lv, 1, 70, 65, 80, layout{ta: ta, tb: 2 - ta}, rng, numbers[0].next)
+				}
+				defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
+				blockBytes, chunkBytes, taskWork = 4<<10, 32<<10, 4096
+				checkBF16(t, lv, 1, 70, 65, 290, layout{ta: 1}, rng, numbers[0].next)
+			}
 		})
 	}
+}
+
+// Tiles are a thread's state that signals and the scheduler save: products on several threads, interrupted by a
+// profile and by collections, keep their bits.
+func TestTilesInterrupted(t *testing.T) {
+	lv := amx()
+	if lv == nil {
+		t.Skip("no tiles")
+	}
+	const n = 160
+	h := make([]uint16, n*n)
+	for i := range h {
+		h[i] = dtype.ToBF16(float32(i%23) - 11)
+	}
+	g := Gemm{Type: dtype.BF16, Batch: 1, M: n, N: n, K: n, ARow: n, ACol: 1, BRow: n, BCol: 1, CRow: n}
+	product := func() []float32 {
+		c := make([]float32, n*n)
+		runAlone(newRun(lv, g, unsafe.Pointer(&h[0]), unsafe.Pointer(&h[0]), unsafe.Pointer(&c[0]), 1))
+		return c
+	}
+	want := product()
+	if err := pprof.StartCPUProfile(io.Discard); err == nil {
+		defer pprof.StopCPUProfile()
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 60 {
+				if !slices.Equal(product(), want) {
+					t.Error("other bits")
+					return
+				}
+			}
+		})
+	}
+	for range 20 {
+		runtime.GC()
+	}
+	wg.Wait()
 }

@@ -128,6 +128,9 @@ func (p *GemmPlan) planBlocks() {
 			unit = RowPad
 		}
 		rows := min(blockBytes/(kc*p.size), 2048)
+		if k.ByRows { // half as large and multiplied so fast that more of B is to be spared
+			rows *= 4
+		}
 		nm, nn := ceil(g.M, rows), ceil(g.N, max(4096/p.size, ceil(taskWork, rows*max(g.K, 1))))
 		for _, to := range []struct{ tasks, rows, cols int }{
 			{4 * procs, 10 * k.MR, 256},
@@ -168,7 +171,7 @@ func (p *GemmPlan) planBlocks() {
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0
 	if p.packA {
-		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom
+		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}
 	p.WorkerBytes = p.aBytes
 	switch p.b {
@@ -196,6 +199,14 @@ func (p *GemmPlan) cutB() {
 	}
 	p.packN = 4 * nr
 	p.SharedBytes = align(panel*copies*p.size) + splitRoom
+}
+
+// rowsRoom is the scratch of packRows.
+func (p *GemmPlan) rowsRoom() int {
+	if !p.k.ByRows {
+		return 0
+	}
+	return p.k.MR * p.depth(min(p.g.K, KC)) * p.size
 }
 
 func (p *GemmPlan) empty() bool { return p.g.Batch == 0 || p.g.M == 0 || p.g.N == 0 }

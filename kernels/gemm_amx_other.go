@@ -1,0 +1,5 @@
+//go:build !linux || !amd64 || purego
+
+package kernels
+
+func amx() *Level { return nil }
