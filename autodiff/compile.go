@@ -28,7 +28,7 @@ type Program2[A, B, R any] struct{ code }
 // it refers to are copied.
 func Compile[A, R any](f func(A) R, example A, o ...Options) (p *Program[A, R], err error) {
 	defer failure(&err)
-	r := recorder{g: ir.New()}
+	r := recorder{g: newGraph(o)}
 	y := f(parameters(&r, "argument", example))
 	q := &Program[A, R]{}
 	if err := q.compile(&r, reflect.ValueOf(&y).Elem(), o); err != nil {
@@ -40,7 +40,7 @@ func Compile[A, R any](f func(A) R, example A, o ...Options) (p *Program[A, R], 
 // Compile2 is Compile for a function of two arguments, such as parameters and data.
 func Compile2[A, B, R any](f func(A, B) R, a A, b B, o ...Options) (p *Program2[A, B, R], err error) {
 	defer failure(&err)
-	r := recorder{g: ir.New()}
+	r := recorder{g: newGraph(o)}
 	x := parameters(&r, "first argument", a)
 	y := f(x, parameters(&r, "second argument", b))
 	q := &Program2[A, B, R]{}
@@ -80,6 +80,12 @@ func (p *Program2[A, B, R]) RunInto(ctx context.Context, y *R, a A, b B) error {
 		err = bind(&p.args[1], fr, &b)
 	}
 	return p.run(ctx, fr, unsafe.Pointer(y), err)
+}
+
+func newGraph(o []Options) *ir.Graph {
+	g := ir.New()
+	g.Lines = ir.KeepLines() || len(o) > 0 && o[0].CheckNumerics
+	return g
 }
 
 // recorder is a function under recording: its parameters.

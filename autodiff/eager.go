@@ -13,7 +13,7 @@ import (
 
 // eager computes an operation on arrays at once, as a program of its own.
 func eager(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, xs []Value) Value {
-	e := evaluation{op: op, g: ir.New()}
+	e := evaluation{op: op, g: newGraph(nil)}
 	in := make([]*ir.Node, len(xs))
 	for i, v := range xs {
 		in[i] = e.argument(v, t)
@@ -80,7 +80,7 @@ type evaluation struct {
 }
 
 func newEvaluation(op string) *evaluation {
-	e := &evaluation{op: op, g: ir.New()}
+	e := &evaluation{op: op, g: newGraph(nil)}
 	e.g.Reader = e
 	return e
 }

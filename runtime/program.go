@@ -28,6 +28,11 @@ type Options struct {
 	Poison  bool   // arrays that are dead in the arena are overwritten: who reads one after all sees NaNs
 	Device  string // "cpu" or "cuda:0", …; "": ADJOINT_DEVICE, or the first GPU, or the CPU
 	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
+
+	// CheckNumerics has a run whose results hold a NaN, or an infinity that no argument or constant held, fail with the
+	// operation that made it and the user's line. It costs a look at the results and, when there is one, a second run,
+	// node by node. ADJOINT_NAN=on asks for it everywhere, in operations on arrays, too. Such programs run on the CPU.
+	CheckNumerics bool
 }
 
 // Program is a compiled graph; many goroutines may run it at once.
@@ -36,6 +41,7 @@ type Program struct {
 	level   *kernels.Level
 	threads int
 	poison  bool
+	numeric bool
 	low     *lowering
 	code    []stepCode // by step
 	isa     *jit.ISA   // of generated code, nil where there is none
@@ -57,7 +63,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			p, err = nil, panicked(e)
 		}
 	}()
-	p = &Program{inputs: slices.Clone(inputs), poison: o.Poison}
+	p = &Program{inputs: slices.Clone(inputs), poison: o.Poison, numeric: o.CheckNumerics || ir.KeepLines()}
 	if p.level, err = kernels.Select(o.Level); err != nil {
 		return nil, &ir.Error{Op: "Compile", Msg: err.Error()}
 	}
@@ -70,6 +76,9 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 		}
 	}
 	p.compile(ir.Strip(outs))
+	if p.numeric {
+		return p, nil
+	}
 	return p, p.choose(o.Device)
 }
 

@@ -24,6 +24,15 @@ func Reference(outs []*ir.Node, batch int, inputs [][]byte) (res [][]byte, err e
 			err = e
 		}
 	}()
+	at := referenceValues(outs, batch, inputs)
+	for _, o := range outs {
+		res = append(res, append([]byte(nil), at[o].bytes...))
+	}
+	return res, nil
+}
+
+// referenceValues are the values of all nodes that outs need, by a panic with an *ir.Error where one has none.
+func referenceValues(outs []*ir.Node, batch int, inputs [][]byte) map[*ir.Node]array {
 	at := map[*ir.Node]array{}
 	results := map[*ir.Node][]array{} // of loops and branches
 	for _, n := range ir.Reachable(outs) {
@@ -32,7 +41,7 @@ func Reference(outs []*ir.Node, batch int, inputs [][]byte) (res [][]byte, err e
 			for i, x := range n.In {
 				in[i] = at[x]
 			}
-			results[n] = referenceNested(n, in, batch)
+			results[n] = referenceNested(n, in, batch, nil)
 			continue
 		}
 		if n.Kind == ir.Out {
@@ -45,15 +54,12 @@ func Reference(outs []*ir.Node, batch int, inputs [][]byte) (res [][]byte, err e
 		}
 		f := referenceKinds[n.Kind]
 		if f == nil {
-			return nil, &ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has no value", n.Shape)}
+			panic(&ir.Error{Op: n.Name(), Msg: fmt.Sprintf("%v has no value", n.Shape)})
 		}
 		f(&r)
 		at[n] = r.y
 	}
-	for _, o := range outs {
-		res = append(res, append([]byte(nil), at[o].bytes...))
-	}
-	return res, nil
+	return at
 }
 
 // array is an array with room for a whole number of pads behind it.

@@ -6,7 +6,8 @@ import (
 )
 
 // referenceNested computes the results of a Loop or Branch, of a loop also the number of steps taken.
-func referenceNested(n *ir.Node, in []array, batch int) []array {
+// Each step's body, parameters and results are shown to see, if that is not nil.
+func referenceNested(n *ir.Node, in []array, batch int, see func(b *ir.Body, params [][]byte, ys []array)) []array {
 	body := func(b *ir.Body, outs []*ir.Node, params [][]byte) []array {
 		res, err := Reference(outs, batch, params)
 		if err != nil {
@@ -25,7 +26,11 @@ func referenceNested(n *ir.Node, in []array, batch int) []array {
 		for _, x := range in[1:] {
 			params = append(params, x.bytes)
 		}
-		return body(b, b.Outs, params)
+		ys := body(b, b.Outs, params)
+		if see != nil {
+			see(b, params, ys)
+		}
+		return ys
 	}
 	b := n.Body[0]
 	length := n.Size.At(batch)
@@ -67,7 +72,11 @@ func referenceNested(n *ir.Node, in []array, batch int) []array {
 		if b.Cond != nil && body(b, []*ir.Node{b.Cond}, params)[0].bytes[0] == 0 {
 			break
 		}
-		for k, y := range body(b, b.Outs, params) {
+		ys := body(b, b.Outs, params)
+		if see != nil {
+			see(b, params, ys)
+		}
+		for k, y := range ys {
 			if k < b.Carry {
 				res[k] = y
 			} else {

@@ -109,12 +109,19 @@ func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) 
 	if err != nil {
 		return err
 	}
+	if p.numeric {
+		return b.runChecked(ctx, in, out)
+	}
+	return b.run(ctx, in, out)
+}
+
+func (b *binding) run(ctx context.Context, in, out []unsafe.Pointer) error {
 	r := b.take()
 	if err := r.place(in, out); err != nil {
 		b.give(r)
 		return err
 	}
-	err = r.do(ctx)
+	err := r.do(ctx)
 	if err == nil {
 		r.finish(out)
 	}

@@ -3,6 +3,13 @@ package ir
 // Copy makes n's counterpart in g with operands in, through n's constructor, so that it is checked
 // and folded again.
 func (g *Graph) Copy(n *Node, in []*Node) *Node {
+	start := len(g.Nodes)
+	c := g.copy(n, in)
+	g.inherit(start, n)
+	return c
+}
+
+func (g *Graph) copy(n *Node, in []*Node) *Node {
 	switch n.Kind {
 	case Param, Hole, Const, Data, Iota, DimSize:
 		c := *n

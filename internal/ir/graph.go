@@ -99,6 +99,8 @@ type Node struct {
 	Rule      *Rule // of a Branch of one body: its derivatives, if not the body's
 	Host      *Host
 	Pos       string // the user's line, for nodes that can fail at run time
+	Line      string // the user's line, where lines are kept
+	Of        string // then, of a derivative's node: the operation that it derives
 }
 
 // Graph holds nodes. It is not safe for concurrent use.
@@ -109,6 +111,8 @@ type Graph struct {
 	holes    uint64
 	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
 	cuts     []int           // see Cut
+	Lines    bool            // nodes note the user's lines
+	deriving *Node           // by the sweep at hand
 	Reader   any             // who knows the values of Params, where somebody does: autodiff's
 }
 
@@ -132,6 +136,9 @@ func (g *Graph) add(n Node) *Node {
 	*p = n
 	p.Graph = g
 	p.ID = len(g.Nodes)
+	if g.Lines {
+		g.note(p)
+	}
 	g.Nodes = append(g.Nodes, p)
 	g.interned[string(k)] = p
 	return p

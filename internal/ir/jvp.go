@@ -34,8 +34,10 @@ func (g *Graph) jvp(outs, wrt []*Node, tangents []flow) []flow {
 	}
 	var in []flow
 	follow := g.follow()
+	defer g.derive()()
 	for _, n := range Reachable(outs) {
 		follow(n)
+		g.deriving = n
 		if !active[n.ID] || n.Kind == Stop {
 			continue
 		}

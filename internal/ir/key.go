@@ -28,6 +28,7 @@ func Key(outs []*Node) string {
 		at[n] = i
 		k = n.appendKey(k, func(x *Node) int { return at[x] }, false)
 		k = append(k, n.Pos...)
+		k = append(k, n.Line...)
 		k = append(k, 0)
 	}
 	for _, o := range outs {

@@ -56,6 +56,7 @@ func Detach(nodes, outs []*Node, other func(g *Graph, n *Node) *Node) []*Node {
 func (n *Node) AppendStructure(k []byte, id func(*Node) int) []byte {
 	k = n.appendKey(k, id, true)
 	k = append(k, n.Pos...)
+	k = append(k, n.Line...)
 	return append(k, 0)
 }
 

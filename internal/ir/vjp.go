@@ -38,9 +38,11 @@ func (g *Graph) vjp(outs []*Node, cts []flow, wrt []*Node) []flow {
 	}
 	nodes := g.Nodes // the sweep appends to g.Nodes
 	follow := g.follow()
+	defer g.derive()()
 	for id := len(s.active) - 1; id >= 0; id-- {
 		n := nodes[id]
 		follow(n)
+		g.deriving = n
 		if !s.active[id] || !s.below(n) {
 			if s.active[id] {
 				s.finish(n)

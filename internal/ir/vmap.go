@@ -48,6 +48,7 @@ func (v *vmap) run(outs []*Node) {
 		if v.at[x] != nil || !slices.ContainsFunc(x.In, func(in *Node) bool { return v.at[in] != nil }) {
 			continue
 		}
+		start := len(v.Nodes)
 		switch x.Kind {
 		case Loop:
 			if of := p.standIn(x); v.results[of] == nil {
@@ -63,6 +64,7 @@ func (v *vmap) run(outs []*Node) {
 			Fail("Vmap", "%v: no rule for %s", x.Shape, x.Name())
 		}
 		v.at[x] = rule(v, x)
+		v.inherit(start, x)
 	}
 }
 
