@@ -57,8 +57,8 @@ func (d *planner) lay() error {
 			switch {
 			case several(n):
 				return &cudasrc.Unsupported{Step: n.Name(), Reason: "loops and branches run on the CPU"}
-			case n.Kind == ir.Call:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and sorting run on the CPU"}
+			case n.Kind == ir.Call || n.Kind == ir.Hosted:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra, sorting and functions of the host run on the CPU"}
 			}
 		}
 		roots := len(b.buffers)

@@ -25,7 +25,7 @@ type Input struct {
 type Options struct {
 	Threads int    // 0: ADJOINT_THREADS, or one per core
 	Level   string // "": ADJOINT_LEVEL, or the fastest of this machine
-	Poison  bool   // arrays that are dead in the arena are overwritten: who reads one after all sees NaNs
+	Poison  bool   // for tests: graphs are verified, and arrays that are dead in the arena overwritten: who reads one sees NaNs
 	Device  string // "cpu" or "cuda:0", …; "": ADJOINT_DEVICE, or the first GPU, or the CPU
 	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
 
@@ -75,7 +75,15 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			return nil, err
 		}
 	}
-	p.compile(ir.Strip(outs))
+	stripped := ir.Strip(outs)
+	if o.Poison {
+		for _, outs := range [][]*ir.Node{outs, stripped} {
+			if err := ir.Verify(outs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.compile(stripped)
 	if p.numeric {
 		return p, nil
 	}
