@@ -3,6 +3,7 @@ package autodiff_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -309,5 +310,199 @@ func TestStructureOfArguments(t *testing.T) {
 	m.Layers[1].w = ad.Value{}
 	if _, err := p.Run(background, m); err == nil || !strings.Contains(err.Error(), "argument.Layers[1].w is no value, not float32[3 4]") {
 		t.Error(err)
+	}
+}
+
+// A program never takes the branch of its recording for other arguments: Go's if is refused when it would have to, and
+// those of the graph choose at each run. On arrays Go's if goes by the arrays.
+func TestNoBranchIsReplayed(t *testing.T) {
+	byGo := func(x ad.Value) ad.Value {
+		if x.Item() > 0 {
+			return x.Square()
+		}
+		return x.Scale(-3)
+	}
+	inGraph := func(x ad.Value) ad.Value {
+		return ad.Cond(x.Gt(ad.Const(0)), func() ad.Value { return x.Square() }, func() ad.Value { return x.Scale(-3) })
+	}
+	if _, err := ad.Compile(ad.Grad(byGo), ad.Scalar(2.0)); err == nil || !strings.Contains(err.Error(), "Cond") {
+		t.Error("recorded once for all", err)
+	}
+	p, err := ad.Compile(ad.Grad(inGraph), ad.Scalar(2.0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []float64{2, -2, 5, -1, 2} {
+		want := -3.0
+		if x > 0 {
+			want = 2 * x
+		}
+		got, err := p.Run(background, ad.Scalar(x))
+		if err != nil || got.Item() != want {
+			t.Error("compiled", x, got, want, err)
+		}
+		if got := ad.Grad(byGo)(ad.Scalar(x)); got.Item() != want {
+			t.Error("at once", x, got, want)
+		}
+	}
+}
+
+// An array that a function referred to when it was compiled may change later: the program has its own.
+func TestCapturedArraysAreCopied(t *testing.T) {
+	w := []float64{1, 2}
+	p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value { return x.Mul(ad.From(w)).Sum() }), ad.F64.Spec(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w[0] = 7
+	g, err := p.Run(background, ad.F64.Ones(2))
+	if err != nil || g.At(0) != 1 || g.At(1) != 2 {
+		t.Error(g, err)
+	}
+}
+
+// What recording, deriving and compiling cost grows with the number of operations and not with its square, and the
+// batch has no part in it. Allocations count the work, whatever else the machine does.
+func TestCompilingIsLinear(t *testing.T) {
+	work := func(layers int) float64 {
+		return testing.AllocsPerRun(1, func() {
+			_, err := ad.Compile(ad.ValueAndGrad(func(x ad.Value) ad.Value {
+				for range layers {
+					x = x.MatMul(x.T()).Scale(0.1).Tanh().Add(x.Sin()).Softmax(1)
+				}
+				return x.Sum()
+			}), ad.F64.Spec(8, 8))
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := work(10), work(80); many > 10*few {
+		t.Errorf("%v allocations for 10 layers, %v for 80", few, many)
+	}
+}
+
+// Memory follows from the plan: not from the depth of what is done in place, nor from the number of runs.
+func TestMemoryIsPlanned(t *testing.T) {
+	peak := func(layers int) int {
+		p, err := ad.Compile(func(x ad.Value) ad.Value {
+			for i := range layers {
+				x = x.MatMul(x).Scale(0.1 + float64(i)).Sin()
+			}
+			return x
+		}, ad.F32.Spec(64, 64))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := p.PeakBytes(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if few, many := peak(4), peak(40); many > few {
+		t.Errorf("%d bytes for 4 layers, %d for 40", few, many)
+	}
+}
+
+// A panic in a task of a user's function is the run's error, the process goes on and so does the program.
+func TestPanicInATask(t *testing.T) {
+	f := ad.Host(ad.HostOp[ad.Value, ad.Value]{Name: "Fragile", Run: func(x, y ad.Value) error {
+		if v := ad.Data[float64](x)[0]; v < 0 {
+			panic(fmt.Sprint("negative ", v))
+		}
+		copy(ad.Data[float64](y), ad.Data[float64](x))
+		return nil
+	}})
+	p, err := ad.Compile(ad.Vmap(f), ad.F64.Spec(ad.AnyBatch), ad.Options{Threads: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := ad.F64.Ones(100)
+	ad.Data[float64](x)[63] = -2
+	if _, err := p.Run(background, x); err == nil || !strings.Contains(err.Error(), "Fragile panic: negative -2") || !strings.Contains(err.Error(), "element 63 of the batch (traps_test.go:") {
+		t.Error(err)
+	}
+	if y, err := p.Run(background, x.Abs()); err != nil || y.At(63) != 2 {
+		t.Error(y, err)
+	}
+}
+
+// The operations whose rules others found missing when it was too late: both modes, second order, batched.
+func TestRulesThatOthersMiss(t *testing.T) {
+	x := ad.From([]float64{0.3, -1.2, 2.1, 0.7})
+	for name, f := range map[string]func(x ad.Value) ad.Value{
+		"CumSum":  func(x ad.Value) ad.Value { return x.CumSum(0).Square() },
+		"CumProd": func(x ad.Value) ad.Value { return x.CumProd(0) },
+		"CumMax":  func(x ad.Value) ad.Value { return x.CumMax(0).Square() },
+		"Pad":     func(x ad.Value) ad.Value { return x.Pad([]int{1}, []int{2}, 1).Square() },
+		"Sort":    func(x ad.Value) ad.Value { return x.Sort(0).Square().Mul(ad.From([]float64{1, 2, 3, 4})) },
+		"Expm1":   ad.Value.Expm1,
+		"Log1p":   func(x ad.Value) ad.Value { return x.Square().Log1p() },
+		"Rsqrt":   func(x ad.Value) ad.Value { return x.Square().Rsqrt() },
+		"Atan2":   func(x ad.Value) ad.Value { return x.Atan2(x.Shift(3)) },
+		"Prod":    func(x ad.Value) ad.Value { return x.Prod() },
+		"Clamp":   func(x ad.Value) ad.Value { return x.Clamp(ad.Const(-1), ad.Const(1)).Square() },
+		"Norm":    func(x ad.Value) ad.Value { return x.Square().Sum().Sqrt() },
+		"Scatter": func(x ad.Value) ad.Value {
+			return x.ScatterAdd(ad.From([]int64{1, 1}), x.Narrow(0, 2, 2).Square(), 0).Square()
+		},
+		"Var": func(x ad.Value) ad.Value { return x.Sub(x.Mean()).Square().Mean() },
+	} {
+		if err := ad.CheckGrads(f, x); err != nil {
+			t.Error(name, err)
+		}
+		batch := ad.Vmap(func(x ad.Value) ad.Value { return ad.Hessian(func(x ad.Value) ad.Value { return f(x).Sum() })(x) })(ad.Stack(0, x, x.Scale(1.5)))
+		one := ad.Hessian(func(x ad.Value) ad.Value { return f(x).Sum() })(x.Scale(1.5))
+		if d := batch.Index(1).Sub(one).Abs().ReduceMax().Item(); !(d < 1e-12) {
+			t.Error(name, "batched", d)
+		}
+	}
+}
+
+// A rule that is wrong by 1e-8 is found with what tolerances are when nobody says otherwise.
+func TestTolerancesHideNothing(t *testing.T) {
+	off := ad.Custom(ad.Value.Exp, ad.Rule[ad.Value, ad.Value]{
+		VJP: func(x, y, ct ad.Value) ad.Value { return ct.Mul(y).Scale(1 + 1e-8) },
+	})
+	if err := ad.CheckGrads(off, ad.F64.Ones(3)); err == nil {
+		t.Error("not found")
+	}
+	single := ad.Custom(ad.Value.Exp, ad.Rule[ad.Value, ad.Value]{
+		VJP: func(x, y, ct ad.Value) ad.Value { return ct.Mul(y).Scale(1 + 1e-3) },
+	})
+	if err := ad.CheckGrads(single, ad.F32.Ones(3)); err == nil {
+		t.Error("not found in float32")
+	}
+}
+
+// A reverse pass through a loop whose number of steps is data: bounded in the graph, free on arrays.
+func TestReverseThroughWhile(t *testing.T) {
+	inGraph := func(x ad.Value) ad.Value {
+		return ad.While(func(x ad.Value) ad.Value { return x.Lt(ad.Const(100)) }, func(x ad.Value) ad.Value { return x.Square().Shift(1) }, x, ad.WhileOptions{MaxSteps: 50})
+	}
+	byGo := func(x ad.Value) ad.Value {
+		for x.Item() < 100 {
+			x = x.Square().Shift(1)
+		}
+		return x
+	}
+	for _, x := range []float64{0.5, 1, 3, 200} {
+		v, d := x, 1.0
+		for v < 100 {
+			v, d = v*v+1, d*2*v
+		}
+		for name, f := range map[string]func(ad.Value) ad.Value{"graph": inGraph, "Go": byGo} {
+			y, dy, err := ad.ValueAndDerivative(f, x)
+			if err != nil || y != v || !(dy/d-1 < 1e-14 && 1-dy/d < 1e-14) {
+				t.Error(name, x, y, dy, v, d, err)
+			}
+		}
+	}
+	unbounded := func(x ad.Value) ad.Value {
+		return ad.While(func(x ad.Value) ad.Value { return x.Lt(ad.Const(100)) }, func(x ad.Value) ad.Value { return x.Scale(2) }, x)
+	}
+	if _, err := ad.Derivative(unbounded, 1); err == nil || !strings.Contains(err.Error(), "MaxSteps") {
+		t.Error("no bound, no word of it:", err)
 	}
 }

@@ -254,7 +254,7 @@ func (g *Graph) saving(n *Node) (saved *Node, first int) {
 		return n, len(b.Outs)
 	}
 	if n.options().Forever {
-		Fail("While", "has no derivative in reverse mode without a bound on its steps")
+		Fail("While", "has no derivative in reverse mode without a bound on its steps (MaxSteps)")
 	}
 	c := *b
 	c.Outs = append(slices.Clone(b.Outs), b.Params[:b.Carry]...)
