@@ -34,6 +34,7 @@ check:
 exhaustive:
 	ADJOINT_EXHAUSTIVE=1 $(GO) test ./kernels -run Accuracy -v -timeout 5h
 
+# asm2plan9s, a tool of go.mod, wants GNU as; only what is stale is written.
 generate:
 	$(GO) generate ./...
 
