@@ -1,6 +1,8 @@
 package ir
 
 import (
+	"bytes"
+	"hash/maphash"
 	"math"
 	"slices"
 
@@ -34,8 +36,26 @@ func (g *Graph) Const(t dtype.Type, s Shape, x float64) *Node {
 	return g.Bits(t, s, FloatBits(t, x))
 }
 
-// Captured is a constant array. The caller never changes a afterwards.
+// arrayKey is what equal arrays have in common.
+type arrayKey struct {
+	t    dtype.Type
+	hash uint64
+}
+
+var arraySeed = maphash.MakeSeed()
+
+// Captured is a constant array; arrays of equal bytes are one. The caller never changes a afterwards.
 func (g *Graph) Captured(t dtype.Type, s Shape, a *Array) *Node {
+	k := arrayKey{t, maphash.Bytes(arraySeed, a.Bytes)}
+	i := slices.IndexFunc(g.arrays[k], func(old *Array) bool { return bytes.Equal(old.Bytes, a.Bytes) })
+	if i >= 0 {
+		a = g.arrays[k][i]
+	} else {
+		if g.arrays == nil {
+			g.arrays = map[arrayKey][]*Array{}
+		}
+		g.arrays[k] = append(g.arrays[k], a)
+	}
 	return g.add(Node{Kind: Data, Type: t, Shape: s, Data: a})
 }
 

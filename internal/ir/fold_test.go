@@ -63,3 +63,23 @@ func TestFoldIntegers(t *testing.T) {
 		t.Errorf("only %d were folded", folded)
 	}
 }
+
+// Captured arrays of equal elements are one node, whatever memory they came from.
+func TestCapturedArrays(t *testing.T) {
+	g := New()
+	capture := func(t dtype.Type, s Shape, b ...byte) *Node { return g.Captured(t, s, &Array{Bytes: b}) }
+	x := capture(dtype.I32, Static(2), 1, 0, 0, 0, 2, 0, 0, 0)
+	for _, c := range []struct {
+		n    *Node
+		same bool
+	}{
+		{capture(dtype.I32, Static(2), 1, 0, 0, 0, 2, 0, 0, 0), true},
+		{capture(dtype.I32, Static(2), 1, 0, 0, 0, 3, 0, 0, 0), false},
+		{capture(dtype.I32, Static(1, 2), 1, 0, 0, 0, 2, 0, 0, 0), false},
+		{capture(dtype.F32, Static(2), 1, 0, 0, 0, 2, 0, 0, 0), false},
+	} {
+		if (c.n == x) != c.same {
+			t.Errorf("%v: one node with %v is %v", c.n, x, c.n == x)
+		}
+	}
+}

@@ -109,6 +109,7 @@ type Graph struct {
 	interned map[string]*Node
 	key      []byte
 	holes    uint64
+	arrays   map[arrayKey][]*Array
 	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
 	cuts     []int           // see Cut
 	Lines    bool            // nodes note the user's lines
