@@ -1,0 +1,73 @@
+package cudasrc_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// TestText holds some kernels' texts to those in testdata, so that a change of text is seen where it is made.
+func TestText(t *testing.T) {
+	f := dtype.F32
+	dims := []int{64, 100}
+	row := &cudasrc.Operand{Type: f, Buffer: 2, Dims: dims, Strides: []int{0, 1}}
+	turned := &cudasrc.Operand{Type: f, Buffer: 1, Dims: dims, Strides: []int{1, 64}}
+	layer := func(id ops.ID) []cudasrc.Value { // id(x + row), stored
+		return []cudasrc.Value{{Type: f, Leaf: operand(f, 1, dims...)}, {Type: f, Leaf: row}, {Type: f, Op: ops.Add, Args: []int{0, 1}},
+			{Type: f, Op: id, Args: []int{2}, Out: operand(f, 0, dims...)}}
+	}
+	sum := []cudasrc.Fold{{Value: 3, By: ir.Sum, Out: cudasrc.Operand{Type: f, Buffer: 3}}}
+	for _, c := range []struct {
+		name  string
+		write func(w *cudasrc.Writer) (cudasrc.Unit, error)
+	}{
+		{"relu", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Map(&cudasrc.Map{Dims: dims, Values: layer(ops.Relu)})
+		}},
+		{"exp_rows", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Map(&cudasrc.Map{Dims: dims, Values: layer(ops.Exp), Folds: sum, Lo: 1, Hi: 2, Chunk: 4096})
+		}},
+		{"exp_columns", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Map(&cudasrc.Map{Dims: dims, Values: layer(ops.Exp), Folds: sum, Lo: 0, Hi: 1, Chunk: 4096, Rows: 163})
+		}},
+		{"transpose", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Map(&cudasrc.Map{Dims: dims, Values: []cudasrc.Value{{Type: f, Leaf: turned, Out: operand(f, 0, dims...)}}})
+		}},
+		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Scatter(operand(f, 0, 10, 100), operand(dtype.I64, 2, 64), operand(f, 1, dims...), 0)
+		}},
+	} {
+		w := &cudasrc.Writer{}
+		if _, err := c.write(w); err != nil {
+			t.Fatal(err)
+		}
+		var s strings.Builder
+		for _, k := range w.Kernels {
+			_, id, _ := strings.Cut(k.Name, "_")
+			_, own, _ := strings.Cut(k.Source, "#endif\n") // behind the prelude
+			s.WriteString(strings.ReplaceAll(strings.TrimLeft(own, "\n"), id, "@"))
+		}
+		file := filepath.Join("testdata", c.name+".cu")
+		if *update {
+			if err := os.WriteFile(file, []byte(s.String()), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.String() != string(want) {
+			t.Errorf("%s is not as in testdata (if it is meant: go test -run TestText -update)\n%s", c.name, s.String())
+		}
+	}
+}
