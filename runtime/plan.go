@@ -11,9 +11,13 @@ import (
 // planner makes a device's plan of a program for one batch.
 type planner struct {
 	b    *binding
-	w    cudasrc.Writer
+	w    *cudasrc.Writer
 	plan *cudasrc.Plan
+	ends // what is known of inputs and outputs
 }
+
+// ends is what addresses of inputs and outputs are multiples of, 0 for arrays of their own.
+type ends struct{ ins, outs []int }
 
 // Plan is the program as kernels for a device, for one batch. Its bits are those of a run on the CPU where products
 // are not left to a library and no operation without a vector program takes part. The error is a *cudasrc.Unsupported
@@ -27,12 +31,21 @@ func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
 	if batch < 0 {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
 	}
+	d, err := p.planned(batch, &cudasrc.Writer{}, ends{make([]int, len(p.inputs)), make([]int, len(p.low.outs))})
+	if err != nil {
+		return nil, err
+	}
+	return d.plan, nil
+}
+
+// planned plans p, whose kernels w writes.
+func (p *Program) planned(batch int, w *cudasrc.Writer, e ends) (*planner, error) {
 	for _, n := range p.low.nodes {
 		if err := checkSize(n, batch); err != nil {
 			return nil, err
 		}
 	}
-	d := &planner{b: p.empty(batch), plan: &cudasrc.Plan{Batch: batch}}
+	d := &planner{b: p.empty(batch), w: w, plan: &cudasrc.Plan{Batch: batch}, ends: e}
 	status := len(d.b.buffers)
 	d.b.buffers = append(d.b.buffers, buffer{first: -1, last: -1, offset: -1, out: -1})
 	if err := d.lay(); err != nil {
@@ -45,7 +58,7 @@ func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
 	}
 	d.b.planMemory()
 	d.finish(status)
-	return d.plan, nil
+	return d, nil
 }
 
 // lay makes the units, which say what is read and written when. Temporaries of theirs are the CPU's: they go.
@@ -55,8 +68,13 @@ func (d *planner) lay() error {
 		s := &b.p.low.steps[i]
 		if n := s.node; n != nil {
 			switch {
-			case several(n):
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "loops and branches run on the CPU"}
+			case n.Kind == ir.Branch:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "branches run on the CPU"}
+			case n.Kind == ir.Loop:
+				if err := d.layLoop(n, b.p.code[i].nested); err != nil {
+					return err
+				}
+				continue
 			case n.Kind == ir.Call || n.Kind == ir.Hosted:
 				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra, sorting and functions of the host run on the CPU"}
 			}
@@ -93,6 +111,8 @@ func (d *planner) write(status int) error {
 			if err = d.product(name, u, s.node); err == nil && u.epilogue != nil {
 				err = d.cluster(u.epilogue)
 			}
+		case *deviceLoop:
+			err = d.loop(name, u)
 		default:
 			err = d.node(name, s.node)
 		}
@@ -110,14 +130,30 @@ func (d *planner) step(name string, u cudasrc.Unit, err error) error {
 	return err
 }
 
-func (o *operand) device() *cudasrc.Operand {
-	return &cudasrc.Operand{Type: o.t, Splat: o.isSplat, Bits: o.bits, Buffer: o.buffer, Offset: o.offset, Dims: o.dims, Strides: o.strides}
+func (d *planner) device(o *operand) *cudasrc.Operand {
+	y := &cudasrc.Operand{Type: o.t, Splat: o.isSplat, Bits: o.bits, Buffer: o.buffer, Offset: o.offset, Dims: o.dims, Strides: o.strides}
+	if !o.isSplat {
+		y.Align = d.align(o.buffer)
+	}
+	return y
+}
+
+// align is what the address of buffer k is a multiple of, 0 for an array of its own.
+func (d *planner) align(k int) int {
+	f := &d.b.buffers[k]
+	switch {
+	case f.node != nil && f.node.Kind == ir.Param:
+		return d.ins[f.node.Bits]
+	case f.out >= 0:
+		return d.outs[f.out]
+	}
+	return 0
 }
 
 // root is the array of a node.
 func (d *planner) root(n *ir.Node) *cudasrc.Operand {
 	dims := n.Shape.At(d.b.batch)
-	return &cudasrc.Operand{Type: n.Type, Buffer: d.b.root(n), Dims: dims, Strides: contiguous(dims)}
+	return &cudasrc.Operand{Type: n.Type, Buffer: d.b.root(n), Align: d.align(d.b.root(n)), Dims: dims, Strides: contiguous(dims)}
 }
 
 func (d *planner) cluster(u *mapUnit) error {
@@ -132,7 +168,7 @@ func (d *planner) cluster(u *mapUnit) error {
 		v := cudasrc.Value{Type: op.node.Type}
 		if op.f == nil {
 			l := &u.leaf[op.leaf]
-			if v.Leaf = l.device(); l.index != nil {
+			if v.Leaf = d.device(&l.operand); l.index != nil {
 				x, err := d.gathered(l)
 				if err != nil {
 					return err
@@ -144,7 +180,7 @@ func (d *planner) cluster(u *mapUnit) error {
 			v.Op, v.Convert, v.Args = op.node.Op, op.node.Kind == ir.Convert, op.arg[:len(op.node.In)]
 		}
 		if op.buffer >= 0 {
-			v.Out = &cudasrc.Operand{Type: v.Type, Buffer: op.buffer, Dims: m.Dims, Strides: whole}
+			v.Out = &cudasrc.Operand{Type: v.Type, Buffer: op.buffer, Align: d.align(op.buffer), Dims: m.Dims, Strides: whole}
 		}
 		m.Values = append(m.Values, v)
 	}
@@ -161,7 +197,7 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 	array := func(n int) *cudasrc.Operand {
 		return &cudasrc.Operand{Type: l.t, Buffer: d.w.Temporary(n * l.t.Size()), Dims: []int{n}, Strides: []int{1}}
 	}
-	column := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Offset: l.offset, Dims: []int{l.size}, Strides: []int{l.by}}
+	column := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Align: d.align(l.buffer), Offset: l.offset, Dims: []int{l.size}, Strides: []int{l.by}}
 	if l.by != 1 {
 		y := array(l.size)
 		k, err := d.w.Map(&cudasrc.Map{Dims: y.Dims, Values: []cudasrc.Value{{Type: l.t, Leaf: column, Out: y}}})
@@ -171,13 +207,13 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 		column = y
 	}
 	y := array(product(l.index.dims))
-	k, err := d.w.Take(y, column, l.index.device(), 0)
+	k, err := d.w.Take(y, column, d.device(l.index), 0)
 	y.Dims, y.Strides = l.dims, contiguous(l.dims)
 	return y, d.step("take", k, err)
 }
 
 func (d *planner) check(u *indexCheck, status int) error {
-	idx := u.idx.device()
+	idx := d.device(&u.idx)
 	c := &cudasrc.Check{Word: d.plan.Status, Op: "Take", Pos: u.n.Pos, Type: idx.Type, Size: u.size,
 		Indices: cudasrc.Arg{Pointer: true, Buffer: idx.Buffer, Offset: idx.Offset}}
 	if u.n.Kind == ir.Scatter {
@@ -212,7 +248,7 @@ func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
 
 // columns copies windows that a product reads through strides to an array.
 func (d *planner) columns(name string, u *productUnit, g *kernels.Gemm) error {
-	x := cudasrc.Operand{Type: g.Type, Buffer: u.a.buffer, Offset: u.a.offset, Dims: []int{g.Batch}, Strides: []int{g.ABatch}}
+	x := cudasrc.Operand{Type: g.Type, Buffer: u.a.buffer, Align: d.align(u.a.buffer), Offset: u.a.offset, Dims: []int{g.Batch}, Strides: []int{g.ABatch}}
 	for _, v := range []kernels.View{g.AGrid.Rows, g.AGrid.Cols} {
 		x.Dims, x.Strides = append(x.Dims, v.Dim[:v.Rank]...), append(x.Strides, v.Stride[:v.Rank]...)
 	}
@@ -228,7 +264,7 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	var in []*cudasrc.Operand
 	for _, x := range n.In {
 		o := d.b.operand(x)
-		in = append(in, o.device())
+		in = append(in, d.device(&o))
 	}
 	var k cudasrc.Unit
 	switch y := d.root(n); n.Kind {

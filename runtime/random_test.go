@@ -114,7 +114,7 @@ func (s *sketch) step() (y *ir.Node) {
 		axis = s.IntN(r)
 	}
 	kind := s.IntN(22)
-	if s.device && (kind == 16 || kind == 17 || kind == 18) {
+	if s.device && (kind == 17 || kind == 18) {
 		kind = 21
 	}
 	switch kind {
@@ -279,7 +279,10 @@ func (s *sketch) loop(x *ir.Node) *ir.Node {
 	if s.IntN(4) == 0 {
 		o.Count = s.param(dtype.I64, nil, 5)
 	}
-	until := s.IntN(4) == 0
+	if s.device {
+		o.Count = nil
+	}
+	until := s.IntN(4) == 0 && !s.device
 	y := s.pick(dtype.F32)
 	xs := s.like(x.Type, slices.Concat(ir.Shape{o.Length}, x.Shape))
 	finals, ys, n := g.Loop("Scan", o, []*ir.Node{x, y}, []*ir.Node{xs}, func(index *ir.Node, c, e []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {

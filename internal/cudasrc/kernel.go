@@ -120,8 +120,12 @@ type Operand struct {
 	Bits          uint64
 	Buffer        int
 	Offset        int
+	Align         int // what the buffer's address is a multiple of, where that is less than an array's own
 	Dims, Strides []int
 }
+
+// aligned reports whether o begins at a multiple of bytes.
+func (o *Operand) aligned(bytes int) bool { return o.Offset%bytes == 0 && o.Align%bytes == 0 }
 
 // Unit is what a step becomes: launches in order.
 type Unit struct {

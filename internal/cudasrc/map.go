@@ -258,8 +258,12 @@ func (t *mapText) many(n int, e, indent string) {
 		return fmt.Sprintf(format+"[j]", v)
 	}))
 	for i := range m.Values {
-		if m.Values[i].Out != nil {
+		switch o := m.Values[i].Out; {
+		case o == nil:
+		case o.aligned(n * o.Type.Size()):
 			t.line("%sstore(q%d + %s, y%d, left);", indent, i, e, i)
+		default:
+			t.line("%sstores(q%d + %s, y%d, left);", indent, i, e, i)
 		}
 	}
 }
@@ -277,7 +281,7 @@ func (t *mapText) loadMany(v, n int, e, indent string) (single bool) {
 	l := t.m.Values[v].Leaf
 	typ := ctype(l.Type)
 	k, isView := t.viewOf[v]
-	at, aligned := e, l.Offset%(n*l.Type.Size()) == 0
+	at, aligned := e, l.aligned(n*l.Type.Size())
 	if isView {
 		at = "0"
 		for g := range 3 {

@@ -126,7 +126,7 @@ func word(n int, offsets ...int) (typ string, bytes int) {
 func (w *Writer) Take(o, x, idx *Operand, axis int) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)
 	count := product(idx.Dims)
-	typ, bytes := word(inner*x.Type.Size(), x.Offset, o.Offset)
+	typ, bytes := word(inner*x.Type.Size(), x.Offset, x.Align, o.Offset, o.Align)
 	inner = inner * x.Type.Size() / bytes
 	n := outer * count * inner
 	if n == 0 {

@@ -128,6 +128,12 @@ template <class T, int V> ADJ void loads(T (&x)[V], const T *p, i64 step, u64 le
 	for (int j = 0; j < V; j++) x[j] = j < left ? p[j * step] : T(0);
 }
 
+template <class T, int V> ADJ void stores(T *p, const T (&x)[V], u64 left) {
+#pragma unroll
+	for (int j = 0; j < V; j++)
+		if (j < left) p[j] = x[j];
+}
+
 template <class T, int V> ADJ void store(T *p, const T (&x)[V], u64 left) {
 	if (left >= V) {
 		pack<T, V> v;
@@ -135,9 +141,7 @@ template <class T, int V> ADJ void store(T *p, const T (&x)[V], u64 left) {
 		for (int j = 0; j < V; j++) v.at[j] = x[j];
 		*(pack<T, V> *)p = v;
 	} else {
-#pragma unroll
-		for (int j = 0; j < V; j++)
-			if (j < left) p[j] = x[j];
+		stores(p, x, left);
 	}
 }
 
