@@ -118,15 +118,3 @@ func TestGatherInPlace(t *testing.T) {
 		}
 	}
 }
-
-// A device gathers into arrays, and computes the same.
-func TestPlanGathers(t *testing.T) {
-	var all []planned
-	for _, typ := range []dtype.Type{dtype.F32, dtype.I64} {
-		rng := rand.New(rand.NewPCG(1, 2))
-		s := newSketch()
-		outs := gathers(s, typ, dtype.I32)[:3]
-		all = append(all, plans(t, typ.String(), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 1, 700)...)
-	}
-	runPlans(t, all)
-}

@@ -168,7 +168,12 @@ func (d *planner) cluster(u *mapUnit) error {
 		v := cudasrc.Value{Type: op.node.Type}
 		if op.f == nil {
 			l := &u.leaf[op.leaf]
-			if v.Leaf = d.device(&l.operand); l.index != nil {
+			v.Leaf = d.device(&l.operand)
+			switch {
+			case l.index == nil:
+			case op.gathers && m.Values[op.arg[0]].Leaf != nil && !m.Values[op.arg[0]].Leaf.Splat:
+				v.Gather = &cudasrc.Gather{Index: op.arg[0], By: l.by, Size: l.size}
+			default:
 				x, err := d.gathered(l)
 				if err != nil {
 					return err

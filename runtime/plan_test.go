@@ -202,6 +202,27 @@ func TestPlanLoops(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanGathers: elements are read by index where they are used, in clusters that fold and in those that do not.
+func TestPlanGathers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 14))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I64} {
+		for _, of := range []dtype.Type{dtype.I32, dtype.I64} {
+			s := newSketch()
+			outs := gathers(s, typ, of)
+			all = append(all, plans(t, fmt.Sprint("gathers ", typ, of), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 0, 7, 1001)...)
+		}
+	}
+	for _, x := range all {
+		for _, s := range x.plan.Steps {
+			if s.Name == "take" {
+				t.Errorf("%s: elements are gathered to an array", x.name)
+			}
+		}
+	}
+	runPlans(t, all)
+}
+
 // TestPlanProducts: sizes around those of tiles and blocks, transposed operands, one column.
 func TestPlanProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 10))

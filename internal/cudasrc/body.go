@@ -92,6 +92,9 @@ func (x *body) read(v int, t vec.Type) vec.Value {
 		return b.Bits(vec.Lane(val.Type), val.Leaf.Bits)
 	}
 	if x.val[v] == vec.None {
+		if g := val.Gather; g != nil {
+			x.read(g.Index, vec.I32)
+		}
 		x.ins = append(x.ins, bodyInput{value: v, t: val.Type, guard: vec.None})
 		x.val[v] = x.input(val.Type, t)
 	}

@@ -25,10 +25,18 @@ type Value struct {
 	Type    dtype.Type
 	Leaf    *Operand // read from here, if not nil
 	Sized   bool     // Leaf is a splat that depends on the batch
+	Gather  *Gather  // not nil: where in Leaf each element is
 	Op      ops.ID   // else: the operation,
 	Convert bool     // or the conversion to Type
 	Args    []int    // of earlier values
 	Out     *Operand // where it is stored, its elements one behind the other; nil: nowhere
+}
+
+// Gather says that an element lies Index·By elements behind the beginning of its leaf; one whose index is not in
+// 0 … Size-1 is 0.
+type Gather struct {
+	Index    int // an earlier value, of I32 or I64, that is read from an array
+	By, Size int
 }
 
 // Fold is a reduction of a value, one of sum, prod, max and min.
@@ -133,6 +141,9 @@ func (w *Writer) begin(kind string, m *Map, lo, hi int) (*mapText, error) {
 		case v.Leaf.Splat:
 			t.param("u64 b"+name, Arg{Bits: v.Leaf.Bits})
 			continue
+		case v.Gather != nil:
+			t.number("by"+name, v.Gather.By)
+			t.text.size("size"+name, v.Gather.Size)
 		case !v.Leaf.direct():
 			t.viewOf[in.value] = len(views)
 			views = append(views, &view{name, v.Leaf})
@@ -276,10 +287,22 @@ func (t *mapText) innerStride(k int) int {
 	return t.axes[len(t.axes)-1].stride[k]
 }
 
+// gather is an element of leaf v by its index.
+func (t *mapText) gather(v int, j string) string {
+	i := fmt.Sprintf("(i64)x%d%s", t.m.Values[v].Gather.Index, j)
+	return fmt.Sprintf("(u64)%s < size%d ? p%d[%s * by%d] : (%s)0", i, v, v, i, v, ctype(t.m.Values[v].Type))
+}
+
 // loadMany reads n elements of leaf v from number e on; single reports that they are one.
 func (t *mapText) loadMany(v, n int, e, indent string) (single bool) {
 	l := t.m.Values[v].Leaf
 	typ := ctype(l.Type)
+	if t.m.Values[v].Gather != nil {
+		t.line("%s%s x%d[%d];", indent, typ, v, n)
+		t.body.WriteString("#pragma unroll\n")
+		t.line("%sfor (int j = 0; j < %d; j++) x%d[j] = %s;", indent, n, v, t.gather(v, "[j]"))
+		return false
+	}
 	k, isView := t.viewOf[v]
 	at, aligned := e, l.aligned(n*l.Type.Size())
 	if isView {
@@ -320,6 +343,10 @@ func (t *mapText) loadMany(v, n int, e, indent string) (single bool) {
 func (t *mapText) one(indent string, groups ...int) {
 	for _, in := range t.b.ins {
 		if in.value < 0 || t.m.Values[in.value].Leaf.Splat {
+			continue
+		}
+		if t.m.Values[in.value].Gather != nil {
+			t.line("%sconst %s x%d = %s;", indent, ctype(t.m.Values[in.value].Type), in.value, t.gather(in.value, ""))
 			continue
 		}
 		at := "e"

@@ -8,7 +8,7 @@ const tile = 32
 // copies writes a cluster that only copies arrays, each by a kernel that suits it; ok is false for other clusters.
 func (w *Writer) copies(m *Map, elems int) (u Unit, ok bool, err error) {
 	for i := range m.Values {
-		if v := &m.Values[i]; v.Leaf == nil || v.Leaf.Splat || v.Out == nil {
+		if v := &m.Values[i]; v.Leaf == nil || v.Leaf.Splat || v.Gather != nil || v.Out == nil {
 			return u, false, nil
 		}
 	}
