@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/cudasrc/nvcc"
 	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -98,6 +99,30 @@ func TestPlanRandomGraphs(t *testing.T) {
 		all = append(all, plans(t, fmt.Sprint("seed ", seed), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 1, 1+rng.IntN(40), 0)...)
 	}
 	runPlans(t, all)
+}
+
+// TestPlanMachineCode: kernels of whole programs compile for a GPU, and those that are worth it do not spill.
+func TestPlanMachineCode(t *testing.T) {
+	if err := nvcc.Missing(); err != nil {
+		t.Skip(err)
+	}
+	var all []*cudasrc.Kernel
+	for seed := range uint64(12) {
+		rng := rand.New(rand.NewPCG(seed, 8))
+		s := &sketch{source: rng, g: ir.New(), device: true}
+		for _, x := range plans(t, fmt.Sprint("seed ", seed), s.build(30), s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 1, 17) {
+			all = append(all, x.plan.Kernels...)
+		}
+	}
+	usage, err := nvcc.Compile(t.TempDir(), "sm_90", all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range all {
+		if u := usage[k.Name]; u.Registers == 0 || k.Hot && u.Spills > 0 {
+			t.Errorf("%s: %d registers, %d bytes spilled\n%s", k.Name, u.Registers, u.Spills, k.Source)
+		}
+	}
 }
 
 // TestPlanReductions: every reduction of every type over runs of all lengths that matter, at the end, in the middle,
