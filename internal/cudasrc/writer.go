@@ -150,8 +150,8 @@ func signed(wide bool) string {
 	return "int"
 }
 
-// narrow bounds what 32-bit indices reach.
-const narrow = 1 << 31
+// narrow bounds what 32-bit indices reach. Only tests change it.
+var narrow = 1 << 31
 
 // thread is the number of a thread in the grid.
 func thread(wide bool) string {

@@ -1,0 +1,4 @@
+package cudasrc
+
+// SetNarrow sets the number of elements from which indices have 64 bits.
+func SetNarrow(n int) { narrow = n }
