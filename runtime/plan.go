@@ -75,8 +75,10 @@ func (d *planner) lay() error {
 					return err
 				}
 				continue
-			case n.Kind == ir.Call || n.Kind == ir.Hosted:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra, sorting and functions of the host run on the CPU"}
+			case n.Kind == ir.Call && n.Call.Core(0) != 1:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra runs on the CPU"}
+			case n.Kind == ir.Hosted:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "functions of the host run on the CPU"}
 			}
 		}
 		roots := len(b.buffers)
@@ -273,6 +275,12 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	}
 	var k cudasrc.Unit
 	switch y := d.root(n); n.Kind {
+	case ir.Call:
+		if n.Call == ir.ArgCumMax {
+			k, err = d.w.ArgCumMax(y, in[0])
+		} else {
+			k, err = d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
+		}
 	case ir.Iota:
 		k, err = d.w.Iota(y, n.Axes[0])
 	case ir.Place:

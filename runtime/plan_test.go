@@ -198,6 +198,21 @@ func TestPlanTransposes(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanSorting: rows of all kinds of lengths, with equal elements, NaNs and both zeros.
+func TestPlanSorting(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 15))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, n := range []int{1, 5, 256, 700} {
+			s := &sketch{source: rng, g: ir.New()}
+			x := s.param(typ, ir.Static(3, n), 50)
+			outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgSort, ir.Descending, "", x), s.g.Call(ir.ArgCumMax, 0, "", x), s.g.Sort(x, 1, "")}
+			all = append(all, plans(t, fmt.Sprint("sort ", typ, n), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
 // TestPlanLoops: a recurrent network, either way, over slices that are not aligned, and a loop within a loop.
 func TestPlanLoops(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 13))
@@ -308,13 +323,13 @@ func TestPlanStatus(t *testing.T) {
 // TestPlanUnsupported: what has no kernel says so.
 func TestPlanUnsupported(t *testing.T) {
 	g := ir.New()
-	x := g.Param(0, dtype.F32, ir.Static(5))
-	p, err := Compile([]*ir.Node{g.Call(ir.ArgSort, 0, "", x)}, []Input{{dtype.F32, ir.Static(5)}}, Options{})
+	x := g.Param(0, dtype.F32, ir.Static(5, 5))
+	p, err := Compile([]*ir.Node{g.Call(ir.LU, 0, "", x)}, []Input{{dtype.F32, ir.Static(5, 5)}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = p.Plan(1)
-	if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != ir.ArgSort.String() {
+	if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != ir.LU.String() {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -114,7 +114,7 @@ func (s *sketch) step() (y *ir.Node) {
 		axis = s.IntN(r)
 	}
 	kind := s.IntN(22)
-	if s.device && (kind == 17 || kind == 18) {
+	if s.device && kind == 17 {
 		kind = 21
 	}
 	switch kind {
@@ -230,6 +230,10 @@ func (s *sketch) step() (y *ir.Node) {
 		}
 	case 18: // those that do not fail
 		switch k := s.IntN(4); {
+		case s.device:
+			if r > 0 && t != dtype.Bool && k < 2 {
+				return g.Call([]ir.CallID{ir.ArgSort, ir.ArgCumMax}[k], ir.Descending*uint64(s.IntN(2)), "", x)
+			}
 		case r > 1 && t.IsFloat() && x.Shape[r-2].Is(2) && !x.Shape[r-1].Is(0):
 			return g.Call(ir.FFT, ir.Transposed*uint64(s.IntN(2)), "", x)
 		case r > 1 && t.IsFloat() && x.Shape[r-2].Is(1) && x.Shape[r-1].Static() && x.Shape[r-1].C > 0 && k < 2:

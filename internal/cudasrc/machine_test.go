@@ -80,6 +80,10 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, true))
 		must(w.Scatter(x, idx, y, 1))
 		must(w.CumSum(x, x, 1, true))
+		must(w.ArgSort(operand(dtype.I64, 0, 50, 40, 30), x, true))
+		must(w.ArgCumMax(operand(dtype.I64, 0, 50, 40, 30), x))
+		must(w.Map(&cudasrc.Map{Dims: []int{60}, Values: []cudasrc.Value{{Type: dtype.I64, Leaf: idx}, {Type: typ, Leaf: x, Gather: &cudasrc.Gather{Index: 0, By: 2, Size: 9}},
+			{Type: typ, Op: ops.Add, Args: []int{1, 1}, Out: operand(typ, 0, 60)}}}))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 30), x, 1, 2, ir.ArgMax))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 40), x, 2, 3, ir.ArgMin))
 		if !typ.IsFloat() {
