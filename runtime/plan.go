@@ -75,10 +75,10 @@ func (d *planner) lay() error {
 					return err
 				}
 				continue
-			case n.Kind == ir.Call && n.Call.Core(0) != 1:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra runs on the CPU"}
 			case n.Kind == ir.Hosted:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "functions of the host run on the CPU"}
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "ordinary Go computes it"}
+			case n.Kind == ir.Call && n.Call != ir.ArgSort && n.Call != ir.ArgCumMax:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and transforms run on the CPU"}
 			}
 		}
 		roots := len(b.buffers)
