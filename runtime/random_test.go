@@ -248,7 +248,7 @@ func (s *sketch) step() (y *ir.Node) {
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))
-	if !vec.Takes(id, t) && (t != dtype.BF16 || !vec.Takes(id, dtype.F32)) || s.device && t.IsFloat() && vec.Inside(id, t) == nil {
+	if !vec.Takes(id, t) && (t != dtype.BF16 || !vec.Takes(id, dtype.F32)) || s.device && t.IsFloat() && (vec.Inside(id, t) == nil || id == ops.Lgamma || id == ops.Digamma) {
 		id = []ops.ID{ops.Add, ops.Mul, ops.Sub}[s.IntN(3)]
 		if t == dtype.Bool {
 			id = ops.And
