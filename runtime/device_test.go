@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -38,10 +40,96 @@ func TestDeviceRandomGraphs(t *testing.T) {
 	if testing.Short() {
 		n = 1
 	}
+	conform(t, n, func([]*ir.Node) bool { return true })
+}
+
+// onGPU skips a test where there is no GPU, and tells whether cuBLAS computes products.
+func onGPU(t *testing.T) (library bool) {
+	devices, err := device.All()
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Log(devices[0].Describe())
+	return strings.HasSuffix(devices[0].Describe(), ", cuBLAS")
+}
+
+// TestGPURandomGraphs: a GPU gives the reference's bits, but of products by cuBLAS (ADJOINT_CUBLAS=off: of those, too).
+func TestGPURandomGraphs(t *testing.T) {
+	library := onGPU(t)
+	n := uint64(300)
+	if testing.Short() {
+		n = 20
+	}
+	conform(t, n, func(outs []*ir.Node) bool {
+		return !library || !slices.ContainsFunc(ir.Reachable(outs), func(n *ir.Node) bool { return n.Kind == ir.MatMul })
+	})
+}
+
+// TestGPUProducts: within the bound of sums in any order, for all transpositions and sizes around those of tiles.
+func TestGPUProducts(t *testing.T) {
+	onGPU(t)
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, d := range [][4]int{{1, 3, 5, 2}, {2, 65, 17, 66}, {1, 2, 513, 3}, {3, 1, 40, 9}, {1, 9, 40, 1}, {1, 256, 1000, 300}, {1, 2, 0, 3}, {0, 3, 3, 3}} {
+			rng := rand.New(rand.NewPCG(1, 10))
+			s := &sketch{source: rng, g: ir.New()}
+			e, m, k, n := d[0], d[1], d[2], d[3]
+			a, at := s.param(typ, ir.Static(e, m, k), 0), s.param(typ, ir.Static(e, k, m), 0)
+			b, bt := s.param(typ, ir.Static(e, k, n), 0), s.param(typ, ir.Static(e, n, k), 0)
+			turn := func(x *ir.Node) *ir.Node { return s.g.Transpose(x, []int{0, 2, 1}) }
+			outs := []*ir.Node{s.g.MatMul(a, b), s.g.MatMul(turn(at), b), s.g.MatMul(a, turn(bt)), s.g.MatMul(turn(at), turn(bt))}
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var in [][]byte
+			for _, x := range s.inputs {
+				y := newArray(x.Type, x.Shape.At(1))
+				for i := range y.len() {
+					y.setBits(i, ir.FloatBits(typ, 2*rng.Float64()-1))
+				}
+				in = append(in, y.bytes)
+			}
+			want, err := Reference(ir.Strip(outs), 1, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var inPtr, outPtr []unsafe.Pointer
+			var got [][]byte
+			for _, x := range in {
+				inPtr = append(inPtr, unsafe.Pointer(unsafe.SliceData(x)))
+			}
+			for _, w := range want {
+				got = append(got, newArray(typ, []int{len(w) / typ.Size()}).bytes)
+				outPtr = append(outPtr, unsafe.Pointer(unsafe.SliceData(got[len(got)-1])))
+			}
+			eps := map[dtype.Type]float64{dtype.F32: 0x1p-24, dtype.F64: 0x1p-53}[typ]
+			for range 3 {
+				if err := p.Run(context.Background(), 1, inPtr, outPtr); err != nil {
+					t.Fatal(err)
+				}
+				for i := range want {
+					x, y := array{typ, nil, got[i]}, array{typ, nil, want[i]}
+					for j := range x.len() {
+						// Two sums of k products of at most 1: each is off by at most k·eps·Σ|ab| ≤ k²·eps.
+						if off := math.Abs(ir.BitsFloat(typ, x.bits(j)) - ir.BitsFloat(typ, y.bits(j))); !(off <= 2*float64(k*k)*eps) {
+							t.Fatalf("%v %v, output %d, element %d: off by %g", typ, d, i, j, off)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// conform holds programs of n random graphs, of those that are wanted, to the reference.
+func conform(t *testing.T, n uint64, wanted func(outs []*ir.Node) bool) {
 	for seed := range n {
 		rng := rand.New(rand.NewPCG(seed, 11))
 		s := &sketch{source: rng, g: ir.New(), device: true}
 		outs := s.build(5 + rng.IntN(30))
+		if !wanted(ir.Strip(outs)) {
+			continue
+		}
 		p, err := Compile(outs, s.inputs, Options{})
 		if err != nil {
 			t.Fatal(err)

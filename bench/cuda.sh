@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# cuda.sh [file]: builds tests, benchmarks and the MNIST example with the tag cuda, on a machine without a GPU (make
+# cuda-toolchain; CUBLAS=1 for cuBLAS, too), and packs them with NVIDIA's libraries into out/adjoint-cuda.tar.gz. On
+# a GPU host, which needs the driver and no Go:
+#     tar xzf adjoint-cuda.tar.gz && adjoint-cuda/run
+# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+to=${1:-out/adjoint-cuda.tar.gz}
+cuda=$PWD/.cuda
+test -d "$cuda/include" || { echo "make cuda-toolchain first" >&2; exit 1; }
+export CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$PWD/cuda/include -I$cuda/include" CGO_LDFLAGS="-Wl,--as-needed -L$cuda/lib/stubs"
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+pack=$dir/adjoint-cuda
+mkdir -p "$pack/lib" "$pack/src"
+for p in cuda internal/device runtime autodiff nn optim; do
+	mkdir -p "$pack/src/$p"
+	go test -c -tags cuda -trimpath -o "$pack/src/$p/test" "./$p"
+	for data in "$p"/testdata "$p"/internal; do # what tests read
+		if [ -d "$data" ]; then cp -r "$data" "$pack/src/$p/"; fi
+	done
+done
+go build -tags cuda -trimpath -o "$pack/bench" ./bench/cuda
+go build -tags cuda -trimpath -o "$pack/mnist" ./examples/mnist
+cp bench/cuda/torch_gpu.py "$pack/"
+cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
+for l in "$cuda"/lib/libcublas*.so.*; do
+	if [ -e "$l" ]; then cp -a "$l" "$pack/lib/"; else echo "no cuBLAS in .cuda: the host's is used, if it has one" >&2; fi
+done
+{ git rev-parse HEAD; go version; cat "$cuda/versions"; } > "$pack/versions"
+cat > "$pack/run" <<'R'
+#!/usr/bin/env bash
+# run: tests, training, benchmarks; all of it is in log, too.
+set -uo pipefail
+cd "$(dirname "$0")"
+export LD_LIBRARY_PATH="$PWD/lib:${LD_LIBRARY_PATH:-}"
+exec > >(tee log) 2>&1
+date
+cat versions
+nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || echo "no nvidia-smi"
+failed=0
+check() { # name, folder, command
+	if (cd "$2" && shift 2 && "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
+	else echo "FAIL  $1"; grep -e '--- FAIL' -e '^panic' -A8 "log.$1" | head -40; failed=1; fi
+}
+# The CPU's own tests run there; those of the device say so in their names. With our products, bits are compared.
+check cuda src/cuda ./test -test.v -test.run 'Compile|Devices|Device'
+check device src/internal/device ./test -test.v
+ADJOINT_CUBLAS=off check bits src/runtime ./test -test.v -test.run GPU
+check products src/runtime ./test -test.v -test.run GPU
+for p in autodiff nn optim; do
+	ADJOINT_CUBLAS=off check $p src/$p ./test -test.v -test.short -test.skip Allocations
+done
+if command -v compute-sanitizer > /dev/null; then
+	ADJOINT_CUBLAS=off check sanitizer src/runtime compute-sanitizer --error-exitcode 9 ./test -test.run GPU -test.short
+else echo "NOT RUN: compute-sanitizer is not here"; fi
+check mnist . ./mnist
+grep -i accuracy log.mnist
+./bench
+ADJOINT_TF32=on ./bench -run 'mlp|product f32'
+if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then python3 torch_gpu.py
+else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
+exit $failed
+R
+chmod +x "$pack/run"
+mkdir -p "$(dirname "$to")"
+tar czf "$to" -C "$dir" adjoint-cuda
+ls -lh "$to"

@@ -1,0 +1,250 @@
+// Command cuda times the same programs on the CPU and on GPUs, and prints one table.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+	"github.com/adjoint-go/adjoint/cuda"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		if err != flag.ErrHelp {
+			fmt.Fprintln(os.Stderr, "cuda:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// job is a program that is ready to run: what a run moves or computes, in units, and a number that it gives.
+type job struct {
+	run   func() error
+	units float64
+	unit  string
+	value func() float64
+}
+
+// task is a case; size 0 … 2 is how large it is, 0 for tests.
+type task struct {
+	name string
+	make func(size int, o ad.Options) (*job, error)
+}
+
+var tasks = []task{
+	{"mlp step, batch 256", mlp(256)},
+	{"mlp step, batch 16384", mlp(16384)},
+	{"copy f32", pointwise(func(x ad.Value) ad.Value { return x.Neg() }, 1)},
+	{"chain of 16, f32", pointwise(chain, 1)},
+	{"softmax of rows of 1024, f32", rows},
+	{"sum of columns, f32", columns},
+	{"product f32", product(ad.F32)},
+	{"product f64", product(ad.F64)},
+}
+
+func run(args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("cuda", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	list := flags.String("devices", "", "devices, separated by commas; all if empty")
+	expr := flags.String("run", "", "only cases whose name matches this regular `expression`")
+	quick := flags.Bool("quick", false, "tiny sizes, to see that it works")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	re, err := regexp.Compile(*expr)
+	if err != nil {
+		return err
+	}
+	devices := []string{"cpu"}
+	found, err := cuda.Devices()
+	if err != nil {
+		fmt.Fprintln(stdout, "no GPU:", err)
+	}
+	for _, d := range found {
+		fmt.Fprintln(stdout, d)
+		devices = append(devices, fmt.Sprintf("cuda:%d", d.Number))
+	}
+	if *list != "" {
+		devices = strings.Split(*list, ",")
+	}
+	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "case\tdevice\tcompile ms\tfirst ms\tmedian ms\trate\tvalue")
+	for _, t := range tasks {
+		if !re.MatchString(t.name) {
+			continue
+		}
+		for _, d := range devices {
+			size := 2
+			switch {
+			case *quick:
+				size = 0
+			case d == "cpu":
+				size = 1
+			}
+			if err := measure(w, t, d, size); err != nil {
+				return fmt.Errorf("%s on %s: %w", t.name, d, err)
+			}
+		}
+	}
+	return w.Flush()
+}
+
+func measure(w io.Writer, t task, device string, size int) error {
+	begin := time.Now()
+	j, err := t.make(size, ad.Options{Device: device})
+	if err != nil {
+		return err
+	}
+	compiled := time.Since(begin)
+	begin = time.Now()
+	if err := j.run(); err != nil {
+		return err
+	}
+	first := time.Since(begin)
+	value := j.value()
+	var times []float64
+	for total := time.Duration(0); len(times) < 5 || total < time.Second && len(times) < 1000 && size > 0; {
+		begin := time.Now()
+		if err := j.run(); err != nil {
+			return err
+		}
+		d := time.Since(begin)
+		total += d
+		times = append(times, d.Seconds())
+	}
+	slices.Sort(times)
+	median := times[len(times)/2]
+	fmt.Fprintf(w, "%s\t%s\t%.1f\t%.1f\t%.4f\t%.4g %s\t%.6g\n", t.name, device, 1e3*compiled.Seconds(), 1e3*first.Seconds(), 1e3*median, j.units/median, j.unit, value)
+	return nil
+}
+
+// numbers are the same on every device and in the peer's script.
+func numbers(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32((i*7919)%1000)/500 - 1
+	}
+	return x
+}
+
+func array(t ad.DType, dims ...int) ad.Value {
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	return ad.From(numbers(n), dims...).Convert(t).Clone()
+}
+
+// job makes one of a function of arrays that stay on the device.
+func compile(f func(x []ad.Value) ad.Value, in []ad.Value, o ad.Options, units float64, unit string) (*job, error) {
+	p, err := ad.Compile(f, in, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Device != "" && p.Device() != o.Device {
+		return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
+	}
+	var y ad.Value
+	return &job{
+		run:   func() error { return p.RunInto(context.Background(), &y, in) },
+		units: units, unit: unit,
+		value: func() float64 { return y.Float64s()[0] },
+	}, nil
+}
+
+func chain(x ad.Value) ad.Value {
+	y := x
+	for range 8 {
+		y = y.Mul(x).Add(ad.Const(0.5))
+	}
+	return y
+}
+
+func pointwise(f func(x ad.Value) ad.Value, reads int) func(size int, o ad.Options) (*job, error) {
+	return func(size int, o ad.Options) (*job, error) {
+		n := []int{1000, 1 << 22, 1 << 26}[size]
+		return compile(func(x []ad.Value) ad.Value { return f(x[0]) }, []ad.Value{array(ad.F32, n)}, o, 4e-9*float64((reads+1)*n), "GB/s")
+	}
+}
+
+func rows(size int, o ad.Options) (*job, error) {
+	n := []int{3, 1 << 12, 1 << 16}[size]
+	return compile(func(x []ad.Value) ad.Value { return x[0].Softmax(-1) }, []ad.Value{array(ad.F32, n, 1024)}, o, 8e-9*float64(n*1024), "GB/s")
+}
+
+func columns(size int, o ad.Options) (*job, error) {
+	n := []int{3, 1 << 12, 1 << 16}[size]
+	return compile(func(x []ad.Value) ad.Value { return x[0].Sum(0) }, []ad.Value{array(ad.F32, n, 1024)}, o, 4e-9*float64(n*1024), "GB/s")
+}
+
+func product(t ad.DType) func(size int, o ad.Options) (*job, error) {
+	return func(size int, o ad.Options) (*job, error) {
+		n := []int{33, 1024, 8192}[size]
+		return compile(func(x []ad.Value) ad.Value { return x[0].MatMul(x[1]) }, []ad.Value{array(t, n, n), array(t, n, n)}, o,
+			2e-12*math.Pow(float64(n), 3), "TFLOP/s")
+	}
+}
+
+type layer struct{ W, B ad.Value }
+
+type step struct {
+	Net  []layer
+	Loss ad.Value
+}
+
+type batch struct{ X, Y ad.Value }
+
+// mlp is a step of training of 784-512-256-10, weights in place.
+func mlp(size int) func(_ int, o ad.Options) (*job, error) {
+	return func(s int, o ad.Options) (*job, error) {
+		n := size
+		if s == 0 {
+			n = 5
+		}
+		sizes := []int{784, 512, 256, 10}
+		var net []layer
+		for l := range 3 {
+			net = append(net, layer{array(ad.F32, sizes[l], sizes[l+1]).Scale(1 / math.Sqrt(float64(sizes[l]))), ad.F32.Zeros(sizes[l+1])})
+		}
+		train := func(net []layer, b batch) step {
+			r := ad.ValueAndGrad(func(net []layer) ad.Value {
+				h := b.X
+				for i, l := range net {
+					if h = h.MatMul(l.W).Add(l.B); i < 2 {
+						h = h.ReLU()
+					}
+				}
+				return ad.CrossEntropy(h, b.Y)
+			})(net)
+			return step{ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0].Sub(v[1].Scale(0.01)) }, net, r.Grad), r.Value}
+		}
+		y := make([]int32, n)
+		for i := range y {
+			y[i] = int32(i % 10)
+		}
+		data := batch{array(ad.F32, n, 784), ad.From(y).Clone()}
+		p, err := ad.Compile2(train, net, batch{ad.F32.Spec(ad.AnyBatch, 784), ad.I32.Spec(ad.AnyBatch)}, o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Device != "" && p.Device() != o.Device {
+			return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
+		}
+		out := step{Net: net}
+		return &job{
+			run:   func() error { return p.RunInto(context.Background(), &out, out.Net, data) },
+			units: 1, unit: "steps/s",
+			value: func() float64 { return out.Loss.Item() },
+		}, nil
+	}
+}
