@@ -16,13 +16,13 @@ pack=$dir/adjoint-cuda
 mkdir -p "$pack/lib" "$pack/src"
 for p in cuda internal/device runtime autodiff nn optim; do
 	mkdir -p "$pack/src/$p"
-	go test -c -tags cuda -trimpath -o "$pack/src/$p/test" "./$p"
+	go test -c -tags cuda -o "$pack/src/$p/test" "./$p"
 	for data in "$p"/testdata "$p"/internal; do # what tests read
 		if [ -d "$data" ]; then cp -r "$data" "$pack/src/$p/"; fi
 	done
 done
-go build -tags cuda -trimpath -o "$pack/bench" ./bench/cuda
-go build -tags cuda -trimpath -o "$pack/mnist" ./examples/mnist
+go build -tags cuda -o "$pack/bench" ./bench/cuda
+go build -tags cuda -o "$pack/mnist" ./examples/mnist
 cp bench/cuda/torch_gpu.py "$pack/"
 cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
 for l in "$cuda"/lib/libcublas*.so.*; do
