@@ -63,7 +63,7 @@ func normal(r *rand.Rand, in int, dims []int) ad.Value {
 	for i := range w {
 		w[i] = float32(r.NormFloat64() * deviation)
 	}
-	return ad.From(w, dims...)
+	return ad.From(w, dims...).Clone() // whose memory nobody holds: it may stay on a device
 }
 
 // MaxPool is a window of the given size that keeps its largest element.

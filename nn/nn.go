@@ -20,7 +20,8 @@ func NewLinear(r *rand.Rand, in, out int) Linear {
 	for i := range w {
 		w[i] = float32(r.NormFloat64() * deviation)
 	}
-	return Linear{ad.From(w, in, out), ad.F32.Zeros(out)}
+	// Nobody holds the clone's memory: it may stay on a device.
+	return Linear{ad.From(w, in, out).Clone(), ad.F32.Zeros(out)}
 }
 
 // Apply takes x [… in] to [… out].
