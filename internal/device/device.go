@@ -25,8 +25,9 @@ type Device struct {
 	loading   sync.Mutex
 	functions map[string]Function // by source, under loading
 	constants map[*ir.Array]*constant
-	copies    Queue // of uploads that no run makes, under copying
 	copying   sync.Mutex
+	copies    Queue          // of arrays by themselves, not within a run; under copying
+	pinned    unsafe.Pointer // for those
 }
 
 // New makes a device of a driver.
@@ -249,18 +250,23 @@ func (d *Device) transfer(n int, part func(q Queue, pin unsafe.Pointer, at, n in
 		}
 		d.copies = q
 	}
-	pin, err := d.Pin(min(n, 16*chunk))
-	if err != nil {
-		return err
+	if d.pinned == nil { // kept: making it takes longer than most copies
+		pin, err := d.Pin(pinnedBytes)
+		if err != nil {
+			return err
+		}
+		d.pinned = pin
 	}
-	defer d.Unpin(pin)
-	for at := 0; at < n; at += 16 * chunk {
-		if err := part(d.copies, pin, at, min(16*chunk, n-at)); err != nil {
+	for at := 0; at < n; at += pinnedBytes {
+		if err := part(d.copies, d.pinned, at, min(pinnedBytes, n-at)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// pinnedBytes is the size of a device's own pinned memory.
+const pinnedBytes = 4 << 20
 
 func move(to, from unsafe.Pointer, n int) {
 	copy(unsafe.Slice((*byte)(to), n), unsafe.Slice((*byte)(from), n))
