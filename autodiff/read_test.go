@@ -266,6 +266,15 @@ func TestReadPrograms(t *testing.T) {
 	if misses > 3 || many > 11*few || many > 2200 {
 		t.Errorf("100 steps run %d programs, 1000 steps %d; %d are new", few, many, misses)
 	}
+	jet := func(n int) int {
+		before := ad.Cache().Misses
+		ad.Derivatives(f(n), 3)(ad.Scalar(1.0))
+		return ad.Cache().Misses - before
+	}
+	jet(30)
+	if misses := jet(100); misses > 3 {
+		t.Error(misses, "new programs for a Taylor series of more steps")
+	}
 	// Which elements are used is data, too.
 	x := make([]float64, 300)
 	for k := range 4 {
@@ -360,4 +369,32 @@ func BenchmarkReadLoop(b *testing.B) {
 		f(ad.Scalar(1.0))
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
+}
+
+// The transforms that are not composed of Grad and JVP record functions that read their values, too.
+func TestReadsInOtherTransforms(t *testing.T) {
+	x := ad.From([]float64{2, 3, 0.5})
+	roots := func(x ad.Value) ad.Value {
+		return ad.Stack(0, root(x.Index(0)), root(x.Index(1)), root(x.Index(2)))
+	}
+	sum := func(x ad.Value) ad.Value { return roots(x).Sum() }
+	ones := ad.F64.Ones(3)
+	l := ad.Linearize(roots)(x)
+	r, c := ad.SparseJacobian(roots)(x), ad.SparseHessian(sum)(x)
+	jet := ad.Jet(roots)([]ad.Value{x, ones})
+	for i, v := range x.Float64s() {
+		d, h := 0.5/math.Sqrt(v), -0.25*math.Pow(v, -1.5)
+		near(t, "JVP of Linearize", l.JVP(ones).At(i), d)
+		near(t, "VJP of Linearize", l.VJP(ones).At(i), d)
+		near(t, "JVPs", ad.JVPs(roots)(x, ad.Stack(0, ones, ones)).Tangent.At(1, i), d)
+		near(t, "VJPs", ad.VJPs(roots)(x, ad.Stack(0, ones, ones)).Grad.At(1, i), d)
+		near(t, "GNVP", ad.GNVP(roots, func(y ad.Value) ad.Value { return y.Square().Sum() })(x, ones).Tangent.At(i), 2*d*d)
+		near(t, "HessianDiag", ad.HessianDiag(sum)(x).At(i), h)
+		near(t, "SparseJacobian", r.At(i, i), d)
+		near(t, "SparseHessian", c.At(i, i), h)
+		near(t, "Jet", jet[1].At(i), d)
+	}
+	for k, want := range []float64{math.Sqrt2, 0.5 / math.Sqrt2, -0.25 * math.Pow(2, -1.5), 0.375 * math.Pow(2, -2.5)} {
+		near(t, "Derivatives", ad.Derivatives(root, 3)(ad.Scalar(2.0))[k].Item(), want)
+	}
 }

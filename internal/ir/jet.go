@@ -77,7 +77,11 @@ func given(x *Node, cs []*Node, masked bool) *power {
 }
 
 func (j *jet) run(outs []*Node) [][]*Node {
+	follow := j.Graph.follow()
+	defer j.Graph.derive()()
 	for _, n := range Reachable(outs) { // so that recursion stays shallow
+		follow(n)
+		j.Graph.deriving = n
 		if n.Kind != Loop && n.Kind != Branch {
 			j.of(n).coef(j.order)
 		}
