@@ -50,6 +50,7 @@ bench-peers:
 PYTHON ?= python3
 DEBIAN_LIB := /usr/lib/x86_64-linux-gnu
 DEBIAN_INC := /usr/include/x86_64-linux-gnu
+PYPI_LIB = -I.peers/py/include -Wl,-rpath,'$$ORIGIN/../py/lib'
 PEER_CC = gcc -O3 -Wall -Wno-unused-function -march=native -mprefer-vector-width=512
 peers:
 	mkdir -p .peers/bin
@@ -60,6 +61,10 @@ peers:
 	-$(PEER_CC) -ffast-math bench/peers/c/pointwise.c -o .peers/bin/libmvec -lm
 	-$(PEER_CC) -I$(DEBIAN_INC)/openblas-pthread bench/peers/c/gemm.c -o .peers/bin/openblas $(DEBIAN_LIB)/openblas-pthread/libopenblas.so
 	-$(PEER_CC) -DBLIS -I$(DEBIAN_INC)/blis-openmp bench/peers/c/gemm.c -o .peers/bin/blis $(DEBIAN_LIB)/blis-openmp/libblis.so
+	-$(PEER_CC) -DMKL $(PYPI_LIB) bench/peers/c/gemm.c -o .peers/bin/mkl .peers/py/lib/libmkl_rt.so.*
+	-$(PEER_CC) $(PYPI_LIB) bench/peers/c/vml.c -o .peers/bin/vml .peers/py/lib/libmkl_rt.so.*
+	-$(PEER_CC) $(PYPI_LIB) bench/peers/c/onednn.c -o .peers/bin/onednn .peers/py/lib/libdnnl.so
+	-cd bench/peers/go && $(GO) build -o ../../../.peers/bin/gopeers .
 
 # CUDA's compilers, headers and NVRTC go into .cuda (0.5 GB; CUBLAS=1 adds 1 GB). No GPU is needed. MAJOR is 11, 12 or 13.
 MAJOR ?= 13

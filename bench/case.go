@@ -19,11 +19,36 @@ type Case struct {
 	ReadOnly     bool    // Bytes are read and hardly any written
 	OneThread    bool    // has no use for more
 
-	Tolerance float64            // of the results' relative error
-	Loose     map[string]float64 // the same for peers that do not compute the same
+	Tolerance float64          // of the results' relative error
+	Others    map[string]Other // peers that do not compute the same
 	Setup     func(threads int) (*Work, error)
 	// Reference gives some elements of the result by index, computed in float64 and by other means.
 	Reference func() (index []int, value []float64)
+}
+
+// Other is what a peer does where it is not what we do; zeros are as in the case.
+type Other struct {
+	Tolerance float64
+	Results   int // only so many, the first
+}
+
+// expects is the results that a side has to have, of those of the reference.
+func (c *Case) expects(name string, index []int, want []float64) ([]int, []float64, float64) {
+	o := c.Others[name]
+	if o.Tolerance == 0 {
+		o.Tolerance = c.Tolerance
+	}
+	if o.Results == 0 {
+		return index, want, o.Tolerance
+	}
+	var first []int
+	var results []float64
+	for i, k := range index {
+		if k < o.Results {
+			first, results = append(first, k), append(results, want[i])
+		}
+	}
+	return first, results, o.Tolerance
 }
 
 // compiles reports whether a run of the case begins at nothing, each time.

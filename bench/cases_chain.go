@@ -15,7 +15,7 @@ func chainCases() []Case {
 	return []Case{{
 		Name: "chain/f32/1000000", Dtype: "f32",
 		Args:  map[string]any{"kind": "chain", "dtype": "f32", "n": chainLength, "params": chainParams},
-		Peers: []string{"torch", "torch.compile", "jax"},
+		Peers: []string{"torch", "torch.compile", "jax", "gorgonia", "gomlx"},
 		Units: chainLength, RateUnit: "Gelem/s", Bytes: 4 * chainLength, ReadOnly: true,
 		Tolerance: 1e-4, Setup: chainWork, Reference: chainReference,
 	}}

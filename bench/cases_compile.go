@@ -17,7 +17,7 @@ const (
 
 func compileCases() []Case {
 	one := Case{
-		Dtype: "f32", Peers: []string{"torch.compile", "jax"}, Units: 1e9, RateUnit: "1/s", OneThread: true,
+		Dtype: "f32", Peers: []string{"torch.compile", "jax", "gorgonia", "gomlx"}, Units: 1e9, RateUnit: "1/s", OneThread: true,
 	}
 	mlp, chain := one, one
 	mlp.Name = "compile/mlp"

@@ -35,14 +35,14 @@ func gemmCase(name, dtype string, p product) Case {
 	c := Case{
 		Name: name, Dtype: dtype,
 		Args:  map[string]any{"kind": "gemm", "dtype": dtype, "batch": p.batch, "m": p.m, "n": p.n, "k": p.k, "ta": p.ta, "tb": p.tb},
-		Peers: []string{"torch", "jax", "numpy", "openblas", "blis", "gonum"},
+		Peers: []string{"torch", "jax", "numpy", "openblas", "blis", "mkl", "onednn", "gonum", "gorgonia", "gomlx"},
 		Units: flops, RateUnit: "GFLOP/s", Flops: flops,
 		Bytes:     size * float64(p.batch) * float64(p.m*p.k+p.k*p.n+p.m*p.n),
 		Tolerance: map[string]float64{"f32": 1e-5, "f64": 1e-13}[dtype],
 		Reference: p.reference,
 	}
-	if flops > 1e10 || flops > 1e9 && (p.ta || p.tb) { // gonum takes seconds
-		c.Peers = c.Peers[:5]
+	if flops > 1e10 || flops > 1e9 && (p.ta || p.tb) { // those in Go take seconds
+		c.Peers = c.Peers[:7]
 	}
 	if dtype == "f32" {
 		c.Setup = func(threads int) (*Work, error) { return gemmWork[float32](p, threads) }

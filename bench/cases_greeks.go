@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"math"
+	"sync"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
@@ -20,9 +22,9 @@ func greeksCases() []Case {
 	return []Case{{
 		Name: "greeks/f64/1000000", Dtype: "f64",
 		Args:  map[string]any{"kind": "greeks", "dtype": "f64", "n": greeksRows, "lo": lo, "hi": hi},
-		Peers: []string{"torch", "torch.compile", "jax"},
+		Peers: []string{"torch", "torch.compile", "jax", "aadc", scalarGo},
 		Units: 1e3 * greeksRows, RateUnit: "Mrows/s", Bytes: 8 * greeksRows * 11,
-		Tolerance: 1e-10, Setup: greeksWork, Reference: greeksReference,
+		Tolerance: 1e-10, Others: map[string]Other{scalarGo: {Results: greeksRows}}, Setup: greeksWork, Reference: greeksReference,
 	}}
 }
 
@@ -72,4 +74,37 @@ func greeksReference() (index []int, value []float64) {
 		}
 	}
 	return index, value
+}
+
+// scalarGo is a peer: the value alone, row by row, as Go's math package computes it.
+const scalarGo = "scalar Go, value alone"
+
+func scalarGoSetup(c *Case, threads int) (*Work, error) {
+	if c.Args["kind"] != "greeks" {
+		return nil, errors.New("has no such case")
+	}
+	var columns [5][]float64
+	for i, r := range optionRanges {
+		columns[i] = numbers[float64](i+1, greeksRows, r[0], r[1])
+	}
+	out := make([]float64, greeksRows)
+	rows := func(from, to int) {
+		for i := from; i < to; i++ {
+			s, k, rate, vol, t := columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i]
+			sd := vol * math.Sqrt(t)
+			d1 := (math.Log(s/k) + (rate+vol*vol/2)*t) / sd
+			out[i] = s*math.Erfc(-d1/math.Sqrt2)/2 - k*math.Exp(-rate*t)*math.Erfc(-(d1-sd)/math.Sqrt2)/2
+		}
+	}
+	return &Work{
+		Run: func() error {
+			var wait sync.WaitGroup
+			for i := range threads {
+				wait.Go(func() { rows(i*greeksRows/threads, (i+1)*greeksRows/threads) })
+			}
+			wait.Wait()
+			return nil
+		},
+		At: func(i int) float64 { return out[i] },
+	}, nil
 }

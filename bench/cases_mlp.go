@@ -30,7 +30,7 @@ func mlpCases() []Case {
 		cs = append(cs, Case{
 			Name: fmt.Sprintf("mlp/%d", batch), Dtype: "f32",
 			Args:  map[string]any{"kind": "mlp", "dtype": "f32", "batch": batch, "sizes": mlpSizes, "rate": mlpRate},
-			Peers: []string{"torch", "torch.compile", "jax"},
+			Peers: []string{"torch", "torch.compile", "jax", "gorgonia", "gomlx"},
 			Units: 1e6 * float64(batch), RateUnit: "kexamples/s", Flops: flops,
 			Tolerance: 5e-3, // of new weights less old ones, which cancel
 			Setup:     func(threads int) (*Work, error) { return mlpWork(batch, threads) },

@@ -56,7 +56,7 @@ func pointwiseCase(id ops.ID, f func(values) ad.Value, t string, n int) Case {
 	c := Case{
 		Name: fmt.Sprintf("pointwise/%s/%s/%d", op.Name, t, n), Dtype: t,
 		Args:  map[string]any{"kind": "pointwise", "dtype": t, "op": op.Name, "n": n, "lo": lo, "hi": hi},
-		Peers: []string{"torch", "jax", "numpy", "libmvec"},
+		Peers: []string{"torch", "jax", "numpy", "libmvec", "vml"},
 		Units: float64(n), RateUnit: "Gelem/s", Bytes: float64(size * n * (op.Arity + 1)), OneThread: n <= 4096,
 		Tolerance: map[string]float64{"f32": 2e-4, "f64": 1e-11}[t],
 	}

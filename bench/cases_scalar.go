@@ -6,7 +6,7 @@ import ad "github.com/adjoint-go/adjoint/autodiff"
 func scalarCases() []Case {
 	return []Case{{
 		Name: "scalar/f64", Dtype: "f64", Args: map[string]any{"kind": "scalar", "dtype": "f64"},
-		Peers: []string{"torch", "torch.compile", "jax"},
+		Peers: []string{"torch", "torch.compile", "jax", "gorgonia", "gomlx"},
 		Units: 1e3, RateUnit: "Mcalls/s", OneThread: true,
 		Setup: func(threads int) (*Work, error) {
 			f := func(x ad.Value) ad.Value { return x.PowInt(3).Add(x.Scale(2)) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,11 @@ func peerPrograms(dir string) []peerProgram {
 		{"openblas", []string{filepath.Join(dir, "bin", "openblas")}, openblasCore()},
 		{"blis", []string{filepath.Join(dir, "bin", "blis")}, nil},
 		{"libmvec", []string{filepath.Join(dir, "bin", "libmvec")}, nil},
+		{"mkl", []string{filepath.Join(dir, "bin", "mkl")}, nil},
+		{"vml", []string{filepath.Join(dir, "bin", "vml")}, nil},
+		{"onednn", []string{filepath.Join(dir, "bin", "onednn")}, nil},
+		{"gorgonia", []string{filepath.Join(dir, "bin", "gopeers"), "gorgonia"}, gorgoniaRuns()},
+		{"gomlx", []string{filepath.Join(dir, "bin", "gopeers"), "gomlx"}, gorgoniaRuns()},
 	}
 }
 
@@ -52,6 +58,18 @@ func openblasCore() []string {
 		return []string{"OPENBLAS_CORETYPE=Haswell"}
 	}
 	return nil
+}
+
+// gorgoniaRuns tells Gorgonia, which starts with no Go that is newer than itself, that this one is meant; both Go
+// peers are one program.
+func gorgoniaRuns() []string {
+	v := strings.Split(runtime.Version(), ".")
+	return []string{"ASSUME_NO_MOVING_GC_UNSAFE_RISK_IT_WITH=" + strings.Join(v[:min(2, len(v))], ".")}
+}
+
+// absent are peers that are not run, and why.
+var absent = map[string]string{
+	"aadc": "not run: its licence is for non-commercial use and forbids publishing benchmarks",
 }
 
 // peer is a running program.

@@ -16,8 +16,9 @@ var goPeers = map[string]struct {
 	version func() string
 	setup   func(c *Case, threads int) (*Work, error)
 }{
-	"gonum": {func() string { return moduleVersion("gonum.org/v1/gonum") }, gonumSetup},
-	bumped:  {func() string { return "" }, bumpedSetup},
+	"gonum":  {func() string { return moduleVersion("gonum.org/v1/gonum") }, gonumSetup},
+	bumped:   {func() string { return "" }, bumpedSetup},
+	scalarGo: {runtime.Version, scalarGoSetup},
 }
 
 func moduleVersion(path string) string {

@@ -66,11 +66,7 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 		}
 	}
 	for _, side := range sides {
-		tolerance := c.Tolerance
-		if loose, ok := c.Loose[side.Name]; ok {
-			tolerance = loose
-		}
-		side.compare(index, want, tolerance)
+		side.compare(c.expects(side.Name, index, want))
 	}
 	if ours.Missing == "" {
 		runtime.GC()
@@ -90,6 +86,9 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 
 // peerSide finds the peer of a name, starting it where it has not been.
 func (s *Suite) peerSide(c *Case, name string, threads int, peers map[string]*peer) *Side {
+	if why, ok := absent[name]; ok {
+		return &Side{Name: name, Missing: why}
+	}
 	if p, ok := goPeers[name]; ok {
 		side := ourSide(p.setup(c, threads))
 		side.Name, side.Version = name, p.version()

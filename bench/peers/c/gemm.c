@@ -1,8 +1,22 @@
-// A C library's side of the products, through its cblas interface: OpenBLAS, or BLIS with -DBLIS. A batch
-// is a loop of calls.
+// A C library's side of the products, through its cblas interface: OpenBLAS, BLIS with -DBLIS, or MKL with -DMKL. A
+// batch is a loop of calls, of MKL one call.
 #include "serve.h"
+#ifdef MKL
+#include <mkl.h>
+#else
 #include <cblas.h>
-#ifdef BLIS
+#endif
+#ifdef MKL
+#define NAME "mkl"
+static const char *version(void) {
+	static char text[64];
+	MKLVersion v;
+	mkl_get_version(&v);
+	snprintf(text, sizeof text, "%d.%d.%d", v.MajorVersion, v.MinorVersion, v.UpdateVersion);
+	return text;
+}
+#define VERSION version()
+#elif defined BLIS
 #include <blis.h>
 #define NAME "blis"
 #define VERSION bli_info_get_version_str()
@@ -32,6 +46,15 @@ static const char *prepare(const char *q) {
 static void run(void) {
 	enum CBLAS_TRANSPOSE A = ta ? CblasTrans : CblasNoTrans, B = tb ? CblasTrans : CblasNoTrans;
 	long lda = ta ? m : k, ldb = tb ? k : n;
+#ifdef MKL
+	if (batch > 1) {
+		if (size == 4)
+			cblas_sgemm_batch_strided(CblasRowMajor, A, B, m, n, k, 1, a, lda, m * k, b, ldb, k * n, 0, c, n, m * n, batch);
+		else
+			cblas_dgemm_batch_strided(CblasRowMajor, A, B, m, n, k, 1, a, lda, m * k, b, ldb, k * n, 0, c, n, m * n, batch);
+		return;
+	}
+#endif
 	for (long i = 0; i < batch; i++)
 		if (size == 4)
 			cblas_sgemm(CblasRowMajor, A, B, m, n, k, 1, (float *)a + i * m * k, lda, (float *)b + i * k * n, ldb, 0,
