@@ -2,7 +2,6 @@ package main
 
 import (
 	"math/bits"
-	"slices"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
@@ -16,72 +15,40 @@ func detInput(in struct {
 	A   []float64
 	Ell int
 }, c *checks) ad.Value {
-	n := c.size("ell", in.Ell, 20)
+	n := c.size("ell", in.Ell, 12)
 	if c.vector("A", in.A, n*n); c.err != nil {
 		return ad.Value{}
 	}
 	return ad.From(in.A, n, n)
 }
 
-// determinant expands by minors along the first row. The minors of the last m rows are computed together, each
-// once: one for each choice of m columns.
+// determinant expands by minors along the first row. As many minors of m rows are computed as the recursion comes by,
+// together, none of them once for several: the eval is about these n! products.
 func determinant(a ad.Value) ad.Value {
 	n := a.Dim(0)
-	levels := make([]expansion, n+1)
-	var signs []float64
-	var at []int32
-	for m := 2; m <= n; m++ {
-		levels[m] = expand(n, m)
-		signs, at = append(signs, levels[m].signs...), append(at, levels[m].factors...)
-	}
-	minors := a.Index(n - 1)
-	if n == 1 {
-		return minors.Index(0)
-	}
-	factors := a.Flatten().Take(ad.From(at), 0).Mul(ad.From(signs))
-	for _, l := range levels[2:] {
-		terms := len(l.signs)
-		minors = factors.Narrow(0, 0, terms).Mul(minors.Take(ad.From(l.minors), 0)).Reshape(l.m, ad.AnyBatch).Sum(0)
-		factors = factors.Slice(ad.Range{Lo: terms})
-	}
-	return minors.Index(0)
-}
-
-// expansion is how the minors of m rows and columns come of those of m-1: the k-th terms of all of them, for each
-// k of m.
-type expansion struct {
-	m               int
-	signs           []float64
-	factors, minors []int32 // where a term's two parts are: in the matrix, among the smaller minors
-}
-
-func expand(n, m int) expansion {
-	sets := choices(n, m)
-	smaller := map[uint]int32{}
-	for i, set := range choices(n, m-1) {
-		smaller[set] = int32(i)
-	}
-	x := expansion{m: m}
-	left := slices.Clone(sets)
-	for k := range m {
-		for i, set := range sets {
-			first := left[i] & -left[i] // the k-th column of the set
-			left[i] &^= first
-			x.signs = append(x.signs, float64(1-k%2*2))
-			x.factors = append(x.factors, int32((n-m)*n+bits.TrailingZeros(first)))
-			x.minors = append(x.minors, smaller[set&^first])
+	terms := make([]ad.Value, n+1) // by m, [m minors]: elements of the first row, with their signs
+	left := []uint{1<<n - 1}       // by minor: its columns
+	for m := n; m > 0; m-- {
+		var columns []int32
+		var smaller []uint
+		signs := make([]float64, m)
+		for k := range m {
+			signs[k] = float64(1 - k%2*2)
+			for _, set := range left {
+				rest := set
+				for range k {
+					rest &= rest - 1
+				}
+				columns = append(columns, int32(bits.TrailingZeros(rest)))
+				smaller = append(smaller, set&^(rest&-rest))
+			}
 		}
+		terms[m] = a.Index(n-m).Take(ad.From(columns, m, len(left)), 0).Mul(ad.From(signs, m, 1))
+		left = smaller
 	}
-	return x
-}
-
-// choices lists the sets of m of n columns as bits.
-func choices(n, m int) []uint {
-	var sets []uint
-	for set := uint(0); set < 1<<n; set++ {
-		if bits.OnesCount(set) == m {
-			sets = append(sets, set)
-		}
+	minors := terms[1]
+	for _, t := range terms[2:] {
+		minors = t.Mul(minors.Reshape(t.Dim(0), t.Dim(1))).Sum(0).ExpandDims(0)
 	}
-	return sets
+	return minors.Index(0, 0)
 }
