@@ -518,6 +518,10 @@ func (g *Graph) CumSum(x *Node, axis int, reverse bool) *Node {
 	return g.add(Node{Kind: CumSum, Type: x.Type, Shape: x.Shape, In: []*Node{x}, Axes: []int{axis}, Flag: reverse})
 }
 
+// outerRow is the length from which on rows of a batch of outer products are written by a cluster, one after the
+// other and fused with what reads them, sooner than tile by tile by a product.
+const outerRow = 32
+
 // MatMul is [batch… m k] × [batch… k n], floats.
 func (g *Graph) MatMul(x, y *Node) *Node {
 	z := g.product(x, y)
@@ -549,6 +553,9 @@ func (g *Graph) product(x, y *Node) *Node {
 	s := slices.Clone(x.Shape)
 	s[r-1] = y.Shape[r-1]
 	s.Check("MatMul")
+	if n := s[r-1]; t == x.Type && r > 2 && x.Shape[r-1].Is(1) && n.Static() && n.C >= outerRow {
+		return g.Map(ops.Mul, x, y)
+	}
 	return g.add(Node{Kind: MatMul, Type: t, Shape: s, In: []*Node{x, y}})
 }
 
