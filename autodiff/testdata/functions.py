@@ -19,6 +19,7 @@ TRIG = [-2.9, -0.7, 0.3, 1.2, 2.5]
 DEG = [-310.0, -20.0, 33.0, 61.0, 130.0, 1000.5]
 WIDE = [-20.0, -3.5, -0.6, 0.01, 0.4, 1.7, 9.0, 40.0]
 OUT = [-30.0, -2.2, -1.01, 1.01, 1.7, 50.0]
+AIRY = [-9.3, -4.1, -1.2, -0.9, -0.3, 0.2, 0.95, 1.1, 2.3, 6.0]
 POS = [0.02, 0.3, 0.7, 1.3, 3.3, 12.0]
 
 ONE = {
@@ -56,8 +57,17 @@ ONE = {
     "BesselI0": (lambda x: mp.besseli(0, x), [-1.1, 0.3, 1.9, 11, 29.5, 31]), "BesselI1": (lambda x: mp.besseli(1, x), [-1.1, 0.3, 1.9, 11, 29.5, 31]),
     "Expint": (mp.e1, POS), "Sinint": (mp.si, [-3, 0.1, 1.3, 3.9, 4.1, 17]), "Cosint": (mp.ci, [0.1, 1.3, 3.9, 4.1, 17]),
     "Ellipk": (mp.ellipk, [-5, -0.3, 0.2, 0.6, 0.95]), "Ellipe": (mp.ellipe, [-5, -0.3, 0.2, 0.6, 0.95]),
+    "InvDigamma": (lambda y: mp.findroot(lambda x: mp.psi(0, x) - y, exp(y) + 0.5 if y > -2.22 else -1 / (y + mp.euler)), [-8, -2.3, -0.5, 0.3, 2.5, 9]),
+    "AiryAi": (mp.airyai, AIRY), "AiryAiPrime": (lambda x: mp.airyai(x, derivative=1), AIRY),
+    "AiryBi": (mp.airybi, AIRY), "AiryBiPrime": (lambda x: mp.airybi(x, derivative=1), AIRY),
+    "AiryAix": (lambda x: mp.airyai(x) * exp(2 * x ** 1.5 / 3), POS), "AiryAiPrimex": (lambda x: mp.airyai(x, derivative=1) * exp(2 * x ** 1.5 / 3), POS),
+    "AiryBix": (lambda x: mp.airybi(x) * exp(-2 * x ** 1.5 / 3), POS[:-1]), "AiryBiPrimex": (lambda x: mp.airybi(x, derivative=1) * exp(-2 * x ** 1.5 / 3), POS[:-1]),
+    "Rem2Pi": (lambda x: x - 2 * pi * mp.nint(x / (2 * pi)), WIDE), "Mod2Pi": (lambda x: x - 2 * pi * mp.floor(x / (2 * pi)), WIDE),
+    "Log1pmx": (lambda x: mp.log1p(x) - x, [-0.9, -0.49, -0.2, 0.03, 0.3, 0.49, 0.51, 4]),
+    "Logmxp1": (lambda x: log(x) - x + 1, [0.1, 0.51, 0.8, 1.03, 1.3, 1.6, 5]),
 }
 PAIRS = [(-30, 2), (-0.5, 0.7), (0.3, 0.31), (4, -9), (50, 49)]
+INCOMPLETE = [(0.3, 0.2), (0.7, 2.5), (1.5, 1), (2.5, 6), (4, 3.5), (9, 7), (9, 14)]
 QUARTER = [(0.3, 0.7), (1.5, 2.5), (4, 0.4), (9, 7)]
 TWO = {
     "LogBase": (lambda x, b: log(x) / log(b), [(0.3, 7), (5, 0.2), (12, 3)]),
@@ -66,10 +76,15 @@ TWO = {
     "LogAddExp": (lambda x, y: log(exp(x) + exp(y)), PAIRS), "LogSubExp": (lambda x, y: log(abs(exp(x) - exp(y))), PAIRS),
     "FloorMod": (lambda x, y: x - y * mp.floor(x / y), [(-7.3, 2), (7.3, -2), (5.1, 0.7), (-5.1, -0.7)]),
     "LogBeta": (lambda x, y: log(mp.beta(x, y)), QUARTER), "Beta": (mp.beta, QUARTER),
+    "ErfTo": (lambda x, y: mp.erfc(x) - mp.erfc(y), [(0.3, 0.9), (2, 2.5), (-2.5, -2.25), (-0.5, 0.75)]),
+    "GammaInc": (lambda a, x: mp.gammainc(a, 0, x, regularized=True), INCOMPLETE),
+    "GammaIncc": (lambda a, x: mp.gammainc(a, x, mp.inf, regularized=True), INCOMPLETE),
 }
+THREE = {"BetaInc": (lambda a, b, x: mp.betainc(a, b, 0, x, regularized=True),
+                     [(0.3, 0.7, 0.2), (2.5, 0.6, 0.9), (1.5, 4, 0.4), (9, 7, 0.5), (0.8, 3, 0.7)])}
 
 with open("functions.txt", "w") as out:
-    for name, (f, points) in {**ONE, **TWO}.items():
+    for name, (f, points) in {**ONE, **TWO, **THREE}.items():
         for p in points:
             p = [f32(v) for v in (p if isinstance(p, tuple) else (p,))]
             a = [mp.mpf(v) for v in p]

@@ -12,6 +12,12 @@ var publicNames = map[ops.ID]string{
 	ops.Silu: "SiLU", ops.BitAnd: "BitAnd", ops.BitOr: "BitOr", ops.BitXor: "BitXor", ops.BitNot: "BitNot",
 	ops.BesselJ0: "BesselJ0", ops.BesselJ1: "BesselJ1", ops.BesselY0: "BesselY0", ops.BesselY1: "BesselY1",
 	ops.BesselI0: "BesselI0", ops.BesselI1: "BesselI1",
+	ops.GammaInc: "GammaInc", ops.GammaIncc: "GammaIncc", ops.GammaIncDA: "GammaIncDA", ops.GammaIncDAA: "GammaIncDAA",
+	ops.BetaInc: "BetaInc", ops.BetaIncDA: "BetaIncDA", ops.BetaIncDAA: "BetaIncDAA", ops.BetaIncDAB: "BetaIncDAB",
+	ops.InvDigamma: "InvDigamma", ops.ExpintN: "ExpintN", ops.BesselJ: "BesselJ", ops.BesselY: "BesselY",
+	ops.BesselI: "BesselI", ops.BesselK: "BesselK", ops.BesselIx: "BesselIx", ops.BesselKx: "BesselKx",
+	ops.AiryAi: "AiryAi", ops.AiryAiPrime: "AiryAiPrime", ops.AiryBi: "AiryBi", ops.AiryBiPrime: "AiryBiPrime",
+	ops.AiryAix: "AiryAix", ops.AiryAiPrimex: "AiryAiPrimex", ops.AiryBix: "AiryBix", ops.AiryBiPrimex: "AiryBiPrimex",
 	ops.Fma: "FMA", ops.IsNaN: "IsNaN", ops.IsFinite: "IsFinite",
 }
 
