@@ -19,7 +19,7 @@ import (
 // call is a row as users call it, on the elements of x.
 func call(t *testing.T, id ops.ID) func(x []ad.Value) ad.Value {
 	switch id {
-	case ops.MulZ:
+	case ops.MulZ, ops.GammaIncDA, ops.GammaIncDAA, ops.BetaIncDA, ops.BetaIncDAA, ops.BetaIncDAB:
 		return nil // the derivatives' own
 	case ops.Where:
 		return func(x []ad.Value) ad.Value { return ad.Where(x[0].Gt(ad.Const(0.5)), x[1], x[2]) }
@@ -120,6 +120,9 @@ func checkRow(t *testing.T, row *ops.Op, f func(x []ad.Value) ad.Value, typ ad.D
 	}
 	check := func(what string, i int, got, want, tol float64) {
 		t.Helper()
+		if math.IsNaN(want) && math.IsNaN(got) { // a derivative that is not known
+			return
+		}
 		if !(math.Abs(got-want) <= tol*math.Max(1, math.Abs(want))) {
 			t.Errorf("%v, %s, %s: element %d at %v is %v, not %v", typ, level, what, i, at(points, i), got, want)
 		}

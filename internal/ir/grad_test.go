@@ -20,7 +20,7 @@ func TestPointwiseDerivatives(t *testing.T) {
 			p := newProbe(uint64(i))
 			var in []*Node
 			for j, d := range op.Dom {
-				if op.Partial(j) == nil && op.ID != ops.MulZ { // polygamma's order is no variable
+				if op.Held(j) && op.ID != ops.MulZ { // polygamma's order is no variable
 					in = append(in, p.g.Const(dtype.F64, Static(4), math.Round(d.Lo)))
 				} else {
 					// differences step outside by 2e-4 of a normal number
@@ -29,6 +29,10 @@ func TestPointwiseDerivatives(t *testing.T) {
 				}
 			}
 			p.outs = []*Node{p.g.Apply(op.ID, in...)}
+			if op.Known == 1 {
+				p.check(t, 2)
+				return
+			}
 			p.check(t, 1)
 		})
 	}

@@ -19,6 +19,8 @@ type Expr struct {
 // IsNum reports whether e is the number x.
 func (e *Expr) IsNum(x float64) bool { return e.Op == Count && e.Var == 0 && e.Num == x }
 
+func (e *Expr) isNaN() bool { return e.Op == Count && e.Var == 0 && e.Num != e.Num }
+
 // Eval computes the expression in float64 for arguments v and result y.
 func (e *Expr) Eval(v [3]float64, y float64) float64 {
 	switch {
@@ -36,7 +38,7 @@ func (e *Expr) Eval(v [3]float64, y float64) float64 {
 	return Table[e.Op].Eval(x[0], x[1], x[2])
 }
 
-// Parse reads an expression: numbers, the variables a b c y, the constants ln2 and ln10, + - * /,
+// Parse reads an expression: numbers, the variables a b c y, the constants ln2, ln10 and nan, + - * /,
 // comparisons, "cond ? x : y", parentheses and calls of any op by name.
 func Parse(text string) (e *Expr, err error) {
 	ps := parser{text: text}
@@ -182,6 +184,8 @@ func (p *parser) atom() *Expr {
 			return &Expr{Var: name[0], Op: Count}
 		case "ln2":
 			return num(math.Ln2)
+		case "nan":
+			return &Expr{Op: Count, Num: math.NaN()}
 		case "ln10":
 			return num(math.Ln10)
 		}
