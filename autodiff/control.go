@@ -18,6 +18,10 @@ type ScanOptions struct {
 	// steps between are computed again, so that memory falls by that factor for one more forward run. 0 and 1
 	// keep all. The number of steps must not depend on the batch then.
 	Every int
+	// Binomial, if not 0, is how many sets of carried values reverse mode keeps, beside the first, for any number of
+	// steps. The others are made again from them, kept anew where that saves most: with s sets, C(s+t, t) steps take
+	// about t more forward runs (Griewank and Walther's revolve).
+	Binomial int
 }
 
 // EverySqrt, as [ScanOptions].Every, is the square root of the number of steps, which needs the least memory.
@@ -110,6 +114,9 @@ func (l *scan[C, Y]) run(f func(i *ir.Node, c C, x []*ir.Node) (C, Y)) (C, Y) {
 		return nodes("Scan", g, last), nodes("Scan", g, y), nil
 	}
 	every := l.o.Every
+	if l.o.Binomial < 0 || l.o.Binomial > 0 && every != 0 {
+		ir.Fail("Scan", "every %d kept, %d kept: one policy is needed", every, l.o.Binomial)
+	}
 	if every == EverySqrt && l.length.Static() {
 		every = int(math.Ceil(math.Sqrt(float64(l.length.C))))
 	}
@@ -118,7 +125,7 @@ func (l *scan[C, Y]) run(f func(i *ir.Node, c C, x []*ir.Node) (C, Y)) (C, Y) {
 	}
 	var finals, ys []*ir.Node
 	if every <= 1 || every >= l.length.C {
-		finals, ys, _ = g.Loop("Scan", ir.LoopOptions{Length: l.length, Backward: l.o.Backward}, carry, l.xs, step)
+		finals, ys, _ = g.Loop("Scan", ir.LoopOptions{Length: l.length, Backward: l.o.Backward, Slots: l.o.Binomial}, carry, l.xs, step)
 	} else {
 		finals, ys = l.chunks(every, carry, step)
 	}
@@ -181,9 +188,12 @@ func (l *scan[C, Y]) part(from, n int, carry []*ir.Node, step ir.LoopStep) (fina
 
 // WhileOptions says how far a [While] may go; the zero value is without bound.
 type WhileOptions struct {
-	// MaxSteps bounds the steps: after so many the loop ends whatever the condition. Reverse mode needs it: it
-	// keeps the carried values of MaxSteps steps.
+	// MaxSteps bounds the steps: after so many the loop ends whatever the condition. Reverse mode needs it, unless
+	// Binomial is given: it keeps the carried values of MaxSteps steps.
 	MaxSteps int
+	// Binomial is as in [ScanOptions]. Reverse mode then needs no bound; what it gives has one further derivative without
+	// bound only in forward mode.
+	Binomial int
 }
 
 // While steps f from init as long as cond, a bool of shape [], holds. Under [Vmap] each element of the batch
@@ -191,8 +201,13 @@ type WhileOptions struct {
 func While[C any](cond func(C) Value, f func(C) C, init C, o ...WhileOptions) C {
 	return recorded("While", init, func(g *ir.Graph, init C) C {
 		l := ir.LoopOptions{Forever: true}
-		if len(o) > 0 && o[0].MaxSteps > 0 {
-			l = ir.LoopOptions{Length: ir.D(o[0].MaxSteps)}
+		if len(o) > 0 {
+			if o[0].MaxSteps > 0 {
+				l = ir.LoopOptions{Length: ir.D(o[0].MaxSteps)}
+			}
+			if l.Slots = o[0].Binomial; l.Slots < 0 {
+				ir.Fail("While", "%d kept", l.Slots)
+			}
 		}
 		finals, _, _ := g.Loop("While", l, nodes("While", g, init), nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
 			tree := filled(init, c)

@@ -328,7 +328,7 @@ func (e *evaluation) segment(order []*ir.Node, more bool) {
 	}
 }
 
-func several(n *ir.Node) bool { return n.Kind == ir.Loop || n.Kind == ir.Branch }
+func several(n *ir.Node) bool { return n.Several() }
 
 // lines is n bytes in whole lines of a cache, with one to spare for arrays of none.
 func lines(n int) int { return (n + 64) &^ 63 }

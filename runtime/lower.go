@@ -100,7 +100,7 @@ func (l *lowering) markForced() {
 			if !l.gathers[n.ID] {
 				need(n.In[0])
 			}
-		case ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch:
+		case ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
 			for _, x := range n.In {
 				need(x)
 			}

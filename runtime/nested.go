@@ -54,7 +54,8 @@ type nestedUnit struct {
 	number   int // of the run's loops
 	code     *loopCode
 	routine  *routine // in place of bodies
-	partial  []bool   // by stacked result: the slices of steps not taken are read, and have to be 0
+	rewind   *rewind
+	partial  []bool // by stacked result: the slices of steps not taken are read, and have to be 0
 }
 
 // carryPlace is where a carry lives: in the buffer of its final value and, where a step cannot write it in
@@ -97,7 +98,7 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 	for k, o := range body.Outs {
 		if u.outs[k] < 0 {
 			size := bytes(o)
-			if n.Kind == ir.Loop && k >= body.Carry {
+			if n.Kind != ir.Branch && k >= body.Carry {
 				size *= n.Size.At(b.batch)
 			}
 			u.outs[k] = b.temporary(size)
@@ -121,6 +122,12 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		o := body.Outs[k]
 		u.slices = append(u.slices, bytes(o))
 		u.partial = append(u.partial, (c.cond != nil || n.Bits == 1) && readsRest(n, k, b.p.low.nodes, b.p.low.outs))
+	}
+	if n.Kind == ir.Rewind {
+		bodies()
+		u.index = b.temporary(8)
+		b.newRewind(u)
+		return u
 	}
 	r := b.newRoutine(u)
 	if r != nil && !r.several {
@@ -185,6 +192,9 @@ type nestedRun struct {
 	steps   int // to take
 	verdict [1]unsafe.Pointer
 	memory  unsafe.Pointer // of a routine
+	// Of a Rewind: what a forward step takes and gives, and the steps whose carries are kept, the first ones first.
+	forward, next []unsafe.Pointer
+	kept          []int
 }
 
 func (u *nestedUnit) newRun(r *run) *nestedRun {
@@ -201,6 +211,11 @@ func (u *nestedUnit) newRun(r *run) *nestedRun {
 	}
 	s.in = make([]unsafe.Pointer, len(u.bodies[0].p.inputs))
 	s.out = make([]unsafe.Pointer, len(u.outs))
+	if u.rewind != nil {
+		s.forward = make([]unsafe.Pointer, len(u.bodies[1].p.inputs))
+		s.next = make([]unsafe.Pointer, len(u.n.Body[1].Outs))
+		s.kept = make([]int, 0, u.rewind.slots+1)
+	}
 	return s
 }
 
@@ -232,6 +247,9 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	}
 	if u.routine != nil {
 		return u.routine.run(ctx, r, s.memory)
+	}
+	if u.rewind != nil {
+		return u.rewound(ctx, r, s, steps)
 	}
 	index := (*int64)(r.ptr[u.index])
 	s.in[carry+xs] = unsafe.Pointer(index)

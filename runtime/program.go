@@ -117,7 +117,7 @@ type stepCode struct {
 }
 
 // several reports whether n has several results, each an Out.
-func several(n *ir.Node) bool { return n.Kind == ir.Loop || n.Kind == ir.Branch }
+func several(n *ir.Node) bool { return n.Several() }
 
 // threads is the number that a run may use: n, ADJOINT_THREADS, or one per core.
 func threads(n int) (int, error) {

@@ -287,6 +287,10 @@ func (s *sketch) loop(x *ir.Node) *ir.Node {
 		o.Count = nil
 	}
 	until := s.IntN(4) == 0 && !s.device
+	derived := x.Type.IsFloat() && !s.device && s.IntN(3) == 0
+	if derived {
+		o.Slots = 1 + s.IntN(3)
+	}
 	y := s.pick(dtype.F32)
 	xs := s.like(x.Type, slices.Concat(ir.Shape{o.Length}, x.Shape))
 	finals, ys, n := g.Loop("Scan", o, []*ir.Node{x, y}, []*ir.Node{xs}, func(index *ir.Node, c, e []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
@@ -297,6 +301,14 @@ func (s *sketch) loop(x *ir.Node) *ir.Node {
 		return res[:2], res[2:], goOn
 	})
 	s.nodes = append(s.nodes, finals[1], g.Out(n, 3))
+	if derived { // backwards, most carries made again
+		outs := []*ir.Node{finals[0], ys[0]}
+		for _, ct := range g.VJP(outs, outs, []*ir.Node{x, xs}) {
+			if ct != nil {
+				s.nodes = append(s.nodes, ct)
+			}
+		}
+	}
 	if s.IntN(2) == 0 {
 		return ys[0]
 	}

@@ -41,6 +41,9 @@ func referenceNested(n *ir.Node, in []array, batch int, see func(b *ir.Body, par
 	if n.Bits == 1 {
 		steps = max(0, min(steps, in[len(in)-1].index(0)))
 	}
+	if n.Kind == ir.Rewind {
+		return referenceRewind(n, in, batch, steps, body)
+	}
 	res := make([]array, len(b.Outs)+1)
 	copy(res, in[:b.Carry])
 	for k, o := range b.Outs[b.Carry:] {
@@ -87,4 +90,54 @@ func referenceNested(n *ir.Node, in []array, batch int, see func(b *ir.Body, par
 	res[len(b.Outs)] = newArray(dtype.I64, nil)
 	res[len(b.Outs)].setBits(0, uint64(taken))
 	return res
+}
+
+// referenceRewind keeps all carries.
+func referenceRewind(n *ir.Node, in []array, batch, steps int, body func(b *ir.Body, outs []*ir.Node, params [][]byte) []array) []array {
+	b, f := n.Body[0], n.Body[1]
+	in = in[:len(in)-int(n.Bits)]
+	used := in[len(in)-(len(f.Params)-f.Carry-f.Xs-1):]
+	captured := in[b.Carry+b.Xs : len(in)-len(used)]
+	xs := in[b.Carry+f.Carry : b.Carry+b.Xs]
+	params := func(b *ir.Body, carry []array, xs []array, i int, more []array) [][]byte {
+		var ps [][]byte
+		for _, c := range carry {
+			ps = append(ps, c.bytes)
+		}
+		for k, x := range xs {
+			p := b.Params[len(carry)+k]
+			w := p.Type.Size() * p.Shape.SizeAt(batch)
+			ps = append(ps, x.bytes[i*w:(i+1)*w])
+		}
+		index := newArray(dtype.I64, nil)
+		index.setBits(0, uint64(i))
+		ps = append(ps, index.bytes)
+		for _, x := range more {
+			ps = append(ps, x.bytes)
+		}
+		return ps
+	}
+	index := func(t int) int {
+		if n.Flag {
+			return steps - 1 - t
+		}
+		return t
+	}
+	states := [][]array{in[b.Carry : b.Carry+f.Carry]}
+	for t := range max(0, steps-1) {
+		states = append(states, body(f, f.Outs, params(f, states[t], xs[:f.Xs], index(t), used)))
+	}
+	carry := in[:b.Carry]
+	var ys []array
+	for _, o := range b.Outs[b.Carry:] {
+		ys = append(ys, newArray(o.Type, append([]int{n.Size.At(batch)}, o.Shape.At(batch)...)))
+	}
+	for t := steps - 1; t >= 0; t-- {
+		outs := body(b, b.Outs, params(b, append(carry[:len(carry):len(carry)], states[t]...), xs, index(t), captured))
+		carry = outs[:b.Carry]
+		for k, y := range outs[b.Carry:] {
+			copy(ys[k].bytes[index(t)*len(y.bytes):], y.bytes)
+		}
+	}
+	return append(append(append([]array{}, carry...), ys...), newArray(dtype.I64, nil))
 }

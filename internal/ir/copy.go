@@ -60,7 +60,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		return g.Stop(in[0])
 	case Alias:
 		return g.Alias(in[0])
-	case Loop, Branch:
+	case Loop, Branch, Rewind:
 		c := *n
 		c.In = in
 		return g.add(c)
@@ -103,6 +103,9 @@ func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Nod
 			continue
 		}
 		switch n.Kind {
+		case Rewind:
+			p.rewind(g, n, at)
+			continue
 		case Loop, Branch:
 			if n.Rule == nil {
 				p.add(g, p.standIn(n), at)

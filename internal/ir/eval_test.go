@@ -26,7 +26,7 @@ func evaluate(t testing.TB, outs []*Node, env map[*Node][]float64, batch int) []
 			in[i] = at[x]
 		}
 		switch n.Kind {
-		case Loop:
+		case Loop, Rewind:
 			results[n] = evalLoop(t, n, in, batch)
 			continue
 		case Branch:
@@ -61,6 +61,40 @@ func evalLoop(t testing.TB, n *Node, in [][]float64, batch int) [][]float64 {
 	if n.Bits == 1 {
 		steps = int(in[len(in)-1][0])
 		in = in[:len(in)-1]
+	}
+	if n.Kind == Rewind {
+		p := partsOf(n, in)
+		f := n.Body[1]
+		sliced := func(xs [][]float64, i int) (res [][]float64) {
+			for _, x := range xs {
+				w := len(x) / length
+				res = append(res, x[i*w:(i+1)*w])
+			}
+			return append(res, []float64{float64(i)})
+		}
+		at := func(k int) int {
+			if n.Flag {
+				return steps - 1 - k
+			}
+			return k
+		}
+		states := [][][]float64{p.first}
+		for k := range steps {
+			states = append(states, evalBody(t, f, f.Outs, slices.Concat(states[k], sliced(p.xs[:f.Xs], at(k)), p.used), batch))
+		}
+		carry := p.init
+		var ys [][]float64
+		for _, o := range b.Outs[b.Carry:] {
+			ys = append(ys, make([]float64, length*o.Shape.SizeAt(batch)))
+		}
+		for k := steps - 1; k >= 0; k-- {
+			outs := evalBody(t, b, b.Outs, slices.Concat(carry, states[k], sliced(p.xs, at(k)), p.captured), batch)
+			carry = outs[:b.Carry]
+			for j, y := range outs[b.Carry:] {
+				copy(ys[j][at(k)*len(y):], y)
+			}
+		}
+		return slices.Concat(carry, ys, [][]float64{{0}})
 	}
 	carry := in[:b.Carry]
 	var ys [][]float64

@@ -43,14 +43,15 @@ const (
 	Alias                 // In[0], as a variable of its own
 	Loop                  // Body[0], Size times: In are carries, xs, captured values and, if Bits is 1, the count; Flag: backwards
 	Branch                // the Body that In[0] numbers, on the other operands
-	Out                   // result Bits of the Loop or Branch In[0]
+	Rewind                // a loop backwards over the carries of another: see there
+	Out                   // result Bits of the Loop, Branch or Rewind In[0]
 	Hosted                // a user's function Host of In, with Bits batch axes
 	NumKinds
 )
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
 	"broadcast", "reshape", "transpose", "slice", "reverse", "windows", "fold", "place", "take", "scatter", "reduce", "cumsum",
-	"matmul", "call", "stop", "alias", "loop", "branch", "out", "host"}
+	"matmul", "call", "stop", "alias", "loop", "branch", "rewind", "out", "host"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -159,6 +160,9 @@ func (n *Node) Name() string {
 	}
 	return n.Kind.String()
 }
+
+// Several reports whether n has several results, each an Out.
+func (n *Node) Several() bool { return n.Kind == Loop || n.Kind == Branch || n.Kind == Rewind }
 
 // Rank is the number of axes.
 func (n *Node) Rank() int { return len(n.Shape) }

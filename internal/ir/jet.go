@@ -35,12 +35,13 @@ type jet struct {
 	order   int
 	at      map[*Node]*power
 	primes  map[*Node]*Node    // stand-ins for derivatives, by what is derived
+	loops   map[*Node][]*Node  // by Rewind: what it is as loops
 	pushed  map[*Node][]flow   // by Branch with a rule: the derivatives of its results
 	results map[*Node][]*power // by Loop or Branch: its results
 }
 
 func newJet(g *Graph, order int) *jet {
-	return &jet{Graph: g, order: order, at: map[*Node]*power{}, primes: map[*Node]*Node{}, pushed: map[*Node][]flow{}, results: map[*Node][]*power{}}
+	return &jet{Graph: g, order: order, at: map[*Node]*power{}, primes: map[*Node]*Node{}, pushed: map[*Node][]flow{}, loops: map[*Node][]*Node{}, results: map[*Node][]*power{}}
 }
 
 // power is a power series whose coefficients are made on demand; next makes number len(c) from those before. No
@@ -82,7 +83,7 @@ func (j *jet) run(outs []*Node) [][]*Node {
 	for _, n := range Reachable(outs) { // so that recursion stays shallow
 		follow(n)
 		j.Graph.deriving = n
-		if n.Kind != Loop && n.Kind != Branch {
+		if !n.Several() {
 			j.of(n).coef(j.order)
 		}
 	}
@@ -179,7 +180,10 @@ func (j *jet) rule(n, on *Node, p *power, x []*power) func(k int) *Node {
 	case MatMul:
 		return j.cauchy(x[0], x[1], func(a, b flow) flow { return flow{n: j.MatMul(a.n, b.n)} })
 	case Out:
-		if of := n.In[0]; of.Rule == nil {
+		switch of := n.In[0]; {
+		case of.Kind == Rewind:
+			return j.of(j.expanded(of)[n.Bits]).coef
+		case of.Rule == nil:
 			return j.result(of, int(n.Bits))
 		}
 	case Pointwise:
@@ -360,6 +364,14 @@ func (j *jet) result(n *Node, k int) func(k int) *Node {
 		}
 		return j.results[n][k].coef(i)
 	}
+}
+
+// expanded is the Rewind n as loops.
+func (j *jet) expanded(n *Node) []*Node {
+	if j.loops[n] == nil {
+		j.loops[n] = j.expandRewind(n, n.In)
+	}
+	return j.loops[n]
 }
 
 // within pushes a body's results through: coefs[i] are those of params[i].

@@ -63,6 +63,9 @@ func (g *Graph) jvp(outs, wrt []*Node, tangents []flow) []flow {
 		case Branch:
 			results[n] = jvpBranch(g, n, in)
 			continue
+		case Rewind:
+			results[n] = jvpRewind(g, n, in)
+			continue
 		}
 		rule := jvpRules[n.Kind]
 		if rule == nil {

@@ -54,6 +54,7 @@ type LoopOptions struct {
 	Forever  bool  // Length is not a bound
 	Backward bool  // from the last index to the first
 	Count    *Node // nil, or the number of steps, int64 of shape [], at most Length
+	Slots    int   // how many sets of carries reverse mode keeps beside the first; 0: all
 }
 
 // Loop is the carries after all steps, then what the steps gave, stacked along a new first axis of Length.
@@ -135,7 +136,7 @@ func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bo
 			c = h.Copy(n, nil)
 		case n.Kind == Broadcast || n.Kind == Reshape || n.Kind == Transpose || n.Kind == Slice || n.Kind == Reverse:
 			c = h.Copy(n, []*Node{capture(n.In[0])}) // what it shows is captured, not a copy of it
-		case n.Kind == Out || n.Kind == Loop || n.Kind == Branch || n.Type != dtype.Invalid:
+		case n.Kind == Out || n.Several() || n.Type != dtype.Invalid:
 			c = param(n)
 			captured = append(captured, n)
 		}
@@ -168,6 +169,9 @@ func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bo
 
 func (g *Graph) loop(b *Body, o LoopOptions, in []*Node) *Node {
 	n := Node{Kind: Loop, Body: []*Body{b}, In: in, Size: o.Length, Flag: o.Backward}
+	if o.Slots > 0 {
+		n.Axes = []int{o.Slots}
+	}
 	if o.Forever {
 		n.Size = Dim{C: -1}
 	}
@@ -184,6 +188,9 @@ func (n *Node) options() LoopOptions {
 	if n.Bits == 1 {
 		o.Count = n.In[len(n.In)-1]
 	}
+	if len(n.Axes) > 0 {
+		o.Slots = n.Axes[0]
+	}
 	return o
 }
 
@@ -196,7 +203,7 @@ func (g *Graph) Out(n *Node, k int) *Node {
 	o := Node{Kind: Out, In: []*Node{n}, Bits: uint64(k), Type: dtype.I64}
 	if k < len(b.Outs) {
 		o.Type, o.Shape = b.Outs[k].Type, b.Outs[k].Shape
-		if n.Kind == Loop && k >= b.Carry {
+		if n.Kind != Branch && k >= b.Carry {
 			o.Shape = slices.Concat(Shape{n.Size}, o.Shape)
 			o.Shape.Check("Scan")
 		}
@@ -310,9 +317,12 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 		}
 		return f.n
 	}
-	stack, first := g.saving(n)
-	outs := g.outs(stack)
 	o := n.options()
+	stack, first := n, len(b.Outs)
+	if o.Slots == 0 {
+		stack, first = g.saving(n)
+	}
+	outs := g.outs(stack)
 	o.Backward = !o.Backward
 	if b.Cond != nil {
 		o.Count = g.Out(stack, len(stack.Body[0].Outs))
@@ -349,6 +359,18 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 		}
 		return res
 	}
+	back := func(init []*Node, step LoopStep) (finals, ys []*Node) {
+		if o.Slots == 0 {
+			finals, ys, _ = g.Loop("VJP", o, init, xs, step)
+			return finals, ys
+		}
+		forward := o
+		forward.Backward = n.Flag
+		return g.rewind(forward, init, operands[:b.Carry], xs, b.Xs, func(index *Node, c, x []*Node) []*Node {
+			res, _ := g.inline(b, b.indexed(c, x, index, captured))
+			return res[:b.Carry]
+		}, step)
+	}
 	for again := true; again; {
 		again = false
 		var init []*Node
@@ -369,7 +391,7 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 				init = append(init, g.like(x, 0))
 			}
 		}
-		finals, ys, _ := g.Loop("VJP", o, init, xs, func(index *Node, carry, x []*Node) (next, ys []*Node, _ *Node) {
+		finals, ys := back(init, func(index *Node, carry, x []*Node) (next, ys []*Node, _ *Node) {
 			was, slice, held := alias(x[:b.Carry]), alias(x[b.Carry:b.Carry+b.Xs]), alias(captured)
 			res, _ := g.inline(b, b.indexed(was, slice, index, held))
 			flows := make([]flow, len(res))
@@ -379,17 +401,17 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			for j, k := range given {
 				flows[k] = flow{x[b.Carry+b.Xs+j], masked}
 			}
-			back := g.vjp(res, flows, slices.Concat(was, slice, held))
+			cts := g.vjp(res, flows, slices.Concat(was, slice, held))
 			for _, i := range carries {
-				next = append(next, orZero(back[i], was[i]))
-				if back[i].masked && !masked {
+				next = append(next, orZero(cts[i], was[i]))
+				if cts[i].masked && !masked {
 					masked, again = true, true
 				}
 			}
 			for j, k := range sums {
 				sum := carry[len(carries)+j]
-				if f := back[b.Carry+b.Xs+k]; f.n != nil {
-					if n := len(smallProducts(f.n, nil)); n > 0 {
+				if f := cts[b.Carry+b.Xs+k]; f.n != nil {
+					if n := len(smallProducts(f.n, nil)); n > 0 && o.Slots == 0 {
 						products[k], again = n, true
 					}
 					term := f.n
@@ -407,10 +429,10 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 				next = append(next, sum)
 			}
 			for _, i := range slots {
-				ys = append(ys, orZero(back[b.Carry+i], slice[i]))
+				ys = append(ys, orZero(cts[b.Carry+i], slice[i]))
 			}
 			for _, k := range stacked {
-				for _, p := range smallProducts(back[b.Carry+b.Xs+k].n, nil) {
+				for _, p := range smallProducts(cts[b.Carry+b.Xs+k].n, nil) {
 					ys = append(ys, p.In[0], p.In[1])
 				}
 			}

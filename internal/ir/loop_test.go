@@ -25,6 +25,13 @@ func init() {
 	structural["loop, counted"] = func(p *probe) *Node {
 		return scan(LoopOptions{Length: D(3), Count: p.g.Const(dtype.I64, nil, 2)}, p)
 	}
+	structural["loop, few carries kept"] = func(p *probe) *Node { return scan(LoopOptions{Length: D(3), Slots: 1}, p) }
+	structural["loop backwards, few carries kept"] = func(p *probe) *Node {
+		return scan(LoopOptions{Length: D(3), Backward: true, Slots: 1}, p)
+	}
+	structural["loop, counted, few carries kept"] = func(p *probe) *Node {
+		return scan(LoopOptions{Length: D(3), Count: p.g.Const(dtype.I64, nil, 2), Slots: 2}, p)
+	}
 	structural["loop of B steps"] = func(p *probe) *Node {
 		g := p.g
 		xs := p.arg(wide, Shape{Batch})

@@ -261,6 +261,14 @@ func (f *frame) node(n *Node) {
 	case Branch:
 		f.result(n, f.branch(n))
 		return
+	case Rewind: // not looked into
+		all := f.all(n)
+		rs := make([][]int32, len(n.Body[0].Outs))
+		for k := range rs {
+			rs[k] = constant(size(n.Graph.Out(n, k)), all)
+		}
+		f.result(n, rs)
+		return
 	case Out:
 		if rs := f.results[n.In[0]]; int(n.Bits) < len(rs) {
 			f.at[n] = rs[n.Bits]
@@ -287,13 +295,18 @@ func (f *frame) node(n *Node) {
 		return
 	}
 	// What is not known inside: everything depends on everything.
+	f.at[n] = constant(size(n), f.all(n))
+}
+
+// all is what any operand's elements depend on.
+func (f *frame) all(n *Node) int32 {
 	all := int32(0)
 	for _, x := range n.In {
 		if in := f.at[x]; in != nil {
 			all = f.p.or(all, f.p.orAll(len(in), func(i int) int32 { return in[i] }))
 		}
 	}
-	f.at[n] = constant(size(n), all)
+	return all
 }
 
 func (f *frame) result(n *Node, rs [][]int32) {

@@ -190,6 +190,31 @@ func (p *pruning) add(g *Graph, n *Node, at []*Node) {
 	p.made[n] = res
 }
 
+// rewind makes n in g, with bodies that are stripped.
+func (p *pruning) rewind(g *Graph, n *Node, at []*Node) {
+	c := *n
+	c.Body, c.In = nil, make([]*Node, len(n.In))
+	for i, x := range n.In {
+		c.In[i] = at[x.ID]
+	}
+	for _, b := range n.Body {
+		nb := &Body{Carry: b.Carry, Xs: b.Xs, Outs: Strip(b.Outs)}
+		h := New()
+		if len(nb.Outs) > 0 {
+			h = nb.Outs[0].Graph
+		}
+		for i, x := range b.Params {
+			nb.Params = append(nb.Params, h.Param(i, x.Type, x.Shape))
+		}
+		c.Body = append(c.Body, nb.finish())
+	}
+	res := pruned{n: g.add(c)}
+	for k := range len(n.Body[0].Outs) + 1 {
+		res.at = append(res.at, k)
+	}
+	p.made[n] = res
+}
+
 // firstOperand is the place of the first parameter's operand.
 func (n *Node) firstOperand() int {
 	if n.Kind == Branch {

@@ -28,7 +28,7 @@ func Verify(outs []*Node) (err error) {
 				in[i] = scratch.Hole(x.Type, x.Shape) // nothing to fold
 			}
 		}
-		if n.Kind == Loop || n.Kind == Branch {
+		if n.Several() {
 			for _, b := range n.Body {
 				if err := Verify(b.all()); err != nil {
 					return fmt.Errorf("%v: %w", n, err)

@@ -49,7 +49,7 @@ func (g *Graph) vjp(outs []*Node, cts []flow, wrt []*Node) []flow {
 			}
 			continue
 		}
-		if n.Kind == Loop || n.Kind == Branch {
+		if n.Several() {
 			if cts := s.results[n]; cts != nil {
 				several[n.Kind](&s, n, cts)
 			}
@@ -78,7 +78,7 @@ func (g *Graph) vjp(outs []*Node, cts []flow, wrt []*Node) []flow {
 var several [NumKinds]func(s *sweep, n *Node, cts []flow)
 
 func init() { // these rules use the sweep that uses them
-	several = [NumKinds]func(s *sweep, n *Node, cts []flow){Loop: vjpLoop, Branch: vjpBranch}
+	several = [NumKinds]func(s *sweep, n *Node, cts []flow){Loop: vjpLoop, Branch: vjpBranch, Rewind: vjpRewind}
 }
 
 // active marks the nodes, up to the last of outs, that depend on wrt by a path of floats.
@@ -97,7 +97,7 @@ func (g *Graph) active(outs, wrt []*Node) []bool {
 	}
 	for id := first; id < end; id++ {
 		n := g.Nodes[id]
-		if !active[id] && (n.Type.IsFloat() || n.Kind == Loop || n.Kind == Branch) && n.Kind != Stop {
+		if !active[id] && (n.Type.IsFloat() || n.Several()) && n.Kind != Stop {
 			active[id] = slices.ContainsFunc(n.In, func(x *Node) bool { return active[x.ID] })
 		}
 	}

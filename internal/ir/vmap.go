@@ -58,6 +58,9 @@ func (v *vmap) run(outs []*Node) {
 		case Branch:
 			vmapBranch(v, x)
 			continue
+		case Rewind:
+			vmapRewind(v, x)
+			continue
 		}
 		rule := vmapRules[x.Kind]
 		if rule == nil {
