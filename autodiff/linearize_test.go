@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"gonum.org/v1/gonum/optimize"
+
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
 
@@ -65,6 +67,27 @@ func ExampleValue_Hook_compiled() {
 	o, err := p.Run(context.Background(), ad.F64.Zeros(2))
 	fmt.Println(o.Grad.Float64s(), o.Watched.Float64s(), err)
 	// Output: [3 3] [3 3] <nil>
+}
+
+// A gradient for gonum's optimizers.
+func ExampleGradientInto() {
+	rosenbrock := func(x ad.Value) ad.Value {
+		a, b := x.Index(0), x.Index(1)
+		return ad.Const(1).Sub(a).Square().Add(b.Sub(a.Square()).Square().Scale(100))
+	}
+	r, err := optimize.Minimize(optimize.Problem{
+		Func: func(x []float64) float64 { return rosenbrock(ad.From(x)).Item() },
+		Grad: func(grad, x []float64) {
+			if _, err := ad.GradientInto(grad, rosenbrock, x); err != nil {
+				panic(err)
+			}
+		},
+	}, []float64{-1.2, 1}, nil, &optimize.BFGS{})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Printf("%.6f\n", r.X)
+	// Output: [1.000000 1.000000]
 }
 
 type lineArgument struct {

@@ -92,6 +92,18 @@ var sparseCases = map[string]struct {
 		a := x.Narrow(0, 0, 4).Reshape(2, 2).Add(ad.From([]float64{3, 0, 0, 3}, 2, 2).Convert(x.DType()))
 		return ad.Stack(0, a.Inverse().Flatten().Sum(), x.Index(5))
 	}, 5},
+	"convolution": {func(x ad.Value) ad.Value {
+		w := ad.From([]float64{1, 2, -1}, 3, 1, 1).Convert(x.DType())
+		return x.Square().Reshape(6, 1).Conv(w, ad.ConvOptions{Padding: ad.Padding{Same: true}})
+	}, 16},
+	"convolution, dilated, in steps": {func(x ad.Value) ad.Value {
+		w := ad.From([]float64{1, 2}, 2, 1, 1).Convert(x.DType())
+		return x.Square().Reshape(6, 1).Conv(w, ad.ConvOptions{Stride: []int{2}, Dilation: []int{3}})
+	}, 4},
+	"transposed convolution": {func(x ad.Value) ad.Value {
+		w := ad.From([]float64{1, 2, -1}, 3, 1, 1).Convert(x.DType())
+		return x.Square().Reshape(6, 1).ConvTranspose(w, ad.ConvOptions{Stride: []int{2}})
+	}, 18},
 	"a rule": {func(x ad.Value) ad.Value { // straight through: the function itself has no derivative
 		round := ad.Custom(func(x ad.Value) ad.Value { return x.Round() }, ad.Rule[ad.Value, ad.Value]{
 			JVP: func(x, y, t ad.Value) ad.Value { return t },

@@ -44,7 +44,7 @@ func Residuals(outs, holes []*Node) []*Node {
 // shows reports whether n only shows elements of its operand.
 func shows(n *Node) bool {
 	switch n.Kind {
-	case Broadcast, Reshape, Transpose, Slice, Reverse:
+	case Broadcast, Reshape, Transpose, Slice, Reverse, Windows:
 		return true
 	}
 	return false

@@ -395,7 +395,7 @@ func (v *view) each(f func(i, at int)) {
 // viewed is n as a view of its operand, nil where it is none.
 func viewed(n *Node) *view {
 	switch n.Kind {
-	case Broadcast, Reshape, Transpose, Slice, Reverse:
+	case Broadcast, Reshape, Transpose, Slice, Reverse, Windows:
 	default:
 		return nil
 	}
@@ -427,8 +427,20 @@ func viewed(n *Node) *view {
 			v.at += (dims[a] - 1) * s[a]
 			v.stride[a] = -s[a]
 		}
+	case Windows:
+		v.stride = windowStrides(n, s)
 	}
 	return v
+}
+
+// windowStrides are those of the windows of n over an array with strides s.
+func windowStrides(n *Node, s []int) []int {
+	lo, hi := n.Axes[0], n.Axes[1]
+	res := slices.Clone(s[:lo])
+	for i, by := range n.Step { // between windows, then within them
+		res = append(res, by*s[lo+i%(hi-lo)])
+	}
+	return append(res, s[hi:]...)
 }
 
 // placed is where piece p of the Place n lies in it.
@@ -452,6 +464,13 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 				placed(n, p).each(func(i, at int) { out[at] = f.p.or(out[at], in[i]) })
 			}
 		}
+		return out
+	},
+	Fold: func(f *frame, n *Node) []int32 {
+		out := make([]int32, size(n))
+		in := f.at[n.In[0]]
+		v := &view{dims: n.In[0].Shape.At(1), stride: windowStrides(n, strides(n.Shape.At(1)))}
+		v.each(func(i, at int) { out[at] = f.p.or(out[at], in[i]) })
 		return out
 	},
 	Reduce: func(f *frame, n *Node) []int32 {
