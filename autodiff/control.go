@@ -249,15 +249,29 @@ func choose[R any](op string, which Value, f []func() R) R {
 	})
 }
 
-// Checkpoint is f, of whose inner values reverse mode keeps none: it computes them again from f's argument.
-func Checkpoint[A, R any](f func(A) R) func(A) R {
+// CheckpointOptions says what [Checkpoint] keeps; the zero value is what is marked by [Value.Saved] only.
+type CheckpointOptions struct {
+	Products bool // keep products of matrices, which are dear to compute again
+}
+
+// Saved is v, which the [Checkpoint] around keeps for reverse mode.
+func (v Value) Saved() Value {
+	if v.n != nil {
+		v.n.Graph.Mark(v.n)
+	}
+	return v
+}
+
+// Checkpoint is f, of whose inner values reverse mode keeps none but those marked by [Value.Saved]: it computes the others
+// again, from f's argument and from what is kept.
+func Checkpoint[A, R any](f func(A) R, o ...CheckpointOptions) func(A) R {
 	return func(x A) R {
 		return recorded("Checkpoint", x, func(g *ir.Graph, x A) R {
 			var y R
-			outs := g.Branch("Checkpoint", g.Const(dtype.I64, nil, 0), 1, func(int) []*ir.Node {
+			outs := g.Checkpoint(func() []*ir.Node {
 				y = f(x)
 				return nodes("Checkpoint", g, y)
-			})
+			}, len(o) > 0 && o[0].Products)
 			return filled(y, outs)
 		})
 	}

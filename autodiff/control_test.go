@@ -178,7 +178,7 @@ func TestCheckpoint(t *testing.T) {
 		return func(x ad.Value) ad.Value { return h(h(h(x))).Sum() }
 	}
 	plain := g(func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return f })
-	kept := g(ad.Checkpoint[ad.Value, ad.Value])
+	kept := g(func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return ad.Checkpoint(f) })
 	x := ad.From([]float64{0.1, 0.5, -2})
 	for name, pair := range map[string][2]ad.Value{
 		"gradient": {ad.Grad(plain)(x), ad.Grad(kept)(x)},

@@ -10,6 +10,11 @@ import (
 // Branch is the results of one of n functions, which (int64, shape []) says of which one; beyond their
 // range it is the nearest. Their results have the same types and shapes. Only the one chosen is run.
 func (g *Graph) Branch(op string, which *Node, n int, f func(i int) []*Node) []*Node {
+	return g.branch(op, which, n, f, nil)
+}
+
+// branch is Branch; if own is not nil, the results behind the first *own are what a Checkpoint keeps.
+func (g *Graph) branch(op string, which *Node, n int, f func(i int) []*Node, own *int) []*Node {
 	if which.Type != dtype.I64 || which.Rank() != 0 {
 		Fail(op, "the choice is %v%v, not one int64", which.Type, which.Shape)
 	}
@@ -54,7 +59,11 @@ func (g *Graph) Branch(op string, which *Node, n int, f func(i int) []*Node) []*
 		c.Outs, _ = h.inline(b, own)
 		bodies[i] = c.finish()
 	}
-	return g.outs(g.add(Node{Kind: Branch, Body: bodies, In: slices.Concat([]*Node{which}, all)}))
+	node := Node{Kind: Branch, Body: bodies, In: slices.Concat([]*Node{which}, all)}
+	if own != nil && *own < len(outs[0]) {
+		node.Axes = []int{*own}
+	}
+	return g.outs(g.add(node))
 }
 
 // derived is a Branch of bodies that are n's, rewritten: f gets the inlined results of body i for aliases of
@@ -77,6 +86,11 @@ func vjpBranch(s *sweep, n *Node, cts []flow) {
 		return
 	}
 	masked := slices.ContainsFunc(cts, func(f flow) bool { return f.masked })
+	pull := func(outs, params []*Node) []flow { return g.vjp(outs, cts, params) }
+	if len(n.Axes) > 0 {
+		kept := g.outs(n)[n.Axes[0]:] // outside the branch that is to be
+		pull = func(_, params []*Node) []flow { return g.pullKept(n, kept, params, cts) }
+	}
 	var wrt []int
 	for k, x := range n.In[1:] {
 		if x.Type.IsFloat() && s.active[x.ID] {
@@ -85,7 +99,7 @@ func vjpBranch(s *sweep, n *Node, cts []flow) {
 	}
 	back := g.derived("VJP", n, func(outs, params []*Node) []*Node {
 		res := make([]*Node, len(wrt))
-		all := g.vjp(outs, cts, params)
+		all := pull(outs, params)
 		for j, k := range wrt {
 			f := all[k]
 			masked = masked || f.masked
@@ -158,7 +172,11 @@ func vmapBranch(v *vmap, n *Node) {
 		v.results[n] = n.Rule.batched(v, n)
 		return
 	case which == nil:
-		v.results[n] = g.Branch("Vmap", n.In[0], len(n.Body), body)
+		var own *int
+		if len(n.Axes) > 0 {
+			own = &n.Axes[0]
+		}
+		v.results[n] = g.branch("Vmap", n.In[0], len(n.Body), body, own)
 		return
 	}
 	res := body(len(n.Body) - 1)

@@ -111,6 +111,7 @@ type Graph struct {
 	key      []byte
 	holes    uint64
 	arrays   map[arrayKey][]*Array
+	marked   map[*Node]bool  // to be kept by the Checkpoint around them
 	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
 	cuts     []int           // see Cut
 	Lines    bool            // nodes note the user's lines
