@@ -142,21 +142,22 @@ func (p *Program) empty(batch int) *binding {
 	return b
 }
 
-// peakBytes is the memory of one run, that of the bodies of its loops and branches included.
+// peakBytes is the memory of one run: its own, then that which the bodies of its loops and branches use one after the
+// other.
 func (b *binding) peakBytes() int {
-	n := b.arena + b.p.threads*(b.scratch+b.folds*kernels.LaneBytes)
+	below := 0
 	for _, u := range b.loops {
 		for _, body := range u.bodies {
-			n += body.peakBytes()
+			below = max(below, body.peakBytes())
 		}
 		if u.cond != nil {
-			n += u.cond.peakBytes()
+			below = max(below, u.cond.peakBytes())
 		}
 		if u.routine != nil {
-			n += u.routine.bytes()
+			below = max(below, lines(u.routine.bytes()))
 		}
 	}
-	return n
+	return lines(b.arena) + b.p.threads*(lines(b.scratch)+lines(b.folds*kernels.LaneBytes)) + below
 }
 
 // checkSize refuses a batch that a shape has no size for.

@@ -197,17 +197,19 @@ type nestedRun struct {
 	kept          []int
 }
 
-func (u *nestedUnit) newRun(r *run) *nestedRun {
+// newRun makes one in memory that all loops and branches of r share: one of them runs at a time, and none keeps
+// anything there.
+func (u *nestedUnit) newRun(r *run, memory unsafe.Pointer) *nestedRun {
 	s := &nestedRun{}
 	if u.routine != nil {
-		s.memory = scratch(u.routine.bytes())
+		s.memory = memory
 		return s
 	}
 	for _, b := range u.bodies {
-		s.bodies = append(s.bodies, b.newRun(r.team))
+		s.bodies = append(s.bodies, b.newRun(r.team, memory))
 	}
 	if u.cond != nil {
-		s.cond = u.cond.newRun(r.team)
+		s.cond = u.cond.newRun(r.team, memory)
 	}
 	s.in = make([]unsafe.Pointer, len(u.bodies[0].p.inputs))
 	s.out = make([]unsafe.Pointer, len(u.outs))

@@ -41,7 +41,7 @@ func (b *binding) take() *run {
 	if r := b.idle.Take(); r != nil {
 		return r
 	}
-	return b.newRun(nil)
+	return b.newRun(nil, nil)
 }
 
 func (b *binding) give(r *run) {
@@ -49,13 +49,21 @@ func (b *binding) give(r *run) {
 	b.idle.Put(r)
 }
 
-// newRun makes a run with a team of its own or, within a loop, that of the run around it.
-func (b *binding) newRun(team *team) *run {
+// newRun makes a run with a team and memory of its own or, within a loop or branch, those of the run around it.
+func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
+	if memory == nil {
+		memory = scratch(b.peakBytes() + 64) // so that its end lies within, too
+	}
+	take := func(bytes int) unsafe.Pointer {
+		p := memory
+		memory = unsafe.Add(memory, lines(bytes))
+		return p
+	}
 	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms)), loops: make([]*nestedRun, len(b.loops))}
 	r.fixed = make([]unsafe.Pointer, len(b.buffers))
 	r.ptr = make([]unsafe.Pointer, len(b.buffers))
 	r.spilled = make([]bool, len(b.outs))
-	r.arena = scratch(b.arena)
+	r.arena = take(b.arena)
 	for k := range b.buffers {
 		f := &b.buffers[k]
 		switch {
@@ -67,7 +75,7 @@ func (b *binding) newRun(team *team) *run {
 	}
 	copy(r.ptr, r.fixed)
 	for i := range r.workers {
-		r.workers[i] = worker{scratch(b.scratch), scratch(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
+		r.workers[i] = worker{take(b.scratch), take(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
 	}
 	for i, u := range b.gemms {
 		r.gemms[i] = kernels.GemmRun{Plan: u.plan}
@@ -83,7 +91,7 @@ func (b *binding) newRun(team *team) *run {
 		r.team = newTeam(b.p.threads)
 	}
 	for i, u := range b.loops {
-		r.loops[i] = u.newRun(r)
+		r.loops[i] = u.newRun(r, memory)
 	}
 	return r
 }
