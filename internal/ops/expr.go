@@ -19,7 +19,10 @@ type Expr struct {
 // IsNum reports whether e is the number x.
 func (e *Expr) IsNum(x float64) bool { return e.Op == Count && e.Var == 0 && e.Num == x }
 
-func (e *Expr) isNaN() bool { return e.Op == Count && e.Var == 0 && e.Num != e.Num }
+// isNaN reports whether e is written as a product with nan.
+func (e *Expr) isNaN() bool {
+	return e.Op == Mul && e.Args[1].Op == Count && e.Args[1].Var == 0 && e.Args[1].Num != e.Args[1].Num
+}
 
 // Eval computes the expression in float64 for arguments v and result y.
 func (e *Expr) Eval(v [3]float64, y float64) float64 {

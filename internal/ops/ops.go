@@ -486,7 +486,7 @@ var Table = [Count]Op{
 	GammaIncDA: {Name: "gammaincda", Arity: 2, Class: Float, Known: 1, D: p("gammaincdaa(a, b)", "b == 0 ? 0 : exp((a - 1) * log(b) - b - lgamma(a)) * (log(b) - digamma(a))"),
 		Dom: d(Domain{0.3, 6}, Domain{0.3, 8}), ULP: 512, Eval: bi(func(a, b float64) float64 { p, _ := gammaP(a, b); return p.a })},
 	GammaIncDAA: {Name: "gammaincdaa", Arity: 2, Class: Float,
-		D:   p("nan", "b == 0 ? 0 : exp((a - 1) * log(b) - b - lgamma(a)) * ((log(b) - digamma(a)) * (log(b) - digamma(a)) - polygamma(1, a))"),
+		D:   p("y * nan", "b == 0 ? 0 : exp((a - 1) * log(b) - b - lgamma(a)) * ((log(b) - digamma(a)) * (log(b) - digamma(a)) - polygamma(1, a))"),
 		Dom: d(Domain{1, 6}, Domain{0.3, 8}), ULP: 4096, Eval: bi(func(a, b float64) float64 { p, _ := gammaP(a, b); return p.aa })},
 	// The regularized incomplete beta function: I_c(a, b).
 	BetaInc: {Name: "betainc", Arity: 3, Class: Float, Known: 2,
@@ -497,30 +497,30 @@ var Table = [Count]Op{
 		D:   p("betaincdaa(a, b, c)", "betaincdab(a, b, c)", "c <= 0 ? 0 : (c >= 1 ? 0 : exp((a - 1) * log(c) + (b - 1) * log1p(-c) + lgamma(a + b) - lgamma(a) - lgamma(b)) * (log(c) - digamma(a) + digamma(a + b)))"),
 		Dom: d(Domain{0.3, 6}, Domain{0.3, 6}, Domain{0.1, 0.9}), ULP: 512, Eval: func(a, b, c float64) float64 { return betaI(a, b, c).a }},
 	BetaIncDAA: {Name: "betaincdaa", Arity: 3, Class: Float,
-		D: p("nan", "nan", "c <= 0 ? 0 : (c >= 1 ? 0 : exp((a - 1) * log(c) + (b - 1) * log1p(-c) + lgamma(a + b) - lgamma(a) - lgamma(b)) * "+
+		D: p("y * nan", "y * nan", "c <= 0 ? 0 : (c >= 1 ? 0 : exp((a - 1) * log(c) + (b - 1) * log1p(-c) + lgamma(a + b) - lgamma(a) - lgamma(b)) * "+
 			"((log(c) - digamma(a) + digamma(a + b)) * (log(c) - digamma(a) + digamma(a + b)) - polygamma(1, a) + polygamma(1, a + b)))"),
 		Dom: d(Domain{1, 6}, Domain{1, 6}, Domain{0.1, 0.9}), ULP: 4096, Eval: func(a, b, c float64) float64 { return betaI(a, b, c).aa }},
 	BetaIncDAB: {Name: "betaincdab", Arity: 3, Class: Float,
-		D: p("nan", "nan", "c <= 0 ? 0 : (c >= 1 ? 0 : exp((a - 1) * log(c) + (b - 1) * log1p(-c) + lgamma(a + b) - lgamma(a) - lgamma(b)) * "+
+		D: p("y * nan", "y * nan", "c <= 0 ? 0 : (c >= 1 ? 0 : exp((a - 1) * log(c) + (b - 1) * log1p(-c) + lgamma(a + b) - lgamma(a) - lgamma(b)) * "+
 			"((log(c) - digamma(a) + digamma(a + b)) * (log1p(-c) - digamma(b) + digamma(a + b)) + polygamma(1, a + b)))"),
 		Dom: d(Domain{1, 6}, Domain{1, 6}, Domain{0.1, 0.9}), ULP: 4096, Eval: func(a, b, c float64) float64 { return betaI(a, b, c).ab }},
 	// invdigamma is the positive inverse of digamma.
 	InvDigamma: {Name: "invdigamma", Arity: 1, Class: Float, D: p("1 / polygamma(1, y)"), Dom: d(all), ULP: 64, Eval: u(invDigamma)},
 	// expintn(a, b) is the exponential integral of order a; the Bessel functions, too, take the order first.
-	ExpintN: {Name: "expintn", Arity: 2, Class: Float, D: p("nan", "-expintn(a - 1, b)"),
+	ExpintN: {Name: "expintn", Arity: 2, Class: Float, D: p("y * nan", "-expintn(a - 1, b)"),
 		Dom: d(Domain{1.2, 4.8}, Domain{0.3, 6}), ULP: 256, Eval: bi(expintN)},
-	BesselJ: {Name: "besselj", Arity: 2, Class: Float, D: p("nan", "0.5 * (besselj(a - 1, b) - besselj(a + 1, b))"),
+	BesselJ: {Name: "besselj", Arity: 2, Class: Float, D: p("y * nan", "0.5 * (besselj(a - 1, b) - besselj(a + 1, b))"),
 		Dom: d(Domain{0, 6}, Domain{0.5, 12}), ULP: 256, Eval: bi(besselJn)},
-	BesselY: {Name: "bessely", Arity: 2, Class: Float, D: p("nan", "0.5 * (bessely(a - 1, b) - bessely(a + 1, b))"),
+	BesselY: {Name: "bessely", Arity: 2, Class: Float, D: p("y * nan", "0.5 * (bessely(a - 1, b) - bessely(a + 1, b))"),
 		Dom: d(Domain{0, 3}, Domain{1.5, 12}), ULP: 256, Eval: bi(besselYn)},
-	BesselI: {Name: "besseli", Arity: 2, Class: Float, D: p("nan", "0.5 * (besseli(a - 1, b) + besseli(a + 1, b))"),
+	BesselI: {Name: "besseli", Arity: 2, Class: Float, D: p("y * nan", "0.5 * (besseli(a - 1, b) + besseli(a + 1, b))"),
 		Dom: d(Domain{0, 6}, Domain{0.5, 6}), ULP: 256, Eval: bi(besselIn)},
-	BesselK: {Name: "besselk", Arity: 2, Class: Float, D: p("nan", "-0.5 * (besselk(a - 1, b) + besselk(a + 1, b))"),
+	BesselK: {Name: "besselk", Arity: 2, Class: Float, D: p("y * nan", "-0.5 * (besselk(a - 1, b) + besselk(a + 1, b))"),
 		Dom: d(Domain{0, 2}, Domain{1.5, 6}), ULP: 256, Eval: bi(besselKn)},
 	// besselix(a, b) = besseli(a, b)·exp(-|b|), besselkx(a, b) = besselk(a, b)·exp(b).
-	BesselIx: {Name: "besselix", Arity: 2, Class: Float, D: p("nan", "0.5 * (besselix(a - 1, b) + besselix(a + 1, b)) - sign(b) * y"),
+	BesselIx: {Name: "besselix", Arity: 2, Class: Float, D: p("y * nan", "0.5 * (besselix(a - 1, b) + besselix(a + 1, b)) - sign(b) * y"),
 		Dom: d(Domain{0, 6}, Domain{0.5, 12}), ULP: 256, Eval: bi(besselIx)},
-	BesselKx: {Name: "besselkx", Arity: 2, Class: Float, D: p("nan", "y - 0.5 * (besselkx(a - 1, b) + besselkx(a + 1, b))"),
+	BesselKx: {Name: "besselkx", Arity: 2, Class: Float, D: p("y * nan", "y - 0.5 * (besselkx(a - 1, b) + besselkx(a + 1, b))"),
 		Dom: d(Domain{0, 2}, Domain{1.5, 12}), ULP: 256, Eval: bi(besselKx)},
 	AiryAi:      {Name: "airyai", Arity: 1, Class: Float, D: p("airyaiprime(a)"), Dom: d(all), ULP: 512, Eval: airyOf(0, false)},
 	AiryAiPrime: {Name: "airyaiprime", Arity: 1, Class: Float, D: p("a * airyai(a)"), Dom: d(all), ULP: 512, Eval: airyOf(1, false)},
@@ -529,8 +529,8 @@ var Table = [Count]Op{
 	// Those scaled for positive a: Ai by exp(⅔a^(3/2)), NaN below 0, Bi by its reciprocal.
 	AiryAix:      {Name: "airyaix", Arity: 1, Class: Float, D: p("airyaiprimex(a) + sqrt(a) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(0, true)},
 	AiryAiPrimex: {Name: "airyaiprimex", Arity: 1, Class: Float, D: p("a * airyaix(a) + sqrt(a) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(1, true)},
-	AiryBix:      {Name: "airybix", Arity: 1, Class: Float, D: p("airybiprimex(a) - sqrt(max(a, 0)) * y"), Dom: d(all), ULP: 512, Eval: airyOf(2, true)},
-	AiryBiPrimex: {Name: "airybiprimex", Arity: 1, Class: Float, D: p("a * airybix(a) - sqrt(max(a, 0)) * y"), Dom: d(all), ULP: 512, Eval: airyOf(3, true)},
+	AiryBix:      {Name: "airybix", Arity: 1, Class: Float, D: p("airybiprimex(a) - sqrt(max(a, 0)) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(2, true)},
+	AiryBiPrimex: {Name: "airybiprimex", Arity: 1, Class: Float, D: p("a * airybix(a) - sqrt(max(a, 0)) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(3, true)},
 }
 
 // ByName finds a row by its name.
