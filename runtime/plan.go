@@ -68,8 +68,8 @@ func (d *planner) lay() error {
 		s := &b.p.low.steps[i]
 		if n := s.node; n != nil {
 			switch {
-			case n.Kind == ir.Branch:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "branches run on the CPU"}
+			case several(n) && n.Kind != ir.Loop:
+				return &cudasrc.Unsupported{Step: n.Name(), Reason: "branches and loops that keep few of their steps run on the CPU"}
 			case n.Kind == ir.Loop:
 				if err := d.layLoop(n, b.p.code[i].nested); err != nil {
 					return err

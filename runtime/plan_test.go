@@ -322,14 +322,38 @@ func TestPlanStatus(t *testing.T) {
 
 // TestPlanUnsupported: what has no kernel says so.
 func TestPlanUnsupported(t *testing.T) {
-	g := ir.New()
-	x := g.Param(0, dtype.F32, ir.Static(5, 5))
-	p, err := Compile([]*ir.Node{g.Call(ir.LU, 0, "", x)}, []Input{{dtype.F32, ir.Static(5, 5)}}, Options{})
-	if err != nil {
-		t.Fatal(err)
+	for want, out := range map[string]func(g *ir.Graph, x, i *ir.Node) *ir.Node{
+		ir.LU.String(): func(g *ir.Graph, x, _ *ir.Node) *ir.Node { return g.Call(ir.LU, 0, "", x) },
+		ir.Branch.String(): func(g *ir.Graph, x, i *ir.Node) *ir.Node {
+			return g.Branch("Switch", i, 2, func(k int) []*ir.Node {
+				return []*ir.Node{g.Apply(ops.Mul, x, g.Const(dtype.F32, x.Shape, float64(k)))}
+			})[0]
+		},
+		ir.Loop.String(): func(g *ir.Graph, x, i *ir.Node) *ir.Node {
+			return sines(g, x, ir.LoopOptions{Length: ir.D(4), Count: i})
+		},
+		ir.Rewind.String(): func(g *ir.Graph, x, _ *ir.Node) *ir.Node {
+			y := sines(g, x, ir.LoopOptions{Length: ir.D(9), Slots: 2})
+			return g.VJP([]*ir.Node{y}, []*ir.Node{y}, []*ir.Node{x})[0]
+		},
+	} {
+		g := ir.New()
+		x, i := g.Param(0, dtype.F32, ir.Static(5, 5)), g.Param(1, dtype.I64, nil)
+		p, err := Compile([]*ir.Node{out(g, x, i)}, []Input{{x.Type, x.Shape}, {i.Type, i.Shape}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.Plan(1)
+		if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != want {
+			t.Errorf("%s: error is %v", want, err)
+		}
 	}
-	_, err = p.Plan(1)
-	if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != ir.LU.String() {
-		t.Errorf("error is %v", err)
-	}
+}
+
+// sines is a loop of x ← sin x.
+func sines(g *ir.Graph, x *ir.Node, o ir.LoopOptions) *ir.Node {
+	finals, _, _ := g.Loop("Scan", o, []*ir.Node{x}, nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+		return []*ir.Node{g.Apply(ops.Sin, c[0])}, nil, nil
+	})
+	return finals[0]
 }
