@@ -316,7 +316,8 @@ func (l *linear) entries(chunk int, reverse bool, c Coloring, at []entry) *ir.No
 // At most chunk are carried along at once.
 func (l *linear) along(chunk int, reverse bool, n int, seeds func(first *ir.Node, k int) []*ir.Node) *ir.Node {
 	g := l.g
-	dirs, outs := l.dirs, l.outs
+	dirs := l.dirs
+	var outs []*ir.Node
 	if reverse {
 		dirs = nil
 		for _, y := range l.outs {

@@ -1,7 +1,6 @@
 package device
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -71,7 +70,7 @@ func TestByColumns(t *testing.T) {
 									want += a[e*p.ABatch+i*p.ARow+x*p.ACol] * b[e*p.BBatch+x*p.BRow+j*p.BCol]
 								}
 								if got := y[e*p.CBatch+i*p.CRow+j]; got != want {
-									t.Fatal(fmt.Sprintf("%+v [%d %d %d]: %v, want %v", p, e, i, j, got, want))
+									t.Fatalf("%+v [%d %d %d]: %v, want %v", p, e, i, j, got, want)
 								}
 							}
 						}

@@ -687,7 +687,7 @@ func (f *frame) loop(n *Node) [][]int32 {
 		for k := range b.Xs {
 			x := operands[b.Carry+k]
 			in := f.at[x]
-			if params[b.Carry+k] = nil; in == nil || len(in) == 0 {
+			if params[b.Carry+k] = nil; len(in) == 0 {
 				continue
 			}
 			each := len(in) / x.Shape[0].C

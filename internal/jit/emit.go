@@ -17,8 +17,6 @@ const (
 
 var pointerRegs = [...]x86.Reg{x86.BX, x86.R8, x86.R9, x86.R10, x86.R11, x86.R12, x86.R13, x86.R14, x86.R15}
 
-const maxUnroll = 4
-
 // The words of a call's arguments: n, the spill's address, rows; then of each array, inputs before outputs,
 // its address and the bytes from one row to the next.
 const (
