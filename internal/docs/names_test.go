@@ -229,7 +229,16 @@ var lines = map[string]func() error{
 		}
 		return err
 	},
-	"`ad.ScanOptions{Every: n}`": func() error {
+	"`ad.CheckpointOptions{Products: true}`, `Saved`": func() error {
+		f := func(x ad.Value) ad.Value { return x.Sin().Saved().Sin().Sum() }
+		x := ad.From([]float64{1, 2, -0.5})
+		want := each(func(x, _ float64) float64 { return math.Cos(math.Sin(x)) * math.Cos(x) })
+		if err := same(ad.Grad(ad.Checkpoint(f))(x), want...); err != nil {
+			return err
+		}
+		return same(ad.Grad(ad.Checkpoint(f, ad.CheckpointOptions{Products: true}))(x), want...)
+	},
+	"`ad.ScanOptions{Every: n}`, `ad.ScanOptions{Binomial: n}`": func() error {
 		peak := func(o ad.ScanOptions) int {
 			p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value {
 				return ad.ForI(1024, func(i, c ad.Value) ad.Value { return c.Sin() }, x, o).Sum()
@@ -239,6 +248,9 @@ var lines = map[string]func() error{
 			}
 			n, _ := p.PeakBytes(1)
 			return n
+		}
+		if all, few := peak(ad.ScanOptions{}), peak(ad.ScanOptions{Binomial: 10}); few > all/8 {
+			return fmt.Errorf("%d bytes, %d with 10 sets of them", all, few)
 		}
 		if all, some := peak(ad.ScanOptions{}), peak(ad.ScanOptions{Every: 32}); some > all/4 {
 			return fmt.Errorf("%d bytes, %d with every 32nd step", all, some)
