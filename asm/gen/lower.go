@@ -295,9 +295,7 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 		case vec.Significand:
 			return un(fmt.Sprintf("VGETMANTP%s $%d,", s, vec.SignificandImm))
 		case vec.Ends:
-			s = map[int]string{32: "S", 64: "D"}[in.T.Bits()]
-			r := emitMask(fmt.Sprintf("VFPCLASSP%s%c $%d, @0, @d", s, i.reg, vec.EndsImm), 0, arg(in.A))
-			return r
+			return emitMask(fmt.Sprintf("VFPCLASSP%s%c $%d, @0, @d", s, i.reg, vec.EndsImm), 0, arg(in.A))
 		case vec.Widen:
 			mnemonic, kind := "VCVTPS2PD", "F"
 			if in.T == vec.I64 {

@@ -9,6 +9,20 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
+// row makes the result of op for inputs of its domain, at least margin of the whole from its ends.
+func (p *probe) row(op *ops.Op, margin float64) {
+	var in []*Node
+	for j, d := range op.Dom {
+		if op.Held(j) && op.ID != ops.MulZ { // polygamma's order is no variable
+			in = append(in, p.g.Const(dtype.F64, Static(4), math.Round(d.Lo)))
+		} else {
+			w := (d.Hi - d.Lo) * margin
+			in = append(in, p.arg(ops.Domain{Lo: d.Lo + w, Hi: d.Hi - w}, Static(4)))
+		}
+	}
+	p.outs = []*Node{p.g.Apply(op.ID, in...)}
+}
+
 // Every row of the op table, both modes, order 2.
 func TestPointwiseDerivatives(t *testing.T) {
 	for i := range ops.Table {
@@ -18,17 +32,7 @@ func TestPointwiseDerivatives(t *testing.T) {
 		}
 		t.Run(op.Name, func(t *testing.T) {
 			p := newProbe(uint64(i))
-			var in []*Node
-			for j, d := range op.Dom {
-				if op.Held(j) && op.ID != ops.MulZ { // polygamma's order is no variable
-					in = append(in, p.g.Const(dtype.F64, Static(4), math.Round(d.Lo)))
-				} else {
-					// differences step outside by 2e-4 of a normal number
-					w := (d.Hi - d.Lo) * 0.1
-					in = append(in, p.arg(ops.Domain{Lo: d.Lo + w, Hi: d.Hi - w}, Static(4)))
-				}
-			}
-			p.outs = []*Node{p.g.Apply(op.ID, in...)}
+			p.row(op, 0.1) // differences step outside by 2e-4 of a normal number
 			if op.Known == 1 {
 				p.check(t, 2)
 				return

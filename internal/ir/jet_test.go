@@ -4,7 +4,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
@@ -69,15 +68,7 @@ func TestJet(t *testing.T) {
 		}
 		t.Run(op.Name, func(t *testing.T) {
 			p := newProbe(uint64(i))
-			var in []*Node
-			for j, d := range op.Dom {
-				if op.Held(j) && op.ID != ops.MulZ {
-					in = append(in, p.g.Const(dtype.F64, Static(4), math.Round(d.Lo)))
-				} else {
-					in = append(in, p.arg(d, Static(4)))
-				}
-			}
-			p.outs = []*Node{p.g.Apply(op.ID, in...)}
+			p.row(op, 0)
 			order := 4
 			if op.Known > 0 {
 				order = op.Known
