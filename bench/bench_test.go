@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -276,6 +277,29 @@ func TestRun(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "results", "*-peers.*"))
 	if err != nil || len(files) != 2 {
 		t.Error(files, err)
+	}
+}
+
+// What was measured is kept after each case, and a run that is cut off gives it back.
+func TestKeep(t *testing.T) {
+	cases, err := selectCases(allCases(), "^gemm/f32/(32|64)$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept []int
+	s := Suite{Cases: cases, Threads: []int{1}, Timing: quick, Keep: func(rows []Row) error { kept = append(kept, len(rows)); return nil }}
+	if rows, err := s.Run(t.Context()); err != nil || len(rows) != 2 || !slices.Equal(kept, []int{1, 2}) {
+		t.Error(len(rows), err, kept)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if rows, err := s.Run(ctx); !errors.Is(err, context.Canceled) || len(rows) != 1 || rows[0].LimitFraction == 0 {
+		t.Error(rows, err)
+	}
+	full := errors.New("disk full")
+	s.Keep = func([]Row) error { return full }
+	if rows, err := s.Run(t.Context()); !errors.Is(err, full) || len(rows) != 1 {
+		t.Error(rows, err)
 	}
 }
 

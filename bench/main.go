@@ -3,17 +3,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -35,7 +38,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	peersDir := flags.String("peers-dir", ".peers", "where they are")
 	jsonFile := flags.String("json", "", "write JSON to this `file`, - for standard output instead of the table")
 	htmlFile := flags.String("html", "", "write a page with charts to this `file`")
-	results := flags.String("results", "", "write table and JSON into this `folder`, named by date, CPU and level")
+	results := flags.String("results", "", "write table and JSON into this `folder`, named by date, CPU and level, after each case")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -56,21 +59,27 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := Suite{Cases: cases, Threads: threads, Peers: *peers, Dir: *peersDir, Timing: defaultTiming, Log: terminal(stderr)}
-	rows := s.Run()
+	keep := func(rows []Row) error {
+		var errs []error
+		if *jsonFile != "" && *jsonFile != "-" {
+			errs = append(errs, writeFile(*jsonFile, rows, writeJSON))
+		}
+		if *htmlFile != "" {
+			errs = append(errs, writeFile(*htmlFile, rows, writeHTML))
+		}
+		if *results != "" {
+			errs = append(errs, writeResults(*results, rows, *peers))
+		}
+		return errors.Join(errs...)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s := Suite{Cases: cases, Threads: threads, Peers: *peers, Dir: *peersDir, Timing: defaultTiming, Log: terminal(stderr), Keep: keep}
+	rows, err := s.Run(ctx)
 	if *jsonFile == "-" {
-		err = writeJSON(stdout, rows)
+		err = errors.Join(err, writeJSON(stdout, rows))
 	} else {
-		err = writeTable(stdout, rows)
-	}
-	if err == nil && *jsonFile != "" && *jsonFile != "-" {
-		err = writeFile(*jsonFile, rows, writeJSON)
-	}
-	if err == nil && *htmlFile != "" {
-		err = writeFile(*htmlFile, rows, writeHTML)
-	}
-	if err == nil && *results != "" {
-		err = writeResults(*results, rows, *peers)
+		err = errors.Join(err, writeTable(stdout, rows))
 	}
 	if err != nil {
 		return err
@@ -112,13 +121,20 @@ func parseThreads(s string) ([]int, error) {
 	return ns, nil
 }
 
-func writeFile(name string, rows []Row, write func(io.Writer, []Row) error) (err error) {
-	f, err := os.Create(name)
+// writeFile replaces a file whole: a run that is cut off leaves what the case before wrote.
+func writeFile(name string, rows []Row, write func(io.Writer, []Row) error) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".bench-*")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return write(f, rows)
+	err = errors.Join(write(f, rows), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(f.Name()))
+	}
+	return err
 }
 
 var notWord = regexp.MustCompile(`[^a-z0-9]+`)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -16,19 +17,20 @@ type Suite struct {
 	Peers   bool
 	Dir     string // of the peers
 	Timing  Timing
-	Log     io.Writer // progress; nil is none
+	Log     io.Writer         // progress; nil is none
+	Keep    func([]Row) error // called with all rows so far after each case; nil is nothing
 }
 
-// Run measures case by case; with peers, side by side.
-func (s *Suite) Run() []Row {
-	var rows []Row
+// Run measures case by case; with peers, side by side. When the context ends it stops after the case it is
+// at. What has been measured is returned with every error.
+func (s *Suite) Run(ctx context.Context) (rows []Row, err error) {
 	cpu, date := cpuName(), time.Now().Format(time.DateOnly)
 	for _, threads := range s.Threads {
 		m := newMachine(threads)
 		peers := map[string]*peer{}
 		for i := range s.Cases {
 			c := &s.Cases[i]
-			if c.OneThread && threads != 1 {
+			if c.OneThread && threads != 1 || err != nil {
 				continue
 			}
 			if s.Log != nil {
@@ -38,10 +40,17 @@ func (s *Suite) Run() []Row {
 			r := s.measure(c, threads, peers)
 			r.CPU, r.Date, r.of = cpu, date, c
 			rows = append(rows, r)
-		}
-		for i := range rows {
-			if r := &rows[i]; r.Threads == threads && r.NS > 0 {
-				r.LimitFraction = round(m.limit(r.of) / r.NS)
+			for i := range rows {
+				if r := &rows[i]; r.Threads == threads && r.NS > 0 {
+					r.LimitFraction = round(m.limit(r.of) / r.NS)
+				}
+			}
+			slices.SortStableFunc(rows, func(a, b Row) int { return a.order(s.Cases) - b.order(s.Cases) })
+			if s.Keep != nil {
+				err = s.Keep(rows)
+			}
+			if err == nil {
+				err = context.Cause(ctx)
 			}
 		}
 		for _, p := range peers {
@@ -51,8 +60,7 @@ func (s *Suite) Run() []Row {
 	if s.Log != nil {
 		fmt.Fprint(s.Log, "\r\x1b[K")
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return a.order(s.Cases) - b.order(s.Cases) })
-	return rows
+	return rows, err
 }
 
 func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
