@@ -18,8 +18,8 @@ test:
 	@if test -d "$(CUDA)/include"; then $(MAKE) --no-print-directory test-cuda; \
 	else echo "NOT RUN: the tag cuda needs CUDA's headers (make cuda-toolchain, 0.5 GB; no GPU)"; fi
 	GOARCH=arm64 $(GO) build ./...
-	GOOS=darwin $(GO) build ./...
-	GOOS=windows $(GO) build ./...
+	@for os in darwin windows freebsd; do set -x; \
+		GOOS=$$os GOARCH=amd64 $(GO) build ./... && GOOS=$$os GOARCH=amd64 $(GO) vet ./internal/jit/... ./runtime || exit; done
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/klauspost/cpuid/v2"
+	"golang.org/x/sys/cpu"
 
 	"github.com/adjoint-go/adjoint/asm"
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -29,9 +30,10 @@ func avx2() *Level {
 	return l
 }
 
-// avx512 is laid over AVX2.
+// avx512 is laid over AVX2. x/sys/cpu knows the kernels of macOS that lose mask registers when they deliver a
+// signal (go.dev/issue/49233).
 func avx512() *Level {
-	if AVX2 == nil || !cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL) {
+	if AVX2 == nil || !cpu.X86.HasAVX512F || !cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL) {
 		return nil
 	}
 	l := *AVX2

@@ -1,4 +1,4 @@
-//go:build amd64 && linux && !nojit && !purego
+//go:build amd64 && (linux || darwin || freebsd || windows) && !nojit && !purego
 
 #include "textflag.h"
 
