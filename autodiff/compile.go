@@ -147,10 +147,13 @@ type code struct {
 
 // frame is what one call needs.
 type frame struct {
+	seat     runtime.Seat
 	batch    int              // -1: no argument has told it yet
 	in, out  []unsafe.Pointer // of the runtime's program
 	there    []*device.Array  // where that is on a device: inputs, then outputs
 	old, res []*array         // by value of the result: what the caller offers, what is written
+	memory   []unsafe.Pointer // in, then out
+	arrays   []*array         // old, then res
 }
 
 func (c *code) compile(r *recorder, y reflect.Value, o []Options) error {
@@ -190,7 +193,8 @@ func (c *code) frame() *frame {
 	fr := c.frames.Take()
 	if fr == nil {
 		n, m := c.size[0], c.size[1]
-		fr = &frame{in: make([]unsafe.Pointer, c.inputs), out: make([]unsafe.Pointer, m), old: make([]*array, n), res: make([]*array, n)}
+		memory, arrays := make([]unsafe.Pointer, c.inputs+m), make([]*array, 2*n)
+		fr = &frame{memory: memory, arrays: arrays, in: memory[:c.inputs], out: memory[c.inputs:], old: arrays[:n], res: arrays[n:]}
 		if c.p.OnDevice() {
 			fr.there = make([]*device.Array, c.inputs+m)
 		}
@@ -200,10 +204,8 @@ func (c *code) frame() *frame {
 }
 
 func (c *code) release(fr *frame) {
-	clear(fr.in)
-	clear(fr.out)
-	clear(fr.old)
-	clear(fr.res)
+	clear(fr.memory)
+	clear(fr.arrays)
 	clear(fr.there)
 	c.frames.Put(fr)
 }
@@ -248,7 +250,7 @@ func (c *code) runBound(ctx context.Context, fr *frame, result unsafe.Pointer) e
 	if fr.there != nil {
 		err = c.p.RunArrays(ctx, batch, fr.there[:c.inputs], fr.there[c.inputs:])
 	} else {
-		err = c.p.Run(ctx, batch, fr.in, fr.out)
+		err = c.p.RunIn(&fr.seat, ctx, batch, fr.in, fr.out)
 	}
 	if err != nil {
 		return err

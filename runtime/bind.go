@@ -22,6 +22,7 @@ type binding struct {
 	units     []unit
 	buffers   []buffer // those of the roots, then temporaries of units
 	outs      []outPlace
+	copies    bool // some of them
 	splats    map[splat]unsafe.Pointer
 	gemms     []*productUnit
 	loops     []*nestedUnit

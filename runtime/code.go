@@ -757,14 +757,14 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 				p.row, p.col = from/u.cols, from%u.cols
 			}
 			p.n = min(u.cols-p.col, end-from)
-			if p.n == u.cols {
+			if p.n == u.cols && p.n < end-from {
 				p.rows = (end - from) / u.cols
 			}
-			u.call(r, w, i, p)
+			u.call(r, w, i, &p)
 			from += p.n * p.rows
 		}
 	}
-	if !u.code.folds {
+	if !u.code.folds && len(u.folded) > 0 {
 		p := at{base: start, row: start / u.cols, col: start % u.cols}
 		for j := range u.folded {
 			w.ptr[u.folds[j].value] = u.addr(r, w, &u.folded[j], &p)
@@ -801,7 +801,7 @@ func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
 }
 
 // call enters the code of a segment.
-func (u *mapUnit) call(r *run, w *worker, seg int, p at) {
+func (u *mapUnit) call(r *run, w *worker, seg int, p *at) {
 	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
 	last := 0
 	if step := s.f.Step(); step > 1 {
@@ -810,14 +810,14 @@ func (u *mapUnit) call(r *run, w *worker, seg int, p at) {
 	if last < p.n {
 		for k := range refs {
 			x := &refs[k]
-			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, &p))
+			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
 			args[jit.ArgArrays+2*k+1] = uintptr(x.row)
 		}
 		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.n-last), uintptr(p.rows), u.spill(w)
 		s.f.Run(args)
 	}
 	if last > 0 {
-		u.callLast(r, w, seg, p, last)
+		u.callLast(r, w, seg, *p, last)
 	}
 }
 

@@ -298,6 +298,9 @@ func (u *mapUnit) phases() int {
 func (u *mapUnit) tasks(phase int) int {
 	switch u.mode {
 	case flat:
+		if u.elems <= u.grain { // saves a small program the division
+			return 1
+		}
 		return ceil(u.elems, u.grain)
 	case fill:
 		return 1
@@ -397,7 +400,7 @@ func move(dst, src unsafe.Pointer, n int) {
 func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 	if u.code != nil && u.code.folds {
 		for rows := max(1, u.code.most()/u.run); i0 < i1; i0 += rows {
-			u.call(r, w, 0, at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
+			u.call(r, w, 0, &at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
 		}
 		return
 	}
@@ -445,7 +448,7 @@ func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 	line, from := i/u.parts, i%u.parts*ChunkElems
 	n := min(ChunkElems, u.run-from)
 	if u.code != nil && u.code.folds {
-		u.call(r, w, 0, at{base: line*u.run + from, row: line, col: from, n: n, rows: 1, result: i})
+		u.call(r, w, 0, &at{base: line*u.run + from, row: line, col: from, n: n, rows: 1, result: i})
 		return
 	}
 	u.foldSpan(r, w, line*u.run+from, n)

@@ -21,7 +21,7 @@ func (b *binding) placeOutputs() {
 			f.out = i
 			b.committed = min(b.committed, f.first)
 		} else {
-			o.copied = true
+			o.copied, b.copies = true, true
 			f.last = end
 		}
 		b.outs = append(b.outs, o)

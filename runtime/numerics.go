@@ -22,7 +22,7 @@ func (b *binding) runChecked(ctx context.Context, in, out []unsafe.Pointer) erro
 		bytes[i] = padded(o.bytes, dtype.F64)
 		own[i] = unsafe.Pointer(unsafe.SliceData(bytes[i]))
 	}
-	if err := b.run(ctx, in, own); err != nil {
+	if err := b.run(nil, ctx, in, own); err != nil {
 		return err
 	}
 	for i, n := range b.p.low.outs {

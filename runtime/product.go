@@ -73,7 +73,7 @@ func (e *epilogue) Done(worker, batch, i0, i1, j0, j1 int) {
 		n := j1 - j0
 		for rows := max(1, u.code.most()/n); i0 < i1; i0 += rows {
 			for seg := range u.code.segs {
-				u.call(e.r, w, seg, at{row: row, col: j0, n: n, rows: min(rows, i1-i0)})
+				u.call(e.r, w, seg, &at{row: row, col: j0, n: n, rows: min(rows, i1-i0)})
 			}
 			row += rows
 		}

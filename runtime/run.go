@@ -16,12 +16,13 @@ type run struct {
 	b       *binding
 	arena   unsafe.Pointer
 	ptr     []unsafe.Pointer // by buffer
-	fixed   []unsafe.Pointer // ptr without the caller's memory
+	loans   []loan           // what of ptr is the caller's
 	workers []worker
 	gemms   []kernels.GemmRun
 	loops   []*nestedRun
 	spill   []byte // outputs that may not be written before the end
 	spilled []bool // by output
+	spills  bool   // some are
 	team    *team
 	failed  atomic.Pointer[error]
 	done    <-chan struct{} // of the context, while it is looked at
@@ -37,16 +38,42 @@ type worker struct {
 
 func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
 
-func (b *binding) take() *run {
+// loan is a buffer that lies in the caller's memory, where input or output number index does.
+type loan struct {
+	buffer, index int
+	out           bool
+}
+
+// Seat is for the calls of one caller at a time: it keeps ready for the next what one of them used. The zero Seat
+// is ready; a nil one keeps nothing.
+type Seat struct{ r *run }
+
+// take gives a run of b.
+func (s *Seat) take(b *binding) *run {
+	if s != nil && s.r != nil {
+		r := s.r
+		if r.b == b {
+			return r
+		}
+		s.r = nil
+		r.b.idle.Put(r)
+	}
 	if r := b.idle.Take(); r != nil {
 		return r
 	}
 	return b.newRun(nil, nil)
 }
 
-func (b *binding) give(r *run) {
-	copy(r.ptr, r.fixed) // lets go of the caller's memory
-	b.idle.Put(r)
+// leave lets go of the caller's memory and keeps r for the next call.
+func (s *Seat) leave(r *run) {
+	for i := range r.loans {
+		r.ptr[r.loans[i].buffer] = nil
+	}
+	if s != nil {
+		s.r = r
+	} else {
+		r.b.idle.Put(r)
+	}
 }
 
 // newRun makes a run with a team and memory of its own or, within a loop or branch, those of the run around it.
@@ -60,20 +87,22 @@ func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
 		return p
 	}
 	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms)), loops: make([]*nestedRun, len(b.loops))}
-	r.fixed = make([]unsafe.Pointer, len(b.buffers))
 	r.ptr = make([]unsafe.Pointer, len(b.buffers))
 	r.spilled = make([]bool, len(b.outs))
 	r.arena = take(b.arena)
 	for k := range b.buffers {
 		f := &b.buffers[k]
 		switch {
+		case f.out >= 0:
+			r.loans = append(r.loans, loan{k, f.out, true})
+		case f.node != nil && f.node.Kind == ir.Param:
+			r.loans = append(r.loans, loan{k, int(f.node.Bits), false})
 		case f.offset >= 0:
-			r.fixed[k] = unsafe.Add(r.arena, f.offset)
+			r.ptr[k] = unsafe.Add(r.arena, f.offset)
 		case f.node != nil && f.node.Kind == ir.Data:
-			r.fixed[k] = unsafe.Pointer(unsafe.SliceData(f.node.Data.Bytes))
+			r.ptr[k] = unsafe.Pointer(unsafe.SliceData(f.node.Data.Bytes))
 		}
 	}
-	copy(r.ptr, r.fixed)
 	for i := range r.workers {
 		r.workers[i] = worker{take(b.scratch), take(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
 	}
@@ -101,6 +130,11 @@ func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
 // a cancelled ctx included, nothing has been written: from the first write into an output on, ctx is no
 // longer looked at.
 func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) error {
+	return p.RunIn(nil, ctx, batch, in, out)
+}
+
+// RunIn is Run at a seat.
+func (p *Program) RunIn(seat *Seat, ctx context.Context, batch int, in, out []unsafe.Pointer) error {
 	if len(in) != len(p.inputs) || len(out) != len(p.low.outs) {
 		return &ir.Error{Op: "Run", Msg: fmt.Sprintf("takes %d inputs and %d outputs, not %d and %d", len(p.inputs), len(p.low.outs), len(in), len(out))}
 	}
@@ -120,31 +154,29 @@ func (p *Program) Run(ctx context.Context, batch int, in, out []unsafe.Pointer) 
 	if p.numeric {
 		return b.runChecked(ctx, in, out)
 	}
-	return b.run(ctx, in, out)
+	return b.run(seat, ctx, in, out)
 }
 
-func (b *binding) run(ctx context.Context, in, out []unsafe.Pointer) error {
-	r := b.take()
-	if err := r.place(in, out); err != nil {
-		b.give(r)
-		return err
-	}
-	err := r.do(ctx)
+func (b *binding) run(seat *Seat, ctx context.Context, in, out []unsafe.Pointer) error {
+	r := seat.take(b)
+	err := r.place(in, out)
 	if err == nil {
+		err = r.do(ctx)
+	}
+	if err == nil && (b.copies || r.spills) {
 		r.finish(out)
 	}
-	b.give(r)
+	seat.leave(r)
 	return err
 }
 
 // point has the buffers of inputs and outputs where those lie.
 func (r *run) point(in, out []unsafe.Pointer) {
-	for k := range r.b.buffers {
-		switch f := &r.b.buffers[k]; {
-		case f.out >= 0:
-			r.ptr[k] = out[f.out]
-		case f.node != nil && f.node.Kind == ir.Param:
-			r.ptr[k] = in[f.node.Bits]
+	for i := range r.loans {
+		if p := &r.loans[i]; p.out {
+			r.ptr[p.buffer] = out[p.index]
+		} else {
+			r.ptr[p.buffer] = in[p.index]
 		}
 	}
 }
@@ -179,7 +211,8 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			room += lines(o.bytes)
 		}
 	}
-	if room == 0 {
+	r.spills = room > 0
+	if !r.spills {
 		return nil
 	}
 	if len(r.spill) < room {
@@ -232,11 +265,11 @@ func (r *run) finish(out []unsafe.Pointer) {
 
 // do runs the units.
 func (r *run) do(ctx context.Context) (err error) {
-	defer r.team.release()
 	defer func() {
 		if p := recover(); p != nil {
 			err = panicked(p)
 		}
+		r.team.release()
 	}()
 	return r.steps(ctx, r.b.committed)
 }
