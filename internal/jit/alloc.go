@@ -9,12 +9,14 @@ import (
 // minst is an instruction on machine registers. An address in an array is completed when it is encoded.
 type minst struct {
 	x86.Inst
-	place place // of the memory operand: inPool and inSlot are in Mem already
-	io    int32
-	part  int32
-	store bool
-	accum bool
-	src   int32
+	place  place // of the memory operand: inPool and inSlot are in Mem already
+	io     int32
+	part   int32
+	store  bool
+	accum  bool
+	group  int32 // of iterations side by side, the how manieth
+	shared bool  // by all of them
+	src    int32
 }
 
 // A register from accReg on is lanes: that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
@@ -111,7 +113,11 @@ func allocate(c *code) *allocator {
 			a.inst(i, in)
 		}
 		for k := from; k < len(a.out); k++ {
-			a.out[k].src = c.insts[i].src
+			m := &a.out[k]
+			m.src, m.group = c.insts[i].src, c.insts[i].group
+			if m.shared {
+				m.group = 0
+			}
 		}
 	}
 	return a
@@ -160,8 +166,8 @@ func (a *allocator) hoist(n int) int {
 }
 
 // steady reports whether v is the same for all elements.
-func (a *allocator) steady(v vreg) bool {
-	p := a.homes[v].place
+func (c *code) steady(v vreg) bool {
+	p := c.homes[v].place
 	return p == inPool || p == inSplat
 }
 
@@ -279,7 +285,9 @@ func (a *allocator) load(v vreg) x86.Reg {
 		if h.place == nowhere {
 			panic("jit: a value is nowhere")
 		}
-		a.out = append(a.out, a.fetch(v, r))
+		m := a.fetch(v, r)
+		m.shared = a.steady(v)
+		a.out = append(a.out, m)
 	}
 	a.pin(v)
 	return x86.Reg(a.where[v])

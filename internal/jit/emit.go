@@ -169,9 +169,12 @@ func (e *emitter) finish() {
 	}
 }
 
-func (e *emitter) body(group int, tail bool) {
+// body encodes an iteration, or all that are side by side, which start group iterations further on.
+func (e *emitter) body(group int, all, tail bool) {
 	for i := range e.out {
-		e.inst(&e.out[i], group, tail)
+		if m := &e.out[i]; all || m.group == 0 {
+			e.inst(m, group+int(m.group), tail)
+		}
 	}
 }
 
@@ -180,8 +183,9 @@ func (e *emitter) body(group int, tail bool) {
 func (e *emitter) emit() []byte {
 	t := &e.text
 	t.Code = make([]byte, 0, 256+16*len(e.out))
-	unroll := 1
+	unroll := e.groups
 	switch n := len(e.out); {
+	case e.groups > 1:
 	case n <= 12:
 		unroll = 4
 	case n <= 40:
@@ -210,8 +214,8 @@ func (e *emitter) emit() []byte {
 	t.SubImm(leftReg, step)
 	rest := t.Jump(x86.Less)
 	many := t.Here(32)
-	for g := range unroll {
-		e.body(g, false)
+	for g := 0; g < unroll; g += e.groups {
+		e.body(g, true, false)
 	}
 	if unroll == 1 {
 		e.exchange()
@@ -236,7 +240,7 @@ func (e *emitter) emit() []byte {
 				t.Emit(&x86.Inst{Op: x86.KShiftRW, Dst: 2, B: 1, Imm: 8})
 			}
 		}
-		e.body(0, masked)
+		e.body(0, false, masked)
 		e.exchange()
 		t.AddImm(indexReg, int32(e.e))
 		t.SubImm(leftReg, int32(e.e))

@@ -99,7 +99,7 @@ type Func struct {
 // Assemble makes p's machine code, which Map must make executable before it runs.
 func (p *Program) Assemble(isa ISA) *Func {
 	c := lower(p, isa)
-	e := emitter{allocator: allocate(c), p: p}
+	e := emitter{allocator: allocateBeside(c), p: p}
 	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e}
 	return f
 }
@@ -107,12 +107,12 @@ func (p *Program) Assemble(isa ISA) *Func {
 // List tells line the instructions of one iteration, and before them those that fill registers for all, each
 // with the index in Code that it serves, or -1.
 func (p *Program) List(isa ISA, line func(src int, text string)) {
-	e := emitter{allocator: allocate(lower(p, isa)), p: p, list: line}
+	e := emitter{allocator: allocateBeside(lower(p, isa)), p: p, list: line}
 	for i := range e.fixed {
 		e.fixed[i].src = -1
 		e.inst(&e.fixed[i], 0, false)
 	}
-	e.body(0, false)
+	e.body(0, false, false)
 }
 
 // Unchanged reports whether v is an input as it comes.

@@ -51,6 +51,7 @@ type vinst struct {
 	io      int32 // the array of loads and stores
 	off     int32 // bytes from the first of the iteration's elements
 	part    int32
+	group   int32 // of iterations side by side, the how manieth
 	src     int32 // the instruction of the vector program
 }
 
@@ -80,6 +81,7 @@ const (
 type code struct {
 	isa    ISA
 	e      int // elements of an iteration
+	groups int // iterations side by side
 	insts  []vinst
 	homes  []home
 	isMask []bool // virtual registers in mask registers
@@ -129,7 +131,7 @@ type lowering struct {
 // lower expands p into one iteration's instructions.
 func lower(p *Program, isa ISA) *code {
 	l := &lowering{p: p, nots: map[vreg]vreg{}, once: map[sharedKey]vreg{}}
-	l.isa, l.consts = isa, map[poolKey]vreg{}
+	l.isa, l.groups, l.consts = isa, 1, map[poolKey]vreg{}
 	l.run()
 	return &l.code
 }

@@ -1,0 +1,69 @@
+package jit
+
+import (
+	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/jit/x86"
+)
+
+// A chain of instructions on one vector waits for each result, some four cycles, and a processor looks
+// ahead at the chains of few iterations. So a short program's iterations go side by side, instruction by
+// instruction, where their values all have registers. Not four where there are divisions, which take turns
+// in one unit: what else there is to do should come between them.
+func allocateBeside(c *code) *allocator {
+	single := allocate(c)
+	for groups := 4; groups > 1; groups /= 2 {
+		if len(c.insts) < 8 || len(c.insts) > 128 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
+			continue
+		}
+		if a := allocate(c.interleaved(groups)); a.slots == 0 && 8*len(a.out) <= 9*groups*len(single.out) {
+			return a
+		}
+	}
+	return single
+}
+
+func divides(in vinst) bool {
+	switch in.op {
+	case x86.DivPS, x86.DivPD, x86.SqrtPS, x86.SqrtPD:
+		return true
+	}
+	return false
+}
+
+// interleaved is c for several iterations at once. What is the same for all elements they share.
+func (c *code) interleaved(groups int) *code {
+	w := *c
+	w.groups = groups
+	w.insts = make([]vinst, 0, groups*len(c.insts))
+	w.homes, w.isMask = slices.Repeat(c.homes, groups), slices.Repeat(c.isMask, groups)
+	shared, lanes := make([]bool, len(c.homes)), make([]bool, len(c.homes))
+	for _, f := range c.folds {
+		for part := range f.parts {
+			lanes[f.acc[part]] = true
+		}
+	}
+	for v := range shared {
+		shared[v] = lanes[v] || c.steady(vreg(v))
+	}
+	for i, n := 0, 1; i < len(c.insts); i += n {
+		n = 1
+		if in := &c.insts[i]; in.a != none && lanes[in.a] || in.b != none && lanes[in.b] {
+			for c.insts[i+n-1].kind != accum { // a fold's lanes are changed before they are read again
+				n++
+			}
+		}
+		for g := range groups {
+			for _, in := range c.insts[i : i+n] {
+				in.group = int32(g)
+				for _, v := range []*vreg{&in.a, &in.b, &in.c, &in.mask, &in.dst} {
+					if *v != none && !shared[*v] {
+						*v += vreg(g * len(c.homes))
+					}
+				}
+				w.insts = append(w.insts, in)
+			}
+		}
+	}
+	return &w
+}
