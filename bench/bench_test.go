@@ -158,10 +158,10 @@ func TestSlowSideHasFewerRounds(t *testing.T) {
 // sampleRows is a row with a peer ahead, one behind and one missing, and a failed row.
 func sampleRows() []Row {
 	return []Row{
-		{Case: "gemm/f32/32", Dtype: "f32", Threads: 1, Level: "avx2", NS: 800, Rate: 80, RateUnit: "GFLOP/s", LimitFraction: 0.8,
+		{Case: "gemm/f32/32", Dtype: "f32", Threads: 1, Level: "avx2", NS: 800, Least: 640, Rate: 80, RateUnit: "GFLOP/s", LimitFraction: 0.8,
 			MaxError: 1e-7, Runs: 9, CPU: "A CPU", Date: "2026-11-28", Peers: []PeerRow{
-				{Name: "a", Version: "1", NS: 400, Ratio: 0.5, MaxError: 2e-7, Runs: 9},
-				{Name: "b", Version: "2", NS: 1600, Ratio: 2, Runs: 9}, {Name: "c", Missing: "not installed"}}},
+				{Name: "a", Version: "1", NS: 400, Least: 390, Ratio: 0.5, MaxError: 2e-7, Runs: 9},
+				{Name: "b", Version: "2", NS: 1600, Least: 320, Ratio: 2, Runs: 9}, {Name: "c", Missing: "not installed"}}},
 		{Case: "chain/f32/8", Dtype: "f32", Threads: 2, RateUnit: "Gelem/s", Missing: "wrong <result>", Peers: []PeerRow{}},
 	}
 }
@@ -198,7 +198,7 @@ func TestTable(t *testing.T) {
 	if err := writeTable(&b, sampleRows()); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"A CPU; a 1, b 2", "800 ns", "80 GFLOP/s", "80%", "400 ns", "0.50", "failed",
+	for _, want := range []string{"A CPU; a 1, b 2", "800 ns", "80 GFLOP/s", "80%", "400 ns", "0.50      0.50", "failed",
 		"c: not installed (gemm/f32/32)", "adjoint: wrong <result> (chain/f32/8)"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
@@ -265,7 +265,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err, out.String())
 	}
 	for _, r := range rows {
-		if r.NS <= 0 || r.Level == "" || r.Runs < 7 || len(r.Peers) == 0 {
+		if r.Least <= 0 || r.Least > r.NS || r.Level == "" || r.Runs < 7 || len(r.Peers) == 0 {
 			t.Errorf("%+v", r)
 		}
 		for _, p := range r.Peers {

@@ -89,6 +89,14 @@ func (t Timing) calibrate(s *Side) (n int, err error) {
 // ns is the median time per run.
 func (s *Side) ns() float64 { return median(s.perRun) }
 
+// least is the least time per run.
+func (s *Side) least() float64 {
+	if len(s.perRun) == 0 {
+		return 0
+	}
+	return slices.Min(s.perRun)
+}
+
 func median(xs []float64) float64 {
 	if len(xs) == 0 {
 		return 0

@@ -15,7 +15,8 @@ type Row struct {
 	Dtype         string    `json:"dtype"`
 	Threads       int       `json:"threads"`
 	Level         string    `json:"level"`
-	NS            float64   `json:"ns"` // median per run
+	NS            float64   `json:"ns"`       // median per run
+	Least         float64   `json:"ns_least"` // of the rounds: what others on the machine disturb least
 	Rate          float64   `json:"rate"`
 	RateUnit      string    `json:"rate_unit"`
 	LimitFraction float64   `json:"limit_fraction"` // 0: no limit is known
@@ -34,6 +35,7 @@ type PeerRow struct {
 	Name     string  `json:"name"`
 	Version  string  `json:"version"`
 	NS       float64 `json:"ns"`
+	Least    float64 `json:"ns_least"`
 	Ratio    float64 `json:"ratio"` // its time / ours: above 1 we are ahead
 	MaxError float64 `json:"max_error"`
 	Runs     int     `json:"runs"`
@@ -45,13 +47,13 @@ func newRow(c *Case, threads int, sides []*Side) Row {
 	ours := sides[0]
 	r := Row{Case: c.Name, Dtype: c.Dtype, Threads: threads, RateUnit: c.RateUnit, Missing: ours.Missing, Peers: []PeerRow{}}
 	if ours.Missing == "" {
-		r.NS, r.MaxError, r.Runs = round(ours.ns()), round(ours.maxError), len(ours.perRun)
+		r.NS, r.Least, r.MaxError, r.Runs = round(ours.ns()), round(ours.least()), round(ours.maxError), len(ours.perRun)
 		r.Rate = round(c.Units / r.NS)
 	}
 	for _, s := range sides[1:] {
 		p := PeerRow{Name: s.Name, Version: s.Version, Missing: s.Missing}
 		if s.Missing == "" && r.NS > 0 {
-			p.NS, p.MaxError, p.Runs = round(s.ns()), round(s.maxError), len(s.perRun)
+			p.NS, p.Least, p.MaxError, p.Runs = round(s.ns()), round(s.least()), round(s.maxError), len(s.perRun)
 			p.Ratio = round(p.NS / r.NS)
 		}
 		r.Peers = append(r.Peers, p)
@@ -75,6 +77,20 @@ func (r *Row) best() *PeerRow {
 		}
 	}
 	return best
+}
+
+// byLeast is the ratio of the fastest peer's least time to our least time, 0 without one.
+func (r *Row) byLeast() float64 {
+	least := 0.0
+	for _, p := range r.Peers {
+		if p.Least > 0 && (least == 0 || p.Least < least) {
+			least = p.Least
+		}
+	}
+	if r.Least == 0 {
+		return 0
+	}
+	return least / r.Least
 }
 
 // missing is the names of peers without figures.
@@ -121,19 +137,22 @@ func writeTable(w io.Writer, rows []Row) error {
 		fmt.Fprintf(w, "%s, %s%s\n\n", rows[0].Date, rows[0].CPU, versions(rows))
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "case\tthreads\tlevel\tours\tthroughput\tof limit\tbest peer\tits time\tratio\tmissing\t")
+	fmt.Fprintln(t, "case\tthreads\tlevel\tours\tthroughput\tof limit\tbest peer\tits time\tratio\tby least\tmissing\t")
 	for i := range rows {
 		r := &rows[i]
 		ours, rate := duration(r.NS), fmt.Sprintf("%.3g %s", r.Rate, r.RateUnit)
 		if r.Missing != "" {
 			ours, rate = "failed", "–"
 		}
-		name, theirs, ratio := "–", "–", "–"
+		name, theirs, ratio, least := "–", "–", "–", "–"
 		if b := r.best(); b != nil {
-			name, theirs, ratio = b.Name, duration(b.NS), fmt.Sprintf("%.2f", b.Ratio)
+			name, theirs, ratio = b.Name, duration(b.NS), ratioText(b.Ratio)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Case, r.Threads, r.Level, ours, rate,
-			percent(r.LimitFraction), name, theirs, ratio, strings.Join(r.missing(), ","))
+		if x := r.byLeast(); x > 0 {
+			least = ratioText(x)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Case, r.Threads, r.Level, ours, rate,
+			percent(r.LimitFraction), name, theirs, ratio, least, strings.Join(r.missing(), ","))
 	}
 	if err := t.Flush(); err != nil {
 		return err
