@@ -233,44 +233,6 @@ func VJP[P, R any](f func(P) R) func(x P, cotangent R) Cotangents[P, R] {
 	}
 }
 
-// Vmap is f over a batch: every value of the argument has a leading axis of one size more than f takes, and
-// every value of the result has one more than f gives.
-func Vmap[P, R any](f func(P) R) func(P) R {
-	return func(x P) R {
-		return recorded("Vmap", x, func(g *ir.Graph, x P) R {
-			xs := leaves(x)
-			holes := make([]Value, len(xs))
-			var inner, batched []*ir.Node
-			for i, v := range xs {
-				if !v.IsValid() {
-					continue
-				}
-				n := v.node(g, "Vmap", dtype.Invalid)
-				if n.Rank() == 0 {
-					ir.Fail("Vmap", "%v of %v: an axis to map over is needed", n.Shape, n.Type)
-				}
-				if len(batched) > 0 && n.Shape[0] != batched[0].Shape[0] {
-					ir.Fail("Vmap", "%v, %v: the leading axes differ", batched[0].Shape, n.Shape)
-				}
-				h := g.Hole(n.Type, n.Shape[1:])
-				holes[i] = Value{n: h}
-				inner, batched = append(inner, h), append(batched, n)
-			}
-			if len(batched) == 0 {
-				ir.Fail("Vmap", "the argument holds no value")
-			}
-			y := f(replaced(x, holes))
-			ys := results("Vmap", g, y)
-			outs, at := present(ys)
-			res := make([]Value, len(ys))
-			for i, n := range g.Vmap(outs, inner, batched, batched[0].Shape[0]) {
-				res[at[i]] = Value{n: n}
-			}
-			return replaced(y, res)
-		})
-	}
-}
-
 // JacobianOptions says how a [Jacobian] is found; the zero value takes the cheaper mode, all at once.
 type JacobianOptions struct {
 	Mode Mode

@@ -90,13 +90,17 @@ var lines = map[string]func() error{
 		r := ad.ValueAndGrad(cubes)(vec)
 		return errors.Join(same(r.Value, 8.875), same(r.Grad, each(gradOf)...))
 	},
-	"`ad.Jacobian(f)`":            func() error { return same(ad.Jacobian(cube)(vec), diagonal(each(gradOf))...) },
-	"`ad.Hessian(f)`":             func() error { return same(ad.Hessian(cubes)(vec), diagonal(each(secondOf))...) },
-	"`ad.HessianDiag(f)`":         func() error { return same(ad.HessianDiag(cubes)(vec), each(secondOf)...) },
-	"`ad.JVP(f)(x, t)`":           func() error { return same(ad.JVP(cube)(vec, dir).Tangent, each(alongOf)...) },
-	"`ad.VJP(f)(x, ct)`":          func() error { return same(ad.VJP(cube)(vec, dir).Grad, each(alongOf)...) },
-	"`ad.HVP(f)(x, v)`":           func() error { return same(ad.HVP(cubes)(vec, dir).Tangent, each(productOf)...) },
-	"`ad.Vmap(f)`":                func() error { return same(ad.Vmap(cubes)(ad.Stack(0, vec, vec.Neg())), 8.875, -8.875) },
+	"`ad.Jacobian(f)`":    func() error { return same(ad.Jacobian(cube)(vec), diagonal(each(gradOf))...) },
+	"`ad.Hessian(f)`":     func() error { return same(ad.Hessian(cubes)(vec), diagonal(each(secondOf))...) },
+	"`ad.HessianDiag(f)`": func() error { return same(ad.HessianDiag(cubes)(vec), each(secondOf)...) },
+	"`ad.JVP(f)(x, t)`":   func() error { return same(ad.JVP(cube)(vec, dir).Tangent, each(alongOf)...) },
+	"`ad.VJP(f)(x, ct)`":  func() error { return same(ad.VJP(cube)(vec, dir).Grad, each(alongOf)...) },
+	"`ad.HVP(f)(x, v)`":   func() error { return same(ad.HVP(cubes)(vec, dir).Tangent, each(productOf)...) },
+	"`ad.Vmap(f)`":        func() error { return same(ad.Vmap(cubes)(ad.Stack(0, vec, vec.Neg())), 8.875, -8.875) },
+	"`ad.Vmap(f, ad.VmapOptions{In: axes, Out: axes})`": func() error { // columns in, columns out
+		x := ad.Stack(1, vec, vec.Neg())
+		return same(ad.Vmap(ad.Grad(cubes), ad.VmapOptions{In: []int{1}, Out: []int{1}})(x).Flatten(), ad.Stack(1, ad.Grad(cubes)(vec), ad.Grad(cubes)(vec)).Float64s()...)
+	},
 	"`ad.Vmap(ad.Grad(f))`":       func() error { return same(ad.Vmap(ad.Grad(cubes))(vec.Reshape(3, 1)), each(gradOf)...) },
 	"`ad.Checkpoint(f)`":          func() error { return same(ad.Grad(ad.Checkpoint(cubes))(vec), each(gradOf)...) },
 	"`ad.CheckGrads(f, x)`":       func() error { return ad.CheckGrads(cubes, vec) },
