@@ -410,7 +410,7 @@ func (c *code) Dot() string { return c.p.Dot() }
 // PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads.
 func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
 
-// Disassemble lists the machine code of the fused operations for a batch size, each instruction with the
+// Disassemble lists the machine code of the fused operations and loops for a batch size, each instruction with the
 // operation that it serves; it is empty where none is made.
 func (c *code) Disassemble(batch int) (string, error) { return c.p.Disassemble(batch) }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"unsafe"
 
@@ -845,60 +844,4 @@ func (u *mapUnit) callLast(r *run, w *worker, seg int, p at, n int) {
 // room is where argument k of the last elements is copied.
 func (u *mapUnit) room(w *worker, s *segment, k int) unsafe.Pointer {
 	return unsafe.Add(w.scratch, u.base+u.code.tiles*tileBytes+s.f.SpillBytes()+k*lastBytes)
-}
-
-// Disassemble lists the code of every cluster, as it is for a batch: one iteration of its loop, each
-// instruction with the operation that it serves. Operations that several share go by the first of them.
-func (p *Program) Disassemble(batch int) (string, error) {
-	x, err := p.binding(batch)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for i, u := range x.units {
-		m, ok := u.(*mapUnit)
-		if e, fused := u.(*productUnit); fused {
-			m, ok = e.epilogue, e.epilogue != nil
-		}
-		if ok && m.code != nil {
-			m.list(&b, i, *x.isa)
-		}
-	}
-	return b.String(), nil
-}
-
-func (u *mapUnit) list(b *strings.Builder, number int, isa jit.ISA) {
-	feeds, key := u.structure(isa)
-	a, c := u.write(isa, feeds, key[0] == 1)
-	for s := range c.segs {
-		if c.segs[s].f = u.code.segs[s].f; c.segs[s].f == nil {
-			n := u.ops[c.segs[s].op].node
-			fmt.Fprintf(b, "unit %d, part %d: a tile of %%%d %s\n", number, s, n.ID, n.Name())
-			continue
-		}
-		fmt.Fprintf(b, "unit %d, part %d: %d bytes of %v code for rows of %d of %d elements\n", number, s, u.code.segs[s].f.Size(), isa, u.cols, u.elems)
-		var made []*mapOp // by the index of their last instruction
-		for i := range u.ops {
-			if op := &u.ops[i]; op.f != nil && a.seg[op.dst] == s {
-				made = append(made, op)
-			}
-		}
-		a.segs[s].p.List(isa, func(src int, line string) {
-			name := "all rows"
-			if src >= 0 {
-				name = "fold"
-				k, _ := slices.BinarySearchFunc(made, src, func(op *mapOp, src int) int {
-					if a.result[op.dst].At <= src {
-						return -1
-					}
-					return 1
-				})
-				if k < len(made) {
-					n := made[k].node
-					name = fmt.Sprintf("%%%d %s", n.ID, n.Name())
-				}
-			}
-			fmt.Fprintf(b, "\t%-60s // %s\n", line, name)
-		})
-	}
 }

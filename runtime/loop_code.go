@@ -15,6 +15,9 @@ import (
 // slices of stacked arrays are a row apart. Blocks of elements go through all steps one after the other.
 type loopCode struct {
 	loop  *nestedUnit
+	body  *mapUnit
+	outs  []int // values that are stored: what steps give, then carries
+	given int
 	code  *code
 	args  []loopArg
 	elems int
@@ -64,17 +67,19 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	for _, v := range outs {
 		key = binary.AppendUvarint(key, uint64(v))
 	}
-	l := &loopCode{loop: u, code: codes.find(string(key)), elems: body.elems}
+	l := &loopCode{loop: u, body: &body, outs: outs, given: given, code: codes.find(string(key)), elems: body.elems}
 	for _, c := range b.pending {
 		if c.key == string(key) {
 			l.code = c
 		}
 	}
 	if l.code == nil {
-		if l.code = body.assembleLoop(*b.isa, feeds, outs, given); l.code == nil {
+		a, c := l.write(*b.isa, feeds)
+		if c == nil {
 			return nil
 		}
-		l.code.key = string(key)
+		c.assemble(a, *b.isa)
+		l.code, c.key = c, string(key)
 		b.pending = append(b.pending, l.code)
 	}
 	seg := &l.code.segs[0]
@@ -156,37 +161,35 @@ func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 	}
 }
 
-// assembleLoop makes code that stores the values outs, the first of them what steps give, the others carries, all
-// at the end of an iteration, so that what a carry's element becomes is stored when nothing reads it any more. It
-// is nil where a carry becomes an input unchanged, which could have been stored over by then, and where the code
-// is too long for one loop.
-func (u *mapUnit) assembleLoop(isa jit.ISA, feeds []feed, outs []int, given int) *code {
-	a, c := u.write(isa, feeds, false)
+// write makes the vector program of code that stores all values at the end of an iteration, so that what a carry's
+// element becomes is stored when nothing reads it any more. There is none where a carry becomes an input unchanged,
+// which could have been stored over by then, and where the code is too long for one loop.
+func (l *loopCode) write(isa jit.ISA, feeds []feed) (*assembler, *code) {
+	a, c := l.body.write(isa, feeds, false)
 	if len(a.segs) != 1 || a.b() == nil || c.tiles > 0 {
-		return nil
+		return nil, nil
 	}
-	for _, v := range outs[:given] {
+	for _, v := range l.outs[:l.given] {
 		switch t := a.by[v].node.Type; {
 		case a.by[v].f != nil:
 		case feeds[v] != arrayFeed || t == dtype.Bool || a.val[v] == vec.None:
-			return nil
+			return nil, nil
 		default:
 			a.result[v] = jit.Out{T: t, V: a.val[v]}
 		}
 	}
 	d := &a.segs[0]
 	d.p.Out = nil
-	for i, v := range outs {
+	for i, v := range l.outs {
 		o := a.result[v]
 		o.At = len(d.p.Code)
-		if d.p.Unchanged(o.V) && (i >= given || a.by[v].f != nil) {
-			return nil
+		if d.p.Unchanged(o.V) && (i >= l.given || a.by[v].f != nil) {
+			return nil, nil
 		}
 		d.p.Out = append(d.p.Out, o)
 	}
-	c.segs[0].args = append(c.segs[0].args[:c.segs[0].ins:c.segs[0].ins], outs...)
-	c.assemble(a, isa)
-	return c
+	c.segs[0].args = append(c.segs[0].args[:c.segs[0].ins:c.segs[0].ins], l.outs...)
+	return a, c
 }
 
 // A block's elements go through all steps together. Their carries stay in L1 or L2, and what a step reads of

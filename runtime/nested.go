@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
 )
 
 // Loops and branches are units whose bodies are programs of their own. They run on the threads of the run
@@ -129,7 +130,7 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		b.newRewind(u)
 		return u
 	}
-	r := b.newRoutine(u)
+	r := b.newRoutine(u, jit.NewRoutine())
 	if r != nil && !r.several {
 		b.accept(u, r)
 		return u

@@ -70,12 +70,12 @@ const (
 	tileRoom    = 4 * kernels.Pad * 8
 )
 
-// newRoutine makes u's routine, nil where a step does more than it can.
-func (b *binding) newRoutine(u *nestedUnit) (x *routine) {
+// newRoutine makes u's routine, as r, nil where a step does more than it can.
+func (b *binding) newRoutine(u *nestedUnit, r *jit.Routine) (x *routine) {
 	if b.isa == nil || u.n.Kind != ir.Loop {
 		return nil
 	}
-	w := &routineWriter{b: b, r: jit.NewRoutine(), routine: &routine{}}
+	w := &routineWriter{b: b, r: r, routine: &routine{}}
 	defer func() {
 		if e := recover(); e != nil {
 			if _, ok := e.(notScalar); !ok {
@@ -118,6 +118,13 @@ type routineWriter struct {
 	*routine
 	b *binding
 	r *jit.Routine
+}
+
+// note lists n as what is written for it from here on.
+func (w *routineWriter) note(n *ir.Node) {
+	if w.r.Listing() {
+		w.r.Note(label(n))
+	}
 }
 
 // item is a value within a routine: some elements, or an array in memory.
@@ -252,6 +259,7 @@ func (w *routineWriter) part(x *located, axis int, index jit.Slot, narrow bool, 
 // loop writes Loop n on operands in, the count behind them, and gives its results: the carries, what is stacked
 // in the arrays that stack gives for their number and size, and the number of steps, if that is wanted.
 func (w *routineWriter) loop(n *ir.Node, in []item, stack func(k, bytes int) arrayBase, counted bool) []item {
+	w.note(n)
 	body := n.Body[0]
 	s := jit.Steps{Most: -1, Backward: n.Flag, Index: w.r.Slot()}
 	if n.Size.B != 0 || n.Size.C >= 0 {
@@ -307,11 +315,13 @@ func (w *routineWriter) loop(n *ir.Node, in []item, stack func(k, bytes int) arr
 	if body.Cond != nil {
 		cond = func() jit.Slot {
 			b := w.body([]*ir.Node{body.Cond}, params, nil, nil)
+			w.note(n)
 			return w.slot(b.at[body.Cond], dtype.Bool)
 		}
 	}
 	w.r.Loop(s, cond, func() {
 		b := w.body(body.Outs, params, sinks, carries)
+		w.note(n)
 		var to, from []jit.Slot
 		for k, slots := range carries {
 			for i, x := range w.slots(b.at[body.Outs[k]], body.Outs[k].Type) {
@@ -378,6 +388,7 @@ func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carri
 func (b *bodyWriter) try(f func(n *ir.Node) bool) {
 	var left []*ir.Node
 	for _, n := range b.todo {
+		b.note(n)
 		if !b.ready(n, nil) || !f(n) {
 			left = append(left, n)
 		}
@@ -402,6 +413,7 @@ func (b *bodyWriter) store() {
 	var left []sink
 	for _, s := range b.sinks {
 		if x, ok := b.at[s.n]; ok {
+			b.note(s.n)
 			for i, from := range b.slots(x, s.n.Type) {
 				at := s.at
 				at.Offset += int32(i * s.n.Type.Size())
@@ -481,9 +493,10 @@ func (b *bodyWriter) block() {
 	e := &elementwise{bodyWriter: b, Builder: vec.NewBuilder(), set: map[*ir.Node][]vec.Value{}, read: map[read]vec.Value{},
 		guarded: map[*ir.Node]bool{}}
 	var nodes, left []*ir.Node
+	var ends []int // by node
 	for _, n := range b.todo {
 		if b.ready(n, e.set) && e.write(n) {
-			nodes = append(nodes, n)
+			nodes, ends = append(nodes, n), append(ends, len(e.Code()))
 		} else {
 			left = append(left, n)
 		}
@@ -534,8 +547,12 @@ func (b *bodyWriter) block() {
 		e.guards[i].slot, out = s, append(out, s)
 		p.Out = append(p.Out, jit.Out{T: dtype.Bool, V: e.guards[i].inside, At: len(p.Code)})
 	}
-	b.r.Block(p, e.in, out)
+	b.r.Block(p, e.in, out, func(src int) string {
+		i, _ := slices.BinarySearch(ends, src+1)
+		return label(nodes[i])
+	})
 	for _, g := range e.guards {
+		b.note(g.n)
 		x := g.n.In[0]
 		b.r.Unless(g.slot, len(b.exits))
 		b.exits = append(b.exits, routineExit{n: g.n, f: b.b.p.level.Tile(g.n.Op, x.Type), types: [3]dtype.Type{x.Type},
@@ -922,6 +939,7 @@ func (b *bodyWriter) branch(n *ir.Node, in []item) {
 	b.r.Branch(b.slot(in[0], dtype.I64), len(n.Body), func(i int) {
 		outs := n.Body[i].Outs
 		x := b.body(outs, in[1:], nil, nil)
+		b.note(n)
 		var from []jit.Slot
 		for _, o := range outs {
 			from = append(from, b.slots(x.at[o], o.Type)...)

@@ -277,6 +277,9 @@ func TestRandomScalarLoops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s, err := p.Disassemble(1); err != nil || strings.Contains(s, "?") {
+			t.Errorf("%d: %v\n%s", seed, err, s)
+		}
 		for _, u := range b.loops {
 			if u.n.Kind == ir.Loop && p.isa != nil {
 				loops++
@@ -379,15 +382,7 @@ func TestRoutineExchange(t *testing.T) {
 // Operations that hold within limits are computed once more beyond them, whatever their argument's place becomes.
 func TestRoutineBeyondLimits(t *testing.T) {
 	s := newSketch()
-	g := s.g
-	x, y := s.param(dtype.F64, nil, 0), s.param(dtype.F32, ir.Static(3), 0)
-	finals, ys, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.D(40)}, []*ir.Node{x, y, x}, nil,
-		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
-			far := g.Apply(ops.Mul, c[0], g.Const(dtype.F64, nil, -3))
-			wide := g.Apply(ops.Mul, c[1], g.Const(dtype.F32, ir.Static(3), 2.5))
-			return []*ir.Node{far, wide, g.Apply(ops.Cos, c[0])}, []*ir.Node{g.Apply(ops.Tan, g.Apply(ops.Sin, far)), g.Apply(ops.Sin, wide)}, nil
-		})
-	outs := append(finals, ys...)
+	outs := beyondLimits(s)
 	defer func(n int) { unitBytes = n }(unitBytes)
 	unitBytes = 1 << 20
 	s.check(t, outs, rand.New(rand.NewPCG(3, 9)), 1)
@@ -398,4 +393,16 @@ func TestRoutineBeyondLimits(t *testing.T) {
 	if b, err := p.binding(1); err != nil || p.isa != nil && b.loops[0].routine == nil {
 		t.Error(err, p)
 	}
+}
+
+func beyondLimits(s *sketch) []*ir.Node {
+	g := s.g
+	x, y := s.param(dtype.F64, nil, 0), s.param(dtype.F32, ir.Static(3), 0)
+	finals, ys, _ := g.Loop("Scan", ir.LoopOptions{Length: ir.D(40)}, []*ir.Node{x, y, x}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			far := g.Apply(ops.Mul, c[0], g.Const(dtype.F64, nil, -3))
+			wide := g.Apply(ops.Mul, c[1], g.Const(dtype.F32, ir.Static(3), 2.5))
+			return []*ir.Node{far, wide, g.Apply(ops.Cos, c[0])}, []*ir.Node{g.Apply(ops.Tan, g.Apply(ops.Sin, far)), g.Apply(ops.Sin, wide)}, nil
+		})
+	return append(finals, ys...)
 }

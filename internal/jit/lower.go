@@ -831,7 +831,7 @@ func (l *lowering) store(i int) {
 	io := int32(len(l.p.In) + i)
 	if l.isa == scalar {
 		l.insts = append(l.insts, vinst{op: x86.MovStore, kind: store, vl: l.vl(), a: none, b: l.vector(o.V, 0), c: none, mask: none, dst: none,
-			io: int32(l.outs[i]), src: l.src})
+			io: int32(l.outs[i]), src: int32(o.V)})
 		return
 	}
 	if o.Fold != NoFold {

@@ -54,6 +54,21 @@ func NewRoutine() *Routine {
 	return r
 }
 
+// Line is an instruction in a listing.
+type Line = x86.Line
+
+// List begins a listing.
+func (r *Routine) List() { r.text.Listing = true }
+
+// Listing reports whether there is one.
+func (r *Routine) Listing() bool { return r.text.Listing }
+
+// Note is what the lines to come serve.
+func (r *Routine) Note(s string) { r.text.Note = s }
+
+// Lines is the listing.
+func (r *Routine) Lines() []Line { return r.text.Lines }
+
 // Slot is a new slot.
 func (r *Routine) Slot() Slot {
 	r.slots++
@@ -61,8 +76,8 @@ func (r *Routine) Slot() Slot {
 }
 
 // Block computes p, whose inputs and outputs are slots. An output may be the slot of an input where it is not
-// that input unchanged: all are stored at the end.
-func (r *Routine) Block(p *Program, in, out []Slot) {
+// that input unchanged: all are stored at the end. A listing notes what note says of the index in p's code.
+func (r *Routine) Block(p *Program, in, out []Slot, note func(src int) string) {
 	l := &lowering{p: p, nots: map[vreg]vreg{}, once: map[sharedKey]vreg{}, in: in, outs: out}
 	l.isa, l.consts, l.pool, l.pooled = scalar, map[poolKey]vreg{}, r.pool, r.pooled
 	l.run()
@@ -70,6 +85,9 @@ func (r *Routine) Block(p *Program, in, out []Slot) {
 	a := allocate(&l.code)
 	r.spills = max(r.spills, a.slots)
 	for i := range a.out {
+		if r.text.Listing {
+			r.Note(note(int(a.out[i].src)))
+		}
 		r.text.Emit(&a.out[i].Inst)
 	}
 }

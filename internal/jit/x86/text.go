@@ -85,3 +85,71 @@ func (in *Inst) String() string {
 	}
 	return name + " " + strings.Join(append(ops, dst), ", ")
 }
+
+// Line is an instruction in a listing.
+type Line struct {
+	At   int    // the place in the code
+	Text string // as Go's assembler reads it, but that jumps name places
+	Note string
+}
+
+func (t *Text) line(text string) { t.Lines = append(t.Lines, Line{len(t.Code), text, t.Note}) }
+
+// arg is an operand of an instruction on general registers.
+type arg struct {
+	kind argKind
+	reg  Reg
+	n    int32
+	mem  Mem
+}
+
+type argKind uint8
+
+const (
+	regArg argKind = iota
+	memArg
+	immArg
+	placeArg // in the code, known when a jump lands
+)
+
+func ofReg(r Reg) arg   { return arg{kind: regArg, reg: r} }
+func ofMem(m Mem) arg   { return arg{kind: memArg, mem: m} }
+func ofImm(n int32) arg { return arg{kind: immArg, n: n} }
+
+func (a arg) String() string {
+	switch a.kind {
+	case regArg:
+		return gprs[a.reg]
+	case memArg:
+		return a.mem.String()
+	case immArg:
+		return fmt.Sprintf("$%d", a.n)
+	}
+	return somewhere
+}
+
+const somewhere = "?"
+
+// say lists the instruction that is encoded next.
+func (t *Text) say(name string, args ...arg) {
+	if !t.Listing {
+		return
+	}
+	var ops []string
+	for _, a := range args {
+		ops = append(ops, a.String())
+	}
+	t.line(strings.TrimSuffix(name+" "+strings.Join(ops, ", "), " "))
+}
+
+// landed lists where the jump that ends at end goes.
+func (t *Text) landed(end, to int) {
+	for i := len(t.Lines) - 1; i >= 0; i-- {
+		if l := &t.Lines[i]; l.At < end {
+			l.Text = strings.Replace(l.Text, somewhere, fmt.Sprintf("%#x", to), 1)
+			return
+		}
+	}
+}
+
+var jumps = [...]string{Below: "JCS", NotBelow: "JCC", Equal: "JEQ", NotEqual: "JNE", Less: "JLT", AtLeast: "JGE", AtMost: "JLE", Greater: "JGT"}

@@ -114,10 +114,13 @@ type form struct {
 	isEVEX     bool // always EVEX
 }
 
-// Text is the code of a program under way.
+// Text is the code of a program under way, and, if Listing is set, its Lines.
 type Text struct {
-	Code  []byte
-	fixup []fixup
+	Code    []byte
+	fixup   []fixup
+	Listing bool
+	Lines   []Line
+	Note    string // of the lines to come
 }
 
 // fixup is a displacement into the pool.
@@ -125,6 +128,9 @@ type fixup struct{ at, end, to int }
 
 // Emit appends in.
 func (t *Text) Emit(in *Inst) {
+	if t.Listing {
+		t.line(in.String())
+	}
 	f := &forms[in.Op]
 	evex := f.isEVEX || !f.isVEX && (in.VL == V512 || in.Mask != 0 || in.Bcst || high(in, f))
 	var reg, v Reg
@@ -304,57 +310,85 @@ func rex(reg, index, base Reg) uint8 {
 	return 0x48 | uint8(reg)>>3&1<<2 | uint8(index)>>3&1<<1 | uint8(base)>>3&1
 }
 
-func (t *Text) gprMem(op uint8, r Reg, m Mem) {
-	t.Code = append(t.Code, rex(r, 0, m.Base), op)
-	t.Code = t.modrm(t.Code, r&7, m, 1, 0)
-}
+// gprMem is an instruction of a register and memory without an index; bit 1 of op says that the register is last.
+func (t *Text) gprMem(name string, op uint8, r Reg, m Mem) { t.general(name, 0x48, r, m, op) }
 
 // Load is MOVQ m, r; Store is MOVQ r, m; AddMem is ADDQ m, r; AddTo is ADDQ r, m. m has no index.
-func (t *Text) Load(r Reg, m Mem)   { t.gprMem(0x8b, r, m) }
-func (t *Text) Store(m Mem, r Reg)  { t.gprMem(0x89, r, m) }
-func (t *Text) AddMem(r Reg, m Mem) { t.gprMem(0x03, r, m) }
-func (t *Text) AddTo(m Mem, r Reg)  { t.gprMem(0x01, r, m) }
+func (t *Text) Load(r Reg, m Mem)   { t.gprMem("MOVQ", 0x8b, r, m) }
+func (t *Text) Store(m Mem, r Reg)  { t.gprMem("MOVQ", 0x89, r, m) }
+func (t *Text) AddMem(r Reg, m Mem) { t.gprMem("ADDQ", 0x03, r, m) }
+func (t *Text) AddTo(m Mem, r Reg)  { t.gprMem("ADDQ", 0x01, r, m) }
 
 // DecMem is DECQ m.
-func (t *Text) DecMem(m Mem) { t.gprMem(0xff, 1, m) }
+func (t *Text) DecMem(m Mem) {
+	t.say("DECQ", ofMem(m))
+	t.encode(0x48, 1, m, 0, 0xff)
+}
 
 // Of m without an index: SubMem is SUBQ m, r; CmpMem is CMPQ r, m; MulMem is IMULQ m, r; Load4 is MOVL m, r;
 // Load4Signed is MOVLQSX m, r; Load1 is MOVBLZX m, r; Store4 is MOVL r, m.
-func (t *Text) SubMem(r Reg, m Mem)      { t.gprMem(0x2b, r, m) }
-func (t *Text) CmpMem(r Reg, m Mem)      { t.gprMem(0x3b, r, m) }
-func (t *Text) MulMem(r Reg, m Mem)      { t.general(0x48, r, m, 0, 0x0f, 0xaf) }
-func (t *Text) Load4(r Reg, m Mem)       { t.general(0, r, m, 0, 0x8b) }
-func (t *Text) Load4Signed(r Reg, m Mem) { t.gprMem(0x63, r, m) }
-func (t *Text) Load1(r Reg, m Mem)       { t.general(0, r, m, 0, 0x0f, 0xb6) }
-func (t *Text) Store4(m Mem, r Reg)      { t.general(0, r, m, 0, 0x89) }
+func (t *Text) SubMem(r Reg, m Mem) { t.gprMem("SUBQ", 0x2b, r, m) }
+func (t *Text) CmpMem(r Reg, m Mem) {
+	t.say("CMPQ", ofReg(r), ofMem(m))
+	t.encode(0x48, r, m, 0, 0x3b)
+}
+func (t *Text) MulMem(r Reg, m Mem)      { t.general("IMULQ", 0x48, r, m, 0x0f, 0xaf) }
+func (t *Text) Load4(r Reg, m Mem)       { t.general("MOVL", 0, r, m, 0x8b) }
+func (t *Text) Load4Signed(r Reg, m Mem) { t.gprMem("MOVLQSX", 0x63, r, m) }
+func (t *Text) Load1(r Reg, m Mem)       { t.general("MOVBLZX", 0, r, m, 0x0f, 0xb6) }
+func (t *Text) Store4(m Mem, r Reg)      { t.general("MOVL", 0, r, m, 0x89) }
 
 // Store1 is MOVB r, m for r below SP.
-func (t *Text) Store1(m Mem, r Reg) { t.general(0, r, m, 0, 0x88) }
+func (t *Text) Store1(m Mem, r Reg) { t.general("MOVB", 0, r, m, 0x88) }
 
 // JmpMem is JMP m.
-func (t *Text) JmpMem(m Mem) { t.general(0, 4, m, 0, 0xff) }
+func (t *Text) JmpMem(m Mem) {
+	t.say("JMP", ofMem(m))
+	t.encode(0, 4, m, 0, 0xff)
+}
 
 // StoreImm is MOVQ $n, m; AddMemImm is ADDQ $n, m; SubMemImm is SUBQ $n, m; CmpMemImm is CMPQ m, $n.
 func (t *Text) StoreImm(m Mem, n int32) {
-	t.general(0x48, 0, m, 4, 0xc7)
+	t.say("MOVQ", ofImm(n), ofMem(m))
+	t.encode(0x48, 0, m, 4, 0xc7)
 	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
 }
-func (t *Text) AddMemImm(m Mem, n int32) { t.immediateMem(0, m, n) }
-func (t *Text) SubMemImm(m Mem, n int32) { t.immediateMem(5, m, n) }
-func (t *Text) CmpMemImm(m Mem, n int32) { t.immediateMem(7, m, n) }
+func (t *Text) AddMemImm(m Mem, n int32) {
+	t.say("ADDQ", ofImm(n), ofMem(m))
+	t.immediateMem(0, m, n)
+}
+func (t *Text) SubMemImm(m Mem, n int32) {
+	t.say("SUBQ", ofImm(n), ofMem(m))
+	t.immediateMem(5, m, n)
+}
+func (t *Text) CmpMemImm(m Mem, n int32) {
+	t.say("CMPQ", ofMem(m), ofImm(n))
+	t.immediateMem(7, m, n)
+}
 
 func (t *Text) immediateMem(ext Reg, m Mem, n int32) {
 	if n >= -128 && n < 128 {
-		t.general(0x48, ext, m, 1, 0x83)
+		t.encode(0x48, ext, m, 1, 0x83)
 		t.Code = append(t.Code, uint8(n))
 		return
 	}
-	t.general(0x48, ext, m, 4, 0x81)
+	t.encode(0x48, ext, m, 4, 0x81)
 	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
 }
 
-// general is an instruction of op with a REX prefix that has w's bits, left out where it says nothing.
-func (t *Text) general(w uint8, r Reg, m Mem, tail int, op ...uint8) {
+// general lists and encodes an instruction whose opcode's bit 1 says that the register is last.
+func (t *Text) general(name string, w uint8, r Reg, m Mem, op ...uint8) {
+	if op[len(op)-1]&2 != 0 {
+		t.say(name, ofMem(m), ofReg(r))
+	} else {
+		t.say(name, ofReg(r), ofMem(m))
+	}
+	t.encode(w, r, m, 0, op...)
+}
+
+// encode appends an instruction of op with a REX prefix that has w's bits, left out where it says nothing; tail bytes
+// of it follow.
+func (t *Text) encode(w uint8, r Reg, m Mem, tail int, op ...uint8) {
 	if p := rex(r, 0, m.Base)&^0x08 | w; p != 0x40 {
 		t.Code = append(t.Code, p)
 	}
@@ -364,6 +398,7 @@ func (t *Text) general(w uint8, r Reg, m Mem, tail int, op ...uint8) {
 
 // Mul is IMUL3Q $n, r, r.
 func (t *Text) Mul(r Reg, n int32) {
+	t.say("IMUL3Q", ofImm(n), ofReg(r), ofReg(r))
 	t.Code = append(t.Code, rex(r, 0, r))
 	if n >= -128 && n < 128 {
 		t.Code = append(t.Code, 0x6b, 0xc0|uint8(r&7)<<3|uint8(r&7), uint8(n))
@@ -374,26 +409,45 @@ func (t *Text) Mul(r Reg, n int32) {
 }
 
 // Neg is NEGQ r.
-func (t *Text) Neg(r Reg) { t.Code = append(t.Code, rex(0, 0, r), 0xf7, 0xd8|uint8(r&7)) }
+func (t *Text) Neg(r Reg) {
+	t.say("NEGQ", ofReg(r))
+	t.Code = append(t.Code, rex(0, 0, r), 0xf7, 0xd8|uint8(r&7))
+}
 
 // AndImm is ANDQ $n, r; CmpImm is CMPQ r, $n.
-func (t *Text) AndImm(r Reg, n int32) { t.immediate(4, r, n) }
-func (t *Text) CmpImm(r Reg, n int32) { t.immediate(7, r, n) }
+func (t *Text) AndImm(r Reg, n int32) {
+	t.say("ANDQ", ofImm(n), ofReg(r))
+	t.immediate(4, r, n)
+}
+func (t *Text) CmpImm(r Reg, n int32) {
+	t.say("CMPQ", ofReg(r), ofImm(n))
+	t.immediate(7, r, n)
+}
 
 // Address is LEAQ of a place in the code, which Land completes, to r.
 func (t *Text) Address(r Reg) int {
+	t.say("LEAQ", arg{kind: placeArg}, ofReg(r))
 	t.Code = append(t.Code, rex(r, 0, 0), 0x8d, 0x05|uint8(r&7)<<3, 0, 0, 0, 0)
 	return len(t.Code)
 }
 
 // Fill is REP; STOSQ.
-func (t *Text) Fill() { t.Code = append(t.Code, 0xf3, 0x48, 0xab) }
+func (t *Text) Fill() {
+	t.say("REP; STOSQ")
+	t.Code = append(t.Code, 0xf3, 0x48, 0xab)
+}
 
 // AddImm is ADDQ $n, r.
-func (t *Text) AddImm(r Reg, n int32) { t.immediate(0, r, n) }
+func (t *Text) AddImm(r Reg, n int32) {
+	t.say("ADDQ", ofImm(n), ofReg(r))
+	t.immediate(0, r, n)
+}
 
 // SubImm is SUBQ $n, r.
-func (t *Text) SubImm(r Reg, n int32) { t.immediate(5, r, n) }
+func (t *Text) SubImm(r Reg, n int32) {
+	t.say("SUBQ", ofImm(n), ofReg(r))
+	t.immediate(5, r, n)
+}
 
 func (t *Text) immediate(ext uint8, r Reg, n int32) {
 	t.Code = append(t.Code, rex(0, 0, r))
@@ -409,24 +463,33 @@ func (t *Text) immediate(ext uint8, r Reg, n int32) {
 }
 
 // Zero is XORL r, r for r below R8.
-func (t *Text) Zero(r Reg) { t.Code = append(t.Code, 0x31, 0xc0|uint8(r)<<3|uint8(r)) }
+func (t *Text) Zero(r Reg) {
+	t.say("XORL", ofReg(r), ofReg(r))
+	t.Code = append(t.Code, 0x31, 0xc0|uint8(r)<<3|uint8(r))
+}
 
 // Ones sets the 32 bits of r, below R8: MOVL $-1, r.
-func (t *Text) Ones(r Reg) { t.Code = append(t.Code, 0xb8|uint8(r), 0xff, 0xff, 0xff, 0xff) }
+func (t *Text) Ones(r Reg) {
+	t.say("MOVL", ofImm(-1), ofReg(r))
+	t.Code = append(t.Code, 0xb8|uint8(r), 0xff, 0xff, 0xff, 0xff)
+}
 
 // Bzhi clears r's bits from the n-th on: BZHIL n, r, r.
 func (t *Text) Bzhi(r, n Reg) {
+	t.say("BZHIL", ofReg(n), ofReg(r), ofReg(r))
 	t.Code = append(t.Code, 0xc4, (^uint8(r)>>3&1)<<7|0x40|(^uint8(r)>>3&1)<<5|2, (^uint8(n)&15)<<3, 0xf5, 0xc0|uint8(r&7)<<3|uint8(r&7))
 }
 
 // Jump is a jump with a 32-bit distance; it returns what Land or a negative distance completes.
 func (t *Text) Jump(c Cond) int {
+	t.say(jumps[c], arg{kind: placeArg})
 	t.Code = append(t.Code, 0x0f, 0x80|uint8(c), 0, 0, 0, 0)
 	return len(t.Code)
 }
 
 // Jmp is the jump without a condition.
 func (t *Text) Jmp() int {
+	t.say("JMP", arg{kind: placeArg})
 	t.Code = append(t.Code, 0xe9, 0, 0, 0, 0)
 	return len(t.Code)
 }
@@ -434,6 +497,7 @@ func (t *Text) Jmp() int {
 // Land makes jump end at to.
 func (t *Text) Land(jump, to int) {
 	binary.LittleEndian.PutUint32(t.Code[jump-4:], uint32(int32(to-jump)))
+	t.landed(jump, to)
 }
 
 // Here is where the next instruction goes, after filling up to a multiple of align.
@@ -450,7 +514,10 @@ var nops = [...]string{"\x90", "\x66\x90", "\x0f\x1f\x00", "\x0f\x1f\x40\x00", "
 	"\x0f\x1f\x80\x00\x00\x00\x00", "\x0f\x1f\x84\x00\x00\x00\x00\x00", "\x66\x0f\x1f\x84\x00\x00\x00\x00\x00"}
 
 // Return leaves the code.
-func (t *Text) Return() { t.Code = append(t.Code, 0xc5, 0xf8, 0x77, 0xc3) } // VZEROUPPER; RET
+func (t *Text) Return() {
+	t.say("VZEROUPPER; RET")
+	t.Code = append(t.Code, 0xc5, 0xf8, 0x77, 0xc3)
+}
 
 // Finish appends the pool, aligned to 64 bytes, and returns the whole.
 func (t *Text) Finish(pool []byte) []byte {

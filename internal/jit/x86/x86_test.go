@@ -3,7 +3,6 @@ package x86
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -54,8 +53,8 @@ func assemble(t *testing.T, lines []string) [][]byte {
 	return all
 }
 
-// general is the rest of the instructions: text and encoding.
-func general(r *rand.Rand) (string, func(t *Text)) {
+// general is the rest of the instructions.
+func general(r *rand.Rand) func(t *Text) {
 	reg := Reg(r.IntN(16))
 	if reg == SP {
 		reg = DI
@@ -63,74 +62,73 @@ func general(r *rand.Rand) (string, func(t *Text)) {
 	small := Reg([]Reg{AX, CX, DX, SI, DI}[r.IntN(5)])
 	m := Mem{Base: []Reg{DI, R13, AX, R12, BP}[r.IntN(5)], Index: NoReg, Disp: []int32{0, 8, 120, 128, 4096, -128}[r.IntN(6)]}
 	n := []int32{1, -1, 127, 128, -128, -129, 65536}[r.IntN(7)]
-	name, ms := gprs[reg], m.String()
 	switch r.IntN(26) {
 	case 0:
-		return fmt.Sprintf("MOVQ %s, %s", ms, name), func(t *Text) { t.Load(reg, m) }
+		return func(t *Text) { t.Load(reg, m) }
 	case 1:
-		return fmt.Sprintf("MOVQ %s, %s", name, ms), func(t *Text) { t.Store(m, reg) }
+		return func(t *Text) { t.Store(m, reg) }
 	case 2:
-		return fmt.Sprintf("ADDQ %s, %s", ms, name), func(t *Text) { t.AddMem(reg, m) }
+		return func(t *Text) { t.AddMem(reg, m) }
 	case 3:
-		return fmt.Sprintf("ADDQ %s, %s", name, ms), func(t *Text) { t.AddTo(m, reg) }
+		return func(t *Text) { t.AddTo(m, reg) }
 	case 4:
-		return fmt.Sprintf("DECQ %s", ms), func(t *Text) { t.DecMem(m) }
+		return func(t *Text) { t.DecMem(m) }
 	case 5:
 		if n == 128 {
 			n = 129 // of which Go's assembler makes the subtraction of -128
 		}
-		return fmt.Sprintf("ADDQ $%d, %s", n, name), func(t *Text) { t.AddImm(reg, n) }
+		return func(t *Text) { t.AddImm(reg, n) }
 	case 6:
 		if n == 128 {
 			n = 129
 		}
-		return fmt.Sprintf("SUBQ $%d, %s", n, name), func(t *Text) { t.SubImm(reg, n) }
+		return func(t *Text) { t.SubImm(reg, n) }
 	case 7:
-		return fmt.Sprintf("XORL %s, %s", gprs[small], gprs[small]), func(t *Text) { t.Zero(small) }
+		return func(t *Text) { t.Zero(small) }
 	case 8:
-		return fmt.Sprintf("MOVL $-1, %s", gprs[small]), func(t *Text) { t.Ones(small) }
+		return func(t *Text) { t.Ones(small) }
 	case 9:
-		return fmt.Sprintf("SUBQ %s, %s", ms, name), func(t *Text) { t.SubMem(reg, m) }
+		return func(t *Text) { t.SubMem(reg, m) }
 	case 10:
-		return fmt.Sprintf("CMPQ %s, %s", name, ms), func(t *Text) { t.CmpMem(reg, m) }
+		return func(t *Text) { t.CmpMem(reg, m) }
 	case 11:
-		return fmt.Sprintf("IMULQ %s, %s", ms, name), func(t *Text) { t.MulMem(reg, m) }
+		return func(t *Text) { t.MulMem(reg, m) }
 	case 12:
-		return fmt.Sprintf("MOVL %s, %s", ms, name), func(t *Text) { t.Load4(reg, m) }
+		return func(t *Text) { t.Load4(reg, m) }
 	case 13:
-		return fmt.Sprintf("MOVLQSX %s, %s", ms, name), func(t *Text) { t.Load4Signed(reg, m) }
+		return func(t *Text) { t.Load4Signed(reg, m) }
 	case 14:
-		return fmt.Sprintf("MOVBLZX %s, %s", ms, name), func(t *Text) { t.Load1(reg, m) }
+		return func(t *Text) { t.Load1(reg, m) }
 	case 15:
-		return fmt.Sprintf("MOVL %s, %s", name, ms), func(t *Text) { t.Store4(m, reg) }
+		return func(t *Text) { t.Store4(m, reg) }
 	case 16:
-		return fmt.Sprintf("MOVB AX, %s", ms), func(t *Text) { t.Store1(m, AX) }
+		return func(t *Text) { t.Store1(m, AX) }
 	case 17:
-		return fmt.Sprintf("JMP %s", ms), func(t *Text) { t.JmpMem(m) }
+		return func(t *Text) { t.JmpMem(m) }
 	case 18:
-		return fmt.Sprintf("MOVQ $%d, %s", n, ms), func(t *Text) { t.StoreImm(m, n) }
+		return func(t *Text) { t.StoreImm(m, n) }
 	case 19:
-		return fmt.Sprintf("CMPQ %s, $%d", ms, n), func(t *Text) { t.CmpMemImm(m, n) }
+		return func(t *Text) { t.CmpMemImm(m, n) }
 	case 20:
-		return fmt.Sprintf("IMUL3Q $%d, %s, %s", n, name, name), func(t *Text) { t.Mul(reg, n) }
+		return func(t *Text) { t.Mul(reg, n) }
 	case 21:
-		return fmt.Sprintf("NEGQ %s", name), func(t *Text) { t.Neg(reg) }
+		return func(t *Text) { t.Neg(reg) }
 	case 22:
-		return fmt.Sprintf("ANDQ $%d, %s", n, name), func(t *Text) { t.AndImm(reg, n) }
+		return func(t *Text) { t.AndImm(reg, n) }
 	case 23:
-		return fmt.Sprintf("CMPQ %s, $%d", name, n), func(t *Text) { t.CmpImm(reg, n) }
+		return func(t *Text) { t.CmpImm(reg, n) }
 	case 24:
 		if n == 128 {
 			n = 129
 		}
-		return fmt.Sprintf("SUBQ $%d, %s", n, ms), func(t *Text) { t.SubMemImm(m, n) }
+		return func(t *Text) { t.SubMemImm(m, n) }
 	case 25:
 		if n == 128 {
 			n = 129
 		}
-		return fmt.Sprintf("ADDQ $%d, %s", n, ms), func(t *Text) { t.AddMemImm(m, n) }
+		return func(t *Text) { t.AddMemImm(m, n) }
 	}
-	return fmt.Sprintf("BZHIL %s, %s, %s", name, gprs[small], gprs[small]), func(t *Text) { t.Bzhi(small, reg) }
+	return func(t *Text) { t.Bzhi(small, reg) }
 }
 
 // random is an instruction that f has a form for.
@@ -226,10 +224,12 @@ func TestForms(t *testing.T) {
 		}
 	}
 	for range 800 {
-		s, f := general(r)
-		var x Text
-		f(&x)
-		text, got = append(text, s), append(got, x.Code)
+		x := Text{Listing: true}
+		general(r)(&x)
+		if len(x.Lines) != 1 || x.Lines[0].At != 0 {
+			t.Fatal(x.Lines)
+		}
+		text, got = append(text, x.Lines[0].Text), append(got, x.Code)
 	}
 	bad := 0
 	for i, want := range assemble(t, text) {
