@@ -63,6 +63,7 @@ func hasBody(n *ir.Node) bool {
 // code is a cluster as machine code, the same for all clusters of one structure.
 type code struct {
 	key   string
+	name  string // in profiles
 	segs  []segment
 	slot  []int // by value: the tile that it lies in, -1 for none
 	tiles int
@@ -236,6 +237,9 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	if u.code == nil {
 		u.code = u.assemble(*b.isa, feeds, key[0] == 1)
 		u.code.key = string(key)
+		if b.p.profile {
+			u.code.name = u.name()
+		}
 		b.pending = append(b.pending, u.code)
 	}
 	by := u.maker()
@@ -276,6 +280,11 @@ func (b *binding) mapCode() error {
 	}
 	if err := jit.Map(fs...); err != nil {
 		return err
+	}
+	if b.p.profile {
+		if err := b.named(); err != nil {
+			panic(err)
+		}
 	}
 	for _, c := range b.pending {
 		c.kept = max(c.size, pageBytes/len(b.pending)) // pages are shared by those mapped together

@@ -79,7 +79,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 			return nil
 		}
 		c.assemble(a, *b.isa)
-		l.code, c.key = c, string(key)
+		l.code, c.key, c.name = c, string(key), "steps of "+label(u.n)
 		b.pending = append(b.pending, l.code)
 	}
 	seg := &l.code.segs[0]

@@ -18,10 +18,12 @@ type nested struct {
 	cond   *Program // of a Loop that ends on data
 }
 
-func (p *Program) compileNested(n *ir.Node) nested {
+// compileNested compiles the bodies of n, which is step i.
+func (p *Program) compileNested(n *ir.Node, i int) nested {
 	var c nested
 	body := func(b *ir.Body, outs []*ir.Node) *Program {
-		q := &Program{level: p.level, threads: p.threads, poison: p.poison, isa: p.isa}
+		q := &Program{level: p.level, threads: p.threads, poison: p.poison, isa: p.isa, profile: p.profile}
+		q.within = fmt.Sprintf("%sstep %d, %s, ", p.within, i, label(n))
 		for _, x := range b.Params {
 			q.inputs = append(q.inputs, Input{x.Type, x.Shape})
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,6 +30,12 @@ type Options struct {
 	Device  string // "cpu" or "cuda:0", …; "": ADJOINT_DEVICE, or the first GPU, or the CPU
 	NoCode  bool   // clusters run as tiles, as they do where there is no generated code, or with ADJOINT_JIT=off
 
+	// Profile has CPU profiles name the steps that a program runs: samples get the label "adjoint", with a step's number
+	// and operations as String lists them (go tool pprof -tagfocus, or -tagroot=adjoint), beside the labels of the context.
+	// Code is named in /tmp/perf-PID.map for Linux's perf, too. It costs an allocation or two per step.
+	// ADJOINT_PROFILE=on asks for it everywhere.
+	Profile bool
+
 	// CheckNumerics has a run whose results hold a NaN, or an infinity that no argument or constant held, fail with the
 	// operation that made it and the user's line. It costs a look at the results and, when there is one, a second run,
 	// node by node. ADJOINT_NAN=on asks for it everywhere, in operations on arrays, too. Such programs run on the CPU.
@@ -45,6 +52,9 @@ type Program struct {
 	low     *lowering
 	code    []stepCode // by step
 	isa     *jit.ISA   // of generated code, nil where there is none
+	profile bool
+	labels  []pprof.LabelSet // by step, if profile is set
+	within  string           // of a loop's or branch's body: where that is
 
 	dev onDevice
 
@@ -75,6 +85,10 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			return nil, err
 		}
 	}
+	if p.profile, err = profiles(); err != nil {
+		return nil, err
+	}
+	p.profile = p.profile || o.Profile
 	stripped := ir.Strip(outs)
 	if o.Poison {
 		for _, outs := range [][]*ir.Node{outs, stripped} {
@@ -104,9 +118,12 @@ func (p *Program) compile(outs []*ir.Node) {
 		if s.cluster != nil {
 			c.cluster = p.low.emit(p.level, s.cluster)
 		} else if several(s.node) {
-			c.nested = p.compileNested(s.node)
+			c.nested = p.compileNested(s.node, i)
 		}
 		p.code = append(p.code, c)
+		if p.profile {
+			p.labels = append(p.labels, p.label(i))
+		}
 	}
 }
 

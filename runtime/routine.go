@@ -107,7 +107,7 @@ func (b *binding) newRoutine(u *nestedUnit, r *jit.Routine) (x *routine) {
 // accept makes x what u runs.
 func (b *binding) accept(u *nestedUnit, x *routine) {
 	u.routine, u.bodies, u.cond = x, nil, nil
-	b.pending = append(b.pending, &code{segs: []segment{{f: x.f}}, size: x.f.Size()})
+	b.pending = append(b.pending, &code{name: "routine for " + label(u.n), segs: []segment{{f: x.f}}, size: x.f.Size()})
 }
 
 // notScalar says that a loop is more than a routine can do.

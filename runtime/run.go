@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync/atomic"
 	"unsafe"
 
@@ -271,6 +272,9 @@ func (r *run) do(ctx context.Context) (err error) {
 		}
 		r.team.release()
 	}()
+	if r.b.p.profile {
+		defer pprof.SetGoroutineLabels(ctx)
+	}
 	return r.steps(ctx, r.b.committed)
 }
 
@@ -291,6 +295,9 @@ func (r *run) steps(ctx context.Context, committed int) error {
 		}
 		if b.p.poison {
 			r.poison(i)
+		}
+		if b.p.profile {
+			r.labelStep(ctx, i)
 		}
 		if u, ok := u.(*nestedUnit); ok {
 			if err := u.run(ctx, r); err != nil {

@@ -1,7 +1,9 @@
 package runtime
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,7 @@ type team struct {
 	patience int64       // of the caller
 	waiting  atomic.Bool // the caller is parked, or about to be, until the last helper leaves
 	left     chan struct{}
+	labels   context.Context // of the step under way, in profiles
 }
 
 const (
@@ -109,6 +112,10 @@ func (t *team) work(worker int) {
 			t.next.Store(int64(t.tasks))
 		}
 	}()
+	if worker > 0 && t.labels != nil {
+		pprof.SetGoroutineLabels(t.labels)
+		defer pprof.SetGoroutineLabels(context.Background())
+	}
 	for {
 		task := int(t.next.Add(1)) - 1
 		if task >= t.tasks {
@@ -174,7 +181,7 @@ func (t *team) gather(n int) {
 
 // release gives the helpers back.
 func (t *team) release() {
-	t.unit = nil
+	t.unit, t.labels = nil, nil
 	if len(t.helpers) == 0 {
 		return
 	}
