@@ -198,6 +198,7 @@ type nestedRun struct {
 	// Of a Rewind: what a forward step takes and gives, and the steps whose carries are kept, the first ones first.
 	forward, next []unsafe.Pointer
 	kept          []int
+	rewound       rewound
 }
 
 // newRun makes one in memory that all loops and branches of r share: one of them runs at a time, and none keeps

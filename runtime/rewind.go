@@ -70,6 +70,15 @@ func (u *nestedUnit) at(r *run, ps []unsafe.Pointer, n, t, steps int) {
 	}
 }
 
+// rewound is a run of a Rewind.
+type rewound struct {
+	ctx   context.Context
+	u     *nestedUnit
+	r     *run
+	s     *nestedRun
+	steps int
+}
+
 func (u *nestedUnit) rewound(ctx context.Context, r *run, s *nestedRun, steps int) error {
 	w, back, forward := u.rewind, u.n.Body[0], u.n.Body[1]
 	carries := forward.Carry
@@ -89,56 +98,88 @@ func (u *nestedUnit) rewound(ctx context.Context, r *run, s *nestedRun, steps in
 		}
 		move(s.in[k], u.operands[k].ptr(r), c.bytes)
 	}
-	s.kept = append(s.kept[:0], 0) // the first needs no room
-	for left := steps; left > 0; left-- {
-		last := left - 1
-		for s.kept[len(s.kept)-1] > last {
-			s.kept = s.kept[:len(s.kept)-1]
-		}
-		state := len(s.kept) - 2 // where the carries at step t are
-		for t := s.kept[len(s.kept)-1]; t < last; {
-			keep := false
-			to := last
-			if free := w.slots + 1 - len(s.kept); free > 0 {
-				to = t + ahead(left-t, free+1)
-				keep = to < last
-			}
-			for ; t < to; t++ {
-				next := w.slots
-				if state == next {
-					next++
-				}
-				if keep && t+1 == to {
-					next = len(s.kept) - 1
-				}
-				u.set(r, s.forward, state)
-				u.set(r, s.next, next)
-				u.at(r, s.forward[carries:], w.near, t, steps)
-				if err := s.bodies[1].body(ctx, s.forward, s.next); err != nil {
-					return err
-				}
-				state = next
-			}
-			if keep {
-				s.kept = append(s.kept, to)
-			}
-		}
-		u.set(r, s.in[back.Carry:], state)
-		u.at(r, s.in[back.Carry+carries:], back.Xs-carries, last, steps)
-		i := int(*(*int64)(r.ptr[u.index]))
-		for j, o := range u.outs[back.Carry:] {
-			s.out[back.Carry+j] = unsafe.Add(r.ptr[o], i*u.slices[j])
-		}
-		if err := s.bodies[0].body(ctx, s.in, s.out); err != nil {
-			return err
-		}
-		for k := range back.Carry {
-			s.in[k], s.out[k] = s.out[k], s.in[k]
-		}
+	s.rewound = rewound{ctx, u, r, s, steps}
+	err := revolve(&s.rewound, w.slots, steps, s.kept)
+	s.rewound = rewound{}
+	if err != nil {
+		return err
 	}
 	for k := range u.carries {
 		if c := &u.carries[k]; s.in[k] != r.ptr[c.at] {
 			move(r.ptr[c.at], s.in[k], c.bytes)
+		}
+	}
+	return nil
+}
+
+func (x *rewound) again(t, from, to int) error {
+	u, r, s, w := x.u, x.r, x.s, x.u.rewind
+	u.set(r, s.forward, from)
+	u.set(r, s.next, to)
+	u.at(r, s.forward[len(w.offsets):], w.near, t, x.steps)
+	return s.bodies[1].body(x.ctx, s.forward, s.next)
+}
+
+func (x *rewound) back(t, from int) error {
+	u, r, s, back := x.u, x.r, x.s, x.u.n.Body[0]
+	carries := len(u.rewind.offsets)
+	u.set(r, s.in[back.Carry:], from)
+	u.at(r, s.in[back.Carry+carries:], back.Xs-carries, t, x.steps)
+	i := int(*(*int64)(r.ptr[u.index]))
+	for j, o := range u.outs[back.Carry:] {
+		s.out[back.Carry+j] = unsafe.Add(r.ptr[o], i*u.slices[j])
+	}
+	if err := s.bodies[0].body(x.ctx, s.in, s.out); err != nil {
+		return err
+	}
+	for k := range back.Carry {
+		s.in[k], s.out[k] = s.out[k], s.in[k]
+	}
+	return nil
+}
+
+// stepper is what a Rewind's schedule directs. Sets of carries are numbered: -1 are those that the loop begins with,
+// 0 … slots-1 are kept, slots and slots+1 serve to step between.
+type stepper interface {
+	again(t, from, to int) error // step t once more, from set to set
+	back(t, from int) error      // step t backwards, from the set that it began with
+}
+
+// revolve goes backwards through steps. kept has room for slots+1.
+func revolve(s stepper, slots, steps int, kept []int) error {
+	kept = append(kept[:0], 0) // the steps whose carries are kept; the first needs no room
+	for left := steps; left > 0; left-- {
+		last := left - 1
+		for kept[len(kept)-1] > last {
+			kept = kept[:len(kept)-1]
+		}
+		set := len(kept) - 2 // of the carries at step t
+		for t := kept[len(kept)-1]; t < last; {
+			keep := false
+			to := last
+			if free := slots + 1 - len(kept); free > 0 {
+				to = t + ahead(left-t, free+1)
+				keep = to < last
+			}
+			for ; t < to; t++ {
+				next := slots
+				if set == next {
+					next++
+				}
+				if keep && t+1 == to {
+					next = len(kept) - 1
+				}
+				if err := s.again(t, set, next); err != nil {
+					return err
+				}
+				set = next
+			}
+			if keep {
+				kept = append(kept, to)
+			}
+		}
+		if err := s.back(last, set); err != nil {
+			return err
 		}
 	}
 	return nil
