@@ -2,9 +2,9 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -25,7 +25,7 @@ type devicePlan struct {
 	loaded *device.Loaded // nil: not yet run
 }
 
-// choose finds the device that a program is to run on: the one of its options, unless it has a step without a kernel.
+// choose finds the device that a program is to run on: the one of its options, unless no step of it has a kernel.
 func (p *Program) choose(name string) error {
 	d, why, err := device.Select(name)
 	if err != nil {
@@ -35,14 +35,15 @@ func (p *Program) choose(name string) error {
 	if d == nil {
 		return nil
 	}
-	plan, err := p.Plan(1)
-	var no *cudasrc.Unsupported
-	switch {
-	case errors.As(err, &no):
-		p.dev.why = err.Error()
-		return nil
-	case err == nil:
-		p.dev.plans = append(p.dev.plans, devicePlan{batch: 1, plan: plan})
+	plan, err := p.plan(1, true)
+	if err == nil {
+		if why := onHost(plan.Steps); why != "" {
+			p.dev.why = why
+			return nil
+		}
+		if !directed(plan.Steps) { // else other steps may be worth while for the batches to come
+			p.dev.plans = append(p.dev.plans, devicePlan{batch: 1, plan: plan})
+		}
 	}
 	p.dev.d = d // an error is that of a batch of 1, which nobody may ever run
 	return nil
@@ -151,11 +152,34 @@ func (p *Program) runShared(ctx context.Context, batch int, in, out []unsafe.Poi
 	return p.RunArrays(ctx, batch, arrays[:len(in)], arrays[len(in):])
 }
 
-// describe is the program's place in String.
-func (o *onDevice) describe() string {
+// describe is the program's place in String, with the steps that the host computes or directs for the batch that was run
+// last.
+func (p *Program) describeDevice() string {
+	o := &p.dev
 	switch {
 	case o.d != nil:
-		return "device " + o.d.Describe() + "\n"
+		var b strings.Builder
+		fmt.Fprintf(&b, "device %s\n", o.d.Describe())
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var plan *cudasrc.Plan
+		if len(o.plans) > 0 {
+			plan = o.plans[0].plan
+		} else if x, err := p.Plan(1); err == nil {
+			plan = x
+		} else {
+			return b.String()
+		}
+		everyStep(plan.Steps, func(s *cudasrc.Step) {
+			switch c := s.Control; {
+			case c == nil:
+			case c.Why != "":
+				fmt.Fprintf(&b, "B = %d: the host computes %s: %s\n", plan.Batch, s.Name, c.Why)
+			default:
+				fmt.Fprintf(&b, "B = %d: the host directs %s\n", plan.Batch, s.Name)
+			}
+		})
+		return b.String()
 	case o.why != "":
 		return "device cpu: " + o.why + "\n"
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
@@ -36,6 +37,7 @@ func onFake(t *testing.T) *fake.Driver {
 // replayed, from memory of the caller's and from arrays that stay on the device.
 func TestDeviceRandomGraphs(t *testing.T) {
 	onFake(t)
+	everything(t)
 	n := uint64(3)
 	if testing.Short() {
 		n = 1
@@ -286,5 +288,118 @@ func TestDeviceChoice(t *testing.T) {
 		if p.Device() != test.want[0] || !strings.HasPrefix(p.String(), test.want[1]) {
 			t.Errorf("%v on %q: %s\n%s", test.out.Name(), test.device, p.Device(), p)
 		}
+	}
+}
+
+// TestDeviceSteps: loops that data ends, branches and what the host computes, within a program on a device: their errors
+// are a run's, nothing is written then, and the program goes on.
+func TestDeviceSteps(t *testing.T) {
+	f := onFake(t)
+	everything(t)
+	g := ir.New()
+	x, at := g.Param(0, dtype.F32, ir.Static(4)), g.Param(1, dtype.I64, ir.Static(6))
+	limit := g.Param(2, dtype.F32, nil)
+	// x ← x + x[at[i]] until a sum is large.
+	finals, _, n := g.Loop("While", ir.LoopOptions{Length: ir.D(6)}, []*ir.Node{x}, []*ir.Node{at}, func(_ *ir.Node, c, i []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+		y := g.Take(c[0], g.Reshape(i[0], ir.Static(1)), 0, "user.go:7")
+		return []*ir.Node{g.Apply(ops.Add, c[0], g.Broadcast(y, x.Shape))}, nil, g.Apply(ops.Lt, g.Reduce(ir.Sum, c[0], 0), limit)
+	})
+	refused := errors.New("refused")
+	squares := &ir.Host{Name: "squares", In: []ir.HostArray{{Type: dtype.F32, Shape: x.Shape}}, Size: ir.D(4), Type: dtype.F32,
+		Run: func(in []unsafe.Pointer, out unsafe.Pointer, _ int) error {
+			a, y := unsafe.Slice((*float32)(in[0]), 4), unsafe.Slice((*float32)(out), 4)
+			for i := range a {
+				if y[i] = a[i] * a[i]; a[i] > 1e3 {
+					return refused
+				}
+			}
+			return nil
+		}}
+	y := g.Branch("Switch", g.Out(n, 1), 3, func(k int) []*ir.Node {
+		return []*ir.Node{g.Apply(ops.Mul, finals[0], g.Const(dtype.F32, x.Shape, float64(k+1)))}
+	})[0]
+	outs := []*ir.Node{g.HostCall(squares, 0, []int{0}, "user.go:9", y), g.Out(n, 1), g.Apply(ops.Mul, y, y)}
+	p, err := Compile(outs, []Input{{x.Type, x.Shape}, {at.Type, at.Shape}, {limit.Type, limit.Shape}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"device cuda:0", "the host directs loop", "the host directs branch", "the host computes squares", "ordinary go computes it"} {
+		if s := p.String(); !strings.Contains(strings.ToLower(s), want) {
+			t.Errorf("no %q in\n%s", want, s)
+		}
+	}
+	in, indices, until := []float32{1, 2, 3, 4}, []int64{0, 1, 2, 3, 0, 1}, []float32{50}
+	squared, steps, product := make([]float32, 4), make([]int64, 1), make([]float32, 4)
+	run := func(ctx context.Context) error {
+		squared[0], steps[0], product[0] = -7, -7, -7
+		err := p.Run(ctx, 1, []unsafe.Pointer{unsafe.Pointer(&in[0]), unsafe.Pointer(&indices[0]), unsafe.Pointer(&until[0])},
+			[]unsafe.Pointer{unsafe.Pointer(&squared[0]), unsafe.Pointer(&steps[0]), unsafe.Pointer(&product[0])})
+		if err != nil && (squared[0] != -7 || steps[0] != -7 || product[0] != -7) {
+			t.Fatalf("%v, and results are %v %v %v", err, squared, steps, product)
+		}
+		return err
+	}
+	good := func() {
+		t.Helper()
+		// Sums of 10, 14, 26, 54: x is 12 13 14 15 after three steps; the last of the branches triples it.
+		if err := run(context.Background()); err != nil || fmt.Sprint(squared, steps, product) != "[1296 1521 1764 2025] [3] [1296 1521 1764 2025]" {
+			t.Fatal(err, squared, steps, product)
+		}
+	}
+	for range 3 {
+		good()
+		indices[1] = -5
+		if err := run(context.Background()); err == nil || err.Error() != "autodiff: Take index -5 is not in 0 … 3 (user.go:7)" {
+			t.Fatal(err)
+		}
+		indices[1], in[0] = 1, 5e5
+		if err := run(context.Background()); !errors.Is(err, refused) || !strings.Contains(err.Error(), "user.go:9") {
+			t.Fatal(err)
+		}
+		in[0] = 1
+	}
+	broken := errors.New("broken")
+	for _, call := range []string{"Launch", "ToHost", "ToDevice", "Copy", "Replay", "Begin", "End", "Wait"} {
+		for after := range 12 {
+			f.Fail(call, after, broken)
+			if err := run(context.Background()); err != nil && !errors.Is(err, broken) {
+				t.Fatalf("%s, %d: %v", call, after, err)
+			}
+			f.Fail(call, 1<<30, nil)
+		}
+		good()
+	}
+	used := f.Bytes()
+	for range 50 {
+		good()
+	}
+	if f.Bytes() != used {
+		t.Errorf("%d bytes on the device, %d before 50 runs", f.Bytes(), used)
+	}
+	until[0] = 1e30
+	in[0] = float32(math.NaN()) // the loop ends at once
+	if err := run(context.Background()); err != nil || steps[0] != 0 {
+		t.Fatal(err, steps)
+	}
+}
+
+// TestDeviceCancelled: a loop on a device that would not end is given up.
+func TestDeviceCancelled(t *testing.T) {
+	onFake(t)
+	everything(t)
+	g := ir.New()
+	x := g.Param(0, dtype.F32, ir.Static(4))
+	finals, _, _ := g.Loop("While", ir.LoopOptions{Forever: true}, []*ir.Node{x}, nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+		return []*ir.Node{g.Apply(ops.Sin, c[0])}, nil, g.Apply(ops.Gt, g.Reduce(ir.Sum, c[0], 0), g.Const(dtype.F32, nil, -1))
+	})
+	p, err := Compile(finals, []Input{{x.Type, x.Shape}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	in, out := []float32{1, 2, 3, 1}, []float32{-7, 0, 0, 0}
+	if err := p.Run(ctx, 1, []unsafe.Pointer{unsafe.Pointer(&in[0])}, []unsafe.Pointer{unsafe.Pointer(&out[0])}); !errors.Is(err, context.DeadlineExceeded) || out[0] != -7 {
+		t.Fatal(err, out)
 	}
 }

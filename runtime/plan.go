@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -10,19 +11,24 @@ import (
 
 // planner makes a device's plan of a program for one batch.
 type planner struct {
-	b    *binding
-	w    *cudasrc.Writer
-	plan *cudasrc.Plan
-	ends // what is known of inputs and outputs
+	b      *binding
+	w      *cudasrc.Writer
+	plan   *cudasrc.Plan
+	status int  // the buffer of the status words
+	unit   int  // that is being written
+	all    bool // steps that are too small for a device, too
+	ends        // what is known of inputs and outputs
 }
 
 // ends is what addresses of inputs and outputs are multiples of, 0 for arrays of their own.
 type ends struct{ ins, outs []int }
 
-// Plan is the program as kernels for a device, for one batch. Its bits are those of a run on the CPU where products
-// are not left to a library and no operation without a vector program takes part. The error is a *cudasrc.Unsupported
-// where some step has no kernel.
-func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
+// Plan is the program as kernels for a device, for one batch; what has no kernel is a step that the host computes. Its
+// bits are those of a run on the CPU where products are not left to a library and no operation without a vector program
+// takes part.
+func (p *Program) Plan(batch int) (*cudasrc.Plan, error) { return p.plan(batch, false) }
+
+func (p *Program) plan(batch int, all bool) (plan *cudasrc.Plan, err error) {
 	defer func() {
 		if e := recover(); e != nil {
 			plan, err = nil, panicked(e)
@@ -31,103 +37,124 @@ func (p *Program) Plan(batch int) (plan *cudasrc.Plan, err error) {
 	if batch < 0 {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d is negative", batch)}
 	}
-	d, err := p.planned(batch, &cudasrc.Writer{}, ends{make([]int, len(p.inputs)), make([]int, len(p.low.outs))})
-	if err != nil {
+	d := &planner{w: &cudasrc.Writer{}, all: all, ends: ends{make([]int, len(p.inputs)), make([]int, len(p.low.outs))}}
+	if err := d.make(p, batch); err != nil {
 		return nil, err
 	}
 	return d.plan, nil
 }
 
-// planned plans p, whose kernels w writes.
-func (p *Program) planned(batch int, w *cudasrc.Writer, e ends) (*planner, error) {
+// make plans p.
+func (d *planner) make(p *Program, batch int) error {
 	for _, n := range p.low.nodes {
 		if err := checkSize(n, batch); err != nil {
-			return nil, err
-		}
-	}
-	d := &planner{b: p.empty(batch), w: w, plan: &cudasrc.Plan{Batch: batch}, ends: e}
-	status := len(d.b.buffers)
-	d.b.buffers = append(d.b.buffers, buffer{first: -1, last: -1, offset: -1, out: -1})
-	if err := d.lay(); err != nil {
-		return nil, err
-	}
-	d.b.placeOutputs()
-	d.b.dropProducts()
-	if err := d.write(status); err != nil {
-		return nil, err
-	}
-	d.b.planMemory()
-	d.finish(status)
-	return d, nil
-}
-
-// lay makes the units, which say what is read and written when. Temporaries of theirs are the CPU's: they go.
-func (d *planner) lay() error {
-	b := d.b
-	for i := range b.p.low.steps {
-		s := &b.p.low.steps[i]
-		if n := s.node; n != nil {
-			switch {
-			case several(n) && n.Kind != ir.Loop:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "branches and loops that keep few of their steps run on the CPU"}
-			case n.Kind == ir.Loop:
-				if err := d.layLoop(n, b.p.code[i].nested); err != nil {
-					return err
-				}
-				continue
-			case n.Kind == ir.Hosted:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "ordinary Go computes it"}
-			case n.Kind == ir.Call && n.Call != ir.ArgSort && n.Call != ir.ArgCumMax:
-				return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and transforms run on the CPU"}
-			}
-		}
-		roots := len(b.buffers)
-		b.add(s, b.p.code[i])
-		for k := roots; k < len(b.buffers); k++ {
-			b.buffers[k].bytes = 0
-		}
-	}
-	return nil
-}
-
-// write writes the units' kernels.
-func (d *planner) write(status int) error {
-	b := d.b
-	for i, u := range b.units {
-		d.w.Temporary = func(bytes int) int {
-			b.buffers = append(b.buffers, buffer{bytes: bytes, first: i, last: i, offset: -1, out: -1})
-			return len(b.buffers) - 1
-		}
-		s := &b.p.low.steps[i]
-		name := ""
-		if s.node != nil {
-			name = fmt.Sprintf("%s %%%d", s.node.Name(), s.node.ID)
-		}
-		var err error
-		switch u := u.(type) {
-		case *mapUnit:
-			err = d.cluster(u)
-		case *indexCheck:
-			err = d.check(u, status)
-		case *productUnit:
-			if err = d.product(name, u, s.node); err == nil && u.epilogue != nil {
-				err = d.cluster(u.epilogue)
-			}
-		case *deviceLoop:
-			err = d.loop(name, u)
-		default:
-			err = d.node(name, s.node)
-		}
-		if err != nil {
 			return err
 		}
 	}
+	d.b, d.plan = p.empty(batch), &cudasrc.Plan{Batch: batch}
+	d.status = len(d.b.buffers)
+	d.b.buffers = append(d.b.buffers, buffer{first: -1, last: -1, offset: -1, out: -1})
+	for i := range p.low.steps {
+		d.lay(i)
+	}
+	d.b.placeOutputs()
+	d.b.dropProducts()
+	for i := range d.b.units {
+		if err := d.write(i); err != nil {
+			return err
+		}
+	}
+	d.b.planMemory()
+	d.finish()
 	return nil
+}
+
+// noKernel says why a step of its own has none, nil where it has one or is a loop or branch.
+func noKernel(n *ir.Node) *cudasrc.Unsupported {
+	switch {
+	case n.Kind == ir.Hosted:
+		return &cudasrc.Unsupported{Step: n.Name(), Reason: "ordinary Go computes it"}
+	case n.Kind == ir.Call && n.Call != ir.ArgSort && n.Call != ir.ArgCumMax:
+		return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and transforms run on the CPU"}
+	}
+	return nil
+}
+
+// lay makes the unit of step i, which says what is read and written when. Temporaries of the CPU's go.
+func (d *planner) lay(i int) {
+	b := d.b
+	s := &b.p.low.steps[i]
+	if n := s.node; n != nil && several(n) {
+		u := &deviceNested{n: n, nested: b.p.code[i].nested}
+		b.units = append(b.units, u)
+		u.outs, u.steps = d.results(n)
+		for _, x := range n.In {
+			b.reads(b.elements(x))
+		}
+		return
+	}
+	if s.kind == nodeStep {
+		if no := noKernel(s.node); no != nil {
+			u := &hostStep{why: no}
+			b.units = append(b.units, u)
+			for _, x := range s.node.In {
+				b.reads(b.elements(x))
+			}
+			b.writes(b.root(s.node))
+			return
+		}
+	}
+	roots := len(b.buffers)
+	b.add(s, b.p.code[i])
+	for k := roots; k < len(b.buffers); k++ {
+		b.buffers[k].bytes = 0
+	}
+}
+
+// temporary makes a buffer for the unit that is being written.
+func (d *planner) temporary(bytes int) int {
+	b := d.b
+	b.buffers = append(b.buffers, buffer{bytes: bytes, first: d.unit, last: d.unit, offset: -1, out: -1})
+	return len(b.buffers) - 1
+}
+
+// write writes unit i's kernels, or has the host compute it.
+func (d *planner) write(i int) error {
+	b := d.b
+	d.unit, d.w.Temporary = i, d.temporary
+	s := &b.p.low.steps[i]
+	name := ""
+	if s.node != nil {
+		name = fmt.Sprintf("%s %%%d", s.node.Name(), s.node.ID)
+	}
+	steps, buffers, checks := len(d.plan.Steps), len(b.buffers), len(d.plan.Checks)
+	var err error
+	switch u := b.units[i].(type) {
+	case *hostStep:
+		err = u.why
+	case *mapUnit:
+		err = d.cluster(u)
+	case *indexCheck:
+		err = d.check(u)
+	case *productUnit:
+		if err = d.product(name, u, s.node); err == nil && u.epilogue != nil {
+			err = d.cluster(u.epilogue)
+		}
+	case *deviceNested:
+		err = d.nested(name, u)
+	default:
+		err = d.node(name, s.node)
+	}
+	if no := (*cudasrc.Unsupported)(nil); errors.As(err, &no) {
+		d.plan.Steps, b.buffers, d.plan.Checks = d.plan.Steps[:steps], b.buffers[:buffers], d.plan.Checks[:checks]
+		return d.host(s, no)
+	}
+	return err
 }
 
 func (d *planner) step(name string, u cudasrc.Unit, err error) error {
 	if err == nil {
-		d.plan.Steps = append(d.plan.Steps, cudasrc.Step{Name: name, Launches: u.Launches, Product: u.Product, Check: u.Check})
+		d.plan.Steps = append(d.plan.Steps, cudasrc.Step{Name: name, Launches: u.Launches, Product: u.Product})
 	}
 	return err
 }
@@ -219,16 +246,13 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 	return y, d.step("take", k, err)
 }
 
-func (d *planner) check(u *indexCheck, status int) error {
-	idx := d.device(&u.idx)
-	c := &cudasrc.Check{Word: d.plan.Status, Op: "Take", Pos: u.n.Pos, Type: idx.Type, Size: u.size,
-		Indices: cudasrc.Arg{Pointer: true, Buffer: idx.Buffer, Offset: idx.Offset}}
+func (d *planner) check(u *indexCheck) error {
+	c := cudasrc.Check{Op: "Take", Pos: u.n.Pos, Size: u.size}
 	if u.n.Kind == ir.Scatter {
 		c.Op = "ScatterAdd"
 	}
-	d.plan.Status++
-	k, err := d.w.Check(idx, u.size, cudasrc.Arg{Pointer: true, Buffer: status, Offset: 8 * c.Word})
-	k.Check = c
+	k, err := d.w.Check(d.device(&u.idx), u.size, cudasrc.Arg{Pointer: true, Buffer: d.status, Offset: 8 * d.plan.Status()})
+	d.plan.Checks = append(d.plan.Checks, c)
 	return d.step("check indices", k, err)
 }
 
@@ -324,17 +348,17 @@ func (d *planner) windows(n *ir.Node, y, x *cudasrc.Operand) *cudasrc.Windows {
 }
 
 // finish says where everything lies.
-func (d *planner) finish(status int) {
+func (d *planner) finish() {
 	b, p := d.b, d.plan
 	p.Arena = (b.arena + 255) &^ 255
 	p.Inputs = b.inBytes
-	p.Kernels = d.w.Kernels
+	p.Kernels = usedKernels(p.Steps)
 	for k := range b.buffers {
 		f := &b.buffers[k]
 		x := cudasrc.Buffer{Place: cudasrc.InArena, At: max(0, f.offset), Bytes: f.bytes}
 		switch {
-		case k == status:
-			x.Place, x.Bytes = cudasrc.InStatus, 8*p.Status
+		case k == d.status:
+			x.Place, x.Bytes = cudasrc.InStatus, 8*p.Status()
 		case f.node != nil && f.node.Kind == ir.Param:
 			x.Place, x.At = cudasrc.InInput, int(f.node.Bits)
 		case f.node != nil && f.node.Kind == ir.Data:
@@ -347,5 +371,31 @@ func (d *planner) finish(status int) {
 	for i := range b.outs {
 		o := &b.outs[i]
 		p.Outs = append(p.Outs, cudasrc.Out{Buffer: o.buffer, Copied: o.copied, Bytes: o.bytes})
+	}
+}
+
+// usedKernels lists the kernels of steps, each once.
+func usedKernels(steps []cudasrc.Step) (list []*cudasrc.Kernel) {
+	seen := map[*cudasrc.Kernel]bool{}
+	everyStep(steps, func(s *cudasrc.Step) {
+		for i := range s.Launches {
+			if k := s.Launches[i].Kernel; !seen[k] {
+				seen[k] = true
+				list = append(list, k)
+			}
+		}
+	})
+	return list
+}
+
+// everyStep visits steps and those within them.
+func everyStep(steps []cudasrc.Step, f func(*cudasrc.Step)) {
+	for i := range steps {
+		f(&steps[i])
+		if c := steps[i].Control; c != nil {
+			for _, b := range c.Bodies {
+				everyStep(b.Steps, f)
+			}
+		}
 	}
 }

@@ -1,11 +1,11 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -36,9 +36,6 @@ func plans(t *testing.T, name string, outs []*ir.Node, inputs []Input, values fu
 	for _, batch := range batches {
 		x := planned{name: fmt.Sprintf("%s, B = %d", name, batch), outs: outs, in: values(batch)}
 		x.plan, err = p.Plan(batch)
-		if u := (*cudasrc.Unsupported)(nil); errors.As(err, &u) && u.Reason == "indices are checked within the loop" {
-			continue
-		}
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", x.name, err, p)
 		}
@@ -87,6 +84,7 @@ func runPlans(t *testing.T, all []planned) {
 
 // TestPlanRandomGraphs holds kernels to the reference, bit for bit.
 func TestPlanRandomGraphs(t *testing.T) {
+	everything(t)
 	n := uint64(20)
 	if os.Getenv("ADJOINT_EXHAUSTIVE") != "" {
 		n = 400
@@ -236,10 +234,17 @@ func TestPlanLoops(t *testing.T) {
 		outs := append(append(finals, ys...), g.Out(n, 4))
 		all = append(all, plans(t, fmt.Sprint("loop ", c), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 4)...)
 	}
-	if steps := all[2].plan.Steps; len(steps) < 20 {
+	if steps := all[2].plan.Steps; maxLaunches > 5 && len(steps) < 20 {
 		t.Errorf("%d steps", len(steps))
 	}
 	runPlans(t, all)
+}
+
+// TestPlanLongLoops: of so many launches that the host directs the steps.
+func TestPlanLongLoops(t *testing.T) {
+	everything(t)
+	maxLaunches = 5
+	TestPlanLoops(t)
 }
 
 // TestPlanGathers: elements are read by index where they are used, in clusters that fold and in those that do not.
@@ -306,48 +311,70 @@ func TestPlanStatus(t *testing.T) {
 		for i, at := range bad {
 			a.setBits(at, uint64([]int64{-1, 5, 1 << 40}[i%3]))
 		}
-		want := uint64(0)
+		want := [2]uint64{}
 		for _, at := range bad {
-			want = uint64(at) + 1
+			want = [2]uint64{uint64(at) + 1 | 1<<63, a.bits(at)}
 		}
 		_, status, err := h.RunPlan(plan, [][]byte{make([]byte, 60), a.bytes})
-		if err != nil || len(status) != 1 || status[0] != want {
+		if err != nil || len(status) != 2 || [2]uint64(status) != want {
 			t.Errorf("bad indices at %v: status %v, %v", bad, status, err)
 		}
 	}
-	if c := plan.Steps[0].Check; c == nil || c.Op != "Take" || c.Pos != "user.go:7" || c.Size != 5 {
+	if c := plan.Checks[0]; c.Op != "Take" || c.Pos != "user.go:7" || c.Size != 5 {
 		t.Errorf("check is %+v", c)
 	}
 }
 
-// TestPlanUnsupported: what has no kernel says so.
-func TestPlanUnsupported(t *testing.T) {
-	for want, out := range map[string]func(g *ir.Graph, x, i *ir.Node) *ir.Node{
-		ir.LU.String(): func(g *ir.Graph, x, _ *ir.Node) *ir.Node { return g.Call(ir.LU, 0, "", x) },
-		ir.Branch.String(): func(g *ir.Graph, x, i *ir.Node) *ir.Node {
+// TestPlanHost: what has no kernel is a step of the host's between those of the device, which says so.
+func TestPlanHost(t *testing.T) {
+	everything(t)
+	rng := rand.New(rand.NewPCG(1, 16))
+	for name, test := range map[string]struct {
+		out func(g *ir.Graph, x, i *ir.Node) *ir.Node
+		why string // "": the host directs it
+	}{
+		ir.LU.String(): {func(g *ir.Graph, x, _ *ir.Node) *ir.Node {
+			return g.Narrow(g.Call(ir.LU, 0, "", x), 0, ir.D(1), ir.D(5))
+		}, "run on the CPU"},
+		ir.Branch.String(): {func(g *ir.Graph, x, i *ir.Node) *ir.Node {
 			return g.Branch("Switch", i, 2, func(k int) []*ir.Node {
 				return []*ir.Node{g.Apply(ops.Mul, x, g.Const(dtype.F32, x.Shape, float64(k)))}
 			})[0]
-		},
-		ir.Loop.String(): func(g *ir.Graph, x, i *ir.Node) *ir.Node {
+		}, ""},
+		ir.Loop.String(): {func(g *ir.Graph, x, i *ir.Node) *ir.Node {
 			return sines(g, x, ir.LoopOptions{Length: ir.D(4), Count: i})
-		},
-		ir.Rewind.String(): func(g *ir.Graph, x, _ *ir.Node) *ir.Node {
+		}, ""},
+		ir.Rewind.String(): {func(g *ir.Graph, x, _ *ir.Node) *ir.Node {
 			y := sines(g, x, ir.LoopOptions{Length: ir.D(9), Slots: 2})
 			return g.VJP([]*ir.Node{y}, []*ir.Node{y}, []*ir.Node{x})[0]
-		},
+		}, ""},
+		ops.GammaIncDAA.String(): {func(g *ir.Graph, x, _ *ir.Node) *ir.Node { // a cluster
+			y := g.Apply(ops.GammaIncDAA, x, x)
+			return g.Apply(ops.Add, y, g.Broadcast(g.Reshape(g.Reduce(ir.Sum, y, 1), ir.Static(5, 1)), x.Shape))
+		}, "no text"},
 	} {
-		g := ir.New()
-		x, i := g.Param(0, dtype.F32, ir.Static(5, 5)), g.Param(1, dtype.I64, nil)
-		p, err := Compile([]*ir.Node{out(g, x, i)}, []Input{{x.Type, x.Shape}, {i.Type, i.Shape}}, Options{})
-		if err != nil {
-			t.Fatal(err)
+		s := newSketch()
+		x, i := s.param(dtype.F32, ir.Static(5, 5), 0), s.param(dtype.I64, nil, 5)
+		outs := []*ir.Node{s.g.Apply(ops.Mul, test.out(s.g, s.g.Apply(ops.Add, x, x), i), x)}
+		all := plans(t, name, outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)
+		var controls []*cudasrc.Control
+		for _, s := range all[0].plan.Steps {
+			if s.Control != nil {
+				controls = append(controls, s.Control)
+			}
 		}
-		_, err = p.Plan(1)
-		if u := (*cudasrc.Unsupported)(nil); !errors.As(err, &u) || u.Step != want {
-			t.Errorf("%s: error is %v", want, err)
+		if len(controls) != 1 || (controls[0].Why == "") != (test.why == "") || !strings.Contains(controls[0].Why, test.why) {
+			t.Errorf("%s: %+v", name, all[0].plan.Steps)
 		}
+		runPlans(t, all)
 	}
+}
+
+// everything has steps run on the device that are too small for one.
+func everything(t *testing.T) {
+	work, launches := deviceWork, maxLaunches
+	t.Cleanup(func() { deviceWork, maxLaunches = work, launches })
+	deviceWork = 0
 }
 
 // sines is a loop of x ← sin x.

@@ -12,7 +12,7 @@ import (
 // batch that was run last.
 func (p *Program) String() string {
 	var b strings.Builder
-	b.WriteString(p.dev.describe())
+	b.WriteString(p.describeDevice())
 	fmt.Fprintf(&b, "level %s, %d threads, %d inputs, %d steps\n", p.level.Name, p.threads, len(p.inputs), len(p.low.steps))
 	b.WriteString(ir.Print(p.low.outs))
 	for i, s := range p.low.steps {

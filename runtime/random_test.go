@@ -37,7 +37,7 @@ type sketch struct {
 	nodes  []*ir.Node
 	inputs []Input
 	limit  []int // by input: what its integers stay below
-	device bool  // only what a device has kernels for, and the bits of
+	device bool  // only operations that have the CPU's bits on a device
 }
 
 func (s *sketch) dim() ir.Dim {
@@ -114,9 +114,6 @@ func (s *sketch) step() (y *ir.Node) {
 		axis = s.IntN(r)
 	}
 	kind := s.IntN(22)
-	if s.device && kind == 17 {
-		kind = 21
-	}
 	switch kind {
 	case 0:
 		return g.Convert(x, s.dtype())
@@ -230,10 +227,6 @@ func (s *sketch) step() (y *ir.Node) {
 		}
 	case 18: // those that do not fail
 		switch k := s.IntN(4); {
-		case s.device:
-			if r > 0 && t != dtype.Bool && k < 2 {
-				return g.Call([]ir.CallID{ir.ArgSort, ir.ArgCumMax}[k], ir.Descending*uint64(s.IntN(2)), "", x)
-			}
 		case r > 1 && t.IsFloat() && x.Shape[r-2].Is(2) && !x.Shape[r-1].Is(0):
 			return g.Call(ir.FFT, ir.Transposed*uint64(s.IntN(2)), "", x)
 		case r > 1 && t.IsFloat() && x.Shape[r-2].Is(1) && x.Shape[r-1].Static() && x.Shape[r-1].C > 0 && k < 2:
@@ -283,11 +276,8 @@ func (s *sketch) loop(x *ir.Node) *ir.Node {
 	if s.IntN(4) == 0 {
 		o.Count = s.param(dtype.I64, nil, 5)
 	}
-	if s.device {
-		o.Count = nil
-	}
-	until := s.IntN(4) == 0 && !s.device
-	derived := x.Type.IsFloat() && !s.device && s.IntN(3) == 0
+	until := s.IntN(4) == 0
+	derived := x.Type.IsFloat() && s.IntN(3) == 0
 	if derived {
 		o.Slots = 1 + s.IntN(3)
 	}

@@ -4,6 +4,9 @@
 package cudasrc
 
 import (
+	"context"
+	"unsafe"
+
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 )
@@ -39,13 +42,16 @@ type Arg struct {
 	Bits    uint64 // else
 }
 
+// Status is the words of the status buffer.
+func (p *Plan) Status() int { return 2 * len(p.Checks) }
+
 // Plan is a program for one batch as a device runs it: its steps in order, on one stream. It is made by
 // runtime's Program.Plan, does not change, and may serve any number of runs at once, each with an arena, a status
 // buffer and outputs of its own.
 type Plan struct {
 	Batch   int
-	Arena   int // bytes, a multiple of 256; offsets in it are multiples of 64
-	Status  int // words of 8 bytes in the status buffer, one per Check; all 0 when a run begins
+	Arena   int     // bytes, a multiple of 256; offsets in it are multiples of 64
+	Checks  []Check // each has two words of 8 bytes in the status buffer; all 0 when a run begins
 	Inputs  []int
 	Buffers []Buffer
 	Steps   []Step
@@ -87,18 +93,41 @@ type Step struct {
 	Name     string   // for messages and profiles: "map [B 10]", "matmul %7"
 	Launches []Launch // none where nothing is to be done
 	Product  *Product // not nil: the device's library may compute this instead of Launches
-	Check    *Check   // not nil: Launches check indices
+	Control  *Control // not nil: the host directs this step
 }
 
-// Check is what a failed check means. Its launch leaves 0 in word Word of the status buffer where all indices are
-// good; else 1 + the place of the first bad one among Indices. Later steps skip bad indices, so
-// that they fault nowhere, and their results have no meaning: a device looks at the status before it gives results.
+// Control is a step that the host directs while the device waits for it: a loop that data ends, a branch, and what has
+// no kernel.
+type Control struct {
+	Why    string // not "": the host computes it, for this reason
+	At     []Arg  // the places that Do speaks of, by number
+	Bodies []*Body
+	Do     func(ctx context.Context, m Machine) error
+}
+
+// Body is steps that a Control runs, on the same addresses each time.
+type Body struct{ Steps []Step }
+
+// Machine is a device as a Control sees it. What is queued is done in order.
+type Machine interface {
+	// Run queues a body's steps.
+	Run(body int) error
+	// Copy queues a copy.
+	Copy(to, from Span) error
+	// Host waits until in is known, calls f with it, and queues copies of what f has written to out. A failed check is
+	// an error.
+	Host(in, out []Span, f func(in, out []unsafe.Pointer) error) error
+}
+
+// Span is a part of a place of a Control.
+type Span struct{ Place, Offset, Bytes int }
+
+// Check is what a failed check of indices means. Two words of the status buffer are its own: 1 + the place of the first
+// index that is not in 0 … Size-1, 0 if all are, and that index. Later steps skip bad indices, so that they fault
+// nowhere, and their results have no meaning: a device looks at the status before it gives results.
 type Check struct {
-	Word    int
 	Op, Pos string // of the error: "Take" or "ScatterAdd", and the user's line
-	Indices Arg    // the array of indices, of type Type
-	Type    dtype.Type
-	Size    int // an index is good if it is in 0 … Size-1
+	Size    int
 }
 
 // Product is C[b,i,j] = Σ A[b,i,k]·B[b,k,j]. Strides are in elements; one of Row and Col is 1 (or the size along
@@ -131,10 +160,9 @@ func (o *Operand) aligned(bytes int) bool { return o.Offset%bytes == 0 && o.Alig
 type Unit struct {
 	Launches []Launch
 	Product  *Product
-	Check    *Check
 }
 
-// Unsupported is the error for a step that no kernel computes: the program then runs on the CPU.
+// Unsupported is the error for a step that no kernel computes: the host does.
 type Unsupported struct {
 	Step   string // the operation's name
 	Reason string

@@ -296,25 +296,47 @@ func (w *Writer) ArgReduce(o, x *Operand, lo, hi int, by ir.Reduction) (Unit, er
 	return one(w.launch(t, ceil(n, block/threads)))
 }
 
-// Check looks for indices beyond size, and leaves 1 + the place of the first one in a word of the status buffer.
-func (w *Writer) Check(idx *Operand, size int, status Arg) (Unit, error) {
+// checkBlock bounds the indices that one block checks.
+const checkBlock = 1 << 13
+
+// Check looks for indices that are not in 0 … size-1: 1 + the place of the first one, and the index itself, go to two
+// words of the status buffer. The first word's highest bit says that they are there to stay, whatever later checks find.
+func (w *Writer) Check(idx *Operand, size int, status Arg) (u Unit, err error) {
 	n := product(idx.Dims)
 	if n == 0 {
-		return Unit{}, nil
+		return u, nil
 	}
+	alone := n <= checkBlock
+	const stay = "if (status[0] != 0 && !(status[0] >> 63)) status[1] = (u64)(i64)at[status[0] - 1], status[0] |= 1ull << 63;"
 	t := newText("check")
 	t.in(ctype(idx.Type), "at", idx.arg())
 	t.out("u64", "status", status)
 	t.size("n", n)
 	t.size("size", size)
-	t.line("const u64 i = %s;", thread(true))
-	t.line("if (i >= n || (u64)(i64)at[i] < size) return;")
-	t.line("for (u64 old = *status; old == 0 || old > i + 1;) {")
-	t.line("\tconst u64 was = atomicCAS(status, old, i + 1);")
-	t.line("\tif (was == old) break;")
-	t.line("\told = was;")
+	t.line("if (status[0] >> 63) return;")
+	t.line("for (u64 i = %s; i < n; i += (u64)gridDim.x * %d) {", thread(true), block)
+	t.line("\tif ((u64)(i64)at[i] < size) continue;")
+	t.line("\tfor (u64 old = *status; old == 0 || old > i + 1;) {")
+	t.line("\t\tconst u64 was = atomicCAS(status, old, i + 1);")
+	t.line("\t\tif (was == old) break;")
+	t.line("\t\told = was;")
+	t.line("\t}")
 	t.line("}")
-	return one(w.launch(t, ceil(n, block)))
+	if alone {
+		t.line("__syncthreads();")
+		t.line("if (threadIdx.x == 0) " + stay)
+		return one(w.launch(t, 1))
+	}
+	l, err := w.launch(t, min(1024, ceil(n, block)))
+	if err != nil {
+		return u, err
+	}
+	t = newText("checked")
+	t.in(ctype(idx.Type), "at", idx.arg())
+	t.out("u64", "status", status)
+	t.line("if (threadIdx.x == 0) " + stay)
+	last, err := w.launch(t, 1)
+	return Unit{Launches: []Launch{l, last}}, err
 }
 
 // Windows is what a Fold folds: [outer, Outs…, Wins…, inner] laid over one another to [outer, In…, inner].

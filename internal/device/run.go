@@ -9,7 +9,6 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/kept"
 )
@@ -23,6 +22,9 @@ type loaded struct {
 	functions map[*cudasrc.Kernel]Function
 	data      []Ptr // by buffer: where constants lie
 	held      []*ir.Array
+	whole     []part                   // the plan's steps
+	bodies    map[*cudasrc.Body][]part // those of its controls
+	parts     int                      // all of them
 	idle      kept.List[run]
 }
 
@@ -44,12 +46,62 @@ func (d *Device) Load(plan *cudasrc.Plan) (*Loaded, error) {
 			l.held = append(l.held, b.Data)
 		}
 	}
+	l.bodies = map[*cudasrc.Body][]part{}
+	l.whole = l.cut(plan.Steps)
+	if len(l.whole) == 0 || l.whole[0].control != nil {
+		l.whole = slices.Insert(l.whole, 0, l.part(nil, nil))
+	}
+	if last := len(l.whole) - 1; l.whole[last].control != nil {
+		l.whole = append(l.whole, l.part(nil, nil))
+	}
+	l.whole[0].first, l.whole[len(l.whole)-1].last = true, true
 	d.mu.Lock()
 	d.plans[l] = true
 	d.mu.Unlock()
 	p := &Loaded{l}
 	runtime.AddCleanup(p, (*loaded).close, l)
 	return p, nil
+}
+
+// part is what is recorded as one: steps, or a control by itself.
+type part struct {
+	number      int
+	first, last bool // of the plan: zeros the status, copies outputs
+	steps       []cudasrc.Step
+	name        string
+	control     *cudasrc.Control
+}
+
+func (l *loaded) part(steps []cudasrc.Step, c *cudasrc.Control) part {
+	l.parts++
+	return part{number: l.parts - 1, steps: steps, control: c}
+}
+
+// cut is steps as parts.
+func (l *loaded) cut(steps []cudasrc.Step) (parts []part) {
+	from := 0
+	for i := range steps {
+		c := steps[i].Control
+		if c == nil {
+			continue
+		}
+		if from < i {
+			parts = append(parts, l.part(steps[from:i], nil))
+		}
+		from = i + 1
+		p := l.part(nil, c)
+		p.name = steps[i].Name
+		parts = append(parts, p)
+		for _, b := range c.Bodies {
+			if _, ok := l.bodies[b]; !ok {
+				l.bodies[b] = l.cut(b.Steps)
+			}
+		}
+	}
+	if from < len(steps) {
+		parts = append(parts, l.part(steps[from:], nil))
+	}
+	return parts
 }
 
 // close gives everything back; no run is under way.
@@ -84,12 +136,28 @@ type run struct {
 	fresh   []*memory // by output: what is written, nil for shared arrays
 	graphs  []recorded
 	args    []uint64
+	stage   unsafe.Pointer // pinned, for what a control reads and writes
+	staged  int            // its bytes
 }
 
-// recorded is a recording of the plan's steps on certain addresses.
+// recorded is recordings of the plan's parts on certain addresses.
 type recorded struct {
 	at    []Ptr // of inputs and outputs
-	graph Graph // nil: the addresses have been seen once
+	parts []recording
+}
+
+// recording is that of a part: nil and seen, where it has been done once.
+type recording struct {
+	graph Graph
+	seen  bool
+}
+
+func (r *run) drop(x recorded) {
+	for _, g := range x.parts {
+		if g.graph != nil {
+			r.q.Drop(g.graph)
+		}
+	}
 }
 
 // maxGraphs bounds the recordings of a run: a caller whose arrays alternate has few addresses.
@@ -114,7 +182,7 @@ func (l *loaded) newRun() (r *run, err error) {
 		return r, err
 	}
 	arena := (l.plan.Arena + statusAlign - 1) / statusAlign * statusAlign
-	if r.block, err = l.d.memory(max(1, arena+8*l.plan.Status)); err != nil {
+	if r.block, err = l.d.memory(max(1, arena+8*l.plan.Status())); err != nil {
 		return r, err
 	}
 	r.status = r.block.p + Ptr(arena)
@@ -123,9 +191,7 @@ func (l *loaded) newRun() (r *run, err error) {
 
 func (r *run) close() {
 	for _, g := range r.graphs {
-		if g.graph != nil {
-			r.q.Drop(g.graph)
-		}
+		r.drop(g)
 	}
 	for _, q := range []Queue{r.q, r.copies} {
 		if q != nil {
@@ -140,8 +206,10 @@ func (r *run) close() {
 			m.drop()
 		}
 	}
-	if r.pinned != nil {
-		r.l.d.Unpin(r.pinned)
+	for _, p := range []unsafe.Pointer{r.pinned, r.stage} {
+		if p != nil {
+			r.l.d.Unpin(p)
+		}
 	}
 }
 
@@ -228,12 +296,12 @@ func (r *run) do(ctx context.Context, in, out []*Array) error {
 			return err
 		}
 	}
-	if err := r.failure("run", r.compute()); err != nil {
+	if err := r.compute(ctx); err != nil {
 		return err
 	}
 	// The status and what the host is to have come back.
 	status := unsafe.Pointer(nil)
-	if n := 8 * l.plan.Status; n > 0 {
+	if n := 8 * l.plan.Status(); n > 0 {
 		status = unsafe.Add(r.pinned, at)
 		at += n
 		if err := r.failure("status", r.q.ToHost(status, r.status, n)); err != nil {
@@ -253,7 +321,7 @@ func (r *run) do(ctx context.Context, in, out []*Array) error {
 		return err
 	}
 	if status != nil {
-		if err := r.checks(unsafe.Slice((*uint64)(status), l.plan.Status)); err != nil {
+		if err := l.checks(status); err != nil {
 			return err
 		}
 	}
@@ -283,7 +351,7 @@ func (a *Array) isShared() bool {
 
 // makeRoom has pinned memory for what is copied in a call.
 func (r *run) makeRoom(in, out []*Array) error {
-	n := 64 + 8*r.l.plan.Status
+	n := 64 + 8*r.l.plan.Status()
 	for _, list := range [][]*Array{in, out} {
 		for _, a := range list {
 			if a.isShared() {
@@ -352,47 +420,65 @@ func (r *run) bringInputs(in []*Array) (at int, err error) {
 	return at, err
 }
 
-// compute queues the steps: as a recording, if there is one for these addresses. They are recorded when they are
-// seen again.
-func (r *run) compute() error {
-	for i := range r.graphs {
-		g := &r.graphs[i]
-		if !slices.Equal(g.at[:len(r.in)], r.in) || !slices.Equal(g.at[len(r.in):], r.out) {
-			continue
+// compute queues the plan's parts: as recordings, where there are such for these addresses. A part is recorded when it is
+// done again.
+func (r *run) compute(ctx context.Context) error {
+	i := slices.IndexFunc(r.graphs, func(g recorded) bool {
+		return slices.Equal(g.at[:len(r.in)], r.in) && slices.Equal(g.at[len(r.in):], r.out)
+	})
+	if i < 0 {
+		if i = len(r.graphs); i == maxGraphs {
+			i--
+			r.drop(r.graphs[i])
+		} else {
+			r.graphs = append(r.graphs, recorded{})
 		}
-		if g.graph == nil {
-			x, err := r.record()
-			if err != nil {
-				return err
-			}
-			g.graph = x
-		}
-		if i > 0 { // those used last come first
-			x := *g
-			copy(r.graphs[1:i+1], r.graphs[:i])
-			r.graphs[0] = x
-			g = &r.graphs[0]
-		}
-		return r.q.Replay(g.graph)
+		r.graphs[i] = recorded{slices.Concat(r.in, r.out), make([]recording, r.l.parts)}
 	}
-	if len(r.graphs) == maxGraphs {
-		last := &r.graphs[maxGraphs-1]
-		if last.graph != nil {
-			r.q.Drop(last.graph)
-		}
-		r.graphs = r.graphs[:maxGraphs-1]
-	}
-	r.graphs = slices.Insert(r.graphs, 0, recorded{at: slices.Concat(r.in, r.out)})
-	return r.steps()
+	x := r.graphs[i] // those used last come first
+	copy(r.graphs[1:i+1], r.graphs[:i])
+	r.graphs[0] = x
+	return r.run(ctx, r.l.whole, x.parts)
 }
 
-func (r *run) record() (Graph, error) {
+func (r *run) run(ctx context.Context, parts []part, known []recording) error {
+	for i := range parts {
+		p := &parts[i]
+		if p.control != nil {
+			if err := p.control.Do(ctx, &machine{r, ctx, p, known}); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.failure("run", r.part(p, &known[p.number])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) part(p *part, known *recording) error {
+	if !known.seen {
+		known.seen = true
+		return r.queue(p)
+	}
+	if known.graph == nil {
+		g, err := r.record(p)
+		if err != nil {
+			return err
+		}
+		known.graph = g
+	}
+	return r.q.Replay(known.graph)
+}
+
+func (r *run) record(p *part) (Graph, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := r.q.Begin(); err != nil {
 		return nil, err
 	}
-	err := r.steps()
+	err := r.queue(p)
 	g, e := r.q.End()
 	if err == nil {
 		err = e
@@ -402,18 +488,21 @@ func (r *run) record() (Graph, error) {
 	return g, err
 }
 
-// steps queues the plan's steps.
-func (r *run) steps() error {
+// queue queues a part's steps.
+func (r *run) queue(p *part) error {
 	plan := r.l.plan
-	if plan.Status > 0 {
-		if err := r.q.Zero(r.status, 8*plan.Status); err != nil {
+	if n := plan.Status(); p.first && n > 0 {
+		if err := r.q.Zero(r.status, 8*n); err != nil {
 			return err
 		}
 	}
-	for i := range plan.Steps {
-		if err := r.step(&plan.Steps[i]); err != nil {
-			return fmt.Errorf("%s: %w", plan.Steps[i].Name, err)
+	for i := range p.steps {
+		if err := r.step(&p.steps[i]); err != nil {
+			return fmt.Errorf("%s: %w", p.steps[i].Name, err)
 		}
+	}
+	if !p.last {
+		return nil
 	}
 	for i := range plan.Outs {
 		if o := &plan.Outs[i]; o.Copied && o.Bytes > 0 {
@@ -423,6 +512,105 @@ func (r *run) steps() error {
 		}
 	}
 	return nil
+}
+
+// machine is a run as a control sees it.
+type machine struct {
+	r     *run
+	ctx   context.Context
+	part  *part
+	known []recording
+}
+
+func (m *machine) Run(body int) error {
+	return m.r.run(m.ctx, m.r.l.bodies[m.part.control.Bodies[body]], m.known)
+}
+
+func (m *machine) at(s cudasrc.Span) Ptr {
+	return m.r.address(m.part.control.At[s.Place]) + Ptr(s.Offset)
+}
+
+func (m *machine) Copy(to, from cudasrc.Span) error {
+	if from.Bytes == 0 {
+		return nil
+	}
+	return m.r.failure(m.part.name, m.r.q.Copy(m.at(to), m.at(from), from.Bytes))
+}
+
+func (m *machine) Host(in, out []cudasrc.Span, f func(in, out []unsafe.Pointer) error) error {
+	r, n := m.r, lines(8*m.r.l.plan.Status())
+	for _, s := range slices.Concat(in, out) {
+		n += lines(s.Bytes)
+	}
+	if err := r.failure(m.part.name, r.makeStage(n)); err != nil {
+		return err
+	}
+	at := r.stage
+	take := func(s cudasrc.Span) unsafe.Pointer {
+		p := at
+		at = unsafe.Add(at, lines(s.Bytes))
+		return p
+	}
+	status := take(cudasrc.Span{Bytes: 8 * r.l.plan.Status()})
+	var read, written []unsafe.Pointer
+	queue := func() error {
+		if n := 8 * r.l.plan.Status(); n > 0 {
+			if err := r.q.ToHost(status, r.status, n); err != nil {
+				return err
+			}
+		}
+		for _, s := range in {
+			p := take(s)
+			read = append(read, p)
+			if s.Bytes > 0 {
+				if err := r.q.ToHost(p, m.at(s), s.Bytes); err != nil {
+					return err
+				}
+			}
+		}
+		return r.q.Wait()
+	}
+	if err := r.failure(m.part.name, queue()); err != nil {
+		return err
+	}
+	if err := r.l.checks(status); err != nil {
+		return err
+	}
+	if err := m.ctx.Err(); err != nil {
+		return fmt.Errorf("autodiff: Run: %w", err)
+	}
+	for _, s := range out {
+		written = append(written, take(s))
+	}
+	if err := f(read, written); err != nil {
+		return err
+	}
+	for i, s := range out {
+		if s.Bytes == 0 {
+			continue
+		}
+		if err := r.failure(m.part.name, r.q.ToDevice(m.at(s), written[i], s.Bytes)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makeStage has pinned memory for a control. What is queued from what there was has to be done before it goes.
+func (r *run) makeStage(n int) error {
+	if n <= r.staged {
+		return nil
+	}
+	p, err := r.l.d.Pin(round(n))
+	if err != nil {
+		return err
+	}
+	if r.stage != nil {
+		err = r.q.Wait()
+		r.l.d.Unpin(r.stage)
+	}
+	r.stage, r.staged = p, round(n)
+	return err
 }
 
 func (r *run) step(s *cudasrc.Step) error {
@@ -465,25 +653,13 @@ func (r *run) address(a cudasrc.Arg) Ptr {
 	return r.status + at
 }
 
-// checks is the error of the first check that failed.
-func (r *run) checks(words []uint64) error {
-	for i := range r.l.plan.Steps {
-		c := r.l.plan.Steps[i].Check
-		if c == nil || words[c.Word] == 0 {
-			continue
+// checks is the error of the first check that failed, by the status words.
+func (l *loaded) checks(status unsafe.Pointer) error {
+	words := unsafe.Slice((*uint64)(status), l.plan.Status())
+	for i, c := range l.plan.Checks {
+		if words[2*i] != 0 {
+			return &ir.Error{Op: c.Op, Msg: fmt.Sprintf("index %d is not in 0 … %d", int64(words[2*i+1]), c.Size-1), Pos: c.Pos}
 		}
-		size := c.Type.Size()
-		if err := r.q.ToHost(r.pinned, r.address(c.Indices)+Ptr(int(words[c.Word]-1)*size), size); err != nil {
-			return r.failure("check", err)
-		}
-		if err := r.q.Wait(); err != nil {
-			return r.failure("check", err)
-		}
-		index := int(*(*int32)(r.pinned))
-		if c.Type == dtype.I64 {
-			index = int(*(*int64)(r.pinned))
-		}
-		return &ir.Error{Op: c.Op, Msg: fmt.Sprintf("index %d is not in 0 … %d", index, c.Size-1), Pos: c.Pos}
 	}
 	return nil
 }

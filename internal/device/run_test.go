@@ -13,7 +13,6 @@ import (
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/device"
 	"github.com/adjoint-go/adjoint/internal/device/fake"
-	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
@@ -61,13 +60,13 @@ func meaning(k *cudasrc.Kernel) (fake.Kernel, error) {
 		return pointwise(func(a, b float32) float32 { return a + b }), nil
 	case "check":
 		return func(m *fake.Memory, l *cudasrc.Launch, args []uint64) error {
-			word, e0 := fake.Slice[uint64](m, args[0], 1)
+			word, e0 := fake.Slice[uint64](m, args[0], 2)
 			index, e1 := fake.Slice[int64](m, args[1], 1)
 			if err := errors.Join(e0, e1); err != nil {
 				return err
 			}
 			if index[0] < 0 || index[0] >= n {
-				word[0] = 1
+				word[0], word[1] = 1, uint64(index[0])
 			}
 			return nil
 		}, nil
@@ -100,15 +99,14 @@ func testPlan() *cudasrc.Plan {
 	}
 	const w, x, index, constant, product, sum, taken, status = 0, 1, 2, 3, 4, 5, 6, 7
 	return &cudasrc.Plan{
-		Arena: 2048, Status: 1, Inputs: []int{4 * n, 4 * n, 8},
+		Arena: 2048, Checks: []cudasrc.Check{{Op: "Take", Pos: "x.go:1", Size: n}}, Inputs: []int{4 * n, 4 * n, 8},
 		Buffers: []cudasrc.Buffer{
 			{Place: cudasrc.InInput, At: 0, Bytes: 4 * n}, {Place: cudasrc.InInput, At: 1, Bytes: 4 * n}, {Place: cudasrc.InInput, At: 2, Bytes: 8},
 			{Place: cudasrc.InData, Bytes: 4 * n, Data: &ir.Array{Bytes: c}}, {Place: cudasrc.InArena, At: 64, Bytes: 4 * n},
-			{Place: cudasrc.InOutput, At: 0, Bytes: 4 * n}, {Place: cudasrc.InOutput, At: 1, Bytes: 4}, {Place: cudasrc.InStatus, Bytes: 8},
+			{Place: cudasrc.InOutput, At: 0, Bytes: 4 * n}, {Place: cudasrc.InOutput, At: 1, Bytes: 4}, {Place: cudasrc.InStatus, Bytes: 16},
 		},
 		Steps: []cudasrc.Step{
-			{Name: "check", Launches: launch(check, arg(status), arg(index)),
-				Check: &cudasrc.Check{Op: "Take", Pos: "x.go:1", Indices: arg(index), Type: dtype.I64, Size: n}},
+			{Name: "check", Launches: launch(check, arg(status), arg(index))},
 			{Name: "mul", Launches: launch(mul, arg(product), arg(x), arg(constant))},
 			{Name: "add", Launches: launch(add, arg(sum), arg(w), arg(product))},
 			{Name: "take", Launches: launch(take, arg(taken), arg(x), arg(index))},

@@ -1,10 +1,11 @@
 // Package shim runs CUDA kernels on the CPU for tests: g++ compiles them as they are, with a header that stands for
-// CUDA. It imports cudasrc.
+// CUDA. It imports cudasrc and ir.
 package shim
 
 import (
 	"bufio"
 	"bytes"
+	"context"
 	_ "embed"
 	"encoding/binary"
 	"errors"
@@ -15,8 +16,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
+	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
 //go:embed shim.h
@@ -127,65 +130,147 @@ func (h *Host) Run(buffers [][]byte, launches []cudasrc.Launch) error {
 // RunPlan runs a plan whose kernels were built, and gives its outputs and status words. The arena begins full of NaNs.
 func (h *Host) RunPlan(p *cudasrc.Plan, inputs [][]byte) (outs [][]byte, status []uint64, err error) {
 	// The memory: inputs, outputs, the arena, the status words, then data.
-	memory := slices.Clone(inputs)
-	for _, o := range p.Outs {
-		memory = append(memory, make([]byte, o.Bytes))
-	}
-	arena := len(memory)
-	words := make([]byte, 8*p.Status)
-	memory = append(memory, bytes.Repeat([]byte{0xff}, p.Arena), words)
-	at := func(a cudasrc.Arg) cudasrc.Arg {
-		if !a.Pointer {
-			return a
-		}
-		switch b := &p.Buffers[a.Buffer]; b.Place {
-		case cudasrc.InArena:
-			a.Buffer, a.Offset = arena, a.Offset+b.At
-		case cudasrc.InInput:
-			a.Buffer = b.At
-		case cudasrc.InOutput:
-			a.Buffer = len(inputs) + b.At
-		case cudasrc.InStatus:
-			a.Buffer = arena + 1
-		case cudasrc.InData:
-			memory = append(memory, slices.Clone(b.Data.Bytes))
-			a.Buffer = len(memory) - 1
-		}
-		return a
-	}
-	var launches []cudasrc.Launch
-	for _, s := range p.Steps {
-		for _, l := range s.Launches {
-			args := make([]cudasrc.Arg, len(l.Args))
-			for i, a := range l.Args {
-				args[i] = at(a)
-			}
-			launches = append(launches, cudasrc.Launch{Kernel: l.Kernel, Grid: l.Grid, Args: args})
-		}
-	}
-	kept := make([][]byte, len(inputs))
+	m := &machine{h: h, plan: p, inputs: len(inputs), data: map[*ir.Array]int{}}
 	for i := range inputs {
-		kept[i] = slices.Clone(inputs[i])
-		memory[i] = slices.Clone(inputs[i])
+		m.memory = append(m.memory, slices.Clone(inputs[i]))
 	}
-	if err := h.Run(memory, launches); err != nil {
+	for _, o := range p.Outs {
+		m.memory = append(m.memory, make([]byte, o.Bytes))
+	}
+	words := make([]byte, 8*p.Status())
+	m.memory = append(m.memory, bytes.Repeat([]byte{0xff}, p.Arena), words)
+	if err := m.steps(p.Steps); err != nil {
+		return nil, nil, err
+	}
+	if err := m.flush(); err != nil {
 		return nil, nil, err
 	}
 	for i := range inputs {
-		if !bytes.Equal(kept[i], memory[i]) {
+		if !bytes.Equal(inputs[i], m.memory[i]) {
 			return nil, nil, fmt.Errorf("input %d was written", i)
 		}
 	}
 	for i, o := range p.Outs {
 		if !o.Copied {
-			outs = append(outs, memory[len(inputs)+i])
+			outs = append(outs, m.memory[len(inputs)+i])
 			continue
 		}
-		a := at(cudasrc.Arg{Pointer: true, Buffer: o.Buffer})
-		outs = append(outs, slices.Clone(memory[a.Buffer][a.Offset:a.Offset+o.Bytes]))
+		a := m.at(cudasrc.Arg{Pointer: true, Buffer: o.Buffer})
+		outs = append(outs, slices.Clone(m.memory[a.Buffer][a.Offset:a.Offset+o.Bytes]))
 	}
 	for i := 0; i < len(words); i += 8 {
 		status = append(status, binary.LittleEndian.Uint64(words[i:]))
 	}
 	return outs, status, nil
+}
+
+// machine is a run of a plan.
+type machine struct {
+	h        *Host
+	plan     *cudasrc.Plan
+	inputs   int
+	memory   [][]byte
+	launches []cudasrc.Launch  // not yet done
+	data     map[*ir.Array]int // where in memory
+	control  *cudasrc.Control  // the one that directs
+}
+
+func (m *machine) at(a cudasrc.Arg) cudasrc.Arg {
+	if !a.Pointer {
+		return a
+	}
+	arena := m.inputs + len(m.plan.Outs)
+	switch b := &m.plan.Buffers[a.Buffer]; b.Place {
+	case cudasrc.InArena:
+		a.Buffer, a.Offset = arena, a.Offset+b.At
+	case cudasrc.InInput:
+		a.Buffer = b.At
+	case cudasrc.InOutput:
+		a.Buffer = m.inputs + b.At
+	case cudasrc.InStatus:
+		a.Buffer = arena + 1
+	case cudasrc.InData:
+		k, ok := m.data[b.Data]
+		if !ok {
+			k = len(m.memory)
+			m.data[b.Data] = k
+			m.memory = append(m.memory, slices.Clone(b.Data.Bytes))
+		}
+		a.Buffer = k
+	}
+	return a
+}
+
+func (m *machine) steps(steps []cudasrc.Step) error {
+	for i := range steps {
+		s := &steps[i]
+		for _, l := range s.Launches {
+			args := make([]cudasrc.Arg, len(l.Args))
+			for i, a := range l.Args {
+				args[i] = m.at(a)
+			}
+			m.launches = append(m.launches, cudasrc.Launch{Kernel: l.Kernel, Grid: l.Grid, Args: args})
+		}
+		if c := s.Control; c != nil {
+			around := m.control
+			m.control = c
+			if err := c.Do(context.Background(), m); err != nil {
+				return fmt.Errorf("%s: %w", s.Name, err)
+			}
+			m.control = around
+		}
+	}
+	return nil
+}
+
+func (m *machine) flush() error {
+	l := m.launches
+	m.launches = nil
+	if len(l) == 0 {
+		return nil
+	}
+	return m.h.Run(m.memory, l)
+}
+
+func (m *machine) span(s cudasrc.Span) []byte {
+	a := m.at(m.control.At[s.Place])
+	return m.memory[a.Buffer][a.Offset+s.Offset:][:s.Bytes:s.Bytes]
+}
+
+func (m *machine) Run(body int) error { return m.steps(m.control.Bodies[body].Steps) }
+
+func (m *machine) Copy(to, from cudasrc.Span) error {
+	err := m.flush()
+	copy(m.span(to), m.span(from))
+	return err
+}
+
+func (m *machine) Host(in, out []cudasrc.Span, f func(in, out []unsafe.Pointer) error) error {
+	if err := m.flush(); err != nil {
+		return err
+	}
+	room := func(s cudasrc.Span) []byte { // aligned as an array is
+		words := make([]uint64, s.Bytes/8+9)
+		p := unsafe.Pointer(&words[0])
+		p = unsafe.Add(p, -int(uintptr(p))&63)
+		return unsafe.Slice((*byte)(p), s.Bytes)
+	}
+	var read, written []unsafe.Pointer
+	var results [][]byte
+	for _, s := range in {
+		b := room(s)
+		copy(b, m.span(s))
+		read = append(read, unsafe.Pointer(unsafe.SliceData(b)))
+	}
+	for _, s := range out {
+		b := room(s)
+		results, written = append(results, b), append(written, unsafe.Pointer(unsafe.SliceData(b)))
+	}
+	if err := f(read, written); err != nil {
+		return err
+	}
+	for i, s := range out {
+		copy(m.span(s), results[i])
+	}
+	return nil
 }
