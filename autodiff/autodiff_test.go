@@ -230,3 +230,26 @@ func TestTreeClone(t *testing.T) {
 		t.Error(c)
 	}
 }
+
+// A program tells how long it took to make; each batch size adds to that once.
+func TestCompileTimes(t *testing.T) {
+	p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value { return x.Exp().Sin().Sum() }), ad.F64.Spec(ad.AnyBatch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := p.CompileTimes()
+	if made.Record <= 0 || made.Plan <= 0 || made.Bind != 0 {
+		t.Error(made)
+	}
+	var last ad.CompileTimes
+	for i, n := range []int{10, 10, 20} {
+		if _, err := p.Run(t.Context(), ad.From(make([]float64, n))); err != nil {
+			t.Fatal(err)
+		}
+		now := p.CompileTimes()
+		if more := now.Bind > last.Bind; more != (i != 1) || now.Record != made.Record || now.Plan != made.Plan {
+			t.Error(n, last, now)
+		}
+		last = now
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/device"
@@ -28,7 +29,7 @@ type Program2[A, B, R any] struct{ code }
 // it refers to are copied.
 func Compile[A, R any](f func(A) R, example A, o ...Options) (p *Program[A, R], err error) {
 	defer failure(&err)
-	r := recorder{g: newGraph(o)}
+	r := recorder{g: newGraph(o), start: time.Now()}
 	y := f(parameters(&r, "argument", example))
 	q := &Program[A, R]{}
 	if err := q.compile(&r, reflect.ValueOf(&y).Elem(), o); err != nil {
@@ -40,7 +41,7 @@ func Compile[A, R any](f func(A) R, example A, o ...Options) (p *Program[A, R], 
 // Compile2 is Compile for a function of two arguments, such as parameters and data.
 func Compile2[A, B, R any](f func(A, B) R, a A, b B, o ...Options) (p *Program2[A, B, R], err error) {
 	defer failure(&err)
-	r := recorder{g: newGraph(o)}
+	r := recorder{g: newGraph(o), start: time.Now()}
 	x := parameters(&r, "first argument", a)
 	y := f(x, parameters(&r, "second argument", b))
 	q := &Program2[A, B, R]{}
@@ -91,6 +92,7 @@ func newGraph(o []Options) *ir.Graph {
 // recorder is a function under recording: its parameters.
 type recorder struct {
 	g      *ir.Graph
+	start  time.Time
 	inputs []runtime.Input
 	args   []argument
 }
@@ -143,6 +145,7 @@ type code struct {
 	inputs int
 	size   [2]int // of a frame: values of the result, outputs
 	frames kept.List[frame]
+	record time.Duration
 }
 
 // frame is what one call needs.
@@ -182,6 +185,7 @@ func (c *code) compile(r *recorder, y reflect.Value, o []Options) error {
 		ir.Fail("Compile", "the function's result holds no value")
 	}
 	c.made = mapped(y, func(path, Value) Value { return Value{} })
+	c.record = time.Since(r.start)
 	var err error
 	c.p, err = runtime.Compile(outs, r.inputs, options)
 	c.size = [2]int{len(ys), len(outs)}
@@ -409,6 +413,17 @@ func (c *code) Dot() string { return c.p.Dot() }
 
 // PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads.
 func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
+
+// CompileTimes is how long a program took to make: the function recorded and derived, planned, and bound to the
+// batch sizes that it has run for.
+type CompileTimes = runtime.Times
+
+// CompileTimes tells how long the program took to make, so far.
+func (c *code) CompileTimes() CompileTimes {
+	t := c.p.Times()
+	t.Record = c.record
+	return t
+}
 
 // Disassemble lists the machine code of the fused operations and loops for a batch size, each instruction with the
 // operation that it serves; it is empty where none is made.

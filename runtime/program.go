@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -58,9 +59,25 @@ type Program struct {
 
 	dev onDevice
 
+	times Times // Bind is of bindings, guarded by mu
+
 	latest   atomic.Pointer[binding]
 	mu       sync.Mutex
 	bindings []*binding // the one used last comes first
+}
+
+// Times is how long a program took to make.
+type Times struct {
+	Record time.Duration // the function's own run, derivatives included
+	Plan   time.Duration // the graph made into steps, fused
+	Bind   time.Duration // memory and machine code, for each batch size at its first run: all of them so far
+}
+
+// Times tells how long the program took to make; Record is not known here.
+func (p *Program) Times() Times {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.times
 }
 
 // maxBindings bounds the batch sizes that a program keeps memory for.
@@ -73,6 +90,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 			p, err = nil, panicked(e)
 		}
 	}()
+	start := time.Now()
 	p = &Program{inputs: slices.Clone(inputs), poison: o.Poison, numeric: o.CheckNumerics || ir.KeepLines()}
 	if p.level, err = kernels.Select(o.Level); err != nil {
 		return nil, &ir.Error{Op: "Compile", Msg: err.Error()}
@@ -98,10 +116,11 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 		}
 	}
 	p.compile(stripped)
-	if p.numeric {
-		return p, nil
+	if !p.numeric {
+		err = p.choose(o.Device)
 	}
-	return p, p.choose(o.Device)
+	p.times.Plan = time.Since(start)
+	return p, err
 }
 
 // compile plans outs, which are stripped.
@@ -162,7 +181,9 @@ func (p *Program) binding(batch int) (*binding, error) {
 	defer p.mu.Unlock()
 	i := slices.IndexFunc(p.bindings, func(b *binding) bool { return b.batch == batch })
 	if i < 0 {
+		start := time.Now()
 		b, err := p.newBinding(batch)
+		p.times.Bind += time.Since(start)
 		if err != nil {
 			return nil, err
 		}
