@@ -395,8 +395,20 @@ func (x Value) Beta(y Value) Value { return x.LogBeta(y).Exp() }
 // Trigamma is the second derivative of log Γ.
 func (x Value) Trigamma() Value { return x.Polygamma(1) }
 
-// Erfcinv is the inverse of Erfc, erfinv(1 - x): its error grows as x does not stay clear of 0 and 2.
-func (x Value) Erfcinv() Value { return Const(1).Sub(x).Erfinv() }
+// Erfcinv is the inverse of Erfc: erfinv(1 - x), below 0.1 by Newton's method for log erfc.
+func (x Value) Erfcinv() Value {
+	return ruled1("Erfcinv", x,
+		func(x Value) Value {
+			small := x.Gt(Const(0)).And(x.Lt(Const(0.1)))
+			log := Where(small, x, x.FullLike(0.05)).Log()
+			y := log.Neg().Sub(log.Scale(-math.Pi).Log().Scale(0.5)).Sqrt()
+			for range 3 { // erfc's logarithm is nearly a parabola
+				y = y.Add(y.LogErfc().Sub(log).Mul(y.Erfcx()).Scale(math.Sqrt(math.Pi) / 2))
+			}
+			return Where(small, y, Const(1).Sub(x).Erfinv())
+		},
+		func(_, y Value) Value { return y.Square().Exp().Scale(-math.Sqrt(math.Pi) / 2) })
+}
 
 // Erfcx is e^(x²)·erfc(x), without overflow for positive x. Each order of its derivatives loses digits there, by a
 // factor of about 2x².

@@ -41,12 +41,17 @@ func words(op string, g *ir.Graph, key *ir.Node) (k0, k1 *ir.Node) {
 // threefry enciphers the counters (0, x), x of any shape.
 func threefry(op string, g *ir.Graph, key, x *ir.Node) (y0, y1 *ir.Node) {
 	k0, k1 := words(op, g, key)
+	return encipher(g, k0, k1, x)
+}
+
+// encipher is the counters (0, x) by a key's words, which may be arrays, too: a key for each element.
+func encipher(g *ir.Graph, k0, k1, x *ir.Node) (y0, y1 *ir.Node) {
 	number := func(n int32) *ir.Node { return g.Bits(dtype.I32, nil, uint64(uint32(n))) }
-	parity := g.Apply(ops.BitXor, g.Apply(ops.BitXor, k0, k1), number(0x1BD11BDA))
+	parity := g.Map(ops.BitXor, g.Apply(ops.BitXor, k0, k1), number(0x1BD11BDA))
 	ks := [3]*ir.Node{k0, k1, parity}
 	add := func(x, y *ir.Node) *ir.Node { return g.Map(ops.Add, x, y) }
 	rotations := [2][4]int32{{13, 15, 26, 6}, {17, 29, 16, 24}}
-	x0, x1 := g.BroadcastTo(op, k0, x.Shape), add(x, k1)
+	x0, x1 := k0, add(x, k1)
 	for group := range 5 {
 		for _, r := range rotations[group%2] {
 			x0 = add(x0, x1)
@@ -168,16 +173,21 @@ func (k Key) Uniform(t DType, dims ...int) Value { return k.sample("Uniform", un
 func (k Key) UniformLike(x Value) Value { return k.sampleLike("Uniform", uniform, x) }
 
 func uniform(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape) *ir.Node {
+	y0, y1 := threefry(op, g, key, counters(op, g, s))
+	return fraction(op, g, t, y0, y1)
+}
+
+// fraction is the number of [0, 1) that two random words make.
+func fraction(op string, g *ir.Graph, t dtype.Type, y0, y1 *ir.Node) *ir.Node {
 	scaled := func(n *ir.Node, exp int) *ir.Node {
 		return g.Map(ops.Mul, g.Convert(n, t), g.Const(t, nil, math.Ldexp(1, exp)))
 	}
 	number := func(n float64) *ir.Node { return g.Const(dtype.I32, nil, n) }
 	switch t {
 	case dtype.F32:
-		return scaled(g.Map(ops.Shr, bits(op, g, key, dtype.I32, s), number(9)), -23)
+		return scaled(g.Map(ops.Shr, g.Apply(ops.BitXor, y0, y1), number(9)), -23)
 	case dtype.F64:
 		// The upper 52 of 64 bits, 26 and 26.
-		y0, y1 := threefry(op, g, key, counters(op, g, s))
 		low := g.Apply(ops.BitOr, g.Map(ops.Shl, g.Map(ops.BitAnd, y0, number(63)), number(20)), g.Map(ops.Shr, y1, number(12)))
 		return g.Apply(ops.Add, scaled(g.Map(ops.Shr, y0, number(6)), -26), scaled(low, -52))
 	}
@@ -185,10 +195,10 @@ func uniform(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape) *ir
 	return nil
 }
 
-// between is uniform numbers of [lo, hi).
-func between(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape, lo, hi float64) *ir.Node {
-	number := func(x float64) *ir.Node { return g.Const(t, nil, x) }
-	scaled := g.Map(ops.Mul, uniform(op, g, key, t, s), g.Apply(ops.Sub, number(hi), number(lo)))
+// between is numbers of [lo, hi) that u, uniform on [0, 1), makes.
+func between(g *ir.Graph, u *ir.Node, lo, hi float64) *ir.Node {
+	number := func(x float64) *ir.Node { return g.Const(u.Type, nil, x) }
+	scaled := g.Map(ops.Mul, u, g.Apply(ops.Sub, number(hi), number(lo)))
 	return g.Map(ops.Max, number(lo), g.Map(ops.Add, scaled, number(lo)))
 }
 
@@ -212,8 +222,13 @@ func (k Key) Normal(t DType, dims ...int) Value { return k.sample("Normal", norm
 func (k Key) NormalLike(x Value) Value { return k.sampleLike("Normal", normal, x) }
 
 func normal(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape) *ir.Node {
-	u := between(op, g, key, t, s, above(t, -1), 1)
-	return g.Map(ops.Mul, g.Apply(ops.Erfinv, u), g.Const(t, nil, math.Sqrt2))
+	return bell(g, uniform(op, g, key, t, s))
+}
+
+// bell is the standard normal number that u, uniform on [0, 1), makes.
+func bell(g *ir.Graph, u *ir.Node) *ir.Node {
+	y := g.Apply(ops.Erfinv, between(g, u, above(u.Type, -1), 1))
+	return g.Map(ops.Mul, y, g.Const(u.Type, nil, math.Sqrt2))
 }
 
 // Exponential is numbers of the exponential distribution of mean 1: -log(1 - u).
@@ -236,7 +251,7 @@ func (k Key) GumbelLike(x Value) Value { return k.sampleLike("Gumbel", gumbel, x
 
 func gumbel(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape) *ir.Node {
 	minusLog := func(x *ir.Node) *ir.Node { return g.Apply(ops.Neg, g.Apply(ops.Log, x)) }
-	return minusLog(minusLog(between(op, g, key, t, s, above(t, 0), 1)))
+	return minusLog(minusLog(between(g, uniform(op, g, key, t, s), above(t, 0), 1)))
 }
 
 // Laplace is numbers of the Laplace distribution of mean 0 and scale 1.
@@ -246,7 +261,7 @@ func (k Key) Laplace(t DType, dims ...int) Value { return k.sample("Laplace", la
 func (k Key) LaplaceLike(x Value) Value { return k.sampleLike("Laplace", laplace, x) }
 
 func laplace(op string, g *ir.Graph, key *ir.Node, t dtype.Type, s ir.Shape) *ir.Node {
-	u := between(op, g, key, t, s, above(t, -1), 1)
+	u := between(g, uniform(op, g, key, t, s), above(t, -1), 1)
 	return g.Apply(ops.Mul, g.Apply(ops.Sign, u), g.Apply(ops.Log1p, g.Apply(ops.Neg, g.Apply(ops.Abs, u))))
 }
 

@@ -107,10 +107,10 @@ func (x Value) CumSum(axis int) Value {
 	return one("CumSum", x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.CumSum(n, ir.Axis("CumSum", n.Shape, axis), false) })
 }
 
-// Any tells whether any bool along axes is true.
+// Any tells whether any bool along axes is true; of none it is not.
 func (x Value) Any(axes ...int) Value { return x.logic("Any").ReduceMax(axes...) }
 
-// All tells whether all bools along axes are true.
+// All tells whether all bools along axes are true; of none they are.
 func (x Value) All(axes ...int) Value { return x.logic("All").ReduceMin(axes...) }
 
 func (x Value) logic(op string) Value {

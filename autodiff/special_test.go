@@ -102,6 +102,9 @@ func TestSpecialLimits(t *testing.T) {
 		{ad.Grad(func(x ad.Value) ad.Value { return ad.Const(1).GammaInc(x) })(c(0)), 1},
 		{ad.Grad(func(n ad.Value) ad.Value { return n.BesselJ(ad.Const(1)) })(c(2)), nan},
 		{ad.Grad(func(x ad.Value) ad.Value { return x.Ldexp(c(3)) })(c(2)), 8},
+		{c(0).Erfcinv(), inf}, {c(2).Erfcinv(), -inf}, {c(-0.1).Erfcinv(), nan}, {c(2.1).Erfcinv(), nan}, {c(nan).Erfcinv(), nan},
+		{c(1.1).Erfc().Erfcinv(), 1.1}, {c(1.2).Erfc().Erfcinv(), 1.2}, {c(6).Erfc().Erfcinv(), 6}, {c(26).Erfc().Erfcinv(), 26},
+		{ad.Grad(ad.Value.Erfcinv)(c(3).Erfc()), -math.Sqrt(math.Pi) / 2 * math.Exp(9)},
 	} {
 		if i == 23 { // Ai(0), not one of the limits
 			g.want = 0.3550280538878172

@@ -72,6 +72,8 @@ func TestStructure(t *testing.T) {
 		{x.NormInf(), "[] [5]"},
 		{ad.From([]float64{3, 4}).Norm(), "[] [5]"},
 		{x.Gt(ad.Const(2)).Any(1), "[2] [0 1]"},
+		{ad.Bool.Zeros(2, 0).Any(1), "[2] [0 0]"},
+		{ad.Bool.Zeros(0).All(), "[] [1]"},
 		{x.Gt(ad.Const(2)).All(1), "[2] [0 1]"},
 		{x.Gt(ad.Const(2)).CountTrue(), "[] [3]"},
 		{x.MatMul(x.T()), "[2 2] [5 14 14 50]"},

@@ -443,7 +443,7 @@ func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Pos: pos})
 }
 
-// Reduce folds the given axes, which go. Axes that are not neighbours are folded run by run, the
+// Reduce folds the given axes, which go; of bools they may be empty. Axes that are not neighbours are folded run by run, the
 // last first. ArgMax and ArgMin take one axis.
 func (g *Graph) Reduce(r Reduction, x *Node, axes ...int) *Node {
 	name := r.PublicName()
@@ -464,7 +464,7 @@ func (g *Graph) Reduce(r Reduction, x *Node, axes ...int) *Node {
 		if i > 0 && axes[i-1] == a {
 			Fail(name, "%v: axis %d is named twice", x.Shape, a)
 		}
-		if x.Shape[a].Is(0) && r != Sum && r != Prod {
+		if x.Shape[a].Is(0) && r != Sum && r != Prod && x.Type != dtype.Bool {
 			Fail(name, "%v: axis %d is empty", x.Shape, a)
 		}
 	}
@@ -484,6 +484,13 @@ func (g *Graph) reduceRun(r Reduction, x *Node, lo, hi int) *Node {
 	one := true
 	for _, d := range x.Shape[lo:hi] {
 		one = one && d.Is(1)
+		if d.Is(0) && x.Type == dtype.Bool { // all of none are true, any is not
+			all := 0.0
+			if r == Min {
+				all = 1
+			}
+			return g.Const(dtype.Bool, s, all)
+		}
 	}
 	t := x.Type
 	if r >= ArgMax {
