@@ -39,6 +39,16 @@ func (v *View) Contiguous() bool { return v.Rank == 0 || v.Rank == 1 && v.Stride
 // Splat reports whether every element is the same one.
 func (v *View) Splat() bool { return v.Rank == 0 || v.Rank == 1 && v.Stride[0] == 0 }
 
+// At is where the element numbered i in row-major order is.
+func (v *View) At(i int) int {
+	off := 0
+	for a := v.Rank - 1; a > 0; a-- {
+		off += i % v.Dim[a] * v.Stride[a]
+		i /= v.Dim[a]
+	}
+	return off + i*v.Stride[0]
+}
+
 // Load copies n elements of size bytes, from the one numbered start in row-major order, to dst.
 func (v *View) Load(dst, src unsafe.Pointer, size, start, n int) {
 	v.move(dst, src, size, start, n, false)

@@ -124,10 +124,13 @@ func (u *mapUnit) feed(op *mapOp) feed {
 	return f
 }
 
-// byRows reports how rows of cols elements read l, and how many elements of l are from one to the next.
-func (l *leaf) byRows(cols int) (feed, int) {
+// leastSpan is the number of elements that an entry of code is worth.
+const leastSpan = 512
+
+// byRows reports how rows of cols elements read l, and where the rows are.
+func (l *leaf) byRows(cols int) (feed, kernels.View) {
 	if l.index != nil {
-		return tileFeed, 0
+		return tileFeed, kernels.View{}
 	}
 	k, n := len(l.dims), 1
 	for k > 0 && n < cols {
@@ -135,24 +138,20 @@ func (l *leaf) byRows(cols int) (feed, int) {
 		n *= l.dims[k]
 	}
 	if n != cols {
-		return tileFeed, 0
+		return tileFeed, kernels.View{}
 	}
 	row, ok := kernels.MakeView(l.dims[:k], l.strides[:k])
-	if !ok || row.Rank > 1 {
-		return tileFeed, 0
-	}
-	step := 0
-	if row.Rank == 1 {
-		step = row.Stride[0]
+	if !ok || row.Rank > 1 && row.Dim[row.Rank-1]*cols < leastSpan {
+		return tileFeed, kernels.View{}
 	}
 	switch col, ok := kernels.MakeView(l.dims[k:], l.strides[k:]); {
 	case !ok:
 	case col.Contiguous() && cols > 1:
-		return arrayFeed, step
+		return arrayFeed, row
 	case col.Splat() && l.t.Size() >= 4:
-		return splatFeed, step
+		return splatFeed, row
 	}
-	return tileFeed, 0
+	return tileFeed, kernels.View{}
 }
 
 // near reports whether all elements that l gathers are near enough for code.
@@ -249,7 +248,11 @@ func (b *binding) generate(u *mapUnit, cols int) {
 			if v < 0 {
 				refs = append(refs, u.result(-1-v))
 			} else {
-				refs = append(refs, u.ref(by[v], feeds[v]))
+				x := u.ref(by[v], feeds[v])
+				if x.rows != nil {
+					u.even = gcd(u.even, x.rows.Dim[x.rows.Rank-1])
+				}
+				refs = append(refs, x)
 			}
 		}
 		u.refs = append(u.refs, refs)
@@ -664,9 +667,10 @@ type ref struct {
 	buffer   int // -1 for a tile
 	slot     int
 	size     int
-	col, row int  // bytes from one element to the next, and from one row to the next
-	splat    bool // of a tile full of one value
-	result   bool // one element per row, counted apart
+	col, row int           // bytes from one element to the next, and from one row to the next
+	splat    bool          // of a tile full of one value
+	result   bool          // one element per row, counted apart
+	rows     *kernels.View // of more than one axis: where the rows are, in elements; row is from one of the last axis to the next
 }
 
 func (u *mapUnit) ref(op *mapOp, f feed) ref {
@@ -678,8 +682,7 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 		l := &u.leaf[op.leaf]
 		x.leaf, x.col, x.row, x.splat = op.leaf, 0, 0, l.isSplat
 		if !l.isSplat {
-			_, step := l.byRows(u.cols)
-			x.row = step * op.size
+			x.setRows(l, u.cols)
 		}
 	case gatherFeed:
 		x.leaf, x.col, x.row = op.leaf, 0, 0
@@ -687,11 +690,22 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 		l := &u.leaf[op.leaf]
 		x.leaf = op.leaf
 		if !l.direct {
-			_, step := l.byRows(u.cols)
-			x.row = step * op.size
+			x.setRows(l, u.cols)
 		}
 	}
 	return x
+}
+
+// setRows says where rows of cols elements of l are.
+func (x *ref) setRows(l *leaf, cols int) {
+	_, v := l.byRows(cols)
+	x.row = 0
+	if v.Rank > 0 {
+		x.row = v.Stride[v.Rank-1] * x.size
+	}
+	if v.Rank > 1 {
+		x.rows = &v
+	}
 }
 
 // result is where fold j's results go.
@@ -717,7 +731,11 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 		return unsafe.Add(r.ptr[x.buffer], p.result*x.size)
 	case x.leaf >= 0:
 		l := &u.leaf[x.leaf]
-		return unsafe.Add(r.ptr[l.buffer], l.offset+p.row*x.row+p.col*x.col)
+		row := p.row * x.row
+		if x.rows != nil {
+			row = x.rows.At(p.row) * x.size
+		}
+		return unsafe.Add(r.ptr[l.buffer], l.offset+row+p.col*x.col)
 	case x.buffer >= 0:
 		return unsafe.Add(r.ptr[x.buffer], p.row*x.row+p.col*x.col)
 	}
@@ -808,8 +826,22 @@ func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
 	}
 }
 
-// call enters the code of a segment.
+// call runs the code of a segment.
 func (u *mapUnit) call(r *run, w *worker, seg int, p *at) {
+	if u.even == 0 {
+		u.callEven(r, w, seg, p)
+		return
+	}
+	q := *p
+	for rows := p.rows; rows > 0; rows -= q.rows {
+		q.rows = min(rows, u.even-q.row%u.even)
+		u.callEven(r, w, seg, &q)
+		q.row, q.result = q.row+q.rows, q.result+q.rows
+	}
+}
+
+// callEven enters the code of a segment for rows that lie evenly in every array.
+func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
 	last := 0
 	if step := s.f.Step(); step > 1 {

@@ -210,6 +210,7 @@ type mapUnit struct {
 	code              *code   // nil: the tiles run
 	copies            bool    // some leaf is copied to an array of its own
 	cols              int     // of code: the elements of its rows
+	even              int     // of code: its rows lie evenly in groups of so many, 0: all of them do
 	refs              [][]ref // of code, by segment and argument
 	folded            []ref   // of code, by fold: the value
 }
