@@ -100,7 +100,13 @@ func (l *lowering) markForced() {
 			if !l.gathers[n.ID] {
 				need(n.In[0])
 			}
-		case ir.Scatter, ir.Place, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
+		case ir.Place: // reads other views where they lie
+			for _, x := range n.In {
+				if l.isSplat(x) {
+					need(x)
+				}
+			}
+		case ir.Scatter, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
 			for _, x := range n.In {
 				need(x)
 			}

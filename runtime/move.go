@@ -10,7 +10,7 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// nodeUnits makes the units of the kinds that are steps of their own. Their operands are contiguous.
+// nodeUnits makes the units of the kinds that are steps of their own. Their operands are contiguous, but for a Place's.
 var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
 	ir.MatMul:  (*binding).newProduct,
 	ir.Call:    (*binding).newCall,
@@ -156,17 +156,17 @@ type placeUnit struct {
 
 type piece struct {
 	operand
-	view   kernels.View
-	offset int // of the view in the array, bytes
-	elems  int
+	from, view kernels.View // where its elements lie, and where they go
+	offset     int          // of the view in the array, bytes
+	elems      int
 }
 
 func (b *binding) newPlace(n *ir.Node) unit {
 	u := &placeUnit{dst: b.root(n), elems: n.Shape.SizeAt(b.batch), size: n.Type.Size(), bits: n.Bits}
 	if n.Flag {
 		u.add = b.p.level.Tile(ops.Add, n.Type)
-		b.scratch = max(b.scratch, 2*tileBytes)
 	}
+	b.scratch = max(b.scratch, max(2*tileBytes, placeElems*u.size))
 	rank := n.Rank()
 	strides := contiguous(n.Shape.At(b.batch))
 	covered := 0
@@ -184,8 +184,9 @@ func (b *binding) newPlace(n *ir.Node) unit {
 			p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * u.size
 			to[a] = strides[a] * n.Step[i*rank+a]
 		}
-		var ok bool
-		if p.view, ok = kernels.MakeView(p.dims, to); !ok {
+		var ok, readable bool
+		p.view, ok = kernels.MakeView(p.dims, to)
+		if p.from, readable = kernels.MakeView(p.dims, p.strides); !ok || !readable {
 			ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
 		}
 		covered += p.elems
@@ -262,24 +263,24 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 // put stores or adds n elements of piece i.
 func (u *placeUnit) put(r *run, w *worker, i, start, n int) {
 	p := &u.pieces[i]
-	dst := unsafe.Add(r.ptr[u.dst], p.offset)
-	src := unsafe.Add(p.ptr(r), start*u.size)
-	if u.add == nil {
-		p.view.Store(dst, src, u.size, start, n)
+	dst, src, x := unsafe.Add(r.ptr[u.dst], p.offset), p.ptr(r), w.scratch
+	if u.add == nil && p.from.Contiguous() {
+		p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, start, n)
 		return
 	}
-	acc, x := w.scratch, unsafe.Add(w.scratch, tileBytes)
-	for n > 0 {
-		m := min(n, tileBytes/u.size)
-		p.view.Load(acc, dst, u.size, start, m)
-		move(x, src, m*u.size)
-		u.add(acc, acc, x, x, roundUp(m))
-		p.view.Store(dst, acc, u.size, start, m)
-		start += m
-		n -= m
-		if n > 0 {
-			src = unsafe.Add(src, m*u.size)
+	most := placeElems
+	if u.add != nil {
+		most = tileBytes / u.size
+	}
+	for end := start + n; start < end; start += n {
+		n = min(end-start, most)
+		p.from.Load(x, src, u.size, start, n)
+		if u.add != nil {
+			acc := unsafe.Add(x, tileBytes)
+			p.view.Load(acc, dst, u.size, start, n)
+			u.add(x, acc, x, x, roundUp(n))
 		}
+		p.view.Store(dst, x, u.size, start, n)
 	}
 }
 

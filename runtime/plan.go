@@ -290,7 +290,7 @@ func (d *planner) columns(name string, u *productUnit, g *kernels.Gemm) error {
 	return d.step(name+" windows", k, err)
 }
 
-// node writes a step of its own. Its operands are contiguous.
+// node writes a step of its own. Its operands are contiguous, but for a Place's.
 func (d *planner) node(name string, n *ir.Node) (err error) {
 	var in []*cudasrc.Operand
 	for _, x := range n.In {
@@ -308,7 +308,10 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Iota:
 		k, err = d.w.Iota(y, n.Axes[0])
 	case ir.Place:
-		k, err = d.w.Place(y, n.Bits, d.pieces(n, in), n.Flag)
+		var all []cudasrc.Piece
+		if all, err = d.pieces(name, n, in); err == nil {
+			k, err = d.w.Place(y, n.Bits, all, n.Flag)
+		}
 	case ir.Fold:
 		k, err = d.w.Fold(d.windows(n, y, in[0]))
 	case ir.Take:
@@ -325,11 +328,18 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	return d.step(name, k, err)
 }
 
-// pieces are those of a Place.
-func (d *planner) pieces(n *ir.Node, in []*cudasrc.Operand) []cudasrc.Piece {
+// pieces are those of a Place, copied to arrays where they are views.
+func (d *planner) pieces(name string, n *ir.Node, in []*cudasrc.Operand) (all []cudasrc.Piece, err error) {
 	rank, strides := n.Rank(), contiguous(n.Shape.At(d.b.batch))
-	var all []cudasrc.Piece
 	for i, x := range in {
+		if v, ok := kernels.MakeView(x.Dims, x.Strides); (!ok || !v.Contiguous()) && product(x.Dims) > 0 {
+			y := &cudasrc.Operand{Type: x.Type, Buffer: d.w.Temporary(product(x.Dims) * x.Type.Size()), Dims: x.Dims, Strides: contiguous(x.Dims)}
+			k, err := d.w.Map(&cudasrc.Map{Dims: x.Dims, Values: []cudasrc.Value{{Type: x.Type, Leaf: x, Out: y}}})
+			if err := d.step(name+" piece", k, err); err != nil {
+				return nil, err
+			}
+			x = y
+		}
 		p := cudasrc.Piece{Operand: *x}
 		for a, s := range strides {
 			p.Start += n.Start[i*rank+a].At(d.b.batch) * s
@@ -337,7 +347,7 @@ func (d *planner) pieces(n *ir.Node, in []*cudasrc.Operand) []cudasrc.Piece {
 		}
 		all = append(all, p)
 	}
-	return all
+	return all, nil
 }
 
 // windows is what a Fold folds.
