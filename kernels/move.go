@@ -219,3 +219,17 @@ func Fill(dst unsafe.Pointer, bits uint64, size, n int) {
 		spread(dst, unsafe.Pointer(&bits), 0, 1, n, size) // the low bytes come first: little-endian
 	}
 }
+
+// Stream copies n bytes to where nobody reads them soon: past the caches, so that what is there need not be read
+// first. The two do not overlap.
+func Stream(dst, src unsafe.Pointer, n int) {
+	const lines = 128
+	to, from := unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(src), n)
+	head := min(n, int(-uintptr(dst)%64))
+	copy(to[:head], from[:head])
+	body := (n - head) &^ (lines - 1)
+	if body > 0 && !streamFast(unsafe.Pointer(&to[head]), unsafe.Pointer(&from[head]), body) {
+		body = 0
+	}
+	copy(to[head+body:], from[head+body:])
+}

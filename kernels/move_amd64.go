@@ -26,6 +26,15 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
 	return true
 }
 
+// streamFast is Stream of whole groups of lines to where one begins.
+func streamFast(dst, src unsafe.Pointer, n int) bool {
+	if AVX2 == nil {
+		return false
+	}
+	asm.StreamAVX2(dst, src, n)
+	return true
+}
+
 // transposeFast is transpose of a part whose sides are a vector each at least.
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
 	if AVX2 == nil || size < 4 {

@@ -167,3 +167,22 @@ func BenchmarkView(b *testing.B) {
 		}
 	}
 }
+
+// Every length up to some groups of lines, from and to all offsets; what is around stays as it is.
+func TestStream(t *testing.T) {
+	src := make([]byte, 600)
+	for i := range src {
+		src[i] = byte(i*7 + 1)
+	}
+	for n := range 400 {
+		for _, off := range []int{0, 1, 4, 8, 31, 32, 60, 63} {
+			dst := make([]byte, 600)
+			Stream(unsafe.Pointer(&dst[off]), unsafe.Pointer(&src[n%65]), n)
+			want := make([]byte, 600)
+			copy(want[off:], src[n%65:][:n])
+			if !bytes.Equal(dst, want) {
+				t.Fatalf("%d bytes to offset %d", n, off)
+			}
+		}
+	}
+}

@@ -35,6 +35,7 @@ type binding struct {
 	folds     int
 	words     int // of arguments to code, of each worker
 	pending   []*code
+	stored    map[placed]bool // pieces that their clusters put where they belong
 
 	idle kept.List[run]
 }
@@ -133,7 +134,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 
 // empty is a binding without units.
 func (p *Program) empty(batch int) *binding {
-	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}}
+	b := &binding{p: p, batch: batch, splats: map[splat]unsafe.Pointer{}, stored: map[placed]bool{}}
 	for _, n := range p.low.roots {
 		b.buffers = append(b.buffers, buffer{node: n, bytes: n.Type.Size() * n.Shape.SizeAt(batch), first: -1, last: -1, offset: -1, out: -1})
 	}
@@ -186,7 +187,7 @@ func (b *binding) add(s *step, code stepCode) {
 		b.decided = len(b.units)
 		b.reads(u.idx.buffer)
 	case mapStep:
-		u := b.newMap(code.cluster, 0)
+		u := b.newMap(b.placing(code.cluster), 0)
 		b.units = append(b.units, u)
 		b.touches(u)
 	case fusedStep:
@@ -217,7 +218,9 @@ func (b *binding) add(s *step, code stepCode) {
 			b.decided = len(b.units)
 		}
 		for _, x := range s.node.In {
-			b.reads(b.elements(x))
+			if !b.p.low.isSplat(x) {
+				b.reads(b.elements(x))
+			}
 		}
 		b.writes(b.root(s.node))
 	}
@@ -239,6 +242,9 @@ func (b *binding) touches(u *mapUnit) {
 	for i := range u.folds {
 		b.writes(u.folds[i].buffer)
 	}
+	for i := range u.placed {
+		b.writes(u.placed[i].dst)
+	}
 	b.scratch = max(b.scratch, u.base+u.scratchBytes())
 	b.values = max(b.values, u.values)
 	b.folds = max(b.folds, len(u.folds))
@@ -250,7 +256,9 @@ func (b *binding) reads(i int) { b.buffers[i].last = len(b.units) - 1 }
 
 func (b *binding) writes(i int) {
 	if i >= 0 {
-		b.buffers[i].first = len(b.units) - 1
+		if b.buffers[i].first < 0 { // or some of it is there already
+			b.buffers[i].first = len(b.units) - 1
+		}
 		b.buffers[i].last = len(b.units) - 1
 	}
 }

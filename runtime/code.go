@@ -261,6 +261,12 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		v := u.folds[j].value
 		u.folded = append(u.folded, u.ref(by[v], feeds[v]))
 	}
+	for i := range u.placed {
+		if v := u.placed[i].value; v >= 0 {
+			u.placed[i].ref = u.ref(by[v], feeds[v])
+		}
+	}
+	b.placeArrays(u)
 	for _, f := range feeds {
 		u.copies = u.copies || f == copyFeed
 	}
@@ -388,6 +394,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		if op.tiled {
 			stored |= 2
 		}
+		if op.placed {
+			stored |= 4
+		}
 		key = append(key, byte(stored))
 		for j := range n.In {
 			key = binary.AppendUvarint(key, uint64(op.arg[j]))
@@ -484,6 +493,11 @@ func (u *mapUnit) write(isa jit.ISA, feeds []feed, folds bool) (*assembler, *cod
 			a.last[u.folds[j].value] = len(a.segs)
 		}
 	}
+	for i := range u.placed {
+		if v := u.placed[i].value; v >= 0 {
+			a.last[v] = len(a.segs)
+		}
+	}
 	return a, a.finish(folds)
 }
 
@@ -577,6 +591,13 @@ func (a *assembler) finish(folds bool) *code {
 	for v := range c.slot {
 		c.slot[v] = -1
 	}
+	for i := range a.placed {
+		if v := a.placed[i].value; v >= 0 && c.slot[v] < 0 {
+			c.slot[v] = c.tiles * placedStep
+			c.tiles++
+		}
+	}
+	c.tiles = ceil(c.tiles*placedStep, tileBytes)
 	outs, loads := make([][]int, len(a.segs)), make([][]int, len(a.segs))
 	first := make([]int, a.values) // by value: the first segment that reads it
 	for s := range a.segs {
@@ -628,7 +649,7 @@ func (a *assembler) finish(folds bool) *code {
 			}
 		}
 		tile := func(v int) {
-			if a.by[v].buffer >= 0 {
+			if a.by[v].buffer >= 0 || a.by[v].placed {
 				return
 			}
 			if k := len(free); k > 0 {
@@ -648,7 +669,7 @@ func (a *assembler) finish(folds bool) *code {
 			}
 		}
 		for v, slot := range c.slot {
-			if slot >= 0 && a.last[v] == s {
+			if slot >= 0 && a.last[v] == s && !a.by[v].placed {
 				free = append(free, slot)
 			}
 		}
@@ -747,7 +768,7 @@ func (u *mapUnit) scratchBytes() int {
 	if u.code == nil {
 		return u.slots * tileBytes
 	}
-	return u.code.tiles*tileBytes + u.code.bytes
+	return u.code.tiles*tileBytes + u.code.bytes + u.blockBytes()
 }
 
 // spill is the address of the place of spilled registers, which may have no size.
@@ -789,6 +810,9 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 			u.call(r, w, i, &p)
 			from += p.n * p.rows
 		}
+	}
+	if len(u.placed) > 0 {
+		u.place(r, w, start, n)
 	}
 	if !u.code.folds && len(u.folded) > 0 {
 		p := at{base: start, row: start / u.cols, col: start % u.cols}

@@ -26,6 +26,9 @@ type lowering struct {
 
 	grids []bool // by ID: a reshaped view that only products read, through its strides
 
+	placed map[*ir.Node][]placed // nodes that may go straight to their places in others' arrays
+	last   map[*ir.Node]bool     // outputs of clusters that no step reads
+
 	shapes map[string]int // numbers of shapes
 	name   []byte         // scratch of shape
 	runs   map[key]axes   // the axes that a cluster's reductions fold
@@ -63,6 +66,12 @@ type cluster struct {
 	fold    axes
 }
 
+// placed is piece number piece of the Place at.
+type placed struct {
+	at    *ir.Node
+	piece int
+}
+
 func lower(outs []*ir.Node) *lowering {
 	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}}
 	if len(outs) == 0 {
@@ -87,7 +96,61 @@ func lower(outs []*ir.Node) *lowering {
 		}
 		return int(a.kind) - int(b.kind)
 	})
+	l.markPlaced()
 	return l
+}
+
+// markPlaced finds the nodes of clusters that are pieces of Places and that no other step reads: the cluster may
+// write them where they belong. What lies between is to be sure to succeed, because the array may be the caller's.
+func (l *lowering) markPlaced() {
+	read := make([]int, len(l.root)) // by ID: how often by other steps and outputs, through reshapes
+	at := map[*ir.Node][]placed{}
+	source := func(n *ir.Node) *ir.Node {
+		for n.Kind == ir.Reshape && l.isView(n) {
+			n = n.In[0]
+		}
+		return n
+	}
+	for _, n := range l.nodes {
+		for i, x := range n.In {
+			if n.Kind == ir.Reshape && l.isView(n) || l.inside(n) && !viewKind(n.Kind) && l.cluster[n.ID] == l.cluster[x.ID] {
+				continue
+			}
+			x = source(x)
+			read[x.ID]++
+			if n.Kind == ir.Place && !n.Flag {
+				at[x] = append(at[x], placed{n, i})
+			}
+		}
+	}
+	l.placed, l.last = map[*ir.Node][]placed{}, map[*ir.Node]bool{}
+	for _, o := range l.outs {
+		l.last[o] = read[o.ID] == 0
+		read[o.ID]++
+	}
+	step := map[*ir.Node]int{}
+	risky := make([]int, len(l.steps)+1) // by step: how many before it may fail
+	for i, s := range l.steps {
+		risky[i+1] = risky[i]
+		if n := s.node; s.kind == checkStep || n != nil && (several(n) || n.Kind == ir.Call || n.Kind == ir.Hosted) {
+			risky[i+1]++
+		}
+		if s.node != nil {
+			step[s.node] = i
+		}
+	}
+	for i, s := range l.steps {
+		if s.kind != mapStep || len(s.cluster.reduces) > 0 {
+			continue
+		}
+		for _, n := range s.cluster.nodes {
+			p := at[n]
+			late := func(p placed) bool { return risky[step[p.at]] > risky[i] }
+			if len(p) > 0 && len(p) == read[n.ID] && n.Type.Size() >= 4 && !viewKind(n.Kind) && !slices.ContainsFunc(p, late) {
+				l.placed[n] = p
+			}
+		}
+	}
 }
 
 // markForced finds the views that somebody needs as contiguous arrays.
@@ -99,12 +162,6 @@ func (l *lowering) markForced() {
 			need(n.In[1])
 			if !l.gathers[n.ID] {
 				need(n.In[0])
-			}
-		case ir.Place: // reads other views where they lie
-			for _, x := range n.In {
-				if l.isSplat(x) {
-					need(x)
-				}
 			}
 		case ir.Scatter, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
 			for _, x := range n.In {

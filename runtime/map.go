@@ -19,6 +19,7 @@ type mapCode struct {
 	leaves  []mapLeaf
 	ops     []mapOp
 	folds   []mapFold
+	placed  []placedValue
 	values  int
 	slots   int
 }
@@ -42,6 +43,7 @@ type mapOp struct {
 	lastRead int  // of a load: the last operation that reads it
 	tiled    bool // there is no vector program to make code of
 	gathers  bool // of a load: by the indices that arg[0] is
+	placed   bool // it goes from its tile to its place in an array
 }
 
 // mapFold is a reduction of a value.
@@ -201,18 +203,19 @@ type mapUnit struct {
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
-	elems             int     // outer·run·inner
-	tile              int     // elements of a tile
-	step              int     // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int     // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int     // partial results per run
-	part              []int   // by fold: the buffer of its partial results
-	code              *code   // nil: the tiles run
-	copies            bool    // some leaf is copied to an array of its own
-	cols              int     // of code: the elements of its rows
-	even              int     // of code: its rows lie evenly in groups of so many, 0: all of them do
-	refs              [][]ref // of code, by segment and argument
-	folded            []ref   // of code, by fold: the value
+	elems             int           // outer·run·inner
+	tile              int           // elements of a tile
+	step              int           // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int           // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int           // partial results per run
+	part              []int         // by fold: the buffer of its partial results
+	code              *code         // nil: the tiles run
+	copies            bool          // some leaf is copied to an array of its own
+	cols              int           // of code: the elements of its rows
+	arrays            []placedArray // that placed values go to
+	even              int           // of code: its rows lie evenly in groups of so many, 0: all of them do
+	refs              [][]ref       // of code, by segment and argument
+	folded            []ref         // of code, by fold: the value
 }
 
 // leaf is what a load reads.

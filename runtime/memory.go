@@ -67,6 +67,15 @@ func (u *mapUnit) inPlace(from, to int) bool {
 			reader = i
 		}
 	}
+	for i := range u.placed { // a tile's elements are stored when all have been read
+		x := &u.placed[i]
+		if x.array != nil && x.array.buffer == from {
+			return false
+		}
+		if x.dst == to {
+			return x.own && reader >= 0
+		}
+	}
 	last := len(u.ops)
 	for i := range u.ops {
 		op := &u.ops[i]

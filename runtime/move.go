@@ -155,7 +155,7 @@ type placeUnit struct {
 }
 
 type piece struct {
-	operand
+	operand                 // or a splat
 	from, view kernels.View // where its elements lie, and where they go
 	offset     int          // of the view in the array, bytes
 	elems      int
@@ -167,35 +167,49 @@ func (b *binding) newPlace(n *ir.Node) unit {
 		u.add = b.p.level.Tile(ops.Add, n.Type)
 	}
 	b.scratch = max(b.scratch, max(2*tileBytes, placeElems*u.size))
-	rank := n.Rank()
-	strides := contiguous(n.Shape.At(b.batch))
-	covered := 0
-	if rank > 1 && len(n.In) > 1 && u.elems > 0 {
+	if n.Rank() > 1 && len(n.In) > 1 && u.elems > 0 {
 		u.rows = n.Shape[0].At(b.batch)
 	}
-	for i, x := range n.In {
-		p := piece{operand: b.operand(x)}
-		p.elems = product(p.dims)
+	for i := range n.In {
+		p := b.placeOf(n, i)
 		if u.rows > 0 && p.dims[0] != u.rows {
 			u.rows = 0
 		}
-		to := make([]int, rank)
-		for a := range to {
-			p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * u.size
-			to[a] = strides[a] * n.Step[i*rank+a]
-		}
-		var ok, readable bool
-		p.view, ok = kernels.MakeView(p.dims, to)
-		if p.from, readable = kernels.MakeView(p.dims, p.strides); !ok || !readable {
-			ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
-		}
-		covered += p.elems
-		if p.elems > 0 {
+		if p.elems > 0 && !b.stored[placed{n, i}] {
 			u.pieces = append(u.pieces, p)
 		}
 	}
-	u.filled = !n.Flag && covered == u.elems
+	u.filled = b.covered(n)
 	return u
+}
+
+// covered reports whether the pieces of the Place n leave nothing to fill.
+func (b *binding) covered(n *ir.Node) bool {
+	left := n.Shape.SizeAt(b.batch)
+	for _, x := range n.In {
+		left -= x.Shape.SizeAt(b.batch)
+	}
+	return !n.Flag && left == 0
+}
+
+// placeOf is piece i of the Place n.
+func (b *binding) placeOf(n *ir.Node, i int) piece {
+	p, rank, strides := piece{operand: b.operand(n.In[i])}, n.Rank(), contiguous(n.Shape.At(b.batch))
+	p.elems = product(p.dims)
+	to := make([]int, rank)
+	for a := range to {
+		p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * n.Type.Size()
+		to[a] = strides[a] * n.Step[i*rank+a]
+	}
+	if p.isSplat {
+		p.strides = make([]int, len(p.dims))
+	}
+	var ok, readable bool
+	p.view, ok = kernels.MakeView(p.dims, to)
+	if p.from, readable = kernels.MakeView(p.dims, p.strides); !ok || !readable {
+		ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
+	}
+	return p
 }
 
 // small: all phases in one task.
@@ -203,7 +217,7 @@ func (u *placeUnit) small() bool { return u.elems <= moveElems }
 
 func (u *placeUnit) phases() int {
 	switch {
-	case u.elems == 0:
+	case u.elems == 0 || u.filled && len(u.pieces) == 0:
 		return 0
 	case u.small():
 		return 1
@@ -263,10 +277,14 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 // put stores or adds n elements of piece i.
 func (u *placeUnit) put(r *run, w *worker, i, start, n int) {
 	p := &u.pieces[i]
-	dst, src, x := unsafe.Add(r.ptr[u.dst], p.offset), p.ptr(r), w.scratch
-	if u.add == nil && p.from.Contiguous() {
-		p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, start, n)
-		return
+	dst, x := unsafe.Add(r.ptr[u.dst], p.offset), w.scratch
+	src := unsafe.Pointer(&p.bits) // the low bytes come first
+	if !p.isSplat {
+		src = p.ptr(r)
+		if u.add == nil && p.from.Contiguous() {
+			p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, start, n)
+			return
+		}
 	}
 	most := placeElems
 	if u.add != nil {

@@ -332,7 +332,12 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 func (d *planner) pieces(name string, n *ir.Node, in []*cudasrc.Operand) (all []cudasrc.Piece, err error) {
 	rank, strides := n.Rank(), contiguous(n.Shape.At(d.b.batch))
 	for i, x := range in {
-		if v, ok := kernels.MakeView(x.Dims, x.Strides); (!ok || !v.Contiguous()) && product(x.Dims) > 0 {
+		contig := false
+		if !x.Splat {
+			v, ok := kernels.MakeView(x.Dims, x.Strides)
+			contig = ok && v.Contiguous()
+		}
+		if !contig && product(x.Dims) > 0 {
 			y := &cudasrc.Operand{Type: x.Type, Buffer: d.w.Temporary(product(x.Dims) * x.Type.Size()), Dims: x.Dims, Strides: contiguous(x.Dims)}
 			k, err := d.w.Map(&cudasrc.Map{Dims: x.Dims, Values: []cudasrc.Value{{Type: x.Type, Leaf: x, Out: y}}})
 			if err := d.step(name+" piece", k, err); err != nil {

@@ -16,6 +16,7 @@ func genMove() map[string][]byte {
 		g := &gemm{isa: avx2, t: t, perVec: avx2.bytes / t.size, w: &s}
 		g.transpose()
 	}
+	stream(&s)
 	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls)}
 }
 
@@ -50,7 +51,36 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
+
+// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32.
+//
+//go:noescape
+func StreamAVX2(dst, src unsafe.Pointer, n int)
 `
+
+// stream ends in a fence: stores past the caches are in no order with others.
+func stream(w *bytes.Buffer) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
+	fmt.Fprintf(w, "\n// func StreamAVX2(dst, src unsafe.Pointer, n int)\nTEXT ·StreamAVX2(SB), NOSPLIT, $0-24\n")
+	p("MOVQ dst+0(FP), DI")
+	p("MOVQ src+8(FP), SI")
+	p("MOVQ n+16(FP), CX")
+	p("PCALIGN $32")
+	fmt.Fprintf(w, "loop:\n")
+	for v := range 4 {
+		p("VMOVUPS %d(SI), Y%d", 32*v, v)
+	}
+	for v := range 4 {
+		p("VMOVNTDQ Y%d, %d(DI)", v, 32*v)
+	}
+	p("ADDQ $128, SI")
+	p("ADDQ $128, DI")
+	p("SUBQ $128, CX")
+	p("JGT loop")
+	p("SFENCE")
+	p("VZEROUPPER")
+	p("RET")
+}
 
 // spread stores no byte beyond a row: a row's last vector overlaps the one before it. Rows of less than
 // a vector are two stores that overlap.
