@@ -211,6 +211,7 @@ type mapUnit struct {
 	part              []int         // by fold: the buffer of its partial results
 	code              *code         // nil: the tiles run
 	copies            bool          // some leaf is copied to an array of its own
+	streamed          bool          // of copies without code: they go past the caches
 	cols              int           // of code: the elements of its rows
 	arrays            []placedArray // that placed values go to
 	even              int           // of code: its rows lie evenly in groups of so many, 0: all of them do
@@ -243,6 +244,7 @@ func (b *binding) layOut(m *mapCode) *mapUnit {
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
+		u.streamed = !slices.ContainsFunc(m.ops, func(op mapOp) bool { return op.f != nil || op.buffer < 0 || !b.streamed(op.node) })
 		return u
 	}
 	fold := m.cluster.fold
@@ -369,6 +371,11 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 				kernels.Fill(dst, l.bits, op.size, n)
 			case l.splat != nil:
 				dst = l.splat
+			case u.streamed:
+				tile := unsafe.Add(w.scratch, u.base+op.slot)
+				l.load(r, tile, op.size, start, n)
+				kernels.Stream(unsafe.Add(r.ptr[op.buffer], start*op.size), tile, n*op.size)
+				continue
 			case l.direct && whole && op.buffer < 0:
 				dst = unsafe.Add(r.ptr[l.buffer], l.offset+start*op.size)
 			default:

@@ -150,6 +150,7 @@ type placeUnit struct {
 	rows             int // 0: by pieces
 	bits             uint64
 	filled           bool // the pieces leave nothing to fill
+	streamed         bool // rows go past the caches
 	add              kernels.Tile
 	pieces           []piece
 }
@@ -180,6 +181,9 @@ func (b *binding) newPlace(n *ir.Node) unit {
 		}
 	}
 	u.filled = b.covered(n)
+	if u.streamed = u.rows > 0 && b.streamed(n); u.streamed {
+		b.scratch = max(b.scratch, (placeElems+u.block()*u.elems/u.rows)*u.size)
+	}
 	return u
 }
 
@@ -250,19 +254,27 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 			kernels.Fill(r.ptr[u.dst], u.bits, u.size, u.elems)
 		}
 		for i := range u.pieces {
-			u.put(r, &r.workers[worker], i, 0, u.pieces[i].elems)
+			u.put(r, &r.workers[worker], i, 0, u.pieces[i].elems, r.ptr[u.dst], 0)
 		}
 		return
 	}
 	if u.rows > 0 {
 		row := task * u.block()
 		n, wide := min(u.block(), u.rows-row), u.elems/u.rows
+		rows := unsafe.Add(r.ptr[u.dst], row*wide*u.size)
+		to := rows
+		if u.streamed {
+			to = unsafe.Add(r.workers[worker].scratch, placeElems*u.size)
+		}
 		if !u.filled {
-			kernels.Fill(unsafe.Add(r.ptr[u.dst], row*wide*u.size), u.bits, u.size, n*wide)
+			kernels.Fill(to, u.bits, u.size, n*wide)
 		}
 		for i := range u.pieces {
 			wide := u.pieces[i].elems / u.rows
-			u.put(r, &r.workers[worker], i, row*wide, n*wide)
+			u.put(r, &r.workers[worker], i, row*wide, n*wide, to, 0)
+		}
+		if u.streamed {
+			kernels.Stream(rows, to, n*wide*u.size)
 		}
 		return
 	}
@@ -271,18 +283,19 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 		kernels.Fill(unsafe.Add(r.ptr[u.dst], start*u.size), u.bits, u.size, min(moveElems, u.elems-start))
 		return
 	}
-	u.put(r, &r.workers[worker], phase-1, start, min(moveElems, u.pieces[phase-1].elems-start))
+	u.put(r, &r.workers[worker], phase-1, start, min(moveElems, u.pieces[phase-1].elems-start), r.ptr[u.dst], start)
 }
 
-// put stores or adds n elements of piece i.
-func (u *placeUnit) put(r *run, w *worker, i, start, n int) {
+// put stores or adds n elements of piece i, from number start on: as if they were those from number to on, in the
+// array at dst.
+func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, to int) {
 	p := &u.pieces[i]
-	dst, x := unsafe.Add(r.ptr[u.dst], p.offset), w.scratch
+	dst, x := unsafe.Add(dst, p.offset), w.scratch
 	src := unsafe.Pointer(&p.bits) // the low bytes come first
 	if !p.isSplat {
 		src = p.ptr(r)
 		if u.add == nil && p.from.Contiguous() {
-			p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, start, n)
+			p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, to, n)
 			return
 		}
 	}
@@ -290,15 +303,15 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int) {
 	if u.add != nil {
 		most = tileBytes / u.size
 	}
-	for end := start + n; start < end; start += n {
+	for end := start + n; start < end; start, to = start+n, to+n {
 		n = min(end-start, most)
 		p.from.Load(x, src, u.size, start, n)
 		if u.add != nil {
 			acc := unsafe.Add(x, tileBytes)
-			p.view.Load(acc, dst, u.size, start, n)
+			p.view.Load(acc, dst, u.size, to, n)
 			u.add(x, acc, x, x, roundUp(n))
 		}
-		p.view.Store(dst, x, u.size, start, n)
+		p.view.Store(dst, x, u.size, to, n)
 	}
 }
 

@@ -60,9 +60,8 @@ func (b *binding) placing(m *mapCode) *mapCode {
 		if op.buffer < 0 || op.f == nil {
 			continue
 		}
-		if bytes := b.buffers[op.buffer].bytes; b.p.low.last[op.node] && bytes >= streamBytes {
-			dims := []int{bytes / op.size}
-			v, _ := kernels.MakeView(dims, []int{1})
+		if b.streamed(op.node) {
+			v, _ := kernels.MakeView([]int{m.cluster.shape.SizeAt(b.batch)}, []int{1})
 			y.placed = append(y.placed, placedValue{value: op.dst, own: true, size: op.size, dst: op.buffer, view: v})
 			op.buffer, op.placed = -1, true
 			continue
@@ -107,7 +106,7 @@ func (b *binding) given(i int) bool {
 // worthPlacing reports whether the pieces of the Place n are to be stored by who makes them: n is large, all of it is
 // pieces, and those are most of it or at least lines of the cache.
 func (b *binding) worthPlacing(n *ir.Node, pieces []int) bool {
-	if !b.covered(n) || n.Shape.SizeAt(b.batch) <= moveElems {
+	if !b.covered(n) || n.Shape.SizeAt(b.batch) <= placeLeast {
 		return false
 	}
 	elems := 0
@@ -129,8 +128,17 @@ type placedArray struct {
 }
 
 // streamBytes is the size from which on an array that is not read again goes past the caches: more than its share of
-// the last one.
-const streamBytes = 16 << 20
+// the last one. placeLeast is the number of elements from which on an array is filled by the clusters that make its
+// pieces. Only tests change them.
+var (
+	streamBytes = 16 << 20
+	placeLeast  = moveElems
+)
+
+// streamed reports whether n is a result so large that it goes past the caches.
+func (b *binding) streamed(n *ir.Node) bool {
+	return b.p.low.last[n] && b.buffers[b.root(n)].bytes >= streamBytes
+}
 
 // placeArrays finds the arrays that u's placed values go to, and the values that are columns side by side in one, in
 // tiles side by side: those are stored as a matrix is turned.
@@ -154,8 +162,8 @@ func (b *binding) placeArrays(u *mapUnit) {
 			}
 			k += x.same
 		}
-		bytes := b.buffers[u.placed[i].dst].bytes
-		a.streamed = a.width == a.to-a.from && bytes == u.elems*a.width*u.placed[i].size && bytes >= streamBytes
+		dst := &b.buffers[u.placed[i].dst]
+		a.streamed = a.width == a.to-a.from && dst.bytes == u.elems*a.width*u.placed[i].size && b.streamed(dst.node)
 		u.arrays = append(u.arrays, a)
 		i = a.to
 	}

@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// placeAnything has arrays of all sizes filled by who makes their pieces, and go past the caches.
+func placeAnything() (restore func()) {
+	bytes, elems := streamBytes, placeLeast
+	streamBytes, placeLeast = 0, 0
+	return func() { streamBytes, placeLeast = bytes, elems }
+}
+
+// Columns side by side, one of them twice, constants and an argument among them, go to their array from the cluster
+// that makes them, as do rows; so do pieces that are views, and large results that are nobody's pieces.
+func TestPlaced(t *testing.T) {
+	defer placeAnything()()
+	for name, build := range map[string]func(s *sketch) (outs []*ir.Node, placed int){
+		"columns": func(s *sketch) ([]*ir.Node, int) {
+			var x [3]*ir.Node
+			for i := range x {
+				x[i] = s.param(dtype.F64, ir.Shape{ir.Batch}, 0)
+			}
+			var c []*ir.Node
+			for i := range 9 {
+				c = append(c, s.g.Apply(ops.Mul, x[i%3], s.g.Apply(ops.Sin, s.g.Apply(ops.Add, x[(i+1)%3], s.g.Const(dtype.F64, ir.Shape{ir.Batch}, float64(i))))))
+			}
+			c = append(c, s.g.Const(dtype.F64, ir.Shape{ir.Batch}, 7), c[2], x[1], c[0])
+			return []*ir.Node{s.g.Stack(1, c...), s.g.Apply(ops.Add, c[5], x[2])}, 13 + 1
+		},
+		"rows": func(s *sketch) ([]*ir.Node, int) {
+			x := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(20)}, 0)
+			y := s.g.Apply(ops.Exp, x)
+			return []*ir.Node{s.g.Concat(1, y, x, s.g.Apply(ops.Neg, x), s.g.Apply(ops.Square, y)), s.g.Concat(0, s.g.Apply(ops.Abs, x), s.g.Apply(ops.Sqrt, x))}, 4 + 2
+		},
+		"views": func(s *sketch) ([]*ir.Node, int) {
+			x := s.param(dtype.F32, ir.Shape{ir.D(12), ir.Batch}, 0)
+			turned := s.g.Transpose(x, []int{1, 0})
+			return []*ir.Node{s.g.Concat(1, turned, s.g.Reverse(turned, 0), s.g.Const(dtype.F32, ir.Shape{ir.Batch, ir.D(2)}, 3)), turned}, 0
+		},
+		"in place": func(s *sketch) ([]*ir.Node, int) {
+			x, y := s.param(dtype.F32, ir.Shape{ir.Batch}, 0), s.param(dtype.F32, ir.Shape{ir.Batch}, 0)
+			return []*ir.Node{s.g.Apply(ops.Add, x, y)}, 1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSketch()
+			outs, want := build(s)
+			s.check(t, outs, rand.New(rand.NewPCG(5, 6)), 1, 2, 15, 700, 5001)
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(700)
+			if err != nil {
+				t.Fatal(err)
+			}
+			placed := 0
+			for _, u := range b.units {
+				if m, ok := u.(*mapUnit); ok {
+					placed += len(m.placed)
+				}
+			}
+			if placed != want && b.isa != nil {
+				t.Errorf("%d values are placed, not %d\n%s", placed, want, p)
+			}
+			if name == "in place" && !b.outs[0].in[0] {
+				t.Error("an argument may not be the result")
+			}
+		})
+	}
+}
