@@ -33,7 +33,11 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
-// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32.
+// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32. Its stores are in
+// no order with others before StreamEnd.
 //
 //go:noescape
 func StreamAVX2(dst, src unsafe.Pointer, n int)
+
+// StreamEnd waits for what StreamAVX2 stored.
+func StreamEnd()

@@ -418,6 +418,10 @@ loop:
 	ADDQ $128, DI
 	SUBQ $128, CX
 	JGT loop
-	SFENCE
 	VZEROUPPER
+	RET
+
+// func StreamEnd()
+TEXT ·StreamEnd(SB), NOSPLIT, $0
+	SFENCE
 	RET

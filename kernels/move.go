@@ -221,7 +221,7 @@ func Fill(dst unsafe.Pointer, bits uint64, size, n int) {
 }
 
 // Stream copies n bytes to where nobody reads them soon: past the caches, so that what is there need not be read
-// first. The two do not overlap.
+// first. The two do not overlap. StreamEnd is to follow.
 func Stream(dst, src unsafe.Pointer, n int) {
 	const lines = 128
 	to, from := unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(src), n)

@@ -35,6 +35,9 @@ func streamFast(dst, src unsafe.Pointer, n int) bool {
 	return true
 }
 
+// StreamEnd has other threads see what Stream copied before what this one writes from now on.
+func StreamEnd() { asm.StreamEnd() }
+
 // transposeFast is transpose of a part whose sides are a vector each at least.
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
 	if AVX2 == nil || size < 4 {

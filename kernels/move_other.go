@@ -8,6 +8,9 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool { retu
 
 func streamFast(dst, src unsafe.Pointer, n int) bool { return false }
 
+// StreamEnd has other threads see what Stream copied before what this one writes from now on.
+func StreamEnd() {}
+
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
 	return false
 }

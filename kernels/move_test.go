@@ -178,6 +178,7 @@ func TestStream(t *testing.T) {
 		for _, off := range []int{0, 1, 4, 8, 31, 32, 60, 63} {
 			dst := make([]byte, 600)
 			Stream(unsafe.Pointer(&dst[off]), unsafe.Pointer(&src[n%65]), n)
+			StreamEnd()
 			want := make([]byte, 600)
 			copy(want[off:], src[n%65:][:n])
 			if !bytes.Equal(dst, want) {

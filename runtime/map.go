@@ -211,7 +211,7 @@ type mapUnit struct {
 	part              []int         // by fold: the buffer of its partial results
 	code              *code         // nil: the tiles run
 	copies            bool          // some leaf is copied to an array of its own
-	streamed          bool          // of copies without code: they go past the caches
+	streamed          bool          // some results go past the caches; without code, all are copies that do
 	cols              int           // of code: the elements of its rows
 	arrays            []placedArray // that placed values go to
 	even              int           // of code: its rows lie evenly in groups of so many, 0: all of them do
@@ -327,6 +327,9 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 		for start := task * u.grain; start < end; start += u.tile {
 			u.compute(r, w, start, min(u.tile, end-start))
 		}
+		if u.streamed {
+			kernels.StreamEnd()
+		}
 	case u.mode == fill:
 		for _, f := range u.folds {
 			kernels.InitAccumulator(r.ptr[f.buffer], f.k, f.t, u.elems)
@@ -371,7 +374,7 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 				kernels.Fill(dst, l.bits, op.size, n)
 			case l.splat != nil:
 				dst = l.splat
-			case u.streamed:
+			case u.streamed && u.code == nil:
 				tile := unsafe.Add(w.scratch, u.base+op.slot)
 				l.load(r, tile, op.size, start, n)
 				kernels.Stream(unsafe.Add(r.ptr[op.buffer], start*op.size), tile, n*op.size)

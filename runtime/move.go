@@ -275,6 +275,7 @@ func (u *placeUnit) do(r *run, phase, worker, task int) {
 		}
 		if u.streamed {
 			kernels.Stream(rows, to, n*wide*u.size)
+			kernels.StreamEnd()
 		}
 		return
 	}

@@ -164,6 +164,7 @@ func (b *binding) placeArrays(u *mapUnit) {
 		}
 		dst := &b.buffers[u.placed[i].dst]
 		a.streamed = a.width == a.to-a.from && dst.bytes == u.elems*a.width*u.placed[i].size && b.streamed(dst.node)
+		u.streamed = u.streamed || a.streamed
 		u.arrays = append(u.arrays, a)
 		i = a.to
 	}

@@ -52,13 +52,16 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
-// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32.
+// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32. Its stores are in
+// no order with others before StreamEnd.
 //
 //go:noescape
 func StreamAVX2(dst, src unsafe.Pointer, n int)
+
+// StreamEnd waits for what StreamAVX2 stored.
+func StreamEnd()
 `
 
-// stream ends in a fence: stores past the caches are in no order with others.
 func stream(w *bytes.Buffer) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
 	fmt.Fprintf(w, "\n// func StreamAVX2(dst, src unsafe.Pointer, n int)\nTEXT ·StreamAVX2(SB), NOSPLIT, $0-24\n")
@@ -77,8 +80,10 @@ func stream(w *bytes.Buffer) {
 	p("ADDQ $128, DI")
 	p("SUBQ $128, CX")
 	p("JGT loop")
-	p("SFENCE")
 	p("VZEROUPPER")
+	p("RET")
+	fmt.Fprintf(w, "\n// func StreamEnd()\nTEXT ·StreamEnd(SB), NOSPLIT, $0\n")
+	p("SFENCE")
 	p("RET")
 }
 
