@@ -34,12 +34,16 @@ static const char *prepare(const char *q) {
 	a = b = c = 0;
 	if (!is(q, "kind", "gemm"))
 		return "has no such case";
-	size = is(q, "dtype", "f32") ? 4 : 8;
+	size = is(q, "dtype", "bf16") ? 2 : is(q, "dtype", "f32") ? 4 : 8;
+#ifndef MKL
+	if (size == 2)
+		return "has no bfloat16";
+#endif
 	batch = integer(q, "batch"), m = integer(q, "m"), n = integer(q, "n"), k = integer(q, "k");
 	ta = truth(q, "ta"), tb = truth(q, "tb");
 	a = numbers(size, 1, batch * m * k, -1, 1);
 	b = numbers(size, 2, batch * k * n, -1, 1);
-	c = make(size * batch * m * n);
+	c = make((size == 8 ? 8 : 4) * batch * m * n);
 	return a && b && c ? 0 : "out of memory";
 }
 
@@ -47,6 +51,12 @@ static void run(void) {
 	enum CBLAS_TRANSPOSE A = ta ? CblasTrans : CblasNoTrans, B = tb ? CblasTrans : CblasNoTrans;
 	long lda = ta ? m : k, ldb = tb ? k : n;
 #ifdef MKL
+	if (size == 2) {
+		for (long i = 0; i < batch; i++)
+			cblas_gemm_bf16bf16f32(CblasRowMajor, A, B, m, n, k, 1, (MKL_BF16 *)a + i * m * k, lda, (MKL_BF16 *)b + i * k * n, ldb, 0,
+				(float *)c + i * m * n, n);
+		return;
+	}
 	if (batch > 1) {
 		if (size == 4)
 			cblas_sgemm_batch_strided(CblasRowMajor, A, B, m, n, k, 1, a, lda, m * k, b, ldb, k * n, 0, c, n, m * n, batch);
@@ -64,6 +74,6 @@ static void run(void) {
 				(double *)c + i * m * n, n);
 }
 
-static double at(long i) { return size == 4 ? ((float *)c)[i] : ((double *)c)[i]; }
+static double at(long i) { return size == 8 ? ((double *)c)[i] : ((float *)c)[i]; }
 
 int main(void) { serve(NAME, VERSION); }

@@ -10,9 +10,9 @@ static void *data[3];
 static const int names[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
 
 // matrices describes a batch of rows × cols, stored the other way round where transposed.
-static dnnl_status_t matrices(dnnl_memory_desc_t *d, long batch, long rows, long cols, int transposed) {
+static dnnl_status_t matrices(dnnl_memory_desc_t *d, dnnl_data_type_t type, long batch, long rows, long cols, int transposed) {
 	dnnl_dims_t dims = {batch, rows, cols}, strides = {rows * cols, transposed ? 1 : cols, transposed ? rows : 1};
-	return dnnl_memory_desc_create_with_strides(d, 3, dims, dnnl_f32, strides);
+	return dnnl_memory_desc_create_with_strides(d, 3, dims, type, strides);
 }
 
 static const char *prepare(const char *q) {
@@ -25,17 +25,20 @@ static const char *prepare(const char *q) {
 	}
 	if (!is(q, "kind", "gemm"))
 		return "has no such case";
-	if (!is(q, "dtype", "f32"))
+	if (is(q, "dtype", "f64"))
 		return "has no float64";
+	int size = is(q, "dtype", "bf16") ? 2 : 4;
+	dnnl_data_type_t type = size == 2 ? dnnl_bf16 : dnnl_f32;
 	long batch = integer(q, "batch"), m = integer(q, "m"), n = integer(q, "n"), k = integer(q, "k");
-	data[0] = numbers(4, 1, batch * m * k, -1, 1);
-	data[1] = numbers(4, 2, batch * k * n, -1, 1);
+	data[0] = numbers(size, 1, batch * m * k, -1, 1);
+	data[1] = numbers(size, 2, batch * k * n, -1, 1);
 	data[2] = make(4 * batch * m * n);
 	if (!data[0] || !data[1] || !data[2])
 		return "out of memory";
 	dnnl_memory_desc_t d[3];
 	dnnl_primitive_desc_t p;
-	if (matrices(&d[0], batch, m, k, truth(q, "ta")) || matrices(&d[1], batch, k, n, truth(q, "tb")) || matrices(&d[2], batch, m, n, 0) ||
+	if (matrices(&d[0], type, batch, m, k, truth(q, "ta")) || matrices(&d[1], type, batch, k, n, truth(q, "tb")) ||
+		matrices(&d[2], dnnl_f32, batch, m, n, 0) ||
 		dnnl_matmul_primitive_desc_create(&p, engine, d[0], d[1], 0, d[2], 0) || dnnl_primitive_create(&primitive, p))
 		return "refuses the product";
 	dnnl_primitive_desc_destroy(p);

@@ -26,12 +26,21 @@ static void *make(size_t bytes) {
 	return p;
 }
 
-// numbers fills p, of float or double, with n numbers of [lo, hi).
+// half is the bfloat16 of x, rounded to the nearest, ties to even.
+static uint16_t half(float x) {
+	uint32_t u;
+	memcpy(&u, &x, 4);
+	return (u + 0x7fff + (u >> 16 & 1)) >> 16;
+}
+
+// numbers fills p, of bfloat16, float or double by their size, with n numbers of [lo, hi).
 static void *numbers(int size, int seed, long n, double lo, double hi) {
 	void *p = make(size * n);
 	for (long i = 0; p && i < n; i++) {
 		double x = lo + (hi - lo) * number(seed, i);
-		if (size == 4)
+		if (size == 2)
+			((uint16_t *)p)[i] = half(x);
+		else if (size == 4)
 			((float *)p)[i] = x;
 		else
 			((double *)p)[i] = x;

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 THREADS = int(os.environ.get("PEER_THREADS", "1"))
-DTYPES = {"f32": np.float32, "f64": np.float64}
+DTYPES = {"f32": np.float32, "f64": np.float64, "bf16": np.float32}  # NumPy has no bfloat16: a peer that has rounds
 
 
 def number(seed, n):

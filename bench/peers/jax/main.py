@@ -30,9 +30,12 @@ def jitted(f, *args, keep=lambda y: y):
 
 
 def gemm(a):
+    half = a["dtype"] == "bf16"
+
     def f(x, y):
-        return jnp.matmul(jnp.swapaxes(x, -1, -2) if a["ta"] else x, jnp.swapaxes(y, -1, -2) if a["tb"] else y)
-    return jitted(f, *serve.operands(a))
+        return jnp.matmul(jnp.swapaxes(x, -1, -2) if a["ta"] else x, jnp.swapaxes(y, -1, -2) if a["tb"] else y,
+                          preferred_element_type=jnp.float32 if half else None)
+    return jitted(f, *[jnp.asarray(x, jnp.bfloat16) if half else x for x in serve.operands(a)])
 
 
 OPS = {

@@ -35,9 +35,11 @@ def tensors(arrays):
 
 def gemm(a):
     x, y = tensors(serve.operands(a))
+    if a["dtype"] == "bf16":
+        x, y = x.bfloat16(), y.bfloat16()
     x, y = (x.mT if a["ta"] else x), (y.mT if a["tb"] else y)
     out = torch.matmul(x, y)
-    return no_grad(lambda: torch.matmul(x, y, out=out)), lambda: [out]
+    return no_grad(lambda: torch.matmul(x, y, out=out)), lambda: [out.float() if a["dtype"] == "bf16" else out]
 
 
 OPS = {
