@@ -9,7 +9,7 @@ import "unsafe"
 // GemmF32AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 16.
 //
 //go:noescape
-func GemmF32AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmF32AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // RowF32AVX2 is kernels.GemmKernel's Row.
 //
@@ -34,7 +34,7 @@ func PackBF32AVX2(dst, src unsafe.Pointer, lane, k int)
 // GemmF64AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 8.
 //
 //go:noescape
-func GemmF64AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmF64AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // RowF64AVX2 is kernels.GemmKernel's Row.
 //

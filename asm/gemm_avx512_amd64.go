@@ -9,7 +9,7 @@ import "unsafe"
 // GemmF32AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 32.
 //
 //go:noescape
-func GemmF32AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmF32AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // RowF32AVX512 is kernels.GemmKernel's Row.
 //
@@ -34,7 +34,7 @@ func PackBF32AVX512(dst, src unsafe.Pointer, lane, k int)
 // GemmF64AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 16.
 //
 //go:noescape
-func GemmF64AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmF64AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // RowF64AVX512 is kernels.GemmKernel's Row.
 //

@@ -9,7 +9,7 @@ import "unsafe"
 // GemmBF16AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 16, of panels that are split.
 //
 //go:noescape
-func GemmBF16AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16AVX2(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // SplitAAVX2 is kernels.GemmKernel's SplitA.
 //
@@ -29,7 +29,7 @@ func ZipBAVX2(dst, src unsafe.Pointer, step, pairs int)
 // GemmBF16AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 32, of panels that are split.
 //
 //go:noescape
-func GemmBF16AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16AVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // SplitAAVX512 is kernels.GemmKernel's SplitA.
 //
@@ -54,9 +54,9 @@ func ZipAAVX512(dst, src unsafe.Pointer, step, pairs int)
 // GemmBF16DotAVX512 is kernels.GemmKernel's Strip with MR 14, of panels of pairs: by VDPBF16PS.
 //
 //go:noescape
-func GemmBF16DotAVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16DotAVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // GemmBF16PairsAVX512 is GemmBF16DotAVX512 but for denormal sums of blocks.
 //
 //go:noescape
-func GemmBF16PairsAVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16PairsAVX512(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)

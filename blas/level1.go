@@ -60,6 +60,6 @@ func addRow[T float](k kernels.GemmKernel, a, x, y unsafe.Pointer, n int) {
 		}
 	}
 	for ; i < n; i += k.NR {
-		k.Strip(1, a, size, size, size, unsafe.Add(x, i*size), 0, unsafe.Add(y, i*size), 0, 1, min(k.NR, n-i), true)
+		k.Strip(1, a, size, size, size, unsafe.Add(x, i*size), 0, unsafe.Add(y, i*size), 0, 1, min(k.NR, n-i), true, nil, 0, 0)
 	}
 }

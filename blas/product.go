@@ -203,7 +203,7 @@ func direct[T float](j *job, m, n, k int, alpha T, a, b matrix[T], beta T, c mat
 		}
 		for j := rows; j < n; j += kernel.NR {
 			kernel.Strip(kc, a.p, a.row*size, a.col*size, a.row*size*kernel.MR, b.at(0, j).p, b.row*size, c.at(0, j).p, c.row*size,
-				m, min(kernel.NR, n-j), add)
+				m, min(kernel.NR, n-j), add, nil, 0, 0)
 		}
 	}
 	return true

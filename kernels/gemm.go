@@ -50,9 +50,10 @@ type GemmKernel struct {
 
 	// Strip is one column strip, n ≤ NR wide: for each i < m, j < n, s = Σ a[i,k]·b[k,j] in order, then
 	// c[i,j] = s, or c[i,j] += s if add. Row i of a is at (i/MR)·aPanel + (i%MR)·aRow, its element k
-	// aCol further each; b's rows are bRow apart and contiguous, as are c's. Nothing outside is touched.
+	// aCol further each; b's rows are bRow apart and contiguous, as are c's. Nothing outside is touched. What is read
+	// next may be asked for meanwhile: steps rows of NR elements, step apart, the first at next, or none where that is nil.
 	Strip func(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
-		c unsafe.Pointer, cRow int, m, n int, add bool)
+		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
 	Row func(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
@@ -93,7 +94,7 @@ func (r *GemmRun) Do(phase, worker, task int) {
 	if p.single && !p.dot && p.g.K > 0 {
 		ch := chunk{0, p.g.Batch, 0, p.g.N, 0, p.g.K}
 		for b := range p.g.Batch {
-			r.block(ch, worker, b, 0, p.g.M, 0, p.g.N)
+			r.block(ch, worker, b, 0, p.g.M, 0, p.g.N, false)
 			if r.Epilogue != nil {
 				r.Epilogue.Done(worker, b, 0, p.g.M, 0, p.g.N)
 			}
@@ -101,36 +102,55 @@ func (r *GemmRun) Do(phase, worker, task int) {
 		return
 	}
 	if p.b == shared {
-		if phase%2 == 0 {
-			r.packShared(p.chunk(phase/2), task)
-			return
-		}
-		phase /= 2
+		r.doShared(p.chunk(phase/2), worker, task, phase%2 == 0)
+		return
 	}
 	ch := p.chunk(phase)
-	blocks := p.blocks(ch)
-	first := task / blocks * p.group
-	for b := ch.b0 + first; b < min(ch.b0+first+p.group, ch.b1); b++ {
-		i0 := task % blocks / p.blocksN(ch) * p.mc
-		j0 := ch.n0 + task%p.blocksN(ch)*p.nc
-		i1, j1 := min(i0+p.mc, p.g.M), min(j0+p.nc, ch.n1)
-		switch {
-		case p.g.K == 0:
-			r.zero(b, i0, i1, j0, j1)
-		case p.dot:
-			r.dot(worker, b, i0, i1)
-		default:
-			r.block(ch, worker, b, i0, i1, j0, j1)
-		}
-		if r.Epilogue != nil && ch.k1 == p.g.K {
-			r.Epilogue.Done(worker, b, i0, i1, j0, j1)
-		}
+	blocks, blocksN := p.blocks(ch), p.blocksN(ch)
+	i, j := task%blocks/blocksN*p.mc, ch.n0+task%blocksN*p.nc
+	first := ch.b0 + task/blocks*p.group
+	for b := first; b < min(first+p.group, ch.b1); b++ {
+		r.finish(ch, worker, b, i, j, p.nc, false)
+	}
+}
+
+// doShared is Do where B is packed for many tasks: the blocks of the first rows are computed as their columns are
+// packed, then those of the others.
+func (r *GemmRun) doShared(ch chunk, worker, task int, pack bool) {
+	p := r.Plan
+	if pack {
+		groups := ceil(ch.n1-ch.n0, p.packN)
+		r.finish(ch, worker, ch.b0+task/groups, 0, ch.n0+task%groups*p.packN, p.packN, true)
+		return
+	}
+	blocks, blocksN := p.blocks(ch), p.blocksN(ch)
+	if task += blocksN; p.copies(ch) > 1 { // each batch element has had its first rows, not only the first one
+		task += (task - blocksN) / (blocks - blocksN) * blocksN
+	}
+	r.finish(ch, worker, ch.b0+task/blocks, task%blocks/blocksN*p.mc, ch.n0+task%blocksN*p.nc, p.nc, false)
+}
+
+// finish computes a block of C at i0, j0, cols columns of it, and tells the epilogue.
+func (r *GemmRun) finish(ch chunk, worker, b, i0, j0, cols int, pack bool) {
+	p := r.Plan
+	i1, j1 := min(i0+p.mc, p.g.M), min(j0+cols, ch.n1)
+	switch {
+	case p.g.K == 0:
+		r.zero(b, i0, i1, j0, j1)
+	case p.dot:
+		r.dot(worker, b, i0, i1)
+	default:
+		r.block(ch, worker, b, i0, i1, j0, j1, pack)
+	}
+	if r.Epilogue != nil && ch.k1 == p.g.K {
+		r.Epilogue.Done(worker, b, i0, i1, j0, j1)
 	}
 }
 
 // The five loops: Do's tasks are the outer two, over columns and rows; block has the one over k and
-// the one over strips; the level's Strip has the one over A's panels around its microkernel.
-func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
+// the one over strips; the level's Strip has the one over A's panels around its microkernel. Where pack is set,
+// strips of shared B are packed before they are used.
+func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) {
 	p := r.Plan
 	g, k, size, in := &p.g, &p.k, p.size, p.g.Type.Size()
 	A := unsafe.Add(r.A, in*(batch*g.ABatch+i0*g.ARow))
@@ -139,6 +159,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 	if ch.k0 == 0 && r.Beta != 0 {
 		r.begin(batch, i0, i1, j0, j1)
 	}
+	packed := p.b == shared && !pack
 	for k0 := ch.k0; ; k0 += KC {
 		add := k0 > 0 || r.Beta != 0
 		kc := min(KC, ch.k1-k0)
@@ -165,20 +186,40 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int) {
 		for ; j < j1; j += k.NR {
 			n := min(k.NR, j1-j)
 			b, bRow := unsafe.Add(B, in*(k0*g.BRow+j*g.BCol)), in*g.BRow
-			switch p.b {
-			case local:
+			next, step := unsafe.Pointer(nil), 0
+			if nk, nj := r.after(k0, j, j0, j1); nk < ch.k1 {
+				switch {
+				case packed:
+					next, step = r.shared(ch, batch, nk, nj), size*k.NR
+				case g.BCol == 1:
+					next, step = unsafe.Add(B, in*(nk*g.BRow+nj)), bRow
+				}
+			}
+			switch {
+			case packed:
+				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
+			case p.b != inPlace:
 				to := unsafe.Add(r.Worker[worker], p.aBytes)
+				if pack {
+					to = r.shared(ch, batch, k0, j)
+				}
 				p.panels(to, b, in*g.BCol, bRow, n, kc, true)
 				b, bRow = to, size*k.NR
-			case shared:
-				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
 			}
-			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add)
+			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, kc)
 		}
 		if k0+KC >= ch.k1 {
 			return
 		}
 	}
+}
+
+// after is the strip that block comes to after that of k0 and column j.
+func (r *GemmRun) after(k0, j, j0, j1 int) (int, int) {
+	if j += r.Plan.k.NR; j < j1 {
+		return k0, j
+	}
+	return k0 + KC, j0
 }
 
 // dot is block for N == 1.
@@ -273,19 +314,6 @@ func scaleBy[T float32 | float64](x []T, s T) {
 	for i := range x {
 		x[i] *= s
 	}
-}
-
-// packShared packs some strips of one KC block of B for all the blocks of C in chunk ch.
-func (r *GemmRun) packShared(ch chunk, task int) {
-	p := r.Plan
-	g, in := &p.g, p.g.Type.Size()
-	groups := ceil(ch.n1-ch.n0, p.packN)
-	blocks := ceil(ch.k1-ch.k0, KC)
-	j0 := ch.n0 + task%groups*p.packN
-	k0 := ch.k0 + task/groups%blocks*KC
-	batch := ch.b0 + task/groups/blocks
-	b := unsafe.Add(r.B, in*(batch*g.BBatch+k0*g.BRow+j0*g.BCol))
-	p.panels(r.shared(ch, batch, k0, j0), b, in*g.BCol, in*g.BRow, min(p.packN, ch.n1-j0), min(KC, ch.k1-k0), true)
 }
 
 // shared is where the packed strip at k0, j of batch stands: all strips of a KC block, block by block.

@@ -34,7 +34,7 @@ var amx = sync.OnceValue(func() *Level {
 const tileRows = 32
 
 // stripAMX is GemmKernel's Strip: whole tiles where they belong, the others by way of a copy.
-func stripAMX(k int, a unsafe.Pointer, _, _, aPanel int, b unsafe.Pointer, _ int, c unsafe.Pointer, cRow int, m, n int, add bool) {
+func stripAMX(k int, a unsafe.Pointer, _, _, aPanel int, b unsafe.Pointer, _ int, c unsafe.Pointer, cRow int, m, n int, add bool, _ unsafe.Pointer, _, _ int) {
 	whole := 0
 	if n == tileRows {
 		if whole = m / tileRows; whole > 0 {

@@ -106,7 +106,7 @@ func splitPure(dst unsafe.Pointer, pairs int) {
 
 // stripFlushed is GemmKernel.Strip of float32s for BF16, see Gemm.
 func stripFlushed(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
-	c unsafe.Pointer, cRow int, m, n int, add bool) {
+	c unsafe.Pointer, cRow int, m, n int, add bool, _ unsafe.Pointer, _, _ int) {
 	for i := range m {
 		ai := unsafe.Add(a, i/4*aPanel+i%4*aRow)
 		var s [4]float32

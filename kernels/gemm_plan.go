@@ -19,7 +19,7 @@ type GemmPlan struct {
 	b      packing
 	mc, nc int // a task's block of C
 	group  int // batch elements per task; more than 1 only where a block is a whole product
-	packN  int // columns per task of packing shared B
+	packN  int // columns per task of those that pack shared B
 	aBytes int // of the worker's scratch, those for A
 
 	chunkB, chunkN, chunkK int // what of B is packed at once
@@ -223,6 +223,14 @@ func (p *GemmPlan) chunk(i int) chunk {
 func (p *GemmPlan) blocksN(ch chunk) int { return ceil(ch.n1-ch.n0, p.nc) }
 func (p *GemmPlan) blocks(ch chunk) int  { return ceil(p.g.M, p.mc) * p.blocksN(ch) }
 
+// copies is how many matrices B chunk ch has.
+func (p *GemmPlan) copies(ch chunk) int {
+	if p.g.BBatch == 0 {
+		return 1
+	}
+	return ch.b1 - ch.b0
+}
+
 // Phases returns the number of phases, which run one after the other.
 func (p *GemmPlan) Phases() int { return p.phases }
 
@@ -245,13 +253,9 @@ func (p *GemmPlan) Tasks(phase int) int {
 	if p.b == shared {
 		ch := p.chunk(phase / 2)
 		if phase%2 == 0 {
-			copies := 1
-			if p.g.BBatch != 0 {
-				copies = ch.b1 - ch.b0
-			}
-			return copies * ceil(ch.k1-ch.k0, KC) * ceil(ch.n1-ch.n0, p.packN)
+			return p.copies(ch) * ceil(ch.n1-ch.n0, p.packN)
 		}
-		return ceil(ch.b1-ch.b0, p.group) * p.blocks(ch)
+		return (ch.b1-ch.b0)*p.blocks(ch) - p.copies(ch)*p.blocksN(ch)
 	}
 	ch := p.chunk(phase)
 	return ceil(ch.b1-ch.b0, p.group) * p.blocks(ch)

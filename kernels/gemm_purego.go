@@ -17,7 +17,7 @@ var pureGemm = [dtype.Count]GemmKernel{
 // strip is GemmKernel.Strip with MR = NR = 4. The four sums of a row are there to overlap: one fma in
 // Go is a chain of some twenty cycles.
 func strip[T float32 | float64](k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
-	c unsafe.Pointer, cRow int, m, n int, add bool) {
+	c unsafe.Pointer, cRow int, m, n int, add bool, _ unsafe.Pointer, _, _ int) {
 	for i := range m {
 		ai := unsafe.Add(a, i/4*aPanel+i%4*aRow)
 		var s [4]T

@@ -72,7 +72,7 @@ const bf16Decls = `
 // GemmBF16%[1]s is kernels.GemmKernel's Strip with MR %[2]d and NR %[3]d, of panels that are split.
 //
 //go:noescape
-func GemmBF16%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // SplitA%[1]s is kernels.GemmKernel's SplitA.
 //
@@ -99,18 +99,18 @@ func ZipA%[1]s(dst, src unsafe.Pointer, step, pairs int)
 // GemmBF16Dot%[1]s is kernels.GemmKernel's Strip with MR %[2]d, of panels of pairs: by VDPBF16PS.
 //
 //go:noescape
-func GemmBF16Dot%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16Dot%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // GemmBF16Pairs%[1]s is GemmBF16Dot%[1]s but for denormal sums of blocks.
 //
 //go:noescape
-func GemmBF16Pairs%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func GemmBF16Pairs%[1]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 `
 
 // flushed calls a Strip with denormals taken and made as zeros, which VDPBF16PS does of itself.
 func (g *gemm) flushed(name, strip string) {
 	g.p("")
-	g.p("TEXT ·%s(SB), NOSPLIT, $104-89", name)
+	g.p("TEXT ·%s(SB), NOSPLIT, $128-120", name)
 	g.p("NO_LOCAL_POINTERS")
 	for i, arg := range []string{"k", "a", "aRow", "aCol", "aPanel", "b", "bRow", "c", "cRow", "m", "n"} {
 		g.p("MOVQ %s+%d(FP), AX", arg, 8*i)
@@ -118,13 +118,17 @@ func (g *gemm) flushed(name, strip string) {
 	}
 	g.p("MOVBLZX add+88(FP), AX")
 	g.p("MOVB AX, 88(SP)")
-	g.p("STMXCSR 96(SP)")
-	g.p("MOVL 96(SP), AX")
+	for i, arg := range []string{"next", "step", "steps"} {
+		g.p("MOVQ %s+%d(FP), AX", arg, 96+8*i)
+		g.p("MOVQ AX, %d(SP)", 96+8*i)
+	}
+	g.p("STMXCSR 120(SP)")
+	g.p("MOVL 120(SP), AX")
 	g.p("ORL $0x8040, AX // FTZ and DAZ")
-	g.p("MOVL AX, 100(SP)")
-	g.p("LDMXCSR 100(SP)")
+	g.p("MOVL AX, 124(SP)")
+	g.p("LDMXCSR 124(SP)")
 	g.p("CALL ·%s(SB)", strip)
-	g.p("LDMXCSR 96(SP)")
+	g.p("LDMXCSR 120(SP)")
 	g.p("RET")
 }
 

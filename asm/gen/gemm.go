@@ -92,7 +92,7 @@ const gemmDecls = `
 // Gemm%[1]s%[2]s is kernels.GemmKernel's Strip with MR %[3]d and NR %[4]d.
 //
 //go:noescape
-func Gemm%[1]s%[2]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool)
+func Gemm%[1]s%[2]s(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
 // Row%[1]s%[2]s is kernels.GemmKernel's Row.
 //
@@ -167,7 +167,7 @@ func row(i int, r0, r3, stride string) string {
 // one vector and a part, a strip of a part.
 func (g *gemm) strip() {
 	g.p("")
-	g.p("TEXT ·Gemm%sAVX2(SB), NOSPLIT, $0-89", g.t.name)
+	g.p("TEXT ·Gemm%sAVX2(SB), NOSPLIT, $0-120", g.t.name)
 	g.p("MOVQ a+8(FP), R12")
 	g.p("MOVQ aRow+16(FP), SI")
 	g.p("MOVQ aCol+24(FP), DI")
@@ -175,8 +175,8 @@ func (g *gemm) strip() {
 	g.p("MOVQ c+56(FP), DX")
 	g.p("MOVQ cRow+64(FP), R10")
 	g.p("MOVQ m+72(FP), R11")
-	g.p("MOVQ k+0(FP), R15")
-	g.p("IMULQ R9, R15 // from b to the next strip, if b is packed")
+	g.ahead()
+	g.p("MOVQ step+104(FP), R14")
 	g.p("MOVQ n+80(FP), AX")
 	g.p("CMPQ AX, $%d", 2*g.perVec)
 	g.p("JEQ full6")
@@ -204,6 +204,14 @@ func (g *gemm) strip() {
 		g.p("ADDQ aPanel+32(FP), R12")
 		g.p("LEAQ (R13)(R10*2), DX")
 		g.p("ADDQ R10, DX")
+		if s.vecs == 2 && !s.tail {
+			g.p("MOVQ k+0(FP), AX")
+			more := g.newLabel("more")
+			g.p("SUBQ AX, steps+112(FP)")
+			g.p("JGT %s", more)
+			g.p("XORL R14, R14")
+			g.p("%s:", more)
+		}
 		g.p("SUBQ $6, R11")
 		g.p("JMP %s6", s.name)
 		for r := 5; r > 0; r-- {
@@ -263,7 +271,8 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 		}
 	}
 	if rows == 6 && vecs == 2 && !tail {
-		g.p("PREFETCHT1 (R8)(R15*1)")
+		g.p("PREFETCHT1 (R15)")
+		g.p("ADDQ R14, R15")
 	}
 	for i := range rows {
 		g.p("VBROADCAST@ %s, Y2", row(i, "AX", "BX", "SI"))
@@ -331,7 +340,7 @@ func aRow(i int) string {
 func (g *gemm) stripMasked() {
 	acc := func(i, j int) int { return 4 + i*g.vecs + j }
 	g.p("")
-	g.p("TEXT ·Gemm%s%s(SB), NOSPLIT, $0-89", g.t.name, g.name)
+	g.p("TEXT ·Gemm%s%s(SB), NOSPLIT, $0-120", g.t.name, g.name)
 	g.p("MOVQ a+8(FP), R12")
 	g.p("MOVQ aRow+16(FP), SI")
 	g.p("LEAQ (SI)(SI*2), BX")
@@ -341,11 +350,7 @@ func (g *gemm) stripMasked() {
 	g.p("MOVQ c+56(FP), DX")
 	g.p("MOVQ cRow+64(FP), R10")
 	g.p("MOVQ m+72(FP), R11")
-	g.p("MOVQ k+0(FP), R15")
-	g.p("IMULQ R9, R15")
-	g.p("MOVL $%d, AX", g.vecs*g.bytes)
-	g.p("CMPQ R9, AX // the next strip is behind this one if b is packed, else beside it")
-	g.p("CMOVQNE AX, R15")
+	g.ahead()
 	g.p("MOVQ n+80(FP), CX")
 	g.p("SUBQ $%d, CX", g.perVec)
 	g.p("JGT wide")
@@ -371,6 +376,17 @@ func (g *gemm) stripMasked() {
 		for r := g.mr; r > 0; r-- {
 			g.p("%s%d:", name, r)
 			g.sums(r, vecs, acc)
+			whole := r == g.mr && vecs == g.vecs
+			if whole {
+				more := g.newLabel("more")
+				g.p("MOVQ k+0(FP), AX")
+				g.p("SHRQ $1, AX")
+				g.p("SUBQ AX, steps+112(FP)")
+				g.p("JGT %s", more)
+				g.p("MOVQ $0, step+104(FP)")
+				g.p("%s:", more)
+				g.addAll(acc)
+			}
 			if r > 1 {
 				g.p("LEAQ -%d(R11), R11", r)
 				g.p("IMUL3Q $%d, R10, CX", r-1)
@@ -378,12 +394,17 @@ func (g *gemm) stripMasked() {
 			} else {
 				g.p("DECQ R11")
 			}
-			g.p("CMPB add+88(FP), $0")
-			g.p("JEQ %sput%d", name, r)
-			g.p("JMP %sadd%d", name, r)
+			if !whole {
+				g.p("CMPB add+88(FP), $0")
+				g.p("JNE %sadd%d", name, r)
+			}
+			g.p("JMP %sput%d", name, r)
 		}
 		for _, add := range []bool{true, false} {
 			for i := g.mr - 1; i >= 0; i-- {
+				if add && i == g.mr-1 && vecs == g.vecs {
+					continue
+				}
 				g.p("%s%s%d:", name, map[bool]string{true: "add", false: "put"}[add], i+1)
 				for j := range vecs {
 					at, mask := fmt.Sprintf("%d(DX)", g.bytes*j), ""
@@ -416,10 +437,40 @@ func (g *gemm) stripMasked() {
 	g.p("RET")
 }
 
+// addAll adds C to all the sums of a whole tile before any of them is stored: a load waits for a store before it
+// whose address ends in the same 12 bits, as those of rows a page apart do.
+func (g *gemm) addAll(acc func(i, j int) int) {
+	set := g.newLabel("set")
+	g.p("CMPB add+88(FP), $0")
+	g.p("JEQ %s", set)
+	g.p("MOVQ DX, AX")
+	for i := range g.mr {
+		for j := range g.vecs {
+			mask := ""
+			if j == g.vecs-1 {
+				mask = "K1, "
+			}
+			g.p("VADD# %d(AX), ~%d, %s~%[2]d", g.bytes*j, acc(i, j), mask)
+		}
+		if i < g.mr-1 {
+			g.p("ADDQ R10, AX")
+		}
+	}
+	g.p("%s:", set)
+}
+
+// ahead points R15 at what is asked for into L2 while a strip is multiplied. Asking costs the slot of a load, so that a
+// tile does it every other k, and stops, with a step of 0, when all of it has been.
+func (g *gemm) ahead() {
+	g.p("MOVQ next+96(FP), R15")
+	g.p("TESTQ R15, R15")
+	g.p("CMOVQEQ b+40(FP), R15")
+}
+
 // sums is the microkernel: rows × vecs vectors of A·B in the registers acc, of b the last vector's
-// elements under K1. A masked load takes a slot of an fma, so that full tiles have a loop without.
+// elements under K1. A masked load takes a slot of an fma, so that full tiles have a loop without, of two k.
 func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
-	done := g.newLabel("done")
+	loop, done := g.newLabel("loop"), g.newLabel("done")
 	g.p("MOVQ R12, AX")
 	if rows > 7 {
 		g.p("LEAQ (AX)(R13*1), R14")
@@ -432,11 +483,7 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", acc(i, j))
 		}
 	}
-	g.p("TESTQ CX, CX")
-	g.p("JEQ %s", done)
-	loop := func(mask string) {
-		label := g.newLabel("loop")
-		g.p("%s:", label)
+	step := func(mask string, ask ...string) {
 		for j := range vecs {
 			if mask != "" && j == vecs-1 {
 				g.p("VMOVU#.Z %d(R8), %s, ~%d", g.bytes*j, mask, j)
@@ -445,8 +492,10 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 			}
 		}
 		for i := range rows {
-			if rows == g.mr && i%(rows/2) == 0 {
-				g.p("PREFETCHT1 %d(R8)(R15*1)", 64*(i*2/rows))
+			if i == rows/2 {
+				for _, line := range ask {
+					g.p("%s", line)
+				}
 			}
 			g.p("VBROADCAST@ %s, ~%d", aRow(i), 2+i%2)
 			for j := range vecs {
@@ -462,18 +511,28 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 			g.p("ADDQ DI, R14")
 		}
 		g.p("ADDQ R9, R8")
-		g.p("DECQ CX")
-		g.p("JNZ %s", label)
 	}
 	if rows == g.mr && vecs == g.vecs {
-		part := g.newLabel("part")
+		pair, rest, part := g.newLabel("pair"), g.newLabel("rest"), g.newLabel("part")
 		g.p("CMPQ n+80(FP), $%d", vecs*g.perVec)
 		g.p("JNE %s", part)
-		loop("")
-		g.p("JMP %s", done)
+		g.p("SUBQ $2, CX")
+		g.p("JLT %s", rest)
+		g.p("%s:", pair)
+		step("", "PREFETCHT1 (R15)")
+		step("", "PREFETCHT1 64(R15)", "ADDQ step+104(FP), R15")
+		g.p("SUBQ $2, CX")
+		g.p("JGE %s", pair)
+		g.p("%s:", rest)
+		g.p("ADDQ $2, CX")
 		g.p("%s:", part)
 	}
-	loop("K1")
+	g.p("TESTQ CX, CX")
+	g.p("JEQ %s", done)
+	g.p("%s:", loop)
+	step("K1")
+	g.p("DECQ CX")
+	g.p("JNZ %s", loop)
 	g.p("%s:", done)
 }
 
