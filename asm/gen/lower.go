@@ -427,10 +427,9 @@ func (l *lowered) table(in vec.Instr, index int, at func(string, bool) int, emit
 		return emit("VBLENDVPS @0, @1, @2, @d", -1, high, emit("VPERMPS @1, @0, @d", 1, index, part(32)), emit("VPERMPS @1, @0, @d", 1, index, part(0)))
 	}
 	// Four entries a vector, found as two words each.
-	twice := once("VPSLLQ $1, @0, @d", -1, index)
-	words := once("VPADDQ @1, @0, @d", -1, once("VPSLLQ $32, @0, @d", -1, twice), twice)
-	words = once("VPADDQ @1, @0, @d", 1, words, at(constant(1<<32, 64, consts), true))
 	bit2, bit3 := once("VPSLLQ $61, @0, @d", -1, index), once("VPSLLQ $60, @0, @d", -1, index)
+	words := once("VPADDQ @1, @0, @d", -1, once("VPSRLQ $27, @0, @d", -1, bit3), once("VPSRLQ $59, @0, @d", -1, bit3))
+	words = once("VPADDQ @1, @0, @d", 1, words, at(constant(1<<32, 64, consts), true))
 	var four [4]int
 	for k := range four {
 		four[k] = emit("VPERMPS @1, @0, @d", 1, words, part(32*k))

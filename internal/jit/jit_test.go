@@ -181,9 +181,7 @@ func (w *writer) step() {
 		}
 	case op == 22:
 		if t.IsFloat() {
-			i := w.pick(int(t.Int()))
-			bits := int64(1<<28 - 1)
-			v = w.Table(t, w.And(i, w.I(t.Int(), bits)), tables[w.IntN(len(tables))]...)
+			v = w.Table(t, w.pick(int(t.Int())), tables[w.IntN(len(tables))]...)
 		}
 	case op == 23 && t.IsFloat() && w.Wide:
 		one := w.F(t, 1)

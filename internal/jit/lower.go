@@ -346,10 +346,9 @@ func (l *lowering) table(in *vec.Instr, index vreg) vreg {
 		return blend(x86.BlendVPS, l.shared(x86.PSllD, none, index, 28), words(index, 32), words(index, 0))
 	}
 	// Four entries a vector, found as two words each.
-	twice := l.shared(x86.PSllQ, none, index, 1)
-	pairs := l.shared(x86.PAddQ, l.shared(x86.PSllQ, none, twice, 32), twice, 0)
-	pairs = l.shared(x86.PAddQ, pairs, l.constant(1<<32, vec.I64), 0)
 	bit2, bit3 := l.shared(x86.PSllQ, none, index, 61), l.shared(x86.PSllQ, none, index, 60)
+	pairs := l.shared(x86.PAddQ, l.shared(x86.PSrlQ, none, bit3, 27), l.shared(x86.PSrlQ, none, bit3, 59), 0)
+	pairs = l.shared(x86.PAddQ, pairs, l.constant(1<<32, vec.I64), 0)
 	low := blend(x86.BlendVPD, bit2, words(pairs, 32), words(pairs, 0))
 	return blend(x86.BlendVPD, bit3, blend(x86.BlendVPD, bit2, words(pairs, 96), words(pairs, 64)), low)
 }

@@ -94,8 +94,8 @@ const (
 	ToInt                 // F32→I32, to nearest even; |a| < 2³¹
 	ToFloat               // I32→F32 (rounds)
 	Bitcast               // a's bits as type T of the same width
-	Table                 // entry a mod 16 of table Imm (a an integer ≥ 0, below 2²⁸)
-	Scale                 // a·2^b rounded once, b an integer (floats); for b = NaN it is NaN
+	Table                 // entry a mod 16 of table Imm (a an integer of its width)
+	Scale                 // a·2^⌊b⌋ rounded once (floats); for b = NaN it is NaN
 	Exponent              // ⌊log2 |a|⌋, of a denormal too; -Inf for 0, +Inf for ±Inf, NaN for NaN
 	Significand           // a·2^-Exponent(a), in [1, 2); NaN below 0, no meaning at Ends
 	Ends                  // a is a zero or +Inf: mask
@@ -380,7 +380,7 @@ func (b *Builder) Table(t Type, i Value, entries ...float64) Value {
 	return b.emit(Instr{Table, t, i, None, None, tableOf(t, entries)})
 }
 
-// Scale is x·2^n for an integer n, rounded once.
+// Scale is x·2^⌊n⌋, rounded once.
 func (b *Builder) Scale(x, n Value) Value { b.float(Scale, x, n); return b.bin(Scale, x, n) }
 
 // Exponent and Significand take x apart; Ends tells where that gives nothing.
