@@ -8,12 +8,6 @@ var sin64Coef = []float64{-0x1.5555555555549p-3, 0x1.111111110f880p-7, -0x1.a01a
 // Error 2^-64.2.
 var cos64Coef = []float64{0x1.555555555554cp-5, -0x1.6c16c16c1516ep-10, 0x1.a01a019cb066ep-16, -0x1.27e4f80919078p-22, 0x1.1ee9eb688efdbp-29, -0x1.8fae615c21feep-37}
 
-// Error 2^-28.1.
-var sin32Coef = []float64{-0x1.55554599f03c5p-3, 0x1.1107606747f22p-7, -0x1.994eaeb26937bp-13}
-
-// Error 2^-33.3.
-var cos32Coef = []float64{0x1.55554ab0dc6ddp-5, -0x1.6c0c8a0b6138fp-10, 0x1.9a01e9cfcccbdp-16}
-
 // Error 2^-59.8.
 var tan64Coef = []float64{0x1.555555555555ep-2, 0x1.1111111110564p-3, 0x1.ba1ba1bac447ep-5, 0x1.664f485c34ceap-6, 0x1.226e3a9b7c4adp-7, 0x1.d6d2e412abfaep-9, 0x1.7db1b9cf31ed3p-10, 0x1.34babc9f741d7p-11, 0x1.ff3e0ab06e504p-13, 0x1.5e3c7f53e82f4p-14, 0x1.1a43669326e6dp-14, -0x1.af1e140030a2dp-16, 0x1.9838178950c24p-15, -0x1.9748dc82c1e62p-16, 0x1.48bc822e9efcfp-17}
 
@@ -31,9 +25,6 @@ var asin64Coef = []float64{0x1.5555555555578p-3, 0x1.333333332dfa0p-4, 0x1.6db6d
 
 // Error 2^-31.7.
 var asin32Coef = []float64{0x1.55554c379767fp-3, 0x1.33388ec75f7bcp-4, 0x1.6cac31d132d8bp-5, 0x1.04a6bf08a603ep-5, 0x1.d7ebae31d67bdp-7, 0x1.33be26f331804p-5}
-
-// Error 2^-57.4.
-var exp64Coef = []float64{0x1.0000000000005p-1, 0x1.555555555555dp-3, 0x1.5555555551e4ap-5, 0x1.111111110e415p-7, 0x1.6c16c1802b063p-10, 0x1.a01a01b6da9e3p-13, 0x1.a019a37557dbfp-16, 0x1.71dde7b24cdf5p-19, 0x1.28a5b82adaf1dp-22, 0x1.af7a5fb7d46b5p-26}
 
 // Error 2^-28.0.
 var exp32Coef = []float64{0x1.00000048062b2p-1, 0x1.5554981b0003cp-3, 0x1.555469dc2ab50p-5, 0x1.1236002d7038cp-7, 0x1.6dacff8063db0p-10}

@@ -1,6 +1,10 @@
 package vec
 
-import "github.com/adjoint-go/adjoint/internal/ops"
+import (
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
 
 // Erf, erfc and the two gelus; polynomials are gen/minimax.py's and gen/pieces.py's.
 func init() {
@@ -11,32 +15,26 @@ func init() {
 		return erf64Pieces.odd(b, x[0], 0, 0.5, 5.99, 2)
 	})
 	register(ops.Erfc, func(b *Builder, t Type, x []Value) Value {
-		p, top := erfcx64Pieces, 28.
+		p, top, add := erfcx64Pieces, 28., 2.
 		if t == F32 {
-			p, top = erfcx32Pieces, 10.5
+			p, top, add = erfcx32Pieces, 10.5, 1
 		}
-		hi, lo, n := p.tail(b, b.Min(b.F(t, top), b.Abs(x[0])), 1, 2)
+		hi, lo, n := p.tail(b, b.Min(b.F(t, top), b.Abs(x[0])), 1, add)
 		y := b.scale(b.Add(hi, lo), n)
 		return b.Blend(b.LT(x[0], b.F(t, 0)), b.Sub(b.F(t, 2), y), y)
 	})
-	// x·Φ(x), Φ(-a) a tail and Φ(a) = 1 - Φ(-a).
+	// x·Φ(x) = max(x, 0) - a·Φ(-a), a = |x|.
 	register(ops.Gelu, func(b *Builder, t Type, x []Value) Value {
-		p, top := tail64Pieces, 40.
+		p, top, add := tail64Pieces, 40., 3.
 		if t == F32 {
-			p, top = tail32Pieces, 15
+			p, top, add = tail32Pieces, 14.875, 1
 		}
 		a := b.Min(b.F(t, top), b.Abs(x[0]))
-		one, negative := b.F(t, 1), b.LT(x[0], b.F(t, 0))
-		hi, lo, n := p.tail(b, a, 0.5, 3)
-		sh, sl := b.scale(hi, n), b.scale(lo, n)
-		w := b.Sub(one, sh)
-		wl := b.Sub(b.Sub(b.Sub(one, w), sh), sl)
-		hi, lo = b.Blend(negative, hi, w), b.Blend(negative, lo, wl)
+		hi, lo, n := p.tail(b, a, 0.5, add)
 		// The product comes before the scaling, which may leave the normal range.
 		y, yl := b.product(a, hi)
-		y = b.scale(b.Add(y, b.FMA(a, lo, yl)), b.And(n, negative))
-		y = b.Blend(b.GT(x[0], b.F(t, top)), x[0], y)
-		return b.Or(y, b.signOf(x[0]))
+		y = b.scale(b.Add(y, b.FMA(a, lo, yl)), n)
+		return b.Sub(b.Max(b.F(t, math.Copysign(0, -1)), x[0]), y)
 	})
 	register(ops.GeluTanh, func(b *Builder, t Type, x []Value) Value {
 		if t == F64 {
@@ -53,32 +51,21 @@ func init() {
 	})
 }
 
-// geluTanhPair is x/(1 + e^-w), w = 2√(2/π)·x·(1 + 0.044715·x²) in two parts, of which e^-|w| is taken.
+// geluTanhPair is x/(1 + e^-w), w = 2√(2/π)·x·(1 + 0.044715·x²) in two parts.
 func geluTanhPair(b *Builder, x Value) Value {
-	zero, one := b.F(F64, 0), b.F(F64, 1)
-	a := b.Min(b.F(F64, 24), b.Abs(x))
-	u, ul := b.product(a, a)
+	const high = 9 // from where on it is x
+	f := clamp(b, F64, x, -22, high)
+	u, ul := b.product(f, f)
 	k := b.F(F64, 0x1.6e4e26d4801f7p-5)
 	p, pl := b.product(u, k)
 	pl = b.Add(pl, b.FMA(u, b.F(F64, 0x1.441355475a31ap-59), b.Mul(ul, k)))
-	s, sl := b.sum(one, p)
+	s, sl := b.sum(b.F(F64, 1), p)
 	sl = b.Add(sl, pl)
-	c := b.F(F64, 0x1.9884533d43651p+0)
-	v, vl := b.product(a, c)
-	vl = b.FMA(a, b.F(F64, -0x1.cbc0d30ebfd15p-54), vl)
+	v, vl := b.product(f, b.F(F64, 0x1.9884533d43651p+0))
+	vl = b.FMA(f, b.F(F64, -0x1.cbc0d30ebfd15p-54), vl)
 	w, wl := b.product(v, s)
-	wl = b.Add(wl, b.FMA(v, sl, b.Mul(vl, s)))
-	hi, lo, m := b.expPair(b.Neg(w), b.Neg(wl))
-	d, dl := fastSum(b, one, b.scale(b.Add(hi, lo), m))
-	// The numerator is x, or |x|·(hi + lo) before it is scaled; the quotient's rest is divided, too.
-	negative := b.LT(x, zero)
-	n, nl := b.product(a, hi)
-	n, nl = b.Blend(negative, n, x), b.And(b.FMA(a, lo, nl), negative)
-	y := b.Div(one, d)
-	q := b.Mul(n, y)
-	rest := b.FNMA(q, dl, b.Add(b.FNMA(q, d, n), nl))
-	q = b.FMA(b.AndNot(rest, b.NE(rest, rest)), y, q) // Inf has no rest
-	return b.Or(b.Blend(negative, b.scale(q, m), q), b.signOf(x))
+	y := logistic(b, F64, w, b.Add(wl, b.FMA(v, sl, b.Mul(vl, s))), f)
+	return b.Blend(b.GT(x, b.F(F64, high)), x, b.Or(y, b.signOf(x)))
 }
 
 // erfFloat32 is in float32 throughout: a polynomial near 0, then 1 - 2^-q, q = 1.625·a + a²·s(a); the

@@ -46,26 +46,6 @@ func (b *Builder) expShort(x Value) Value {
 	return b.Mul(p, b.power2(bits))
 }
 
-// expPair is exp(h + l) = (hi + lo)·2ⁿ, in float64 to 62 bits, in float32 to 30. -1500 < h < 700, or a tenth
-// of that, and l is below a unit of h.
-func (b *Builder) expPair(h, l Value) (hi, lo, n Value) {
-	t := b.TypeOf(h)
-	ft := floatTypes[t]
-	magic := b.F(t, ft.magic)
-	n = b.Sub(b.FMA(h, b.F(t, log2e), magic), magic)
-	r := b.FNMA(n, b.F(t, ft.ln2[0]), h) // exact: it has no bit that h and the product have not
-	rl := b.FNMA(n, b.F(t, ft.ln2[1]), l)
-	hi, lo = fastSum(b, b.F(t, 1), r)
-	var p Value
-	if t == F64 {
-		p = b.Mul(b.Poly(r, exp64Coef...), b.Mul(r, r))
-	} else {
-		p = b.Mul(b.Poly(r, ft.em1Poly...), b.Mul(r, r))
-	}
-	lo = b.Add(lo, b.FMA(rl, b.Add(hi, p), p))
-	return hi, lo, n
-}
-
 // scale is x·2ⁿ, rounded once where x·2^(n/2) is a normal number; x is neither tiny nor huge.
 func (b *Builder) scale(x, n Value) Value {
 	if b.Wide {

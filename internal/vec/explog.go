@@ -104,13 +104,16 @@ func init() {
 	one(ops.Expm1, expm1)
 	one(ops.Tanh, func(b *Builder, t Type, x Value) Value {
 		if t == F32 {
-			return tanh32Pieces.odd(b, x, 0, 0.25, 9.5, 1)
+			return tanh32Pieces.odd(b, x, 1, 0.25, 9.5, 2)
 		}
 		return tanh64Pieces.odd(b, x, 1.5, 0.25, 19.25, 2)
 	})
 	one(ops.Sinh, sinh)
 	one(ops.Cosh, cosh)
-	one(ops.Sigmoid, func(b *Builder, t Type, x Value) Value { return logistic(b, t, x, floatTypes[t].expLow, None) })
+	one(ops.Sigmoid, func(b *Builder, t Type, x Value) Value {
+		ft := floatTypes[t]
+		return logistic(b, t, clamp(b, t, x, ft.expLow, 2*ft.one), None, None)
+	})
 	one(ops.Silu, silu)
 	one(ops.Softplus, softplus)
 	one(ops.Log, log)
@@ -122,7 +125,7 @@ func init() {
 	})
 }
 
-// power is what e^(c·x) is made of: 2^n·e^r for c·x = n·ln2 + r, |r| ≤ ln2/2 and a little, r = hi - lo.
+// power is what e^x is made of: 2^n·e^r for x = n·ln2 + r, |r| ≤ ln2/2 and a little, r = hi - lo.
 type power struct {
 	n        Value
 	hi, lo   Value
@@ -131,20 +134,16 @@ type power struct {
 	second   Value
 }
 
-// powerOf takes e^(sign·x) apart, sign 1 or -1.
-func powerOf(b *Builder, t Type, x Value, sign float64) power {
+// powerOf takes e^x apart.
+func powerOf(b *Builder, t Type, x Value) power {
 	ft := floatTypes[t]
 	i := t.Int()
 	bias := float64(ft.bias)
 	var p power
-	p.at = b.FMA(x, b.F(t, sign*math.Log2E), b.F(t, ft.magic+2*bias))
-	p.half = b.FMA(x, b.F(t, sign*math.Log2E/2), b.F(t, ft.magic+bias))
+	p.at = b.FMA(x, b.F(t, math.Log2E), b.F(t, ft.magic+2*bias))
+	p.half = b.FMA(x, b.F(t, math.Log2E/2), b.F(t, ft.magic+bias))
 	p.n = b.Sub(p.at, b.F(t, ft.magic+2*bias))
-	if sign > 0 {
-		p.hi = b.FNMA(p.n, b.F(t, ft.ln2[0]), x)
-	} else {
-		p.hi = b.Neg(b.FMA(p.n, b.F(t, ft.ln2[0]), x))
-	}
+	p.hi = b.FNMA(p.n, b.F(t, ft.ln2[0]), x)
 	p.lo = b.Mul(p.n, b.F(t, ft.ln2[1]))
 	p.first = ft.power2(b, t, p.half)
 	p.second = ft.power2(b, t, b.Sub(b.Bitcast(i, p.at), b.Bitcast(i, p.half)))
@@ -170,7 +169,7 @@ func (p power) scale(b *Builder, x Value) Value {
 func exp(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
 	x = clamp(b, t, x, ft.expLow, ft.expHigh)
-	p := powerOf(b, t, x, 1)
+	p := powerOf(b, t, x)
 	r := b.FNMA(p.n, b.F(t, ft.ln2[1]), p.hi)
 	one := b.F(t, 1)
 	return p.scale(b, b.FMA(r, b.FMA(r, poly(b, t, r, ft.expPoly), one), one))
@@ -208,7 +207,7 @@ func (p power) expm1(b *Builder, t Type) (w, wl Value) {
 // expm1 is 2^n·((1-u) + w) with u = 2^-n and w = e^r - 1.
 func expm1(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
-	p := powerOf(b, t, clamp(b, t, x, -2*ft.one, ft.expHigh), 1)
+	p := powerOf(b, t, clamp(b, t, x, -2*ft.one, ft.expHigh))
 	w, wl := p.expm1(b, t)
 	u, one := p.inverse(b, t), b.F(t, 1)
 	less := b.Sub(one, u)
@@ -241,7 +240,7 @@ func cosh(b *Builder, t Type, x Value) Value { return sinhCosh(b, t, x, 1) }
 
 func sinhCosh(b *Builder, t Type, x Value, sign float64) Value {
 	ft := floatTypes[t]
-	p := powerOf(b, t, b.Min(b.F(t, ft.coshHigh), b.Abs(x)), 1)
+	p := powerOf(b, t, b.Min(b.F(t, ft.coshHigh), b.Abs(x)))
 	r := b.Sub(p.hi, p.lo)
 	z := b.Mul(r, r)
 	c := b.Mul(z, b.Poly(z, ft.cosh...))                 // cosh r - 1
@@ -260,43 +259,68 @@ func sinhCosh(b *Builder, t Type, x Value, sign float64) Value {
 	return p.scale(b, b.Mul(y, b.F(t, 0.5)))
 }
 
-// logistic is 1/(1 + e^-x), times f if there is one. With e^-x = 2^n·(1+w) and u = 2^-n that is
-// u/((1+u) + w).
-func logistic(b *Builder, t Type, x Value, low float64, f Value) Value {
-	ft := floatTypes[t]
-	i := t.Int()
-	bias := float64(ft.bias)
-	x = clamp(b, t, x, low, 2*ft.one)
-	var p power // of e^x, n and the scales that is: the rest is e^-x's
-	p.at = b.FMA(x, b.F(t, math.Log2E), b.F(t, ft.magic+2*bias))
-	p.half = b.FMA(x, b.F(t, math.Log2E/2), b.F(t, ft.magic+bias))
-	p.n = b.Sub(p.at, b.F(t, ft.magic+2*bias))
-	p.hi = b.FMS(p.n, b.F(t, ft.ln2[0]), x)
-	p.lo = b.Mul(p.n, b.F(t, -ft.ln2[1]))
-	p.first = ft.power2(b, t, p.half)
-	p.second = ft.power2(b, t, b.Sub(b.Bitcast(i, p.at), b.Bitcast(i, p.half)))
-	w, wl := p.expm1(b, t)
+// exps are the exponential by sixteenths of a power of 2: up[0] and down[0] are 2^(j/16) and 2^(-j/16), and [1] what their
+// rounding lost; poly is (e^r - 1 - r)/r² for |r| ≤ ln2/32.
+type exps struct {
+	up, down [2][]float64
+	poly     []float64
+}
+
+// exponential is e^(x+xl) = (hi+lo)·2^⌊n⌋, or where down, e^-x = (hi+lo)·2^-⌊n⌋; hi is one of 16 numbers, and lo at most a
+// fortieth of it. xl may be None.
+func exponential(b *Builder, t Type, x, xl Value, down bool) (hi, lo, n Value) {
+	ft, tab := floatTypes[t], &exps32
+	if t == F64 {
+		tab = &exps64
+	}
+	magic := b.F(t, ft.magic/16)
+	at := b.FMA(x, b.F(t, math.Log2E), magic)
+	n = b.Sub(at, magic) // a multiple of 1/16
+	two, r := tab.up, None
+	switch {
+	case down && xl != None:
+		two = tab.down
+		r = b.Add(b.FMS(n, b.F(t, ft.ln2[0]), x), b.FMS(n, b.F(t, ft.ln2[1]), xl))
+	case down:
+		two = tab.down
+		r = b.FMA(n, b.F(t, ft.ln2[1]), b.FMS(n, b.F(t, ft.ln2[0]), x))
+	case xl != None:
+		r = b.Add(b.FNMA(n, b.F(t, ft.ln2[0]), x), b.FNMA(n, b.F(t, ft.ln2[1]), xl))
+	default:
+		r = b.FNMA(n, b.F(t, ft.ln2[1]), b.FNMA(n, b.F(t, ft.ln2[0]), x))
+	}
+	j := b.Bitcast(t.Int(), at)
+	hi = b.Table(t, j, two[0]...)
+	lo = b.FMA(hi, b.FMA(b.Mul(r, r), b.Poly(r, tab.poly...), r), b.Table(t, j, two[1]...))
+	if !b.Wide { // Scale takes the floor itself
+		n = b.Floor(n)
+	}
+	return hi, lo, n
+}
+
+// logistic is 1/(1 + e^-(x+xl)) = 2ⁿ/(2ⁿ + hi + lo), times f if there is one; xl may be None.
+func logistic(b *Builder, t Type, x, xl, f Value) Value {
+	hi, lo, n := exponential(b, t, x, xl, true)
 	one := b.F(t, 1)
-	u := p.scale(b, one)
-	s := b.Add(one, u)
-	sl := b.Sub(u, b.Sub(s, one))
-	den, denL := fastSum(b, s, w)
-	denL = b.Add(denL, b.Add(sl, wl))
-	inv := b.Div(one, den)
-	rem := b.FNMA(inv, denL, b.FNMA(inv, den, one))
+	u := b.scale(one, n)
+	s := b.Add(hi, u)
+	lo = b.Add(lo, b.Sub(b.Min(hi, u), b.Sub(s, b.Max(hi, u))))
+	inv := b.Div(one, b.Add(s, lo))
+	rest := b.FNMA(inv, lo, b.FNMA(inv, s, one))
 	if f == None {
-		return p.scale(b, b.FMA(inv, rem, inv))
+		return b.scale(b.FMA(inv, rest, inv), n)
 	}
 	y := b.Mul(inv, f)
-	return p.scale(b, b.Add(y, b.FMA(y, rem, b.FMS(inv, f, y))))
+	return b.scale(b.Add(y, b.FMA(y, rest, b.FMS(inv, f, y))), n)
 }
 
 // silu's factor x comes before the scale, so that the product of a small sigmoid with a large x keeps
 // all its digits. silu(-Inf) is -0.
 func silu(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
-	low, high := ft.expLow*1.05, 2*ft.one
-	y := logistic(b, t, x, low, clamp(b, t, x, low, high))
+	high := 2 * ft.one
+	f := clamp(b, t, x, ft.expLow*1.05, high)
+	y := logistic(b, t, f, None, f)
 	return b.Blend(b.GT(x, b.F(t, high)), x, b.Or(y, b.And(x, b.sign(x))))
 }
 
@@ -304,10 +328,9 @@ func silu(b *Builder, t Type, x Value) Value {
 func softplus(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
 	one, zero := b.F(t, 1), b.F(t, 0)
-	p := powerOf(b, t, b.Max(b.F(t, ft.expLow), b.Or(x, b.sign(x))), 1)
-	w, wl := p.expm1(b, t)
-	e, el := fastSum(b, one, w)
-	e, el = p.scale(b, e), p.scale(b, b.Add(el, wl))
+	hi, lo, n := exponential(b, t, b.Max(b.F(t, ft.expLow), b.Or(x, b.sign(x))), None, false)
+	e, el := fastSum(b, hi, lo)
+	e, el = b.scale(e, n), b.scale(el, n)
 	// log(1+e) is ln2 + log(1 + (e-1)/2) for large e.
 	half, big := b.F(t, 0.5), b.GT(e, b.F(t, math.Sqrt2-1))
 	d, dl := fastSum(b, b.F(t, -1), e)

@@ -68,7 +68,7 @@ func scale[T floats](dst, a, b, _ unsafe.Pointer, n int) {
 			continue
 		}
 		// A float32 is exact as a float64, and so is its product, but for one that is 0 or infinite in either.
-		d[i] = T(math.Ldexp(float64(x[i]), int(max(-5000, min(5000, y[i])))))
+		d[i] = T(math.Ldexp(float64(x[i]), int(math.Floor(float64(max(-5000, min(5000, y[i])))))))
 	}
 }
 

@@ -30,21 +30,14 @@ func (p pieces) odd(b *Builder, x Value, add, start, top float64, m int) Value {
 	return b.Or(y, b.And(x, b.sign(x)))
 }
 
-// pair is c0 + s·q as a sum of two parts, for |c0| ≥ |s·q|.
-func (p pieces) pair(b *Builder, a, key Value, m int) (hi, lo Value) {
-	c0, s, q := p.of(b, a, key, m)
-	r := b.Mul(s, q)
-	hi, lo = fastSum(b, c0, r)
-	return hi, b.Add(lo, b.FMS(s, q, r))
-}
-
-// tail is exp(-half·a²)·(piece of a by a + add), (hi + lo)·2ⁿ, for 0 ≤ a.
+// tail is exp(-half·a²)·(piece of a by a + add), (hi + lo)·2^⌊n⌋, for 0 ≤ a; lo is a fortieth of hi at most.
 func (p pieces) tail(b *Builder, a Value, half, add float64) (hi, lo, n Value) {
 	t := b.TypeOf(a)
-	sq, sl := b.product(a, a)
-	c := b.F(t, -half)
-	eh, el, n := b.expPair(b.Mul(sq, c), b.Mul(sl, c))
-	h, hl := p.pair(b, a, b.Add(a, b.F(t, add)), 2)
-	hi, lo = b.product(eh, h)
-	return hi, b.Add(lo, b.FMA(eh, hl, b.Mul(el, h))), n
+	sq, sl := b.product(a, b.Mul(a, b.F(t, -half)))
+	eh, el, n := exponential(b, t, sq, sl, false)
+	c0, s, q := p.of(b, a, b.Add(a, b.F(t, add)), 2)
+	v := b.FMA(s, q, c0)
+	vl := b.FMA(s, q, b.Sub(c0, v)) // exact but for its rounding: s·q is a third of c0 at most
+	hi, lo = b.product(eh, v)
+	return hi, b.FMA(eh, vl, b.FMA(el, v, lo)), n
 }
