@@ -6,6 +6,11 @@ package asm
 
 import "unsafe"
 
+// BatchF32AVX512 is kernels.GemmKernel's Batch, of up to 8 rows and 16 columns.
+//
+//go:noescape
+func BatchF32AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+
 // GemmF32AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 32.
 //
 //go:noescape
@@ -30,6 +35,11 @@ func PackAF32AVX512(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackBF32AVX512(dst, src unsafe.Pointer, lane, k int)
+
+// BatchF64AVX512 is kernels.GemmKernel's Batch, of up to 8 rows and 8 columns.
+//
+//go:noescape
+func BatchF64AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
 
 // GemmF64AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 16.
 //

@@ -41,6 +41,9 @@ const (
 	DotBlock = 4096
 )
 
+// BatchRows is the most rows that Batch takes.
+const BatchRows = 8
+
 // RowPad is the granule of Row, in elements of any type.
 const RowPad = 64
 
@@ -54,6 +57,10 @@ type GemmKernel struct {
 	// next may be asked for meanwhile: steps rows of NR elements, step apart, the first at next, or none where that is nil.
 	Strip func(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
 		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
+
+	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2.
+	Batch func(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int,
+		c unsafe.Pointer, cRow, cBatch int, m, n int)
 
 	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
 	Row func(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
@@ -91,6 +98,10 @@ type GemmRun struct {
 // phase starts when the one before it has ended.
 func (r *GemmRun) Do(phase, worker, task int) {
 	p := r.Plan
+	if p.small && r.Beta == 0 {
+		r.doSmall(worker, task*p.group, min((task+1)*p.group, p.g.Batch))
+		return
+	}
 	if p.single && !p.dot && p.g.K > 0 {
 		ch := chunk{0, p.g.Batch, 0, p.g.N, 0, p.g.K}
 		for b := range p.g.Batch {
@@ -111,6 +122,26 @@ func (r *GemmRun) Do(phase, worker, task int) {
 	first := ch.b0 + task/blocks*p.group
 	for b := first; b < min(first+p.group, ch.b1); b++ {
 		r.finish(ch, worker, b, i, j, p.nc, false)
+	}
+}
+
+// doSmall computes the products of some batch elements.
+func (r *GemmRun) doSmall(worker, b0, b1 int) {
+	p := r.Plan
+	g, size := &p.g, p.size
+	rows := ceil(g.M, ceil(g.M, BatchRows))
+	for n := p.few; b0 < b1; b0 += n {
+		n = min(n, b1-b0)
+		for i := 0; i < g.M; i += rows {
+			p.k.Batch(n, g.K, unsafe.Add(r.A, size*(b0*g.ABatch+i*g.ARow)), size*g.ARow, size*g.ACol, size*g.ABatch,
+				unsafe.Add(r.B, size*b0*g.BBatch), size*g.BRow, size*g.BBatch,
+				unsafe.Add(r.C, size*(b0*g.CBatch+i*g.CRow)), size*g.CRow, size*g.CBatch, min(rows, g.M-i), g.N)
+		}
+		if r.Epilogue != nil {
+			for b := range n {
+				r.Epilogue.Done(worker, b0+b, 0, g.M, 0, g.N)
+			}
+		}
 	}
 }
 

@@ -24,6 +24,9 @@ type GemmPlan struct {
 
 	chunkB, chunkN, chunkK int // what of B is packed at once
 
+	small bool // by Batch: one or two calls do a block of rows of
+	few   int  // so many batch elements, which stay in L1
+
 	phases int
 	single bool // a task for all of it: small products are to start at once
 
@@ -172,6 +175,10 @@ func (p *GemmPlan) planBlocks() {
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
+	}
+	if p.small = k.Batch != nil && g.N <= k.NR/2 && (g.M <= BatchRows || g.M <= 2*BatchRows && g.Batch > 1) &&
+		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA; p.small {
+		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
 	}
 	p.WorkerBytes = p.aBytes
 	switch p.b {

@@ -270,6 +270,13 @@ func testGemm[T float](t *testing.T) {
 					checkGemm(t, lv, 1, m, 1, rng.IntN(200), l, rng, u)
 				})
 			}
+			for m := 1; m <= 2*BatchRows; m++ {
+				for _, n := range []int{2, 5, 8, 15, 16} {
+					l := layout{ta: rng.IntN(3), tb: rng.IntN(3), pad: rng.IntN(4), aOne: rng.IntN(4) == 0, bOne: rng.IntN(4) == 0}
+					checkGemm(t, lv, 5, m, n, 1+rng.IntN(9), l, rng, u)
+				}
+			}
+			checkGemm(t, lv, 400, 5, 6, 7, layout{}, rng, u)
 			sizes := [][4]int{
 				{1, 1, 40, 600}, {1, 1, 64, 300}, {2, 1, 130, 257}, {1, 1, 210, 3}, {1, 2, 70, 256}, {1, 3, 100, 257}, {1, 100, 100, 300}, {1, 13, 50, 520},
 				{1, 5, 1, 4095}, {1, 5, 1, 4096}, {1, 3, 1, 9000}, {3, 70, 1, 100}, {2, 30, 33, 511},

@@ -20,6 +20,8 @@ func genGemm() map[string][]byte {
 			g := &gemm{isa: i, t: t, perVec: i.bytes / t.size, w: &s}
 			if i.masks {
 				g.stripMasked()
+				g.batch()
+				fmt.Fprintf(&d, batchDecl, t.name, i.name, batchRows, g.perVec)
 			} else {
 				g.strip()
 			}
@@ -113,6 +115,16 @@ func PackA%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackB%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
+`
+
+// batchRows is the sums of one vector that hide an fma's latency.
+const batchRows = 8
+
+const batchDecl = `
+// Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns.
+//
+//go:noescape
+func Batch%[1]s%[2]s(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
 `
 
 // gemmType is an element type: its size, its instructions' suffixes.
@@ -457,6 +469,70 @@ func (g *gemm) addAll(acc func(i, j int) int) {
 		}
 	}
 	g.p("%s:", set)
+}
+
+// batch: a loop over products for each number of rows, of one vector of columns under K1.
+func (g *gemm) batch() {
+	g.p("")
+	g.p("TEXT ·Batch%s%s(SB), NOSPLIT, $0-112", g.t.name, g.name)
+	g.p("MOVQ batch+0(FP), R11")
+	g.p("MOVQ a+16(FP), R12")
+	g.p("MOVQ aRow+24(FP), SI")
+	g.p("LEAQ (SI)(SI*2), BX")
+	g.p("LEAQ (SI)(SI*4), R13")
+	g.p("MOVQ aCol+32(FP), DI")
+	g.p("MOVQ b+48(FP), R15")
+	g.p("MOVQ bRow+56(FP), R9")
+	g.p("MOVQ c+72(FP), DX")
+	g.p("MOVQ cRow+80(FP), R10")
+	g.p("MOVQ n+104(FP), CX")
+	g.mask("CX", 1)
+	g.p("MOVQ m+96(FP), AX")
+	for r := batchRows - 1; r > 0; r-- {
+		g.p("CMPQ AX, $%d", r)
+		g.p("JEQ rows%d", r)
+	}
+	for r := batchRows; r > 0; r-- {
+		loop := g.newLabel("loop")
+		g.p("")
+		g.p("rows%d:", r)
+		g.p("MOVQ R12, AX")
+		if r > 7 {
+			g.p("LEAQ (AX)(R13*1), R14")
+			g.p("LEAQ (R14)(SI*2), R14")
+		}
+		g.p("MOVQ R15, R8")
+		g.p("MOVQ k+8(FP), CX")
+		for i := range r {
+			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", 1+i)
+		}
+		g.p("%s:", loop)
+		g.p("VMOVU#.Z (R8), K1, ~0")
+		for i := range r {
+			g.p("VFMADD231#.BCST %s, ~0, ~%d", aRow(i), 1+i)
+		}
+		g.p("ADDQ DI, AX")
+		if r > 7 {
+			g.p("ADDQ DI, R14")
+		}
+		g.p("ADDQ R9, R8")
+		g.p("DECQ CX")
+		g.p("JNZ %s", loop)
+		g.p("MOVQ DX, CX")
+		for i := range r {
+			g.p("VMOVU# ~%d, K1, (CX)", 1+i)
+			if i < r-1 {
+				g.p("ADDQ R10, CX")
+			}
+		}
+		g.p("ADDQ aBatch+40(FP), R12")
+		g.p("ADDQ bBatch+64(FP), R15")
+		g.p("ADDQ cBatch+88(FP), DX")
+		g.p("DECQ R11")
+		g.p("JNZ rows%d", r)
+		g.p("VZEROUPPER")
+		g.p("RET")
+	}
 }
 
 // ahead points R15 at what is asked for into L2 while a strip is multiplied. Asking costs the slot of a load, so that a
