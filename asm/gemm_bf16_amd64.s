@@ -386,6 +386,52 @@ two14:
 	VXORPS Z29, Z29, Z29
 	VXORPS Z30, Z30, Z30
 	VXORPS Z31, Z31, Z31
+	CMPQ CX, $128 // else there is no time to wait for C
+	JLT short6
+	MOVQ DX, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ R10, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ b+40(FP), R8
+short6:
 	CMPQ n+80(FP), $32
 	JNE part5
 	SUBQ $2, CX
@@ -549,11 +595,11 @@ done2:
 	MOVQ k+0(FP), AX
 	SHRQ $1, AX
 	SUBQ AX, steps+112(FP)
-	JGT more6
+	JGT more7
 	MOVQ $0, step+104(FP)
-more6:
+more7:
 	CMPB add+88(FP), $0
-	JEQ set7
+	JEQ set8
 	MOVQ DX, AX
 	VADDPS 0(AX), Z4, Z4
 	VADDPS 64(AX), Z5, K1, Z5
@@ -596,7 +642,7 @@ more6:
 	ADDQ R10, AX
 	VADDPS 0(AX), Z30, Z30
 	VADDPS 64(AX), Z31, K1, Z31
-set7:
+set8:
 	LEAQ -14(R11), R11
 	IMUL3Q $13, R10, CX
 	ADDQ CX, DX // the last row
@@ -634,8 +680,8 @@ two13:
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
 	TESTQ CX, CX
-	JEQ done9
-loop8:
+	JEQ done10
+loop9:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -681,8 +727,8 @@ loop8:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop8
-done9:
+	JNZ loop9
+done10:
 	LEAQ -13(R11), R11
 	IMUL3Q $12, R10, CX
 	ADDQ CX, DX // the last row
@@ -720,8 +766,8 @@ two12:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
 	TESTQ CX, CX
-	JEQ done11
-loop10:
+	JEQ done12
+loop11:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -764,8 +810,8 @@ loop10:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop10
-done11:
+	JNZ loop11
+done12:
 	LEAQ -12(R11), R11
 	IMUL3Q $11, R10, CX
 	ADDQ CX, DX // the last row
@@ -801,8 +847,8 @@ two11:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
 	TESTQ CX, CX
-	JEQ done13
-loop12:
+	JEQ done14
+loop13:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -842,8 +888,8 @@ loop12:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop12
-done13:
+	JNZ loop13
+done14:
 	LEAQ -11(R11), R11
 	IMUL3Q $10, R10, CX
 	ADDQ CX, DX // the last row
@@ -877,8 +923,8 @@ two10:
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
 	TESTQ CX, CX
-	JEQ done15
-loop14:
+	JEQ done16
+loop15:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -915,8 +961,8 @@ loop14:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop14
-done15:
+	JNZ loop15
+done16:
 	LEAQ -10(R11), R11
 	IMUL3Q $9, R10, CX
 	ADDQ CX, DX // the last row
@@ -948,8 +994,8 @@ two9:
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
 	TESTQ CX, CX
-	JEQ done17
-loop16:
+	JEQ done18
+loop17:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -983,8 +1029,8 @@ loop16:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop16
-done17:
+	JNZ loop17
+done18:
 	LEAQ -9(R11), R11
 	IMUL3Q $8, R10, CX
 	ADDQ CX, DX // the last row
@@ -1014,8 +1060,8 @@ two8:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
 	TESTQ CX, CX
-	JEQ done19
-loop18:
+	JEQ done20
+loop19:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1046,8 +1092,8 @@ loop18:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop18
-done19:
+	JNZ loop19
+done20:
 	LEAQ -8(R11), R11
 	IMUL3Q $7, R10, CX
 	ADDQ CX, DX // the last row
@@ -1073,8 +1119,8 @@ two7:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 	TESTQ CX, CX
-	JEQ done21
-loop20:
+	JEQ done22
+loop21:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1101,8 +1147,8 @@ loop20:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop20
-done21:
+	JNZ loop21
+done22:
 	LEAQ -7(R11), R11
 	IMUL3Q $6, R10, CX
 	ADDQ CX, DX // the last row
@@ -1126,8 +1172,8 @@ two6:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	TESTQ CX, CX
-	JEQ done23
-loop22:
+	JEQ done24
+loop23:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1151,8 +1197,8 @@ loop22:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop22
-done23:
+	JNZ loop23
+done24:
 	LEAQ -6(R11), R11
 	IMUL3Q $5, R10, CX
 	ADDQ CX, DX // the last row
@@ -1174,8 +1220,8 @@ two5:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	TESTQ CX, CX
-	JEQ done25
-loop24:
+	JEQ done26
+loop25:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1196,8 +1242,8 @@ loop24:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop24
-done25:
+	JNZ loop25
+done26:
 	LEAQ -5(R11), R11
 	IMUL3Q $4, R10, CX
 	ADDQ CX, DX // the last row
@@ -1217,8 +1263,8 @@ two4:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	TESTQ CX, CX
-	JEQ done27
-loop26:
+	JEQ done28
+loop27:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1236,8 +1282,8 @@ loop26:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop26
-done27:
+	JNZ loop27
+done28:
 	LEAQ -4(R11), R11
 	IMUL3Q $3, R10, CX
 	ADDQ CX, DX // the last row
@@ -1255,8 +1301,8 @@ two3:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	TESTQ CX, CX
-	JEQ done29
-loop28:
+	JEQ done30
+loop29:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1271,8 +1317,8 @@ loop28:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop28
-done29:
+	JNZ loop29
+done30:
 	LEAQ -3(R11), R11
 	IMUL3Q $2, R10, CX
 	ADDQ CX, DX // the last row
@@ -1288,8 +1334,8 @@ two2:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	TESTQ CX, CX
-	JEQ done31
-loop30:
+	JEQ done32
+loop31:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1301,8 +1347,8 @@ loop30:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop30
-done31:
+	JNZ loop31
+done32:
 	LEAQ -2(R11), R11
 	IMUL3Q $1, R10, CX
 	ADDQ CX, DX // the last row
@@ -1316,8 +1362,8 @@ two1:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	TESTQ CX, CX
-	JEQ done33
-loop32:
+	JEQ done34
+loop33:
 	VMOVUPS 0(R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -1326,8 +1372,8 @@ loop32:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop32
-done33:
+	JNZ loop33
+done34:
 	DECQ R11
 	CMPB add+88(FP), $0
 	JNE twoadd1
@@ -1525,8 +1571,8 @@ one14:
 	VXORPS Z28, Z28, Z28
 	VXORPS Z30, Z30, Z30
 	TESTQ CX, CX
-	JEQ done35
-loop34:
+	JEQ done36
+loop35:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1560,8 +1606,8 @@ loop34:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop34
-done35:
+	JNZ loop35
+done36:
 	LEAQ -14(R11), R11
 	IMUL3Q $13, R10, CX
 	ADDQ CX, DX // the last row
@@ -1588,8 +1634,8 @@ one13:
 	VXORPS Z26, Z26, Z26
 	VXORPS Z28, Z28, Z28
 	TESTQ CX, CX
-	JEQ done37
-loop36:
+	JEQ done38
+loop37:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1621,8 +1667,8 @@ loop36:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop36
-done37:
+	JNZ loop37
+done38:
 	LEAQ -13(R11), R11
 	IMUL3Q $12, R10, CX
 	ADDQ CX, DX // the last row
@@ -1648,8 +1694,8 @@ one12:
 	VXORPS Z24, Z24, Z24
 	VXORPS Z26, Z26, Z26
 	TESTQ CX, CX
-	JEQ done39
-loop38:
+	JEQ done40
+loop39:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1679,8 +1725,8 @@ loop38:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop38
-done39:
+	JNZ loop39
+done40:
 	LEAQ -12(R11), R11
 	IMUL3Q $11, R10, CX
 	ADDQ CX, DX // the last row
@@ -1705,8 +1751,8 @@ one11:
 	VXORPS Z22, Z22, Z22
 	VXORPS Z24, Z24, Z24
 	TESTQ CX, CX
-	JEQ done41
-loop40:
+	JEQ done42
+loop41:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1734,8 +1780,8 @@ loop40:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop40
-done41:
+	JNZ loop41
+done42:
 	LEAQ -11(R11), R11
 	IMUL3Q $10, R10, CX
 	ADDQ CX, DX // the last row
@@ -1759,8 +1805,8 @@ one10:
 	VXORPS Z20, Z20, Z20
 	VXORPS Z22, Z22, Z22
 	TESTQ CX, CX
-	JEQ done43
-loop42:
+	JEQ done44
+loop43:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1786,8 +1832,8 @@ loop42:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop42
-done43:
+	JNZ loop43
+done44:
 	LEAQ -10(R11), R11
 	IMUL3Q $9, R10, CX
 	ADDQ CX, DX // the last row
@@ -1810,8 +1856,8 @@ one9:
 	VXORPS Z18, Z18, Z18
 	VXORPS Z20, Z20, Z20
 	TESTQ CX, CX
-	JEQ done45
-loop44:
+	JEQ done46
+loop45:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1835,8 +1881,8 @@ loop44:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop44
-done45:
+	JNZ loop45
+done46:
 	LEAQ -9(R11), R11
 	IMUL3Q $8, R10, CX
 	ADDQ CX, DX // the last row
@@ -1858,8 +1904,8 @@ one8:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z18, Z18, Z18
 	TESTQ CX, CX
-	JEQ done47
-loop46:
+	JEQ done48
+loop47:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1881,8 +1927,8 @@ loop46:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop46
-done47:
+	JNZ loop47
+done48:
 	LEAQ -8(R11), R11
 	IMUL3Q $7, R10, CX
 	ADDQ CX, DX // the last row
@@ -1901,8 +1947,8 @@ one7:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z16, Z16, Z16
 	TESTQ CX, CX
-	JEQ done49
-loop48:
+	JEQ done50
+loop49:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1921,8 +1967,8 @@ loop48:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop48
-done49:
+	JNZ loop49
+done50:
 	LEAQ -7(R11), R11
 	IMUL3Q $6, R10, CX
 	ADDQ CX, DX // the last row
@@ -1940,8 +1986,8 @@ one6:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z14, Z14, Z14
 	TESTQ CX, CX
-	JEQ done51
-loop50:
+	JEQ done52
+loop51:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1958,8 +2004,8 @@ loop50:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop50
-done51:
+	JNZ loop51
+done52:
 	LEAQ -6(R11), R11
 	IMUL3Q $5, R10, CX
 	ADDQ CX, DX // the last row
@@ -1976,8 +2022,8 @@ one5:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z12, Z12, Z12
 	TESTQ CX, CX
-	JEQ done53
-loop52:
+	JEQ done54
+loop53:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -1992,8 +2038,8 @@ loop52:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop52
-done53:
+	JNZ loop53
+done54:
 	LEAQ -5(R11), R11
 	IMUL3Q $4, R10, CX
 	ADDQ CX, DX // the last row
@@ -2009,8 +2055,8 @@ one4:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z10, Z10, Z10
 	TESTQ CX, CX
-	JEQ done55
-loop54:
+	JEQ done56
+loop55:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -2023,8 +2069,8 @@ loop54:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop54
-done55:
+	JNZ loop55
+done56:
 	LEAQ -4(R11), R11
 	IMUL3Q $3, R10, CX
 	ADDQ CX, DX // the last row
@@ -2039,8 +2085,8 @@ one3:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z8, Z8, Z8
 	TESTQ CX, CX
-	JEQ done57
-loop56:
+	JEQ done58
+loop57:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -2051,8 +2097,8 @@ loop56:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop56
-done57:
+	JNZ loop57
+done58:
 	LEAQ -3(R11), R11
 	IMUL3Q $2, R10, CX
 	ADDQ CX, DX // the last row
@@ -2066,8 +2112,8 @@ one2:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z6, Z6, Z6
 	TESTQ CX, CX
-	JEQ done59
-loop58:
+	JEQ done60
+loop59:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
@@ -2076,8 +2122,8 @@ loop58:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop58
-done59:
+	JNZ loop59
+done60:
 	LEAQ -2(R11), R11
 	IMUL3Q $1, R10, CX
 	ADDQ CX, DX // the last row
@@ -2090,16 +2136,16 @@ one1:
 	MOVQ k+0(FP), CX
 	VXORPS Z4, Z4, Z4
 	TESTQ CX, CX
-	JEQ done61
-loop60:
+	JEQ done62
+loop61:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VBROADCASTSS (AX), Z2
 	LONG $0x486ef262; WORD $0xe052 // VDPBF16PS ZMM4, ZMM2, ZMM0
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop60
-done61:
+	JNZ loop61
+done62:
 	DECQ R11
 	CMPB add+88(FP), $0
 	JNE oneadd1

@@ -165,13 +165,15 @@ func (p *GemmPlan) planBlocks() {
 	default:
 		p.b = shared
 	}
-	// Where its rows are contiguous, A is as good as packed. Where its columns are, a tile reads MR elements
-	// from each: the more, the better its use of the lines. A short K pays for packing later.
+	// Where its rows are contiguous, A is as good as packed, unless they are pages apart, all in one of the first cache's
+	// sets. Where its columns are, a tile reads MR elements from each: the more, the better its use of the lines. A short K
+	// pays for packing later.
 	least := k.MR << 12
 	if kc < 128 {
 		least = k.MR << 16
 	}
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
+		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && min(p.nc, g.N) >= 1024 && kc >= 128 ||
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()

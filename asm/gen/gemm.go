@@ -544,7 +544,8 @@ func (g *gemm) ahead() {
 }
 
 // sums is the microkernel: rows × vecs vectors of A·B in the registers acc, of b the last vector's
-// elements under K1. A masked load takes a slot of an fma, so that full tiles have a loop without, of two k.
+// elements under K1. A masked load takes a slot of an fma, so that full tiles have a loop without, of two k. They ask
+// for their part of C first.
 func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 	loop, done := g.newLabel("loop"), g.newLabel("done")
 	g.p("MOVQ R12, AX")
@@ -590,6 +591,19 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 	}
 	if rows == g.mr && vecs == g.vecs {
 		pair, rest, part := g.newLabel("pair"), g.newLabel("rest"), g.newLabel("part")
+		short := g.newLabel("short")
+		g.p("CMPQ CX, $128 // else there is no time to wait for C")
+		g.p("JLT %s", short)
+		g.p("MOVQ DX, R8")
+		for i := range rows {
+			g.p("PREFETCHT0 (R8)")
+			g.p("PREFETCHT0 64(R8)")
+			if i < rows-1 {
+				g.p("ADDQ R10, R8")
+			}
+		}
+		g.p("MOVQ b+40(FP), R8")
+		g.p("%s:", short)
 		g.p("CMPQ n+80(FP), $%d", vecs*g.perVec)
 		g.p("JNE %s", part)
 		g.p("SUBQ $2, CX")
