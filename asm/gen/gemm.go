@@ -536,7 +536,7 @@ func (g *gemm) batch() {
 }
 
 // ahead points R15 at what is asked for into L2 while a strip is multiplied. Asking costs the slot of a load, so that a
-// tile does it every other k, and stops, with a step of 0, when all of it has been.
+// whole tile does it every other k, and stops, with a step of 0, when all of it has been.
 func (g *gemm) ahead() {
 	g.p("MOVQ next+96(FP), R15")
 	g.p("TESTQ R15, R15")
@@ -620,7 +620,11 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 	g.p("TESTQ CX, CX")
 	g.p("JEQ %s", done)
 	g.p("%s:", loop)
-	step("K1")
+	if rows < g.mr && vecs == g.vecs { // a strip of few rows waits for b
+		step("K1", "PREFETCHT1 (R15)", "PREFETCHT1 64(R15)", "ADDQ step+104(FP), R15")
+	} else {
+		step("K1")
+	}
 	g.p("DECQ CX")
 	g.p("JNZ %s", loop)
 	g.p("%s:", done)
