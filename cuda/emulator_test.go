@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestEmulated(t *testing.T) {
 		cmd.Env = append(os.Environ(), "ADJOINT_TEST_EMULATOR="+dir, env, "EMULATOR_BYTES=300000000",
 			"LD_LIBRARY_PATH="+dir+":"+os.Getenv("LD_LIBRARY_PATH"))
 		out, err := cmd.CombinedOutput()
-		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 2 {
+		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 3 {
 			t.Errorf("%s: %v\n%s", env, err, out)
 		}
 	}
@@ -121,6 +122,36 @@ func TestInEmulatorTraining(t *testing.T) {
 					t.Fatalf("%s: value %d, element %d: %v, on the CPU %v", there.Device(), i, k, p[k], q[k])
 				}
 			}
+		}
+	}
+}
+
+// TestInEmulatorBF16: products of bfloat16s are cuBLAS's, too, whose sums the emulator rounds once.
+func TestInEmulatorBF16(t *testing.T) {
+	emulated(t)
+	f := func(in [2]ad.Value) ad.Value { return in[0].MatMul(in[1]).Convert(ad.F32) }
+	args := [2]ad.Value{}
+	for i := range args {
+		x := make([]float32, 35)
+		for k := range x {
+			x[k] = float32((k*(5+i))%17-8) / 8
+		}
+		args[i] = ad.From(x, 5+2*i, 7-2*i).Convert(ad.BF16)
+	}
+	var want []float64
+	for _, name := range []string{"cpu", "cuda:0"} {
+		p, err := ad.Compile(f, args, ad.Options{Device: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := p.Run(context.Background(), args)
+		if err != nil || p.Device() != name {
+			t.Fatal(p.Device(), err)
+		}
+		if got := y.Float64s(); want == nil {
+			want = got
+		} else if !slices.Equal(got, want) { // sums of few bits are exact
+			t.Errorf("%v, on the CPU %v", got, want)
 		}
 	}
 }

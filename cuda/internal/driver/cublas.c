@@ -31,10 +31,10 @@ int adjoint_gemm(void *ctx, adjoint_blas h, int type, int ta, int tb, int m, int
 	uint64_t a, int lda, long long sa, uint64_t b, int ldb, long long sb, uint64_t c, int ldc, long long sc, int batch, int tf32) {
 	static const float one = 1, zero = 0;
 	static const double one64 = 1, zero64 = 0;
-	int wide = type == adjoint_R_64F;
+	int wide = type == adjoint_R_64F, to = wide ? type : adjoint_R_32F;
 	int compute = wide ? adjoint_COMPUTE_64F : type == adjoint_R_32F && tf32 ? adjoint_COMPUTE_32F_FAST_TF32 : adjoint_COMPUTE_32F;
 	if (cuCtxSetCurrent(ctx) != CUDA_SUCCESS) return no_context;
 	return cublasGemmStridedBatchedEx(h, ta ? adjoint_OP_T : adjoint_OP_N, tb ? adjoint_OP_T : adjoint_OP_N, m, n, k,
 		wide ? (const void *)&one64 : &one, (const void *)a, type, lda, sa, (const void *)b, type, ldb, sb,
-		wide ? (const void *)&zero64 : &zero, (void *)c, type, ldc, sc, batch, compute, adjoint_GEMM_DEFAULT);
+		wide ? (const void *)&zero64 : &zero, (void *)c, to, ldc, sc, batch, compute, adjoint_GEMM_DEFAULT);
 }

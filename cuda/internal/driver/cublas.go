@@ -20,7 +20,6 @@ type Number int
 const (
 	F32  Number = C.adjoint_R_32F
 	F64  Number = C.adjoint_R_64F
-	F16  Number = C.adjoint_R_16F
 	BF16 Number = C.adjoint_R_16BF
 )
 
@@ -61,8 +60,8 @@ func (s Stream) BLAS(space uint64, workspace int) (*BLAS, error) {
 // Close frees the handle.
 func (b *BLAS) Close() { C.adjoint_blas_free(unsafe.Pointer(b.c), b.h) }
 
-// Gemm is a product in cuBLAS's own terms: columns lie one behind the other. C is M×N, of type Type, and so are A
-// and B, either of which may be transposed; sums are float32's, or float64's for F64.
+// Gemm is a product in cuBLAS's own terms: columns lie one behind the other. A and B are of type Type, either may be
+// transposed; C is M×N, of float32s, or of float64s for F64, and so are the sums.
 type Gemm struct {
 	Type                      Number
 	TransA, TransB            bool

@@ -74,7 +74,15 @@ static int add(stream *s, const op *o) {
 	return put(s->capturing ? &s->captured : &s->todo, o);
 }
 
-static double element(int type, uint64_t p, long long i) { return type == 1 ? ((double *)p)[i] : ((float *)p)[i]; }
+static double element(int type, uint64_t p, long long i) {
+	if (type == 14) { // bfloat16
+		uint32_t u = (uint32_t)((uint16_t *)p)[i] << 16;
+		float f;
+		memcpy(&f, &u, sizeof f);
+		return f;
+	}
+	return type == 1 ? ((double *)p)[i] : ((float *)p)[i];
+}
 
 static int multiply(const gemm *g, ctx *of) {
 	for (int e = 0; e < g->batch; e++) {
@@ -84,7 +92,7 @@ static int multiply(const gemm *g, ctx *of) {
 				for (int k = 0; k < g->k; k++) {
 					long long x = e * g->sa + (g->ta ? k + (long long)i * g->lda : i + (long long)k * g->lda);
 					long long y = e * g->sb + (g->tb ? j + (long long)k * g->ldb : k + (long long)j * g->ldb);
-					int size = g->type == 1 ? 8 : 4;
+					int size = g->type == 1 ? 8 : g->type == 14 ? 2 : 4;
 					if (!find(g->a + x * size, size, of) || !find(g->b + y * size, size, of)) return ADDRESS;
 					s += element(g->type, g->a, x) * element(g->type, g->b, y);
 				}
@@ -244,7 +252,7 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 	uint64_t b, int bt, int ldb, long long sb, const void *beta, uint64_t c, int ct, int ldc, long long sc, int batch, int compute, int algo) {
 	int wide = at == 1;
 	double one = wide ? *(const double *)alpha : *(const float *)alpha, zero = wide ? *(const double *)beta : *(const float *)beta;
-	if (h->space == 0 || one != 1 || zero != 0 || at != bt || at != ct || (at != 0 && at != 1) || compute != (wide ? 70 : 68) || algo != -1 ||
+	if (h->space == 0 || one != 1 || zero != 0 || at != bt || ct != wide || (at != 0 && at != 1 && at != 14) || compute != (wide ? 70 : 68) || algo != -1 ||
 		lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m || m < 1 || n < 1 || k < 1 || batch < 1) return 7;
 	op o = {.kind = GEMM, .g = {at, ta, tb, m, n, k, a, b, c, lda, ldb, ldc, sa, sb, sc, batch}};
 	LOCKED(add(h->s, &o));
