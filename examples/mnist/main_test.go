@@ -204,7 +204,7 @@ func TestFlags(t *testing.T) {
 		{"-hidden 0", `"0" is not a size`},
 		{"-rate NaN", "-rate NaN: a number between 0 and 1"},
 		{"-shift 28", "-shift 28: 0 to 27"},
-		{"-device cuda", "-device cuda: the programs run on cpu only"},
+		{"-device cuda", "cuda: there is no such device"},
 		{"-level sse", `no level "sse"`},
 		{"-threads -2", "-2 threads"},
 		{"-nope", "flag provided but not defined: -nope"},

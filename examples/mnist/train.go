@@ -90,7 +90,7 @@ func newTrainer(c *config, data *digits) (*trainer, error) {
 	t.whole = t.first(c.batch)
 	spec := batch{ad.F32.Spec(ad.AnyBatch, pixels), ad.I64.Spec(ad.AnyBatch)}
 	steps := c.epochs * ((data.len() + c.batch - 1) / c.batch)
-	options := ad.Options{Threads: c.threads, Level: c.level}
+	options := ad.Options{Threads: c.threads, Level: c.level, Device: c.device}
 	var err error
 	if t.step, err = ad.Compile2(stepFunc(c.rate, steps, c.mixed), start, spec, options); err != nil {
 		return nil, err

@@ -162,13 +162,19 @@ func plain(name string, wide bool) string {
 // scatterColumns is the number of columns that a thread adds up at once.
 const scatterColumns = 4
 
+// scatterChunk is how many indices are sorted at once. Only tests change it.
+var scatterChunk = MaxSort
+
 // Scatter adds slices of upd, [outer, count, inner], to zeros, [outer, d, inner], at indices idx along an axis, in
-// order. A block makes one slice of the result: it looks through the indices for its own.
+// order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted.
 func (w *Writer) Scatter(o, idx, upd *Operand, axis int) (Unit, error) {
 	outer, d, inner := around(o.Dims, axis, axis+1)
 	count, n := product(idx.Dims), outer*d
 	if n*inner == 0 {
 		return Unit{}, nil
+	}
+	if n > block && n*ceil(count, block) > 2048 {
+		return w.scatterSorted(o, idx, upd, outer, d, inner)
 	}
 	t := newText("scatter")
 	typ := ctype(o.Type)
@@ -207,6 +213,76 @@ func (w *Writer) Scatter(o, idx, upd *Operand, axis int) (Unit, error) {
 	t.line("\t\tif (c0 + t + l * %d < inner) q[(u64)blockIdx.x * inner + c0 + t + l * %d] = a[l];", block, block)
 	t.line("}")
 	return one(w.launch(t, n))
+}
+
+// scatterSorted sorts the indices, some at a time, finds where each slice's begin, and has a thread add up an element.
+func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Unit, err error) {
+	count := product(idx.Dims)
+	typ, at := ctype(o.Type), ctype(idx.Type)
+	size := min(count, scatterChunk)
+	order := &Operand{Type: dtype.I64, Buffer: w.Temporary(8 * size)}
+	starts := &Operand{Type: dtype.I64, Buffer: w.Temporary(8 * (d + 1))}
+	add := func(t *text, threads int) {
+		var l Launch
+		if err == nil {
+			l, err = w.launch(t, ceil(threads, block))
+			u.Launches = append(u.Launches, l)
+		}
+	}
+	for from := 0; from < count && err == nil; from += size {
+		size := min(size, count-from)
+		part := *idx
+		part.Offset += from * idx.Type.Size()
+		part.Dims = []int{size}
+		var sorted Unit
+		if sorted, err = w.ArgSort(order, &part, false); err != nil {
+			return u, err
+		}
+		u.Launches = append(u.Launches, sorted.Launches...)
+
+		t := newText("starts")
+		t.in(at, "at", part.arg())
+		t.in("i64", "order", order.arg())
+		t.out("i64", "starts", starts.arg())
+		t.size("n", size)
+		t.size("d", d)
+		t.line("const u64 k = %s;", thread(true))
+		t.line("if (k > d) return;")
+		t.line("u32 lo = 0, hi = (u32)n;")
+		t.line("while (lo < hi) {")
+		t.line("\tconst u32 m = (lo + hi) / 2;")
+		t.line("\tif ((i64)at[order[m]] < (i64)k) lo = m + 1;")
+		t.line("\telse hi = m;")
+		t.line("}")
+		t.line("starts[k] = lo;")
+		add(t, d+1)
+
+		n := outer * d * inner
+		wide := n >= narrow || outer*count*inner >= narrow
+		i := index(wide)
+		t = newText("scattersum")
+		t.in("i64", "order", order.arg())
+		t.in("i64", "starts", starts.arg())
+		t.in(typ, "p", upd.arg())
+		t.out(typ, "q", o.arg())
+		t.size("n", n)
+		t.size("count", count)
+		t.size("from", from)
+		t.divisor("inner", inner, wide)
+		t.divisor("d", d, wide)
+		t.line("const %s i = %s;", i, thread(wide))
+		t.line("if (i >= n) return;")
+		t.line("%s o = i;", i)
+		t.line("const %s c = split(o, inner), k = split(o, d);", i)
+		t.line("const u32 end = (u32)starts[k + 1];")
+		t.line("const %s *x = p + (o * (%s)count + (%s)from) * %s + c;", typ, i, i, plain("inner", wide))
+		t.line("%s a = from == 0 ? %s(0) : q[i];", typ, typ)
+		t.body.WriteString("#pragma unroll 4\n")
+		t.line("for (u32 m = (u32)starts[k]; m < end; m++) a = f_sum(a, x[(%s)order[m] * %s]);", i, plain("inner", wide))
+		t.line("q[i] = a;")
+		add(t, n)
+	}
+	return u, err
 }
 
 // CumSum is a running sum along an axis, from the first element itself, in order: one thread per column.
