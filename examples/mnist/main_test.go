@@ -37,7 +37,7 @@ func TestTrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n")
-	if len(lines) != 8 || !strings.HasPrefix(lines[0], "level ") || strings.ContainsAny(log.String(), "\r\x1b") {
+	if len(lines) != 8 || !strings.HasPrefix(lines[0], "device cpu, level ") || strings.ContainsAny(log.String(), "\r\x1b") {
 		t.Errorf("%q", lines)
 	}
 	for i, want := range []string{"epoch 1/4  loss ", "epoch 2/4  loss ", "epoch 3/4  loss ", "epoch 4/4  loss "} {
