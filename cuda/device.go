@@ -98,6 +98,14 @@ func (g *gpu) Pin(n int) (unsafe.Pointer, error) {
 
 func (g *gpu) Unpin(p unsafe.Pointer) error { return g.ctx.Unpin(p) }
 
+// loaded is a kernel with the module that it is in by itself.
+type loaded struct {
+	driver.Function
+	module driver.Module
+}
+
+func (g *gpu) Unload(f device.Function) error { return g.ctx.Unload(f.(loaded).module) }
+
 // Kernels compiles several at a time: that takes NVRTC tens of milliseconds each.
 func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 	c, err := g.context()
@@ -117,7 +125,9 @@ func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 				modules[i], err = c.Load(image)
 			}
 			if err == nil {
-				made[i], err = c.Function(modules[i], k.Name, k.Shared)
+				var f driver.Function
+				f, err = c.Function(modules[i], k.Name, k.Shared)
+				made[i] = loaded{f, modules[i]}
 			}
 			if err != nil {
 				errs[i] = fmt.Errorf("kernel %s: %w", k.Name, err)
@@ -205,7 +215,7 @@ func (q *queue) Zero(to device.Ptr, n int) error { return q.Stream.Zero(uint64(t
 func (q *queue) After(other device.Queue) error  { return q.Stream.After(other.(*queue).Stream) }
 
 func (q *queue) Launch(f device.Function, l *cudasrc.Launch, args []uint64) error {
-	return q.Stream.Launch(f.(driver.Function), l.Grid, l.Kernel.Block, l.Kernel.Shared, args)
+	return q.Stream.Launch(f.(loaded).Function, l.Grid, l.Kernel.Block, l.Kernel.Shared, args)
 }
 
 func (q *queue) End() (device.Graph, error)  { return q.Stream.End() }

@@ -8,18 +8,18 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
-// Convolutions with both gradients, on every level, against the reference: one step for each product, none for
-// the windows.
-func TestConvPrograms(t *testing.T) {
+type convCase struct {
+	name string
+	t    dtype.Type
+	x, w ir.Shape
+	c    ir.Convolution
+}
+
+func convCases() []convCase {
 	conv := func(stride, dilation, lo, hi []int, groups int) ir.Convolution {
 		return ir.Convolution{Stride: stride, Dilation: dilation, Lo: lo, Hi: hi, Groups: groups}
 	}
-	for _, c := range []struct {
-		name string
-		t    dtype.Type
-		x, w ir.Shape
-		c    ir.Convolution
-	}{
+	return []convCase{
 		{"deep", dtype.F32, ir.Shape{ir.Batch, ir.D(5), ir.D(6), ir.D(40)}, ir.Static(3, 3, 40, 33), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 1)},
 		{"wide rows", dtype.F64, ir.Shape{ir.Batch, ir.D(3), ir.D(29), ir.D(8)}, ir.Static(3, 3, 8, 20), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 1)},
 		{"strides", dtype.F32, ir.Shape{ir.Batch, ir.D(9), ir.D(11), ir.D(3)}, ir.Static(3, 5, 3, 16), conv([]int{2, 2}, []int{1, 2}, []int{1, 0}, []int{1, 1}, 1)},
@@ -27,13 +27,24 @@ func TestConvPrograms(t *testing.T) {
 		{"1-D along the batch", dtype.F64, ir.Shape{{C: 4, B: 1}, ir.D(5)}, ir.Static(4, 5, 7), conv([]int{1}, []int{1}, []int{0}, []int{0}, 1)},
 		{"depthwise", dtype.F32, ir.Shape{ir.Batch, ir.D(6), ir.D(9), ir.D(64)}, ir.Static(3, 3, 1, 64), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 64)},
 		{"3-D", dtype.F32, ir.Shape{ir.Batch, ir.D(3), ir.D(4), ir.D(5), ir.D(4)}, ir.Static(2, 2, 2, 4, 6), conv([]int{1, 1, 1}, []int{1, 1, 1}, []int{0, 1, 1}, []int{1, 0, 1}, 1)},
-	} {
+	}
+}
+
+// outs is the map and both gradients.
+func (c *convCase) outs(s *sketch) []*ir.Node {
+	x, w := s.param(c.t, c.x, 0), s.param(c.t, c.w, 0)
+	y := s.g.Conv("Conv", c.c, x, w)
+	ct := s.param(c.t, y.Shape, 0)
+	return append([]*ir.Node{y}, s.g.VJP([]*ir.Node{y}, []*ir.Node{ct}, []*ir.Node{x, w})...)
+}
+
+// Convolutions with both gradients, on every level, against the reference: one step for each product, none for
+// the windows.
+func TestConvPrograms(t *testing.T) {
+	for _, c := range convCases() {
 		t.Run(c.name, func(t *testing.T) {
 			s := &sketch{g: ir.New()}
-			x, w := s.param(c.t, c.x, 0), s.param(c.t, c.w, 0)
-			y := s.g.Conv("Conv", c.c, x, w)
-			ct := s.param(c.t, y.Shape, 0)
-			outs := append([]*ir.Node{y}, s.g.VJP([]*ir.Node{y}, []*ir.Node{ct}, []*ir.Node{x, w})...)
+			outs := c.outs(s)
 			s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 1, 3)
 			low := lower(ir.Strip(outs))
 			for _, n := range low.nodes {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -267,28 +268,61 @@ func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
 		k, err := d.w.Place(c, 0, nil, false)
 		return d.step(name, k, err)
 	}
-	if g.AGrid != nil {
-		if err := d.columns(name, u, &g); err != nil {
-			return err
-		}
+	multiply := func(batch, m int, a, b, c cudasrc.Arg) error {
+		k, err := d.w.Gemm(&cudasrc.Product{Type: g.Type, Batch: batch, M: m, N: g.N, K: g.K, A: a, B: b, C: c,
+			ARow: g.ARow, ACol: g.ACol, ABatch: g.ABatch, BRow: g.BRow, BCol: g.BCol, BBatch: g.BBatch, CRow: g.CRow, CBatch: g.CBatch})
+		return d.step(name, k, err)
 	}
-	k, err := d.w.Gemm(&cudasrc.Product{Type: g.Type, Batch: g.Batch, M: g.M, N: g.N, K: g.K, A: at(u.a), B: at(u.b), C: at(address{buffer: u.c}),
-		ARow: g.ARow, ACol: g.ACol, ABatch: g.ABatch, BRow: g.BRow, BCol: g.BCol, BBatch: g.BBatch, CRow: g.CRow, CBatch: g.CBatch})
-	return d.step(name, k, err)
-}
-
-// columns copies windows that a product reads through strides to an array.
-func (d *planner) columns(name string, u *productUnit, g *kernels.Gemm) error {
+	if g.AGrid == nil {
+		return multiply(g.Batch, g.M, at(u.a), at(u.b), at(address{buffer: u.c}))
+	}
+	// Windows, read through strides: some rows at a time are copied to an array.
+	size, sums := g.Type.Size(), n.Type.Size()
 	x := cudasrc.Operand{Type: g.Type, Buffer: u.a.buffer, Align: d.align(u.a.buffer), Offset: u.a.offset, Dims: []int{g.Batch}, Strides: []int{g.ABatch}}
 	for _, v := range []kernels.View{g.AGrid.Rows, g.AGrid.Cols} {
 		x.Dims, x.Strides = append(x.Dims, v.Dim[:v.Rank]...), append(x.Strides, v.Stride[:v.Rank]...)
 	}
-	y := cudasrc.Operand{Type: g.Type, Buffer: d.w.Temporary(g.Batch * g.M * g.K * g.Type.Size()), Dims: x.Dims, Strides: contiguous(x.Dims)}
-	u.a = address{buffer: y.Buffer}
+	axis := 0
+	for axis < g.AGrid.Rows.Rank && x.Dims[axis] == 1 {
+		axis++
+	}
+	all, rows := x.Dims[axis], g.M // of the product, for each of all
+	batch, toB, toC := func(k int) int { return k }, g.BBatch*size, g.CBatch*sums
+	if axis > 0 {
+		rows = g.M / all
+		batch, toB, toC = func(int) int { return 1 }, 0, rows*g.CRow*sums
+	}
 	g.ARow, g.ACol, g.ABatch = g.K, 1, g.M*g.K
-	k, err := d.w.Map(&cudasrc.Map{Dims: x.Dims, Values: []cudasrc.Value{{Type: g.Type, Leaf: &x, Out: &y}}})
-	return d.step(name+" windows", k, err)
+	step := min(all, max(1, windowBytes/max(1, rows*g.K*size)))
+	y := cudasrc.Operand{Type: g.Type, Buffer: d.temporary(step * rows * g.K * size)}
+	for from := 0; from < all; from += step {
+		k := min(step, all-from)
+		part := x
+		part.Dims = slices.Clone(x.Dims)
+		part.Dims[axis] = k
+		part.Offset += from * x.Strides[axis] * size
+		y.Dims, y.Strides = part.Dims, contiguous(part.Dims)
+		z := y
+		l, err := d.w.Map(&cudasrc.Map{Dims: part.Dims, Values: []cudasrc.Value{{Type: g.Type, Leaf: &part, Out: &z}}})
+		if err := d.step(name+" windows", l, err); err != nil {
+			return err
+		}
+		m := rows
+		if axis > 0 {
+			m = k * rows
+		}
+		b, c := at(u.b), at(address{buffer: u.c})
+		b.Offset += from * toB
+		c.Offset += from * toC
+		if err := multiply(batch(k), m, cudasrc.Arg{Pointer: true, Buffer: y.Buffer}, b, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// windowBytes bounds the windows that are copied at once, so that they stay in a device's cache. Tests change it.
+var windowBytes = 16 << 20
 
 // node writes a step of its own. Its operands are contiguous, but for a Place's.
 func (d *planner) node(name string, n *ir.Node) (err error) {

@@ -286,6 +286,27 @@ func TestPlanProducts(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanConvolutions: windows are copied some at a time.
+func TestPlanConvolutions(t *testing.T) {
+	defer func(n int) { windowBytes = n }(windowBytes)
+	rng := rand.New(rand.NewPCG(1, 17))
+	var all []planned
+	for _, c := range convCases() {
+		windowBytes = 500
+		s := &sketch{source: rng, g: ir.New()}
+		outs := c.outs(s)
+		values := func(batch int) [][]byte { return s.values(rng, batch) }
+		few := plans(t, c.name, outs, s.inputs, values, 3)
+		windowBytes = 1 << 20
+		whole := plans(t, c.name+", at once", outs, s.inputs, values, 3)
+		if few[0].plan.Arena > whole[0].plan.Arena || len(few[0].plan.Steps) <= len(whole[0].plan.Steps) {
+			t.Errorf("%s: %d steps, %d bytes; at once %d, %d", c.name, len(few[0].plan.Steps), few[0].plan.Arena, len(whole[0].plan.Steps), whole[0].plan.Arena)
+		}
+		all = append(append(all, few...), whole...)
+	}
+	runPlans(t, all)
+}
+
 // TestPlanStatus: a bad index is found, the first of them, and nothing faults.
 func TestPlanStatus(t *testing.T) {
 	if err := shim.Missing(); err != nil {

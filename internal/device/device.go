@@ -23,7 +23,7 @@ type Device struct {
 
 	plans     map[*loaded]bool
 	loading   sync.Mutex
-	functions map[string]Function // by source, under loading
+	functions map[string]*function // by source, under loading
 	constants map[*ir.Array]*constant
 	copying   sync.Mutex
 	copies    Queue          // of arrays by themselves, not within a run; under copying
@@ -32,7 +32,7 @@ type Device struct {
 
 // New makes a device of a driver.
 func New(d Driver) *Device {
-	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]Function{}, constants: map[*ir.Array]*constant{}}
+	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]*function{}, constants: map[*ir.Array]*constant{}}
 }
 
 // round is the size that n bytes take: one of four per power of two, so that memory fits again.
@@ -87,7 +87,7 @@ func collect() {
 	<-done
 }
 
-// Trim gives the device back what is kept for later calls.
+// Trim gives the device back what is kept for later calls, and the code of plans that are no more.
 func (d *Device) Trim() {
 	d.mu.Lock()
 	var plans []*loaded
@@ -97,6 +97,15 @@ func (d *Device) Trim() {
 	d.mu.Unlock()
 	for _, l := range plans {
 		l.closeIdle()
+	}
+	if d.loading.TryLock() { // else kernels are just being loaded: those of this call, perhaps
+		for source, f := range d.functions {
+			if f.plans == 0 {
+				d.Unload(f.Function)
+				delete(d.functions, source)
+			}
+		}
+		d.loading.Unlock()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -149,7 +158,13 @@ func (m *memory) drop() {
 	}
 }
 
-// kernels makes kernels ready that no plan has brought yet.
+// function is a loaded kernel and how many plans hold it.
+type function struct {
+	Function
+	plans int
+}
+
+// kernels makes kernels ready that no plan has brought yet; dropKernels gives them up.
 func (d *Device) kernels(list []*cudasrc.Kernel) (map[*cudasrc.Kernel]Function, error) {
 	d.loading.Lock()
 	defer d.loading.Unlock()
@@ -165,14 +180,24 @@ func (d *Device) kernels(list []*cudasrc.Kernel) (map[*cudasrc.Kernel]Function, 
 			return nil, fmt.Errorf("%s: %w", d.Name(), err)
 		}
 		for i, f := range made {
-			d.functions[missing[i].Source] = f
+			d.functions[missing[i].Source] = &function{Function: f}
 		}
 	}
 	found := map[*cudasrc.Kernel]Function{}
 	for _, k := range list {
-		found[k] = d.functions[k.Source]
+		f := d.functions[k.Source]
+		f.plans++
+		found[k] = f.Function
 	}
 	return found, nil
+}
+
+func (d *Device) dropKernels(list []*cudasrc.Kernel) {
+	d.loading.Lock()
+	defer d.loading.Unlock()
+	for _, k := range list {
+		d.functions[k.Source].plans--
+	}
 }
 
 // constant is a constant array on the device, once for all plans that hold it.

@@ -25,6 +25,7 @@ type Driver interface {
 	Unpin(unsafe.Pointer) error
 	// Kernels makes kernels ready, all or none.
 	Kernels([]*cudasrc.Kernel) ([]Function, error)
+	Unload(Function) error // which nothing runs any more
 	Queue() (Queue, error)
 }
 

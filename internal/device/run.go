@@ -110,6 +110,7 @@ func (l *loaded) close() {
 	for _, a := range l.held {
 		l.d.dropConstant(a)
 	}
+	l.d.dropKernels(l.plan.Kernels)
 	l.d.mu.Lock()
 	delete(l.d.plans, l)
 	l.d.mu.Unlock()

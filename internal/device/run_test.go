@@ -416,11 +416,28 @@ func TestPlansThatNobodyHoldsAreClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 20 {
+	for range 50 {
 		runtime.GC()
-		if used, _ := d.Used(); used < 20_000 {
-			return
+		if used, _ := d.Used(); used > 0 {
+			continue
 		}
+		if f.Count("Unload") > 0 {
+			t.Fatal("kernels are unloaded while there is room for them")
+		}
+		d.Trim()
+		if n := f.Count("Unload"); n != 4 {
+			t.Fatalf("%d of 4 kernels are unloaded", n)
+		}
+		p, err := d.Load(testPlan()) // once more
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Trim()
+		if n := f.Count("Unload"); n != 4 {
+			t.Fatalf("%d kernels that a plan holds are unloaded", n-4)
+		}
+		runtime.KeepAlive(p)
+		return
 	}
 	used, _ := d.Used()
 	t.Fatalf("%d bytes in use", used)

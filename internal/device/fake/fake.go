@@ -201,6 +201,8 @@ func (d *Driver) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 	return res, nil
 }
 
+func (d *Driver) Unload(device.Function) error { return d.call("Unload") }
+
 func (d *Driver) Queue() (device.Queue, error) {
 	if err := d.call("Queue"); err != nil {
 		return nil, err
