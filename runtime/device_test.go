@@ -331,8 +331,8 @@ func TestDeviceChoice(t *testing.T) {
 	}{
 		{g.Apply(ops.Mul, x, x), "", []string{"cuda:0", "device cuda:0 (fake)"}},
 		{g.Apply(ops.Mul, x, x), "cpu", []string{"cpu", "level "}},
-		{g.Call(ir.LU, 0, "", x), "", []string{"cpu", "device cpu: cuda: no kernel for " + ir.LU.String()}},
-		{g.Call(ir.LU, 0, "", x), "cuda:0", []string{"cpu", "device cpu: cuda: no kernel for " + ir.LU.String()}},
+		{g.Call(ir.QR, 0, "", x), "", []string{"cpu", "device cpu: cuda: no kernel for " + ir.QR.String()}},
+		{g.Call(ir.QR, 0, "", x), "cuda:0", []string{"cpu", "device cpu: cuda: no kernel for " + ir.QR.String()}},
 	} {
 		p, err := Compile([]*ir.Node{test.out}, []Input{{x.Type, x.Shape}}, Options{Device: test.device})
 		if err != nil {
@@ -454,5 +454,51 @@ func TestDeviceCancelled(t *testing.T) {
 	in, out := []float32{1, 2, 3, 1}, []float32{-7, 0, 0, 0}
 	if err := p.Run(ctx, 1, []unsafe.Pointer{unsafe.Pointer(&in[0])}, []unsafe.Pointer{unsafe.Pointer(&out[0])}); !errors.Is(err, context.DeadlineExceeded) || out[0] != -7 {
 		t.Fatal(err, out)
+	}
+}
+
+// TestDeviceMatrices: what is wrong with a matrix is the CPU's error.
+func TestDeviceMatrices(t *testing.T) {
+	onFake(t)
+	g := ir.New()
+	a, b := g.Param(0, dtype.F64, ir.Shape{ir.Batch, ir.D(3), ir.D(3)}), g.Param(1, dtype.F64, ir.Shape{ir.Batch, ir.D(3), ir.D(2)})
+	for name, out := range map[string]*ir.Node{
+		"cholesky": g.Call(ir.Cholesky, 0, "user.go:7", a),
+		"triangle": g.Call(ir.TriSolve, ir.Upper, "user.go:8", a, b),
+		"lu":       g.Call(ir.LUSolve, 0, "user.go:9", a, g.Call(ir.LU, 0, "user.go:10", a), b),
+	} {
+		var programs []*Program
+		for _, device := range []string{"cpu", "cuda:0"} {
+			p, err := Compile([]*ir.Node{out}, []Input{{a.Type, a.Shape}, {b.Type, b.Shape}}, Options{Device: device})
+			if err != nil || p.Device() != device {
+				t.Fatal(err, p)
+			}
+			programs = append(programs, p)
+		}
+		for bad := -1; bad < 40; bad += 13 {
+			const batch = 40
+			m, r := make([]float64, 9*batch), make([]float64, 6*batch)
+			for i := range batch {
+				copy(m[9*i:], []float64{4, 1, 0, 1, 5, 2, 0, 2, 6})
+			}
+			if bad >= 0 {
+				for i := range 3 {
+					m[9*bad+3+i], m[9*bad+6+i] = 0, 0
+				}
+			}
+			var errs [2]string
+			var ys [2][]float64
+			for k, p := range programs {
+				y := make([]float64, 9*batch)
+				y[0] = -7
+				err := p.Run(context.Background(), batch, []unsafe.Pointer{unsafe.Pointer(&m[0]), unsafe.Pointer(&r[0])}, []unsafe.Pointer{unsafe.Pointer(&y[0])})
+				if errs[k], ys[k] = fmt.Sprint(err), y; (err != nil) != (bad >= 0) || err != nil && y[0] != -7 {
+					t.Fatal(name, bad, err, y[0])
+				}
+			}
+			if errs[0] != errs[1] || !slices.Equal(ys[0], ys[1]) {
+				t.Errorf("%s: %s, on the CPU %s", name, errs[1], errs[0])
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/linalg"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -75,10 +76,48 @@ func noKernel(n *ir.Node) *cudasrc.Unsupported {
 	switch {
 	case n.Kind == ir.Hosted:
 		return &cudasrc.Unsupported{Step: n.Name(), Reason: "ordinary Go computes it"}
-	case n.Kind == ir.Call && n.Call != ir.ArgSort && n.Call != ir.ArgCumMax:
-		return &cudasrc.Unsupported{Step: n.Name(), Reason: "linear algebra and transforms run on the CPU"}
+	case n.Kind == ir.Call && !slices.Contains(calls, n.Call):
+		return &cudasrc.Unsupported{Step: n.Name(), Reason: "it is the CPU's"}
 	}
 	return nil
+}
+
+// calls are those that have kernels.
+var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
+
+// call writes one of them.
+func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (cudasrc.Unit, error) {
+	switch n.Call {
+	case ir.ArgSort:
+		return d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
+	case ir.ArgCumMax:
+		return d.w.ArgCumMax(y, in[0])
+	}
+	dims := in[0].Dims
+	batch, size := product(dims[:len(dims)-2]), dims[len(dims)-1]
+	x := &cudasrc.Matrices{Count: batch, N: size, Out: y, Status: arg(d.status, 8*d.plan.Status())}
+	if err := x.None(n.Name()); err != nil || batch == 0 {
+		return cudasrc.Unit{}, err
+	}
+	if wrong := map[ir.CallID]error{ir.Cholesky: linalg.ErrDefinite, ir.TriSolve: linalg.ErrSingular, ir.LUSolve: linalg.ErrSingular}[n.Call]; wrong != nil {
+		d.plan.Checks = append(d.plan.Checks, cudasrc.Check{Op: n.Name(), Pos: n.Pos, Msg: fmt.Sprintf("%v: %v", n.In[0].Shape, wrong), Batch: batch})
+	}
+	right := in[len(in)-1].Dims
+	cols := right[len(right)-1]
+	if cols == 0 {
+		return cudasrc.Unit{}, nil
+	}
+	switch n.Call {
+	case ir.Cholesky:
+		return d.w.Cholesky(x, in[0])
+	case ir.LU:
+		return d.w.LU(x, in[0])
+	case ir.Det:
+		return d.w.Det(x, in[0])
+	case ir.TriSolve:
+		return d.w.TriSolve(x, in[0], in[1], cols, cudasrc.Solving{Upper: n.Bits&ir.Upper != 0, Transposed: n.Bits&ir.Transposed != 0, Unit: n.Bits&ir.UnitDiagonal != 0})
+	}
+	return d.w.LUSolve(x, in[1], in[2], cols, n.Bits&ir.Transposed != 0)
 }
 
 // lay makes the unit of step i, which says what is read and written when. Temporaries of the CPU's go.
@@ -334,11 +373,7 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	var k cudasrc.Unit
 	switch y := d.root(n); n.Kind {
 	case ir.Call:
-		if n.Call == ir.ArgCumMax {
-			k, err = d.w.ArgCumMax(y, in[0])
-		} else {
-			k, err = d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
-		}
+		k, err = d.call(n, y, in)
 	case ir.Iota:
 		k, err = d.w.Iota(y, n.Axes[0])
 	case ir.Place:

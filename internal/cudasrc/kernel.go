@@ -5,6 +5,7 @@ package cudasrc
 
 import (
 	"context"
+	"fmt"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -122,12 +123,28 @@ type Machine interface {
 // Span is a part of a place of a Control.
 type Span struct{ Place, Offset, Bytes int }
 
-// Check is what a failed check of indices means. Two words of the status buffer are its own: 1 + the place of the first
-// index that is not in 0 … Size-1, 0 if all are, and that index. Later steps skip bad indices, so that they fault
-// nowhere, and their results have no meaning: a device looks at the status before it gives results.
+// Check is what a failed check means. Two words of the status buffer are its own: 1 + the place of the first
+// index that is not in 0 … Size-1, 0 if all are, and that index; or 1 + the number of the first matrix without a result.
+// Later steps skip bad indices, so that they fault nowhere, and their results have no meaning: a device looks at the
+// status before it gives results.
 type Check struct {
 	Op, Pos string // of the error: "Take" or "ScatterAdd", and the user's line
 	Size    int
+	Msg     string // of matrices: what is wrong with it
+	Batch   int    // of these: how many there are
+}
+
+// Fail is the error that the words tell, if they do.
+func (c *Check) Fail(words []uint64) error {
+	switch {
+	case words[0] == 0:
+		return nil
+	case c.Msg == "":
+		return &ir.Error{Op: c.Op, Msg: fmt.Sprintf("index %d is not in 0 … %d", int64(words[1]), c.Size-1), Pos: c.Pos}
+	case c.Batch == 1:
+		return &ir.Error{Op: c.Op, Msg: c.Msg, Pos: c.Pos}
+	}
+	return &ir.Error{Op: c.Op, Msg: fmt.Sprintf("%s, element %d of the batch", c.Msg, words[0]-1), Pos: c.Pos}
 }
 
 // Product is C[b,i,j] = Σ A[b,i,k]·B[b,k,j]. Strides are in elements; one of Row and Col is 1 (or the size along

@@ -99,6 +99,14 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		if !typ.IsFloat() {
 			continue
 		}
+		for _, n := range []int{5, 32} {
+			x := &cudasrc.Matrices{Count: 100, N: n, Out: y, Status: cudasrc.Arg{Pointer: true}}
+			must(w.Cholesky(x, y))
+			must(w.LU(x, y))
+			must(w.Det(x, y))
+			must(w.TriSolve(x, y, y, 3, cudasrc.Solving{Transposed: true}))
+			must(w.LUSolve(x, y, y, 3, true))
+		}
 		must(w.Fold(&cudasrc.Windows{Outer: 2, Inner: 3, In: []int{9, 9}, Outs: []int{7, 7}, Wins: []int{3, 3}, Stride: []int{1, 1}, Dilation: []int{1, 1}, X: *x, Y: *y}))
 	}
 	return w

@@ -99,6 +99,9 @@ func (w *Writer) launch(t *text, blocks int) (Launch, error) {
 	if t.needs[&gemm] {
 		s.WriteString(gemm)
 	}
+	if t.needs[&linalg] {
+		s.WriteString(linalg)
+	}
 	s.WriteString(t.above.String())
 	fmt.Fprintf(&s, "\nextern \"C\" __global__ void __launch_bounds__(%d) %s_@(%s) {\n%s}\n", block, t.kind,
 		strings.Join(t.params, ", "), t.body.String())

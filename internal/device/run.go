@@ -657,9 +657,9 @@ func (r *run) address(a cudasrc.Arg) Ptr {
 // checks is the error of the first check that failed, by the status words.
 func (l *loaded) checks(status unsafe.Pointer) error {
 	words := unsafe.Slice((*uint64)(status), l.plan.Status())
-	for i, c := range l.plan.Checks {
-		if words[2*i] != 0 {
-			return &ir.Error{Op: c.Op, Msg: fmt.Sprintf("index %d is not in 0 … %d", int64(words[2*i+1]), c.Size-1), Pos: c.Pos}
+	for i := range l.plan.Checks {
+		if err := l.plan.Checks[i].Fail(words[2*i:]); err != nil {
+			return err
 		}
 	}
 	return nil
