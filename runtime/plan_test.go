@@ -314,7 +314,8 @@ func TestPlanConvolutions(t *testing.T) {
 		few := plans(t, c.name, outs, s.inputs, values, 3)
 		windowBytes = 1 << 20
 		whole := plans(t, c.name+", at once", outs, s.inputs, values, 3)
-		if few[0].plan.Arena > whole[0].plan.Arena || len(few[0].plan.Steps) <= len(whole[0].plan.Steps) {
+		copied := slices.ContainsFunc(few[0].plan.Steps, func(s cudasrc.Step) bool { return strings.HasSuffix(s.Name, " windows") })
+		if copied && few[0].plan.Arena > whole[0].plan.Arena || copied && len(few[0].plan.Steps) <= len(whole[0].plan.Steps) {
 			t.Errorf("%s: %d steps, %d bytes; at once %d, %d", c.name, len(few[0].plan.Steps), few[0].plan.Arena, len(whole[0].plan.Steps), whole[0].plan.Arena)
 		}
 		all = append(append(all, few...), whole...)
