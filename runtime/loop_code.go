@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"encoding/binary"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -18,6 +19,7 @@ type loopCode struct {
 	body  *mapUnit
 	outs  []int // values that are stored: what steps give, then carries
 	given int
+	next  []int // by outs: the value, a leaf, that it is in the next step, -1 for none
 	code  *code
 	args  []loopArg
 	elems int
@@ -64,10 +66,19 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	}
 	key = append([]byte("loop"), key...)
 	key = binary.AppendUvarint(key, uint64(given))
-	for _, v := range outs {
-		key = binary.AppendUvarint(key, uint64(v))
+	l := &loopCode{loop: u, body: &body, outs: outs, given: given, elems: body.elems}
+	for k, v := range outs {
+		next := -1
+		if k >= given {
+			next = q.carried(&body, results[k])
+		}
+		l.next = append(l.next, next)
+		key = binary.AppendVarint(binary.AppendUvarint(key, uint64(v)), int64(next))
 	}
-	l := &loopCode{loop: u, body: &body, outs: outs, given: given, code: codes.find(string(key)), elems: body.elems}
+	if body.elems <= minBlock {
+		key = binary.AppendUvarint(key, uint64(body.elems))
+	}
+	l.code = codes.find(string(key))
 	for _, c := range b.pending {
 		if c.key == string(key) {
 			l.code = c
@@ -133,6 +144,24 @@ func (q *binding) outValues(u *mapUnit) ([]int, bool) {
 	return outs, true
 }
 
+// carried is the value of u that reads carry k, -1 where there is none or not one.
+func (q *binding) carried(u *mapUnit, k int) int {
+	v := -1
+	for i := range u.ops {
+		op := &u.ops[i]
+		if op.f != nil || u.leaf[op.leaf].isSplat {
+			continue
+		}
+		if n := q.buffers[u.leaf[op.leaf].buffer].node; n != nil && n.Kind == ir.Param && int(n.Bits) == k {
+			if v >= 0 {
+				return -1
+			}
+			v = op.dst
+		}
+	}
+	return v
+}
+
 // loopInput is where the loop has what its body reads as op, a leaf.
 func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 	l, body := &m.leaf[op.leaf], u.n.Body[0]
@@ -180,11 +209,17 @@ func (l *loopCode) write(isa jit.ISA, feeds []feed) (*assembler, *code) {
 	}
 	d := &a.segs[0]
 	d.p.Out = nil
+	if l.elems <= minBlock { // one block
+		d.p.N = l.elems
+	}
 	for i, v := range l.outs {
 		o := a.result[v]
 		o.At = len(d.p.Code)
 		if d.p.Unchanged(o.V) && (i >= l.given || a.by[v].f != nil) {
 			return nil, nil
+		}
+		if o.T != dtype.Bool && o.T != dtype.BF16 {
+			o.Carry = 1 + slices.Index(d.ins, l.next[i])
 		}
 		d.p.Out = append(d.p.Out, o)
 	}

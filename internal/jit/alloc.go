@@ -14,6 +14,7 @@ type minst struct {
 	part   int32
 	store  bool
 	accum  bool
+	next   uint8 // into the register of a carry: bytes of its elements
 	group  int32 // of iterations side by side, the how manieth
 	shared bool  // by all of them
 	src    int32
@@ -84,6 +85,10 @@ func allocate(c *code) *allocator {
 		for part := range c.folds[i].parts {
 			a.where[c.folds[i].acc[part]] = int16(accReg + 2*i + part)
 		}
+	}
+	for _, x := range c.carries {
+		n--
+		a.where[x.reg] = int16(n)
 	}
 	if len(c.folds) > 0 {
 		n-- // to exchange a fold's two vectors of lanes
@@ -395,8 +400,11 @@ func (a *allocator) inst(i int, in *vinst) {
 		}
 	}
 	a.done(i, in)
-	if in.kind == accum {
-		m.Dst, m.accum = x86.Reg(a.where[in.dst]), true
+	if in.kind == accum || in.kind == carried {
+		m.Dst, m.accum = x86.Reg(a.where[in.dst]), in.kind == accum
+		if in.kind == carried {
+			m.next = uint8(in.off)
+		}
 	} else if in.dst != none {
 		// The result may take the register of an operand, which is read before.
 		clear(a.vector.pinned)

@@ -67,6 +67,12 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 			in.Mask = 1 + x86.Reg(m.part)
 		}
 	}
+	if m.next > 0 && tail { // the lanes behind stay 0
+		in.Mask, in.Zero = 1+x86.Reg(m.part), true
+		if m.next == 8 && (in.Op == x86.Mov || in.Op == x86.MovLoad) {
+			in.Op++
+		}
+	}
 	switch m.place {
 	case allLanes:
 		if tail {
@@ -178,6 +184,36 @@ func (e *emitter) body(group int, all, tail bool) {
 	}
 }
 
+// mask has leftReg lanes in the masks of a tail.
+func (e *emitter) mask() {
+	t := &e.text
+	t.Ones(tempReg)
+	t.Bzhi(tempReg, leftReg)
+	op := x86.KMovW
+	if e.e == 8 {
+		op = x86.KMovB
+	}
+	t.Emit(&x86.Inst{Op: op, Dst: 1, B: tempReg})
+	if e.e == 16 {
+		t.Emit(&x86.Inst{Op: x86.KShiftRW, Dst: 2, B: 1, Imm: 8})
+	}
+}
+
+// ragged reports whether an iteration of rows that are whole is a tail: the last one of AVX-512, where it is
+// not full.
+func (e *emitter) ragged(group int32) bool { return int(group) == e.groups-1 && e.p.N%e.e != 0 }
+
+// carry moves the carries between their registers and the arrays.
+func (e *emitter) carry(stores bool) {
+	for _, x := range e.carries {
+		m := minst{Inst: x86.Inst{Op: x86.MovLoad, Dst: x86.Reg(e.where[x.reg]), IsMem: true, VL: e.isa.vl()}, place: inArray, io: x.in, part: x.part}
+		if m.Mem.Disp = x.part * int32(e.isa.vl().Bytes()); stores {
+			m.Op, m.B, m.io, m.store = x86.MovStore, m.Dst, x.out, true
+		}
+		e.inst(&m, int(x.group), e.ragged(x.group))
+	}
+}
+
 // emit returns the machine code: for each row, groups of iterations side by side, then single ones,
 // masked where the machine can. Without masks n is a multiple of an iteration.
 func (e *emitter) emit() []byte {
@@ -191,9 +227,6 @@ func (e *emitter) emit() []byte {
 	case n <= 40:
 		unroll = 2
 	}
-	step := int32(unroll * e.e)
-	masked := e.isa == AVX512
-
 	for i := range min(e.arrays(), len(pointerRegs)) {
 		t.Load(pointerRegs[i], argMem(ArgArrays+2*i))
 	}
@@ -206,9 +239,50 @@ func (e *emitter) emit() []byte {
 		}
 	}
 	fixed(inPool)
+	if e.atOnce {
+		t.Zero(indexReg)
+		t.Load(leftReg, argMem(ArgN))
+		t.SubImm(leftReg, int32((e.groups-1)*e.e))
+		if e.ragged(int32(e.groups - 1)) {
+			e.mask()
+		}
+		e.carry(false)
+	}
 	row := t.Here(1)
 	fixed(inSplat)
 	e.begin()
+	if e.atOnce {
+		for i := range e.out {
+			m := &e.out[i]
+			e.inst(m, int(m.group), e.ragged(m.group))
+		}
+	} else {
+		e.row(unroll)
+	}
+	e.finish()
+	t.DecMem(argMem(ArgRows))
+	last := t.Jump(x86.AtMost)
+	for i := range e.arrays() {
+		step := argMem(ArgArrays + 2*i + 1)
+		if i < len(pointerRegs) {
+			t.AddMem(pointerRegs[i], step)
+		} else {
+			t.Load(tempReg, step)
+			t.AddTo(argMem(ArgArrays+2*i), tempReg)
+		}
+	}
+	t.Land(t.Jmp(), row)
+	t.Land(last, t.Here(1))
+	if e.atOnce {
+		e.carry(true)
+	}
+	t.Return()
+	return t.Finish(e.pool)
+}
+
+// row encodes the iterations of a row, unroll of them at a time.
+func (e *emitter) row(unroll int) {
+	t, step, masked := &e.text, int32(unroll*e.e), e.isa == AVX512
 	t.Load(leftReg, argMem(ArgN))
 	t.Zero(indexReg)
 	t.SubImm(leftReg, step)
@@ -229,16 +303,7 @@ func (e *emitter) emit() []byte {
 		none := t.Jump(x86.Equal)
 		one := t.Here(1)
 		if masked {
-			t.Ones(tempReg)
-			t.Bzhi(tempReg, leftReg)
-			op := x86.KMovW
-			if e.e == 8 {
-				op = x86.KMovB
-			}
-			t.Emit(&x86.Inst{Op: op, Dst: 1, B: tempReg})
-			if e.e == 16 {
-				t.Emit(&x86.Inst{Op: x86.KShiftRW, Dst: 2, B: 1, Imm: 8})
-			}
+			e.mask()
 		}
 		e.body(0, false, masked)
 		e.exchange()
@@ -247,20 +312,4 @@ func (e *emitter) emit() []byte {
 		t.Land(t.Jump(x86.Greater), one)
 		t.Land(none, t.Here(1))
 	}
-	e.finish()
-	t.DecMem(argMem(ArgRows))
-	last := t.Jump(x86.AtMost)
-	for i := range e.arrays() {
-		step := argMem(ArgArrays + 2*i + 1)
-		if i < len(pointerRegs) {
-			t.AddMem(pointerRegs[i], step)
-		} else {
-			t.Load(tempReg, step)
-			t.AddTo(argMem(ArgArrays+2*i), tempReg)
-		}
-	}
-	t.Land(t.Jmp(), row)
-	t.Land(last, t.Here(1))
-	t.Return()
-	return t.Finish(e.pool)
 }

@@ -9,8 +9,11 @@ import (
 // A chain of instructions on one vector waits for each result, some four cycles, and a processor looks
 // ahead at the chains of few iterations. So a short program's iterations go side by side, instruction by
 // instruction, where their values all have registers. Not four where there are divisions, which take turns
-// in one unit: what else there is to do should come between them.
-func allocateBeside(c *code) *allocator {
+// in one unit: what else there is to do should come between them. Rows of few elements, n, are whole.
+func allocateBeside(c *code, n int) *allocator {
+	if c.atOnce {
+		return allocate(c.interleaved(ceil(n, c.e)))
+	}
 	single := allocate(c)
 	for groups := 4; groups > 1; groups /= 2 {
 		if len(c.insts) < 8 || len(c.insts) > 128 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
@@ -45,6 +48,13 @@ func (c *code) interleaved(groups int) *code {
 	}
 	for v := range shared {
 		shared[v] = lanes[v] || c.steady(vreg(v))
+	}
+	w.carries = nil
+	for _, x := range c.carries {
+		for g := range groups {
+			x.group, x.reg = int32(g), x.reg+vreg(min(g, 1)*len(c.homes))
+			w.carries = append(w.carries, x)
+		}
 	}
 	for i, n := 0, 1; i < len(c.insts); i += n {
 		n = 1

@@ -52,6 +52,10 @@ type Out struct {
 	T  dtype.Type // Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32
 	V  vec.Value
 	At int
+	// Carry is 0 or the number of an input, an array of the type, and one more: that takes each row's V in the next one,
+	// from a register where the code can, and both lie in the same place, whose step is 0. At is the end, and V not an
+	// input as it comes. Not a Bool or BF16.
+	Carry int
 	// Fold reduces each row to one element, in the kernels' lanes: element i goes to lane i mod L of 128 bytes
 	// of lanes, which are then halved. AVX-512 only.
 	Fold Fold
@@ -81,6 +85,7 @@ type Program struct {
 	In   []In
 	Code []vec.Instr
 	Out  []Out // by At
+	N    int   // the elements of every row, if that is known
 }
 
 // Func is machine code.
@@ -99,7 +104,7 @@ type Func struct {
 // Assemble makes p's machine code, which Map must make executable before it runs.
 func (p *Program) Assemble(isa ISA) *Func {
 	c := lower(p, isa)
-	e := emitter{allocator: allocateBeside(c), p: p}
+	e := emitter{allocator: allocateBeside(c, p.N), p: p}
 	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e}
 	return f
 }
@@ -107,7 +112,7 @@ func (p *Program) Assemble(isa ISA) *Func {
 // List tells line the instructions of one iteration, and before them those that fill registers for all, each
 // with the index in Code that it serves, or -1.
 func (p *Program) List(isa ISA, line func(src int, text string)) {
-	e := emitter{allocator: allocateBeside(lower(p, isa)), p: p, list: line}
+	e := emitter{allocator: allocateBeside(lower(p, isa), p.N), p: p, list: line}
 	for i := range e.fixed {
 		e.fixed[i].src = -1
 		e.inst(&e.fixed[i], 0, false)

@@ -360,6 +360,12 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 	if k := f.Step(); n%k != 0 {
 		n += k - n%k
 	}
+	if r.IntN(2) == 0 {
+		p.N = n
+		if f = p.Assemble(isa); Map(f) != nil {
+			t.Fatal("not mapped")
+		}
+	}
 	padded := (n + 7) &^ 7
 	args := make([]uintptr, f.Words())
 	spill := newGuarded(f.SpillBytes(), 0)
@@ -484,6 +490,135 @@ func TestRandomPrograms(t *testing.T) {
 			t.Errorf("%v: nothing spilled", isa)
 		}
 	}
+}
+
+// What a row gives is the next row's input, wherever it is kept in between.
+func TestCarries(t *testing.T) {
+	rounds := uint64(600)
+	if testing.Short() {
+		rounds = 100
+	}
+	for _, isa := range isas(t) {
+		kept := 0
+		for seed := range rounds {
+			r := rand.New(rand.NewPCG(seed, 3))
+			w := write(r, 3+r.IntN(120), isa == AVX512)
+			p := &Program{In: w.in[:w.plain], Code: w.Code()}
+			for i := range p.In {
+				p.In[i].Index = 0
+			}
+			for k := masks - 1; k >= 0; k-- { // what is of an input's type, a given one and a carried one for each
+				for _, v := range w.have[k] {
+					i := len(p.In) - 1
+					for i >= 0 && (p.In[i].Splat || p.In[i].T != elems[k] || p.carrier(int32(i)) >= 0) {
+						i--
+					}
+					if i >= 0 && !p.Unchanged(v) && r.IntN(3) == 0 {
+						p.Out = append(p.Out, Out{T: elems[k], V: v, At: len(p.Code), Carry: i + 1})
+					} else if r.IntN(8) == 0 {
+						p.Out = append(p.Out, Out{T: elems[k], V: v, At: len(p.Code)})
+					}
+				}
+			}
+			slices.SortStableFunc(p.Out, func(a, b Out) int { return min(a.Carry, 1) - min(b.Carry, 1) })
+			if len(p.Out) == 0 {
+				continue
+			}
+			if w.checkCarries(t, r, isa, p) {
+				kept++
+			}
+		}
+		if kept == 0 {
+			t.Errorf("%v: nothing was kept in registers", isa)
+		}
+	}
+}
+
+func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) bool {
+	step := p.Assemble(isa).Step()
+	n, rows := (1+r.IntN(64/step))*step, 1+r.IntN(5)
+	if p.N = n; r.IntN(4) == 0 {
+		p.N = 0
+	}
+	c := lower(p, isa)
+	f := p.Assemble(isa)
+	if err := Map(f); err != nil {
+		t.Fatal(err)
+	}
+	args := make([]uintptr, f.Words())
+	spill := newGuarded(f.SpillBytes(), 0)
+	args[ArgN], args[ArgRows], args[ArgSpill] = uintptr(n), uintptr(rows), uintptr(spill.ptr())
+	const padded = 64
+	arrays := make([]guarded, len(p.In)+len(p.Out))
+	var oracle [3]unsafe.Pointer
+	var have [3][]byte
+	for i, x := range p.In {
+		size, count, step := x.T.Size(), n, 0
+		if x.Splat {
+			count = 1
+		} else if p.carrier(int32(i)) < 0 {
+			count, step = n*rows, n*x.T.Size()
+		}
+		arrays[i] = newGuarded(count*size, r.IntN(8)*size)
+		fill(r, x.T, arrays[i].bytes())
+		args[ArgArrays+2*i], args[ArgArrays+2*i+1] = uintptr(arrays[i].ptr()), uintptr(step)
+		have[i] = room(padded * size)
+		oracle[i] = unsafe.Pointer(&have[i][0])
+		copy(have[i], arrays[i].bytes()[:min(count, n)*size])
+		for j := range n {
+			if x.Splat {
+				copy(have[i][j*size:], arrays[i].bytes())
+			}
+		}
+	}
+	for i, o := range p.Out {
+		at, size := len(p.In)+i, o.T.Size()
+		if o.Carry > 0 {
+			arrays[at] = arrays[o.Carry-1]
+		} else {
+			arrays[at] = newGuarded(n*rows*size, r.IntN(8)*size)
+			args[ArgArrays+2*at+1] = uintptr(n * size)
+		}
+		args[ArgArrays+2*at] = uintptr(arrays[at].ptr())
+	}
+	want := make([][]byte, len(p.Out))
+	rest := make([][]byte, len(p.In))
+	for i := range p.In {
+		rest[i] = slices.Clone(arrays[i].bytes())
+	}
+	for row := range rows {
+		next := make([][]byte, len(p.Out))
+		for i, x := range p.In {
+			if !x.Splat && p.carrier(int32(i)) < 0 {
+				copy(have[i], rest[i][row*n*x.T.Size():][:n*x.T.Size()])
+			}
+		}
+		for i, o := range p.Out {
+			next[i] = room(padded * o.T.Size())
+			w.Program("oracle", o.T, o.V).Compile()(unsafe.Pointer(&next[i][0]), oracle[0], oracle[1], oracle[2], padded)
+		}
+		for i, o := range p.Out {
+			if y := next[i][:n*o.T.Size()]; o.Carry > 0 {
+				copy(have[o.Carry-1], y)
+				want[i] = slices.Clone(y)
+			} else {
+				want[i] = append(want[i], y...)
+			}
+		}
+	}
+	f.Run(args)
+	for i, o := range p.Out {
+		g := arrays[len(p.In)+i]
+		if !g.intact() {
+			t.Fatalf("%v, n = %d: output %d: written outside", isa, n, i)
+		}
+		if k := differ(o.T, g.bytes(), want[i]); k >= 0 {
+			s := o.T.Size()
+			t.Fatalf("%v, n = %d (%d), %d rows: output %d of %v (carry %d), element %d: % x, want % x\n%s", isa, n, p.N, rows, i, o.T, o.Carry, k,
+				g.bytes()[k*s:(k+1)*s], want[i][k*s:(k+1)*s], list(p.Code))
+		}
+	}
+	return len(c.carries) > 0
 }
 
 func FuzzPrograms(f *testing.F) {

@@ -3,6 +3,7 @@ package jit
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/jit/x86"
@@ -58,14 +59,15 @@ type vinst struct {
 type kind uint8
 
 const (
-	plain  kind = iota
-	fused       // an FMA: op is its 132 form for floats of the width
-	over        // a, b and c: the result takes c's place
-	load        // B is an input's memory
-	gather      // of an input at indices A
-	ones        // a mask of all lanes of the part
-	store       // B goes to an output
-	accum       // the result is dst, lanes of a fold
+	plain   kind = iota
+	fused        // an FMA: op is its 132 form for floats of the width
+	over         // a, b and c: the result takes c's place
+	load         // B is an input's memory
+	gather       // of an input at indices A
+	ones         // a mask of all lanes of the part
+	store        // B goes to an output
+	accum        // the result is dst, lanes of a fold
+	carried      // the result is dst, what an input of type float or integer is in the next row
 )
 
 // memory says what B may be besides a register.
@@ -89,6 +91,17 @@ type code struct {
 	consts map[poolKey]vreg
 	pooled map[poolKey]int32 // nil, or where the pool has what earlier code put there
 	folds  []fold
+
+	atOnce  bool // rows of few elements are done at once, and carries stay in registers
+	carries []carry
+}
+
+// carry is a part of an input that an output is in the next row, in one of the iterations side by side.
+type carry struct {
+	in, out int32 // arrays
+	reg     vreg
+	part    int32
+	group   int32
 }
 
 // fold is an output that reduces its row.
@@ -149,6 +162,7 @@ func (l *lowering) run() {
 	if wide {
 		l.e /= 2
 	}
+	l.atOnce = p.N > 0 && ceil(p.N, l.e) <= mostWhole && len(p.Code) <= mostWholeCode && (l.isa == AVX512 || l.isa == AVX2 && p.N%l.e == 0)
 	l.val = make([]value, len(p.Code))
 	l.insts = make([]vinst, 0, len(p.Code)+len(p.Out)+8)
 	out := 0
@@ -166,6 +180,11 @@ func (l *lowering) run() {
 	}
 	l.dropDead()
 }
+
+// Rows of so many iterations, of programs of so many instructions, are done at once.
+const mostWhole, mostWholeCode = 4, 600
+
+func ceil(n, d int) int { return (n + d - 1) / d }
 
 // live reports which instructions an output needs.
 func (p *Program) live() []bool {
@@ -457,7 +476,14 @@ func (l *lowering) load(i int) {
 		return
 	}
 	if x.T != dtype.Bool {
+		out := l.p.carrier(io)
+		kept := out >= 0 && l.keeps(io)
 		for part := range l.parts(in.T) {
+			if kept {
+				l.val[i].v[part] = l.newReg(home{}, false)
+				l.carries = append(l.carries, carry{in: io, out: int32(len(l.p.In) + out), reg: l.val[i].v[part], part: int32(part)})
+				continue
+			}
 			h := home{place: inArray, width: uint8(x.T.Size()), at: io, part: int32(part)}
 			if x.Splat {
 				h.place = inSplat
@@ -495,6 +521,26 @@ func (l *lowering) load(i int) {
 		b := bytes(op, x86.V256, part*lanes, part)
 		l.val[i].v[part] = l.two(by(in.T, x86.PCmpGtD), b, l.constant(0, in.T), false)
 	}
+}
+
+// carrier is the number of the output that input io is in the next row, -1 for none.
+func (p *Program) carrier(io int32) int {
+	return slices.IndexFunc(p.Out, func(o Out) bool { return o.Carry == int(io)+1 })
+}
+
+// keeps reports whether input io, a carry, stays in registers: while a good part of them is left for the rest.
+func (l *lowering) keeps(io int32) bool {
+	most := 4
+	if l.isa == AVX512 {
+		most = 12
+	}
+	n := len(l.carries) + l.parts(vec.Lane(l.p.In[io].T))
+	for _, x := range l.carries {
+		if x.in == io {
+			return true
+		}
+	}
+	return l.atOnce && n*ceil(l.p.N, l.e) <= most
 }
 
 // gather loads the elements of an input that is indexed.
@@ -836,6 +882,19 @@ func (l *lowering) store(i int) {
 	if o.Fold != NoFold {
 		l.fold(io, o)
 		return
+	}
+	if l.atOnce && o.Carry > 0 {
+		read := false
+		for _, x := range l.carries {
+			if x.out == io {
+				l.insts = append(l.insts, vinst{op: x86.Mov, kind: carried, vl: l.vl(), mem: anyMem, a: none, b: l.vector(o.V, int(x.part)), c: none, mask: none,
+					dst: x.reg, off: int32(o.T.Size()), part: x.part, src: l.src})
+				read = true
+			}
+		}
+		if read {
+			return
+		}
 	}
 	put := func(op x86.Op, vl x86.VL, b vreg, off, part int) {
 		l.insts = append(l.insts, vinst{op: op, kind: store, vl: vl, a: none, b: b, c: none, mask: none, dst: none, io: io, off: int32(off), part: int32(part), src: l.src})
