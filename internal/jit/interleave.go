@@ -12,7 +12,9 @@ import (
 // in one unit: what else there is to do should come between them. Rows of few elements, n, are whole.
 func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
-		return allocate(c.interleaved(ceil(n, c.e)))
+		w := c.interleaved(ceil(n, c.e))
+		w.schedule()
+		return allocate(w)
 	}
 	single := allocate(c)
 	for groups := 4; groups > 1; groups /= 2 {
