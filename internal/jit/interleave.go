@@ -12,13 +12,14 @@ import (
 // in one unit: what else there is to do should come between them. Rows of few elements, n, are whole.
 func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
-		w := c.interleaved(ceil(n, c.e))
-		w.schedule()
-		return allocate(w)
+		return allocate(c.interleaved(ceil(n, c.e)).scheduled())
+	}
+	if len(c.insts) > mostBeside {
+		return c.allocateLong()
 	}
 	single := allocate(c)
 	for groups := 4; groups > 1; groups /= 2 {
-		if len(c.insts) < 8 || len(c.insts) > 128 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
+		if len(c.insts) < 8 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
 			continue
 		}
 		if a := allocate(c.interleaved(groups)); a.slots == 0 && 8*len(a.out) <= 9*groups*len(single.out) {
@@ -26,6 +27,27 @@ func allocateBeside(c *code, n int) *allocator {
 		}
 	}
 	return single
+}
+
+// Up to so many instructions are interleaved as they are, and up to the other number put in order, two iterations of
+// them, if there are registers.
+const mostBeside, mostBesideInOrder = 128, 256
+
+// allocateLong puts the instructions in order, unless that costs registers.
+func (c *code) allocateLong() *allocator {
+	if len(c.insts) <= mostBesideInOrder {
+		if a := allocate(c.interleaved(2).scheduled()); a.slots == 0 {
+			return a
+		}
+	}
+	a := allocate(c.scheduled())
+	if a.slots == 0 {
+		return a
+	}
+	if single := allocate(c); 8*len(a.out) > 9*len(single.out) {
+		return single
+	}
+	return a
 }
 
 func divides(in vinst) bool {

@@ -2,70 +2,90 @@ package jit
 
 import "github.com/adjoint-go/adjoint/internal/jit/x86"
 
-// schedule puts instructions in the order in which a processor that starts two per cycle could start them, those
-// first whose results the longest chain waits for, while there are registers. Processors do so by themselves for what
-// comes within some hundred instructions; the chains of a loop's step are further apart. What is stored or carried,
-// and what follows that, stays where it is.
-func (c *code) schedule() {
-	n := 0
-	for n < len(c.insts) && c.insts[n].kind < store {
-		n++
-	}
-	s := newScheduler(c, n)
-	order := make([]vinst, 0, n)
-	for cycle := int32(0); len(order) < n; cycle++ {
-		for range 2 {
-			if i := s.pick(cycle); i >= 0 {
-				s.start(i, cycle)
-				order = append(order, c.insts[i])
+// scheduled is c in the order in which a processor that starts two instructions per cycle could start them, those first
+// whose results the longest chain waits for, while there are registers. Processors do so by themselves for what comes
+// within some hundred instructions; two functions' chains are further apart. Nothing goes past a store: it may be to
+// where an input lies that nothing reads any more.
+func (c *code) scheduled() *code {
+	s := newScheduler(c)
+	w := *c
+	w.insts = make([]vinst, 0, len(c.insts))
+	cycle := int32(0)
+	for from, end := 0, 0; from < len(c.insts); from = end {
+		for end = from; end < len(c.insts) && c.insts[end].kind < store; {
+			end++
+		}
+		s.begin(from, end)
+		for len(w.insts) < end {
+			for range 2 {
+				if i := s.pick(cycle); i >= 0 {
+					s.start(i, cycle)
+					w.insts = append(w.insts, c.insts[i])
+				}
 			}
+			cycle++
+		}
+		for ; end < len(c.insts) && c.insts[end].kind >= store; end++ {
+			s.read(&c.insts[end])
+			w.insts = append(w.insts, c.insts[end])
 		}
 	}
-	copy(c.insts, order)
+	return &w
 }
 
 type scheduler struct {
 	*code
-	ready []int32   // instructions whose operands have been started
-	wait  []int32   // by instruction: operands that have not
+	ready []int32   // instructions up to end whose operands have been started
+	end   int       // of those between two stores
+	wait  []int32   // by instruction: operands that have not been started
 	at    []int32   // by instruction: the cycle when its operands are there
 	depth []int32   // by instruction: cycles from its start to the end
 	users [][]int32 // by register: the instructions that read it
-	reads []int32   // by register: those of them that have not started
+	reads []int32   // by register: those of them that have not been started
 	live  [2]int    // registers in use: vectors, masks
 	most  [2]int
 }
 
-func newScheduler(c *code, n int) *scheduler {
+func newScheduler(c *code) *scheduler {
+	n := len(c.insts)
 	s := &scheduler{code: c, wait: make([]int32, n), at: make([]int32, n), depth: make([]int32, n),
-		users: make([][]int32, len(c.homes)), reads: make([]int32, len(c.homes)), most: [2]int{12 - len(c.carries), 4}}
+		users: make([][]int32, len(c.homes)), reads: make([]int32, len(c.homes)), most: [2]int{12, 4}}
 	if c.isa == AVX512 {
-		s.most[0] += 16
+		s.most[0] = 28
+	}
+	s.most[0] -= len(c.carries) + 3*len(c.folds)
+	for i := range c.insts {
+		for _, v := range c.insts[i].operands() {
+			if v != none {
+				s.reads[v]++
+			}
+		}
+	}
+	uses := make([]int32, 0, 4*n)
+	for v, k := range s.reads {
+		s.users[v] = uses[len(uses) : len(uses) : len(uses)+int(k)]
+		uses = uses[:len(uses)+int(k)]
 	}
 	made := make([]bool, len(c.homes))
 	for i := range c.insts {
 		in := &c.insts[i]
 		for _, v := range in.operands() {
-			if v == none {
-				continue
-			}
-			s.reads[v]++
-			if i < n {
+			if v != none {
 				s.users[v] = append(s.users[v], int32(i))
 				if made[v] {
 					s.wait[i]++
 				}
 			}
 		}
-		if i < n {
+		if in.kind < store {
 			made[in.dst] = true
-			if s.wait[i] == 0 {
-				s.ready = append(s.ready, int32(i))
-			}
 		}
 	}
 	for i := n - 1; i >= 0; i-- {
 		in := &c.insts[i]
+		if in.kind >= store {
+			continue
+		}
 		for _, u := range s.users[in.dst] {
 			s.depth[i] = max(s.depth[i], s.depth[u])
 		}
@@ -74,39 +94,45 @@ func newScheduler(c *code, n int) *scheduler {
 	return s
 }
 
-// pick is the instruction to start, -1 for none: where registers are short, one that needs no more of them if
-// there is any.
+// begin goes on to instructions from … end-1.
+func (s *scheduler) begin(from, end int) {
+	s.end = end
+	for i := from; i < end; i++ {
+		if s.wait[i] == 0 {
+			s.ready = append(s.ready, int32(i))
+		}
+	}
+}
+
+// pick takes the instruction to start, -1 for none: where registers are short one that needs no more of them, if there
+// is or will be any.
 func (s *scheduler) pick(cycle int32) int {
-	best, worth := -1, int32(-1)
-	for k, i := range s.ready {
+	const look = 64 // bounds the time that this takes
+	const short = 1 << 20
+	best, worth, later := -1, int32(0), false
+	for k, i := range s.ready[:min(look, len(s.ready))] {
 		if s.at[i] > cycle {
+			later = true
 			continue
 		}
 		w := s.depth[i]
-		if f := s.file(s.insts[i].dst); s.live[f] >= s.most[f] && s.frees(i, f) == 0 {
-			w -= 1 << 20
+		if f := s.file(s.insts[i].dst); s.live[f] >= s.most[f] && !s.frees(i, f) {
+			w -= short
 		}
 		if best < 0 || w > worth {
 			best, worth = k, w
 		}
 	}
-	if best < 0 || worth < 0 && s.waiting(cycle) {
+	if best < 0 && len(s.ready) > look {
+		best = look
+	}
+	if best < 0 || worth < 0 && later {
 		return -1
 	}
 	i := s.ready[best]
 	s.ready[best] = s.ready[len(s.ready)-1]
 	s.ready = s.ready[:len(s.ready)-1]
 	return int(i)
-}
-
-// waiting reports whether something that has started is still to be done.
-func (s *scheduler) waiting(cycle int32) bool {
-	for _, i := range s.ready {
-		if s.at[i] > cycle {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *scheduler) file(v vreg) int {
@@ -116,32 +142,39 @@ func (s *scheduler) file(v vreg) int {
 	return 0
 }
 
-// frees is the number of registers of file f that instruction i is the last to read.
-func (s *scheduler) frees(i int32, f int) int {
-	n := 0
+// takes reports whether v has a register because it was computed.
+func (s *scheduler) takes(v vreg) bool { return v != none && s.homes[v].place == nowhere }
+
+// frees reports whether instruction i is the last to read a register of file f.
+func (s *scheduler) frees(i int32, f int) bool {
 	for _, v := range s.insts[i].operands() {
-		if v != none && s.reads[v] == 1 && s.file(v) == f && s.homes[v].place == nowhere {
-			n++
+		if s.takes(v) && s.reads[v] == 1 && s.file(v) == f {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
-func (s *scheduler) start(i int, cycle int32) {
-	in := &s.insts[i]
+// read counts what in reads.
+func (s *scheduler) read(in *vinst) {
 	for _, v := range in.operands() {
 		if v == none {
 			continue
 		}
-		if s.reads[v]--; s.reads[v] == 0 && s.homes[v].place == nowhere {
+		if s.reads[v]--; s.reads[v] == 0 && s.takes(v) {
 			s.live[s.file(v)]--
 		}
 	}
+}
+
+func (s *scheduler) start(i int, cycle int32) {
+	in := &s.insts[i]
+	s.read(in)
 	s.live[s.file(in.dst)]++
 	done := cycle + latency(in)
 	for _, u := range s.users[in.dst] {
 		s.at[u] = max(s.at[u], done)
-		if s.wait[u]--; s.wait[u] == 0 {
+		if s.wait[u]--; s.wait[u] == 0 && int(u) < s.end {
 			s.ready = append(s.ready, u)
 		}
 	}
