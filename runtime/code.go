@@ -215,7 +215,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	u.cols = u.elems
 	switch {
 	case u.mode == rows || u.mode == chunks:
-		if goodRow(*b.isa, u.run) {
+		if goodRow(*b.isa, u.run) || u.run >= longFold {
 			u.cols = u.run
 		}
 	case cols > 0:
@@ -225,21 +225,10 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	default:
 		u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
 	}
-	feeds, key := u.structure(*b.isa)
-	if u.code = codes.find(string(key)); u.code == nil {
-		for _, c := range b.pending {
-			if c.key == string(key) {
-				u.code = c
-			}
-		}
-	}
-	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds, key[0] == 1)
-		u.code.key = string(key)
-		if b.p.profile {
-			u.code.name = u.name()
-		}
-		b.pending = append(b.pending, u.code)
+	feeds := b.findCode(u)
+	if u.cols < u.elems && u.mode != flat && !u.code.folds && !goodRow(*b.isa, u.cols) { // rows that code alone can fold
+		u.cols = u.elems
+		feeds = b.findCode(u)
 	}
 	by := u.maker()
 	for i := range u.code.segs {
@@ -275,6 +264,27 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		u.tile = min(u.grain, u.code.most())
 	}
 	b.words = max(b.words, u.code.words)
+}
+
+// findCode gives u its code, made if need be, and returns how its values come about.
+func (b *binding) findCode(u *mapUnit) []feed {
+	feeds, key := u.structure(*b.isa)
+	if u.code = codes.find(string(key)); u.code == nil {
+		for _, c := range b.pending {
+			if c.key == string(key) {
+				u.code = c
+			}
+		}
+	}
+	if u.code == nil {
+		u.code = u.assemble(*b.isa, feeds, key[0] == 1)
+		u.code.key = string(key)
+		if b.p.profile {
+			u.code.name = u.name()
+		}
+		b.pending = append(b.pending, u.code)
+	}
+	return feeds
 }
 
 // mapCode makes the new code executable.
@@ -347,6 +357,9 @@ func (c *codeCache) add(x *code) {
 // shortFold is the length of a row below which it is faster to fold many rows at a time, from a tile.
 const shortFold = 64
 
+// longFold is the length of a row from which on code without masks folds it though it has last elements to do apart.
+const longFold = 512
+
 func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
 
 // structure returns how u's values come about, and a key of all that code for it depends on.
@@ -405,9 +418,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	for i := range u.folds {
 		f := &u.folds[i]
 		key = append(binary.AppendUvarint(key, uint64(f.value)), byte(f.k))
-		folds = folds && jit.Folds(isa, foldOf(f.k), f.t)
+		folds = folds && jit.Folds(foldOf(f.k), f.t)
 	}
-	if folds && len(u.folds) <= jit.MaxFolds {
+	if folds && len(u.folds) <= isa.MaxFolds() {
 		key[0] = 1
 	}
 	return feeds, key
@@ -871,6 +884,11 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	if step := s.f.Step(); step > 1 {
 		last = p.n % step
 	}
+	args[jit.ArgTail] = 0
+	if last > 0 && u.code.folds {
+		u.callFolding(r, w, seg, *p, last)
+		return
+	}
 	if last < p.n {
 		for k := range refs {
 			x := &refs[k]
@@ -881,28 +899,56 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 		s.f.Run(args)
 	}
 	if last > 0 {
-		u.callLast(r, w, seg, *p, last)
+		end := *p
+		end.col += p.n - last
+		u.copyLast(r, w, seg, &end, last, args[jit.ArgArrays:])
+		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(s.f.Step()), 1, u.spill(w)
+		s.f.Run(args)
+		u.storeLast(r, w, seg, &end, last)
 	}
 }
 
-// callLast computes the last n elements of a row, fewer than an iteration's, on copies.
-func (u *mapUnit) callLast(r *run, w *worker, seg int, p at, n int) {
-	s, refs, args := &u.code.segs[seg], u.refs[seg], w.args
-	p.col += p.n - n
+// callFolding folds rows one by one, the last elements of each, fewer than an iteration's, on copies.
+func (u *mapUnit) callFolding(r *run, w *worker, seg int, p at, last int) {
+	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
+	for range p.rows {
+		for k := range refs {
+			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, &refs[k], &p))
+		}
+		end := p
+		end.col += p.n - last
+		u.copyLast(r, w, seg, &end, last, args[jit.ArgArrays+1:])
+		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill], args[jit.ArgTail] = uintptr(p.n-last), 1, u.spill(w), jit.TailLanes(last)
+		s.f.Run(args)
+		u.storeLast(r, w, seg, &end, last)
+		p.row++
+		p.result++
+	}
+}
+
+// copyLast copies n elements, fewer than an iteration's, of a segment's inputs, and has every other one of args be the
+// arguments' addresses.
+func (u *mapUnit) copyLast(r *run, w *worker, seg int, p *at, n int, args []uintptr) {
+	s, refs := &u.code.segs[seg], u.refs[seg]
 	for k := range refs {
 		x := &refs[k]
 		copied := u.room(w, s, k)
-		if from := u.addr(r, w, x, &p); k < s.ins && x.col == 0 {
+		if from := u.addr(r, w, x, p); x.result || k < s.ins && x.col == 0 {
 			copied = from
 		} else if k < s.ins {
 			move(copied, from, n*x.size)
 		}
-		args[jit.ArgArrays+2*k] = uintptr(copied)
+		args[2*k] = uintptr(copied)
 	}
-	args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(s.f.Step()), 1, u.spill(w)
-	s.f.Run(args)
+}
+
+// storeLast puts what was made of such copies where it belongs.
+func (u *mapUnit) storeLast(r *run, w *worker, seg int, p *at, n int) {
+	s, refs := &u.code.segs[seg], u.refs[seg]
 	for k := s.ins; k < len(refs); k++ {
-		move(u.addr(r, w, &refs[k], &p), u.room(w, s, k), n*refs[k].size)
+		if x := &refs[k]; !x.result {
+			move(u.addr(r, w, x, p), u.room(w, s, k), n*x.size)
+		}
 	}
 }
 

@@ -327,3 +327,36 @@ func TestLoopCodeBlocks(t *testing.T) {
 		t.Error("no code for the loop")
 	}
 }
+
+// Code folds rows whose length is no whole number of iterations, and stores what it made of them.
+func TestCodeFoldsLongRows(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32} {
+		for _, kinds := range [][]ir.Reduction{{ir.Sum, ir.Max}, {ir.Min, ir.Prod}} {
+			s := newSketch()
+			g := s.g
+			sh := ir.Shape{ir.D(3), ir.Batch}
+			x, scale := s.param(typ, sh, 5), s.param(typ, ir.Static(3, 1), 5)
+			y := g.Apply(ops.Mul, x, g.BroadcastTo("", scale, sh))
+			outs := []*ir.Node{y}
+			for _, k := range kinds {
+				z := y
+				if typ == dtype.F32 && k == ir.Max { // two widths in one program
+					z = g.Convert(y, dtype.F64)
+				}
+				outs = append(outs, g.Reduce(k, z, 1))
+			}
+			s.check(t, outs, rand.New(rand.NewPCG(3, 1)), 511, 512, 513, 519, 1000, 4096, 4097, 4103, 8199)
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(519)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u := b.units[0].(*mapUnit); p.isa != nil && (u.code == nil || !u.code.folds) {
+				t.Errorf("%v: not folded in code\n%s", typ, p)
+			}
+		}
+	}
+}

@@ -20,7 +20,7 @@ type minst struct {
 	src    int32
 }
 
-// A register from accReg on is lanes: that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
+// A register from accReg on is lanes: for 2 vectors per fold that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
 const accReg = 64
 
 // allocator turns virtual registers into machine registers, in one walk. A value that must leave its
@@ -38,8 +38,9 @@ type allocator struct {
 	masks  file
 	free   []int32   // slots
 	freed  []int32   // those that the instruction under way may still read
-	accs   []x86.Reg // by fold: the first of two registers of lanes
+	accs   []x86.Reg // by fold: the first of its registers of lanes
 	spare  x86.Reg
+	tail   x86.Reg // AVX2: which lanes count
 	fixed  []minst // before the loop: constants and splats that keep their registers
 }
 
@@ -80,10 +81,10 @@ func allocate(c *code) *allocator {
 		n = 32
 	}
 	for i := range c.folds {
-		n -= 2
+		n -= c.isa.vectors()
 		a.accs = append(a.accs, x86.Reg(n))
 		for part := range c.folds[i].parts {
-			a.where[c.folds[i].acc[part]] = int16(accReg + 2*i + part)
+			a.where[c.folds[i].acc[part]] = int16(accReg + c.isa.vectors()*i + part)
 		}
 	}
 	for _, x := range c.carries {
@@ -91,8 +92,12 @@ func allocate(c *code) *allocator {
 		a.where[x.reg] = int16(n)
 	}
 	if len(c.folds) > 0 {
-		n-- // to exchange a fold's two vectors of lanes
+		n-- // to exchange a fold's vectors of lanes
 		a.spare = x86.Reg(n)
+		if c.isa == AVX2 {
+			n--
+			a.tail = x86.Reg(n)
+		}
 	}
 	if c.isa != scalar { // whose code runs once
 		n = a.hoist(n)
@@ -152,7 +157,10 @@ func (a *allocator) hoist(n int) int {
 		}
 		most = max(most, live)
 	}
-	const spare = 4 // results, copies, and what has no memory operand
+	spare := 4 // results, copies, and what has no memory operand
+	if len(a.folds) > 0 {
+		spare = 6 // which finish uses
+	}
 	for room := n - most - spare; room > 0; room-- {
 		best := none
 		for v, r := range reads {

@@ -17,13 +17,13 @@ const (
 
 var pointerRegs = [...]x86.Reg{x86.BX, x86.R8, x86.R9, x86.R10, x86.R11, x86.R12, x86.R13, x86.R14, x86.R15}
 
-// The words of a call's arguments: n, the spill's address, rows; then of each array, inputs before outputs,
+// The words of a call's arguments: n, the spill's address, rows, the tail; then of each array, inputs before outputs,
 // its address and the bytes from one row to the next.
 const (
 	ArgN = iota
 	ArgSpill
 	ArgRows
-	_
+	ArgTail // 0, or as Step says
 	ArgArrays
 )
 
@@ -63,10 +63,16 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 	in := m.Inst
 	if len(e.folds) > 0 {
 		in.Dst, in.A, in.B = e.lanes(in.Dst, group), e.lanes(in.A, group), e.lanes(in.B, group)
-		if m.accum && tail {
+		switch {
+		case !m.accum || !tail:
+		case e.isa == AVX512:
 			in.Mask = 1 + x86.Reg(m.part)
+		default:
+			e.some(m, in)
+			return
 		}
 	}
+	tail = tail && e.isa == AVX512
 	if m.next > 0 && tail { // the lanes behind stay 0
 		in.Mask, in.Zero = 1+x86.Reg(m.part), true
 		if m.next == 8 && (in.Op == x86.Mov || in.Op == x86.MovLoad) {
@@ -103,26 +109,44 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 	}
 }
 
+// some is in, which makes lanes of a fold, for the tail's lanes alone.
+func (e *emitter) some(m *minst, in x86.Inst) {
+	t, acc := &e.text, in.Dst
+	at := x86.Mem{Base: leftReg, Index: x86.NoReg}
+	op := x86.BlendVPS
+	if f := e.folds[int(m.Dst-accReg)/e.isa.vectors()]; f.t.Bits() == 64 {
+		op, at.Disp = x86.BlendVPD, 32+32*m.part
+	}
+	in.Dst = e.spare
+	t.Emit(&in)
+	t.Emit(&x86.Inst{Op: x86.MovLoad, VL: in.VL, Dst: e.tail, IsMem: true, Mem: at})
+	t.Emit(&x86.Inst{Op: op, VL: in.VL, Dst: acc, A: acc, B: e.spare, C: e.tail})
+}
+
 // lanes is r, or the lanes that stand for it in the group: those of a fold whose values have one part take
 // turns.
 func (e *emitter) lanes(r x86.Reg, group int) x86.Reg {
 	if r < accReg {
 		return r
 	}
-	i, part := int(r-accReg)/2, int(r-accReg)%2
-	return e.accs[i] + x86.Reg((group*e.folds[i].parts+part)%2)
+	n := e.isa.vectors()
+	i, part := int(r-accReg)/n, int(r-accReg)%n
+	return e.accs[i] + x86.Reg((group*e.folds[i].parts+part)%n)
 }
 
-// exchange lets the next iteration have the other lanes.
-func (e *emitter) exchange() {
+// exchange lets the next iteration have the lanes that are its own after so many.
+func (e *emitter) exchange(iterations int) {
 	move := func(dst, src x86.Reg) {
-		e.text.Emit(&x86.Inst{Op: x86.Mov, VL: x86.V512, Dst: dst, B: src})
+		e.text.Emit(&x86.Inst{Op: x86.Mov, VL: e.isa.vl(), Dst: dst, B: src})
 	}
+	n := e.isa.vectors()
 	for i := range e.folds {
-		if e.folds[i].parts == 1 {
+		for range iterations * e.folds[i].parts % n {
 			move(e.spare, e.accs[i])
-			move(e.accs[i], e.accs[i]+1)
-			move(e.accs[i]+1, e.spare)
+			for k := range x86.Reg(n - 1) {
+				move(e.accs[i]+k, e.accs[i]+k+1)
+			}
+			move(e.accs[i]+x86.Reg(n-1), e.spare)
 		}
 	}
 }
@@ -130,21 +154,21 @@ func (e *emitter) exchange() {
 // begin fills the lanes.
 func (e *emitter) begin() {
 	for i := range e.folds {
-		for k := range x86.Reg(2) {
+		for k := range x86.Reg(e.isa.vectors()) {
 			m := e.fetch(e.folds[i].start, e.accs[i]+k)
 			e.inst(&m, 0, false)
 		}
 	}
 }
 
-// finish halves the lanes to one, and stores it. That the two vectors may have changed places is no matter:
-// the operations commute.
+// finish halves the lanes to one, and stores it. That vectors may have changed places is no matter: each has the one
+// half of all away, and the operations commute.
 func (e *emitter) finish() {
 	for i := range e.folds {
 		f := &e.folds[i]
 		combine := func(vl x86.VL, a, b x86.Reg) { // to register 0
 			r := [6]x86.Reg{a, b, 2, 3, 4, 5}
-			steps := combine(f.kind, f.t)
+			steps := e.combine(f.kind, f.t)
 			for k, s := range steps {
 				dst := x86.Reg(0)
 				if k < len(steps)-1 {
@@ -156,8 +180,15 @@ func (e *emitter) finish() {
 		half := func(op x86.Op, vl x86.VL) {
 			e.text.Emit(&x86.Inst{Op: op, VL: vl, Dst: 1, B: 0, Imm: 1})
 		}
-		combine(x86.V512, e.accs[i], e.accs[i]+1)
-		half(x86.ExtractF64x4, x86.V512)
+		if acc := e.accs[i]; e.isa == AVX512 {
+			combine(x86.V512, acc, acc+1)
+			half(x86.ExtractF64x4, x86.V512)
+		} else {
+			combine(x86.V256, acc+1, acc+3)
+			e.text.Emit(&x86.Inst{Op: x86.Mov, VL: x86.V256, Dst: acc + 1, B: 0})
+			combine(x86.V256, acc, acc+2)
+			e.text.Emit(&x86.Inst{Op: x86.Mov, VL: x86.V256, Dst: 1, B: acc + 1})
+		}
 		combine(x86.V256, 0, 1)
 		half(x86.ExtractF128, x86.V256)
 		combine(x86.V128, 0, 1)
@@ -291,9 +322,7 @@ func (e *emitter) row(unroll int) {
 	for g := 0; g < unroll; g += e.groups {
 		e.body(g, true, false)
 	}
-	if unroll == 1 {
-		e.exchange()
-	}
+	e.exchange(unroll)
 	t.AddImm(indexReg, step)
 	t.SubImm(leftReg, step)
 	t.Land(t.Jump(x86.AtLeast), many)
@@ -306,10 +335,32 @@ func (e *emitter) row(unroll int) {
 			e.mask()
 		}
 		e.body(0, false, masked)
-		e.exchange()
+		e.exchange(1)
 		t.AddImm(indexReg, int32(e.e))
 		t.SubImm(leftReg, int32(e.e))
 		t.Land(t.Jump(x86.Greater), one)
 		t.Land(none, t.Here(1))
 	}
+	if !masked && len(e.folds) > 0 {
+		e.copied()
+	}
+}
+
+// copied encodes the rest of a row, on copies.
+func (e *emitter) copied() {
+	t := &e.text
+	t.Load(leftReg, argMem(ArgTail))
+	t.CmpImm(leftReg, 0)
+	none := t.Jump(x86.Equal)
+	for i := range e.arrays() {
+		if i < len(pointerRegs) {
+			t.Load(pointerRegs[i], argMem(ArgArrays+2*i+1))
+		} else {
+			t.Load(tempReg, argMem(ArgArrays+2*i+1))
+			t.Store(argMem(ArgArrays+2*i), tempReg)
+		}
+	}
+	t.Zero(indexReg)
+	e.body(0, false, true)
+	t.Land(none, t.Here(1))
 }

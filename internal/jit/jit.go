@@ -57,7 +57,7 @@ type Out struct {
 	// input as it comes. Not a Bool or BF16.
 	Carry int
 	// Fold reduces each row to one element, in the kernels' lanes: element i goes to lane i mod L of 128 bytes
-	// of lanes, which are then halved. AVX-512 only.
+	// of lanes, which are then halved.
 	Fold Fold
 }
 
@@ -72,12 +72,18 @@ const (
 	Min // NaN if any element is; min(-0, 0) = -0
 )
 
-// MaxFolds bounds a program's folds.
-const MaxFolds = 5
+// MaxFolds bounds a program's folds: their lanes stay in registers.
+func (i ISA) MaxFolds() int { return [...]int{AVX2: 2, AVX512: 5}[i] }
 
-// Folds reports whether code for isa does fold f of elements of type t.
-func Folds(isa ISA, f Fold, t dtype.Type) bool {
-	return isa == AVX512 && (t.IsFloat() || t == dtype.I32 || t == dtype.I64 && f == Sum)
+// laneBytes are a fold's lanes.
+const laneBytes = 128
+
+// vectors is how many hold a fold's lanes.
+func (i ISA) vectors() int { return laneBytes / i.vl().Bytes() }
+
+// Folds reports whether there is code for fold f of elements of type t.
+func Folds(f Fold, t dtype.Type) bool {
+	return t.IsFloat() || t == dtype.I32 || t == dtype.I64 && f == Sum
 }
 
 // Program is a vector program; its Loads name inputs.
@@ -132,7 +138,9 @@ func (p *Program) Unchanged(v vec.Value) bool {
 // SpillBytes is the size of the scratch that a call needs.
 func (f *Func) SpillBytes() int { return f.spill }
 
-// Step is what n must be a multiple of: 1 where the code masks its tail.
+// Step is what n must be a multiple of: 1 where the code masks its tail. Where there are folds the rest of a row, of one at
+// a time, comes from copies: args says at ArgTail which lanes count (TailLanes), and has the copies' addresses, those of
+// splats and folds as they are, where the bytes from one row to the next are otherwise.
 func (f *Func) Step() int {
 	if f.isa == AVX512 {
 		return 1
@@ -190,3 +198,19 @@ func Map(fs ...*Func) error {
 }
 
 func align(n int) int { return (n + 63) &^ 63 }
+
+// TailLanes is what ArgTail holds for a rest of n elements, fewer than an iteration's.
+func TailLanes(n int) uintptr { return uintptr(unsafe.Pointer(&tailLanes[n])) }
+
+// tailLanes are ones in the first lanes: eight of 32 bits, then eight of 64.
+var tailLanes = func() (all [8]struct {
+	narrow [8]int32
+	wide   [8]int64
+}) {
+	for n := range all {
+		for i := range n {
+			all[n].narrow[i], all[n].wide[i] = -1, -1
+		}
+	}
+	return all
+}()

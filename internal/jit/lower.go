@@ -964,7 +964,7 @@ func (l *lowering) fold(io int32, o *Out) {
 	for part := range f.parts {
 		acc := l.newReg(home{}, false)
 		f.acc[part] = acc
-		steps, x := combine(o.Fold, t), [6]vreg{acc, l.vector(o.V, part)}
+		steps, x := l.combine(o.Fold, t), [6]vreg{acc, l.vector(o.V, part)}
 		for i, s := range steps {
 			in := vinst{op: s.op, vl: l.vl(), mem: anyMem, a: x[s.a], b: x[s.b], c: none, mask: none, part: int32(part)}
 			if i < len(steps)-1 {
@@ -985,7 +985,11 @@ type combination struct {
 }
 
 // combine is what vec's minimum and maximum do; a sum and a product are one instruction.
-func combine(f Fold, t vec.Type) []combination {
+func (c *code) combine(f Fold, t vec.Type) []combination {
+	xor, or := x86.XorPS, x86.OrPS
+	if c.isa == AVX512 {
+		xor, or = by(t, x86.PXorD), by(t, x86.POrD)
+	}
 	switch {
 	case f == Sum && t.IsFloat():
 		return []combination{{by(t, x86.AddPS), 0, 1}}
@@ -997,12 +1001,12 @@ func combine(f Fold, t vec.Type) []combination {
 		return []combination{{x86.PMulLD, 0, 1}}
 	case f == Max && t.IsFloat():
 		m := by(t, x86.MaxPS)
-		return []combination{{m, 0, 1}, {m, 1, 0}, {by(t, x86.PXorD), 2, 3}, {by(t, x86.POrD), 2, 4}, {by(t, x86.SubPS), 5, 4}}
+		return []combination{{m, 0, 1}, {m, 1, 0}, {xor, 2, 3}, {or, 2, 4}, {by(t, x86.SubPS), 5, 4}}
 	case f == Max:
 		return []combination{{x86.PMaxSD, 0, 1}}
 	case t.IsFloat():
 		m := by(t, x86.MinPS)
-		return []combination{{m, 0, 1}, {m, 1, 0}, {by(t, x86.POrD), 2, 3}}
+		return []combination{{m, 0, 1}, {m, 1, 0}, {or, 2, 3}}
 	}
 	return []combination{{x86.PMinSD, 0, 1}}
 }

@@ -53,7 +53,7 @@ func newScheduler(c *code) *scheduler {
 	if c.isa == AVX512 {
 		s.most[0] = 28
 	}
-	s.most[0] -= len(c.carries) + 3*len(c.folds)
+	s.most[0] -= len(c.carries) + (c.isa.vectors()+1)*len(c.folds)
 	for i := range c.insts {
 		for _, v := range c.insts[i].operands() {
 			if v != none {
