@@ -76,6 +76,28 @@ func TestCustom(t *testing.T) {
 	}
 }
 
+// What has no derivative need not be an argument: numbers, noise, what is stopped.
+func TestCustomUsesConstants(t *testing.T) {
+	k := ad.NewKey(1)
+	f := func(x ad.Value) ad.Value {
+		noise := k.NormalLike(x)
+		stopped := x.Square().StopGradient()
+		return ad.Custom(func(x ad.Value) ad.Value { return x.Mul(noise).Add(x.FullLike(0.3).Tanh()).Add(stopped) },
+			ad.Rule[ad.Value, ad.Value]{VJP: func(_, _, ct ad.Value) ad.Value { return ct.Mul(noise) }})(x)
+	}
+	x := ad.From([]float64{1, 2})
+	noise := k.NormalLike(x)
+	want := x.Mul(noise).Shift(math.Tanh(0.3)).Add(x.Square())
+	if y := ad.VJP(f)(x, x).Value; y.Sub(want).Abs().ReduceMax().Item() > 1e-15 {
+		t.Errorf("%v, not %v", y, want)
+	}
+	for _, d := range []ad.Value{ad.VJP(f)(x, x.FullLike(1)).Grad, ad.JVP(f)(x, x.FullLike(1)).Tangent} {
+		if d.Sub(noise).Abs().ReduceMax().Item() > 1e-15 {
+			t.Errorf("derivative %v, not %v", d, noise)
+		}
+	}
+}
+
 func TestCustomErrors(t *testing.T) {
 	w := func(x ad.Value) ad.Value {
 		c := x.Scale(2)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"math"
 	"slices"
 	"unsafe"
 
@@ -350,7 +349,7 @@ func (s *piece) add(n *ir.Node) int32 {
 	if k.at == e.segments {
 		return k.local
 	}
-	if original(n) == n && e.pointer(n) != nil || n.Kind == ir.Const && !usual(n) {
+	if original(n) == n && e.pointer(n) != nil || n.Kind == ir.Const && !n.Usual() {
 		k.at, k.local = e.segments, int32(len(s.inputs))<<1|1
 		s.inputs = append(s.inputs, n)
 		s.nodes = append(s.nodes, n)
@@ -376,19 +375,6 @@ func (s *piece) add(n *ir.Node) int32 {
 	s.locals++
 	s.nodes = append(s.nodes, n)
 	return k.local
-}
-
-// usual reports whether a constant is part of a program's structure.
-func usual(n *ir.Node) bool {
-	if n.Type == dtype.Bool {
-		return true
-	}
-	switch x := ir.BitsFloat(n.Type, n.Bits); x {
-	case 0, 1, -1, 2, -2, 0.5:
-		return true
-	default:
-		return math.IsNaN(x) || math.IsInf(x, 0)
-	}
 }
 
 func (s *piece) compile() *runtime.Program {

@@ -398,3 +398,50 @@ func TestReadsInOtherTransforms(t *testing.T) {
 		near(t, "Derivatives", ad.Derivatives(root, 3)(ad.Scalar(2.0))[k].Item(), want)
 	}
 }
+
+// A loop of Go's whose steps are checkpoints, rules, branches or loops of the graph, with a number of their own, is a program for
+// a step, however many there are.
+func TestReadBodiesShareSteps(t *testing.T) {
+	for name, wrap := range map[string]func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value{
+		"Checkpoint": func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value { return ad.Checkpoint(f) },
+		"Custom": func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
+			return ad.Custom(f, ad.Rule[ad.Value, ad.Value]{VJP: func(x, _, ct ad.Value) ad.Value { return ad.VJP(f)(x, ct).Grad }})
+		},
+		"Cond": func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
+			return func(x ad.Value) ad.Value {
+				return ad.Cond(x.Sum().Gt(ad.Const(-1)), func() ad.Value { return f(x) }, func() ad.Value { return x })
+			}
+		},
+		"ForI": func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
+			return func(x ad.Value) ad.Value { return ad.ForI(3, func(_, x ad.Value) ad.Value { return f(x) }, x) }
+		},
+	} {
+		var steps int
+		run := func(f func(func(ad.Value) ad.Value) func(ad.Value) ad.Value) ad.Value {
+			return ad.Grad(func(x ad.Value) ad.Value {
+				for i := 0; i < steps && x.Sum().Item() < 1e9; i++ {
+					c := 1 + 0.013*float64(i+1)
+					x = f(func(x ad.Value) ad.Value { return x.Sin().Add(x.Scale(c)).Add(x.FullLike(c / 7).Tanh()) })(x)
+				}
+				return x.Sum()
+			})(ad.From([]float64{0.1, 0.2, 0.3}))
+		}
+		steps = 4
+		run(wrap)
+		before := ad.Cache().Misses
+		steps = 12
+		got := run(wrap)
+		if n := ad.Cache().Misses - before; n > 1 {
+			t.Errorf("%s: 8 steps more are %d programs more", name, n)
+		}
+		want := run(func(f func(ad.Value) ad.Value) func(ad.Value) ad.Value {
+			if name == "ForI" {
+				return func(x ad.Value) ad.Value { return f(f(f(x))) }
+			}
+			return f
+		})
+		if e := got.Div(want).Shift(-1).Abs().ReduceMax().Item(); !(e < 1e-13) {
+			t.Errorf("%s: %v, not %v", name, got, want)
+		}
+	}
+}

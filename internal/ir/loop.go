@@ -132,6 +132,13 @@ func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bo
 		switch {
 		case c != nil:
 			return c
+		case n.Kind == Const && len(g.cuts) > 0 && !n.Usual(): // may be another one at the next step of a loop of Go's
+			one := g.Bits(n.Type, nil, n.Bits)
+			if at[one] == nil {
+				at[one] = param(one)
+				captured = append(captured, one)
+			}
+			c = h.BroadcastTo("Const", at[one], n.Shape)
 		case n.Kind == Const || n.Kind == Iota || n.Kind == DimSize:
 			c = h.Copy(n, nil)
 		case n.Kind == Broadcast || n.Kind == Reshape || n.Kind == Transpose || n.Kind == Slice || n.Kind == Reverse:

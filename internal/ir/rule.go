@@ -15,7 +15,8 @@ type Rule struct {
 	JVP  func(g *Graph, x, y, tangents []*Node) []*Node // the tangents of y
 }
 
-// Custom is f(x) with the derivatives that the rule says. What f and the rule use must be among x.
+// Custom is f(x) with the derivatives that the rule says. What f and the rule use must be among x, but for what has no
+// derivative anyway.
 func (g *Graph) Custom(r *Rule, x []*Node, f func(x []*Node) []*Node) []*Node {
 	params := make([]*Node, len(x))
 	for i, v := range x {
@@ -28,14 +29,30 @@ func (g *Graph) Custom(r *Rule, x []*Node, f func(x []*Node) []*Node) []*Node {
 	b, captured := g.enclose(params, f(params), nil, func(n *Node) bool {
 		return slices.ContainsFunc(n.In, func(x *Node) bool { return within[x] })
 	}, within)
+	known := map[*Node]bool{}
 	for _, c := range captured {
-		if c.Type.IsFloat() {
+		if !c.constant(known) {
 			Fail(r.Name, "the function uses a value of %v %v that is not its argument: its derivative would be lost", c.Type, c.Shape)
 		}
 	}
 	n := g.add(Node{Kind: Branch, Body: []*Body{b.finish()}, Rule: r, Bits: uint64(len(x)),
 		In: slices.Concat([]*Node{g.Const(dtype.I64, nil, 0)}, x, captured)})
 	return g.outs(n)
+}
+
+// constant reports whether no variable leads to n by way of floats, beside nodes of which that is known.
+func (n *Node) constant(known map[*Node]bool) bool {
+	switch n.Kind {
+	case Const, Iota, DimSize, Stop:
+		return true
+	case Param, Hole, Data, Alias:
+		return !n.Type.IsFloat()
+	}
+	if known[n] || !n.Type.IsFloat() && n.Type != dtype.Invalid {
+		return true
+	}
+	known[n] = len(n.In) > 0 && !slices.ContainsFunc(n.In, func(x *Node) bool { return !x.constant(known) })
+	return known[n]
 }
 
 func (r *Rule) check(n *Node, what string, got []*Node, like []*Node) {

@@ -2,7 +2,10 @@ package ir
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
 // Cut ends a segment of the graph: nodes made before are computed apart from those made later, so that a
@@ -41,6 +44,20 @@ func (g *Graph) follow() func(n *Node) {
 			g.Cut()
 		}
 		at = s
+	}
+}
+
+// Usual reports whether a constant belongs to a segment's structure. Others are parameters of its program, so that a step of
+// a loop of Go's does not differ from the next by a number.
+func (n *Node) Usual() bool {
+	if n.Type == dtype.Bool {
+		return true
+	}
+	switch x := BitsFloat(n.Type, n.Bits); x {
+	case 0, 1, -1, 2, -2, 0.5:
+		return true
+	default:
+		return math.IsNaN(x) || math.IsInf(x, 0)
 	}
 }
 
