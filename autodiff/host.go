@@ -2,13 +2,13 @@ package autodiff
 
 import (
 	"reflect"
-	"slices"
 	"sync"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/kept"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // HostOp is an operation that ordinary Go computes: a simulator, a table, a library. Arguments and results are trees.
@@ -75,13 +75,12 @@ type host[A, R any] struct {
 
 // hostAt is the operation for one type, shape and structure of the argument.
 type hostAt[A, R any] struct {
-	x     A // specs
-	y     R
-	xs    []spec // of the values that are there
-	ys    []spec
-	from  []ir.Dim // where each result begins among those of its type
-	types []dtype.Type
-	calls []*ir.Host // by type of results: each computes all, and keeps its own
+	x    A // specs
+	y    R
+	xs   []spec // of the values that are there
+	ys   []spec
+	from []ir.Dim // where each result begins in what a call gives
+	call *ir.Host
 }
 
 func (h *host[A, R]) at(x A) *hostAt[A, R] {
@@ -129,37 +128,106 @@ func (h *host[A, R]) make(x A) *hostAt[A, R] {
 	if len(f.ys) == 0 {
 		ir.Fail(h.Name, "gives no value")
 	}
-	sizes := map[dtype.Type]ir.Dim{}
+	c := &ir.Host{Name: h.Name, Type: packing(f.ys)}
 	for _, s := range f.ys {
 		n, ok := s.shape.Size()
 		if !ok {
 			ir.Fail(h.Name, "a result of shape %v: too large, or of more than one batch axis", s.shape)
 		}
-		f.from = append(f.from, sizes[s.t])
-		if !slices.Contains(f.types, s.t) {
-			f.types = append(f.types, s.t)
+		f.from = append(f.from, c.Size)
+		for range places(s.t, c.Type) {
+			c.Size = c.Size.Add(n)
 		}
-		sizes[s.t] = sizes[s.t].Add(n)
 	}
-	in := make([]ir.HostArray, len(f.xs))
-	for i, s := range f.xs {
-		in[i] = ir.HostArray{Type: s.t, Shape: s.shape}
+	for _, s := range f.xs {
+		c.In = append(c.In, ir.HostArray{Type: s.t, Shape: s.shape})
 	}
-	for _, t := range f.types {
-		c := &ir.Host{Name: h.Name, In: in, Type: t, Size: sizes[t]}
-		one := &kept.List[hostFrame[A, R]]{}
-		c.Run = func(in []unsafe.Pointer, out unsafe.Pointer, size int) error {
-			return f.run(h.Run, one, t, in, out, size, -1)
+	one := &kept.List[hostFrame[A, R]]{}
+	c.Run = func(in []unsafe.Pointer, out unsafe.Pointer, size int) error {
+		return f.run(h.Run, one, in, out, size, -1)
+	}
+	if h.Batch != nil {
+		all := &kept.List[hostFrame[A, R]]{}
+		c.All = func(in []unsafe.Pointer, out unsafe.Pointer, size, n int) error {
+			return f.run(h.Batch, all, in, out, size, n)
 		}
-		if h.Batch != nil {
-			all := &kept.List[hostFrame[A, R]]{}
-			c.All = func(in []unsafe.Pointer, out unsafe.Pointer, size, n int) error {
-				return f.run(h.Batch, all, t, in, out, size, n)
-			}
-		}
-		f.calls = append(f.calls, c)
 	}
+	f.call = c
 	return f
+}
+
+// Results of several types are packed into one array, of a type that holds them all exactly; int64s are two float64s there,
+// the upper and the lower half.
+
+// packing is the type that results are packed in.
+func packing(ys []spec) dtype.Type {
+	t := ys[0].t
+	for _, y := range ys {
+		switch {
+		case y.t == t:
+		case y.t.Size() <= 4 && !y.t.IsInt() && t.Size() <= 4 && !t.IsInt():
+			t = dtype.F32
+		default:
+			return dtype.F64
+		}
+	}
+	return t
+}
+
+// places is how many elements of a packed array one of type t takes.
+func places(t, packed dtype.Type) int {
+	if t == dtype.I64 && packed == dtype.F64 {
+		return 2
+	}
+	return 1
+}
+
+// pack writes elements of a result's row where the packed array has them.
+func pack(to unsafe.Pointer, packed dtype.Type, from *array, at, n int) {
+	p := unsafe.Add(from.p, at*from.t.Size())
+	if from.t == packed {
+		copy(unsafe.Slice((*byte)(to), n*packed.Size()), unsafe.Slice((*byte)(p), n*packed.Size()))
+		return
+	}
+	for i := range n {
+		x, low := 0.0, 0.0
+		switch from.t {
+		case dtype.F32:
+			x = float64(unsafe.Slice((*float32)(p), n)[i])
+		case dtype.BF16:
+			x = float64(unsafe.Slice((*BFloat16)(p), n)[i].Float32())
+		case dtype.I32:
+			x = float64(unsafe.Slice((*int32)(p), n)[i])
+		case dtype.I64:
+			v := unsafe.Slice((*int64)(p), n)[i]
+			x, low = float64(v>>32), float64(uint32(v))
+		case dtype.Bool:
+			x = float64(unsafe.Slice((*uint8)(p), n)[i])
+		default:
+			x = unsafe.Slice((*float64)(p), n)[i]
+		}
+		if packed == dtype.F32 {
+			unsafe.Slice((*float32)(to), n)[i] = float32(x)
+			continue
+		}
+		unsafe.Slice((*float64)(to), n)[i] = x
+		if from.t == dtype.I64 {
+			unsafe.Slice((*float64)(to), 2*n)[n+i] = low
+		}
+	}
+}
+
+// unpacked is a result, of what a call gives.
+func (f *hostAt[A, R]) unpacked(g *ir.Graph, packed *ir.Node, i int) *ir.Node {
+	s := f.ys[i]
+	n, _ := s.shape.Size()
+	part := func(from ir.Dim) *ir.Node { return g.Convert(g.Narrow(packed, 0, from, n), s.t) }
+	y := part(f.from[i])
+	if places(s.t, packed.Type) == 2 {
+		high := g.Map(ops.Shl, y, g.Const(dtype.I64, nil, 32))
+		y = g.Apply(ops.BitOr, high, part(f.from[i].Add(n)))
+	}
+	return g.Reshape(y, s.shape)
 }
 
 // specs lists the values of a tree of specs.
@@ -181,14 +249,10 @@ func specs[T any](op string, tree T) []spec {
 func (f *hostAt[A, R]) record(g *ir.Graph, xs []*ir.Node) []*ir.Node {
 	pos := ir.UserLine()
 	shared := make([]int, len(xs))
-	packed := make([]*ir.Node, len(f.calls))
-	for i, c := range f.calls {
-		packed[i] = g.HostCall(c, 0, shared, pos, xs...)
-	}
+	packed := g.HostCall(f.call, 0, shared, pos, xs...)
 	outs := make([]*ir.Node, len(f.ys))
-	for i, s := range f.ys {
-		n, _ := s.shape.Size()
-		outs[i] = g.Reshape(g.Narrow(packed[slices.Index(f.types, s.t)], 0, f.from[i], n), s.shape)
+	for i := range f.ys {
+		outs[i] = f.unpacked(g, packed, i)
 	}
 	return outs
 }
@@ -202,15 +266,16 @@ type hostFrame[A, R any] struct {
 	own     []bool // results that have memory of their own
 }
 
-func (f *hostAt[A, R]) run(run func(A, R) error, frames *kept.List[hostFrame[A, R]], t dtype.Type, in []unsafe.Pointer, out unsafe.Pointer, size, n int) error {
+func (f *hostAt[A, R]) run(run func(A, R) error, frames *kept.List[hostFrame[A, R]], in []unsafe.Pointer, out unsafe.Pointer, size, n int) error {
 	fr := frames.Take()
 	if fr == nil || fr.size != size || fr.n != n {
-		fr = f.frame(t, size, n)
+		fr = f.frame(size, n)
 	}
 	defer frames.Put(fr)
 	for i, a := range fr.in {
 		a.p = in[i]
 	}
+	t := f.call.Type
 	for i, a := range fr.out {
 		if !fr.own[i] {
 			a.p = unsafe.Add(out, f.from[i].At(size)*t.Size())
@@ -220,27 +285,21 @@ func (f *hostAt[A, R]) run(run func(A, R) error, frames *kept.List[hostFrame[A, 
 	if err := run(fr.x, fr.y); err != nil {
 		return err
 	}
+	step := f.call.Size.At(size) * t.Size()
 	for i, a := range fr.out { // from results of all elements to rows of all results
-		if !fr.own[i] || a.t != t {
+		if !fr.own[i] {
 			continue
 		}
-		row := len(a.bytes()) / n
-		step := 0
-		for k, s := range f.ys {
-			if s.t == t {
-				step += len(fr.out[k].bytes()) / n
-			}
-		}
-		for e := range n {
-			to := unsafe.Add(out, e*step+f.from[i].At(size)*t.Size())
-			copy(unsafe.Slice((*byte)(to), row), a.bytes()[e*row:])
+		rows := max(n, 1)
+		for e := range rows {
+			pack(unsafe.Add(out, e*step+f.from[i].At(size)*t.Size()), t, a, e*(a.n/rows), a.n/rows)
 		}
 	}
 	return nil
 }
 
 // frame makes arrays for a batch size and, where it is not negative, a number of elements.
-func (f *hostAt[A, R]) frame(t dtype.Type, size, n int) *hostFrame[A, R] {
+func (f *hostAt[A, R]) frame(size, n int) *hostFrame[A, R] {
 	fr := &hostFrame[A, R]{size: size, n: n}
 	arrays := func(specs []spec) (as []*array) {
 		for _, s := range specs {
@@ -257,15 +316,9 @@ func (f *hostAt[A, R]) frame(t dtype.Type, size, n int) *hostFrame[A, R] {
 		return as
 	}
 	fr.in, fr.out = arrays(f.xs), arrays(f.ys)
-	same := 0
-	for _, s := range f.ys {
-		if s.t == t {
-			same++
-		}
-	}
 	fr.own = make([]bool, len(fr.out))
 	for i, a := range fr.out {
-		if a.t != t || n >= 0 && same > 1 {
+		if a.t != f.call.Type || n >= 0 && len(fr.out) > 1 {
 			fr.own[i] = true
 			fr.out[i] = newArray(a.t, a.dims)
 		}

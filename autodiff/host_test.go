@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
@@ -192,6 +193,76 @@ func TestHost(t *testing.T) {
 		})(ad.Stack(0, w, w.Scale(2)))
 		if want := ad.Stack(0, shared, shared.Scale(2)); !alike(matrix, want) {
 			t.Error(name, matrix, want)
+		}
+	}
+}
+
+// Results of several types come from one call, exactly, one by one and a batch at a time.
+func TestHostSeveralTypes(t *testing.T) {
+	type out struct{ F32, BF16, Bool, I32, I64, F64 ad.Value }
+	ints := []int64{0, -1, 1<<53 + 1, math.MaxInt64, math.MinInt64, -1 << 32, 1<<31 + 7}
+	floats := []float64{math.Pi, math.Inf(-1), math.SmallestNonzeroFloat64, math.Copysign(0, -1), math.NaN(), 1e300, math.MaxFloat64}
+	for _, batch := range []bool{false, true} {
+		for _, few := range []bool{false, true} { // without those that need 64 bits
+			var calls atomic.Int64
+			run := func(x ad.Value, y out) error {
+				calls.Add(1)
+				for i, v := range ad.Data[float64](x) {
+					at := int(v)
+					ad.Data[float32](y.F32)[i] = float32(floats[at])
+					ad.Data[ad.BFloat16](y.BF16)[i] = ad.ToBFloat16(float32(floats[at]))
+					ad.Data[bool](y.Bool)[i] = at%2 == 1
+					if !few {
+						ad.Data[int32](y.I32)[i] = int32(ints[at])
+						ad.Data[int64](y.I64)[i] = ints[at]
+						ad.Data[float64](y.F64)[i] = floats[at]
+					}
+				}
+				return nil
+			}
+			op := ad.HostOp[ad.Value, out]{Name: "Mixed", Run: run, Shape: func(x ad.Value) out {
+				s := x.Shape()
+				y := out{F32: ad.F32.Spec(s...), BF16: ad.BF16.Spec(s...), Bool: ad.Bool.Spec(s...)}
+				if !few {
+					y.I32, y.I64, y.F64 = ad.I32.Spec(s...), ad.I64.Spec(s...), ad.F64.Spec(s...)
+				}
+				return y
+			}}
+			if batch {
+				op.Batch = run
+			}
+			check := func(y out, n int64) {
+				t.Helper()
+				if c := calls.Swap(0); c != n {
+					t.Errorf("batch %v: %d calls, not %d", batch, c, n)
+				}
+				for i, w := range floats {
+					same := func(got, want float64) {
+						t.Helper()
+						if math.Float64bits(got) != math.Float64bits(want) && !(math.IsNaN(got) && math.IsNaN(want)) {
+							t.Errorf("batch %v, element %d: %v, not %v", batch, i, got, want)
+						}
+					}
+					same(float64(ad.Data[float32](y.F32)[i]), float64(float32(w)))
+					same(float64(ad.Data[ad.BFloat16](y.BF16)[i].Float32()), float64(ad.ToBFloat16(float32(w)).Float32()))
+					if ad.Data[bool](y.Bool)[i] != (i%2 == 1) {
+						t.Errorf("element %d: %v", i, y.Bool)
+					}
+					if !few {
+						same(ad.Data[float64](y.F64)[i], w)
+						if a, b := ad.Data[int32](y.I32)[i], ad.Data[int64](y.I64)[i]; a != int32(ints[i]) || b != ints[i] {
+							t.Errorf("batch %v, element %d: %d and %d, not %d", batch, i, a, b, ints[i])
+						}
+					}
+				}
+			}
+			x := ad.F64.Iota(0, len(floats))
+			check(ad.Host(op)(x), 1)
+			n := int64(len(floats))
+			if batch {
+				n = 1
+			}
+			check(ad.Vmap(ad.Host(op))(x), n)
 		}
 	}
 }

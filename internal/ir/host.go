@@ -7,7 +7,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// Host is a user's function of arrays, computed by Go. Its results, of one type, lie one behind the other.
+// Host is a user's function of arrays, computed by Go. Its results lie one behind the other, in one type.
 //
 // A node of it has Bits leading batch axes, as its operands do, but those that are the same for the whole batch:
 // for these Axes is 1, else 0.
