@@ -432,12 +432,8 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 		for i := range k {
 			copy(unsafe.Slice((*T)(unsafe.Add(dst, i*r*size)), w), unsafe.Slice((*T)(unsafe.Add(src, i*step)), w))
 		}
-	case step == size && k < w:
-		for l := range w {
-			for i := range k {
-				*(*T)(unsafe.Add(dst, (i*r+l)*size)) = *(*T)(unsafe.Add(src, l*lane+i*size))
-			}
-		}
+	case step == size && min(k, w) >= 32/size:
+		Transpose(dst, r*size, src, lane, k, w, size)
 	default:
 		for i := range k {
 			for l := range w {

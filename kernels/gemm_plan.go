@@ -178,7 +178,7 @@ func (p *GemmPlan) planBlocks() {
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}
-	if p.small = k.Batch != nil && g.N <= k.NR/2 && (g.M <= BatchRows || g.M <= 2*BatchRows && g.Batch > 1) &&
+	if p.small = k.Batch != nil && g.N <= k.NR/2 && (g.M <= BatchRows || g.M <= 2*BatchRows && (g.Batch > 1 || g.M > k.MR)) &&
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA; p.small {
 		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
 	}
