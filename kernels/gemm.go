@@ -196,7 +196,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 		kc := min(KC, ch.k1-k0)
 		rows := p.depth(kc)
 		a, aRow, aCol, aPanel := unsafe.Add(A, in*k0*g.ACol), in*g.ARow, in*g.ACol, in*g.ARow*k.MR
-		if p.packA {
+		if p.packA && !(pack && p.rowsA) {
 			to := r.Worker[worker]
 			if g.AGrid != nil {
 				g.AGrid.pack(to, unsafe.Add(r.A, size*batch*g.ABatch), i0, i1-i0, k0, kc, k.MR, size, k.PackA)

@@ -16,6 +16,7 @@ type GemmPlan struct {
 
 	dot    bool
 	packA  bool // each worker packs its block of A
+	rowsA  bool // but not where few strips are multiplied: A could be read in place
 	b      packing
 	mc, nc int // a task's block of C
 	group  int // batch elements per task; more than 1 only where a block is a whole product
@@ -175,6 +176,7 @@ func (p *GemmPlan) planBlocks() {
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && min(p.nc, g.N) >= 1024 && kc >= 128 ||
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0
+	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && !half
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}
@@ -207,6 +209,9 @@ func (p *GemmPlan) cutB() {
 		copies = p.chunkB
 	}
 	p.packN = 4 * nr
+	if p.packA && !p.rowsA { // each of these tasks packs it again
+		p.packN *= 2
+	}
 	p.SharedBytes = align(panel*copies*p.size) + splitRoom
 }
 
