@@ -109,6 +109,25 @@ func TestLongCluster(t *testing.T) {
 	}
 }
 
+// A program that the system refused pages for code says so where it lists its plan.
+func TestRefusedCodeIsTold(t *testing.T) {
+	outs, inputs := chainStep(false)
+	p, err := Compile(outs, inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, isa := range []*jit.ISA{p.isa, nil} {
+		b, err := p.bind(100, isa)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.latest.Store(b)
+		if got, want := strings.Contains(p.String(), "refused"), p.isa != nil && isa == nil; got != want {
+			t.Errorf("told: %v\n%s", got, p)
+		}
+	}
+}
+
 // The listing names every operation that code serves.
 func TestDisassemble(t *testing.T) {
 	s := newSketch()

@@ -66,6 +66,9 @@ func (p *Program) describe(i int, s step) string {
 // live.
 func (b *binding) describe(w *strings.Builder) {
 	fmt.Fprintf(w, "memory for B = %d: arena %d bytes, scratch %d bytes per thread\n", b.batch, b.arena, b.scratch+b.folds*kernels.LaneBytes)
+	if b.isa == nil && b.p.isa != nil {
+		fmt.Fprintf(w, "no code: the system refused pages for it, tiles run\n")
+	}
 	for i, u := range b.units {
 		tasks := 0
 		for phase := range u.phases() {
