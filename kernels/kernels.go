@@ -1,5 +1,5 @@
 // Package kernels holds what a CPU level is: tables of tile functions, reductions, moves and GEMM,
-// with the pure-Go level that every other level is laid over. It imports asm and, of internal, dtype,
+// with the pure-Go level that every other level is laid over. It imports asm and, of internal, dtype, fft,
 // ops and vec.
 package kernels
 
@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/fft"
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
@@ -32,4 +33,6 @@ type Level struct {
 	Gemm [dtype.Count]GemmKernel
 	// Reductions by what they do and the type of the elements.
 	Reductions [NumReductions][dtype.Count]ReductionKernel
+	// FFT's passes.
+	FFT fft.Passes
 }

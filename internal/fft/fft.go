@@ -1,17 +1,29 @@
 // Package fft is the discrete Fourier transform of rows in float64, of any length. It imports nothing of ours.
 //
 // Lengths of primes up to 13 are transformed by Stockham's passes (radix 4 first), others as a convolution of a
-// length that is a power of 2 (Bluestein). Products and sums are rounded one by one, on every processor.
+// length that is a power of 2 (Bluestein). Products and sums are rounded one by one, on every processor. Several rows go
+// side by side, so that vectors hold the same element of each: element j of row l is number j·w+l of w rows.
 package fft
 
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 )
+
+// Passes are a processor's own of radix 2 and 4, for s transforms side by side, s a multiple of Lanes; nil ones are
+// Go's. All give the same bits.
+type Passes struct {
+	Two, Four func(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+}
+
+// Lanes is the number of rows that are best transformed side by side.
+const Lanes = 8
 
 // Plan is the transform of one length. It does not change once made: any number of rows may use it at once.
 type Plan struct {
 	n      int
+	fast   Passes
 	passes []pass
 	tw     []float64 // of the passes, one after the other: cos and -sin
 
@@ -29,8 +41,8 @@ type pass struct{ p, m, s, tw int }
 const largest = 13 // radix
 
 // New makes the plan of length n ≥ 1, for complex rows.
-func New(n int) *Plan {
-	p := &Plan{n: n}
+func New(n int, fast Passes) *Plan {
+	p := &Plan{n: n, fast: fast}
 	rest := n
 	var radices []int
 	for rest%4 == 0 {
@@ -69,11 +81,11 @@ func New(n int) *Plan {
 }
 
 // NewReal makes the plan of length n, for real rows, too.
-func NewReal(n int) *Plan {
+func NewReal(n int, fast Passes) *Plan {
 	if n%2 != 0 {
-		return New(n)
+		return New(n, fast)
 	}
-	p := &Plan{n: n, half: New(n / 2)}
+	p := &Plan{n: n, half: New(n/2, fast)}
 	re, im := make([]float64, n/2+1), make([]float64, n/2+1)
 	for k := range re {
 		c, s := root(k, n)
@@ -114,7 +126,7 @@ func root(k, n int) (cos, sin float64) {
 func (p *Plan) bluestein() {
 	n := p.n
 	m := 1 << bits.Len(uint(2*n-2))
-	p.inner = New(m)
+	p.inner = New(m, p.fast)
 	re, im := make([]float64, n), make([]float64, n)
 	fr, fi := make([]float64, m), make([]float64, m)
 	for k := range n {
@@ -127,14 +139,14 @@ func (p *Plan) bluestein() {
 		}
 	}
 	work := make([]float64, p.inner.Work())
-	p.inner.Forward(fr, fi, work)
+	p.inner.Forward(1, fr, fi, work)
 	for i := range fr {
 		fr[i], fi[i] = fr[i]/float64(m), fi[i]/float64(m)
 	}
 	p.chirp, p.chirpOf = [2][]float64{re, im}, [2][]float64{fr, fi}
 }
 
-// Work is the numbers of room that a transform needs.
+// Work is the numbers of room that the transform of each row needs.
 func (p *Plan) Work() int {
 	switch {
 	case p.half != nil:
@@ -145,24 +157,30 @@ func (p *Plan) Work() int {
 	return 2 * p.n
 }
 
-// Forward replaces x by X, X[k] = Σ_j x[j]·exp(-2πi·jk/n).
-func (p *Plan) Forward(re, im, work []float64) {
+// Forward replaces each of w rows x by X, X[k] = Σ_j x[j]·exp(-2πi·jk/n).
+func (p *Plan) Forward(w int, re, im, work []float64) {
 	if p.inner != nil {
-		p.convolve(re, im, work)
+		p.convolve(w, re, im, work)
 		return
 	}
-	n := p.n
+	n := p.n * w
 	x, y := [2][]float64{re[:n], im[:n]}, [2][]float64{work[:n], work[n : 2*n]}
 	for i := range p.passes {
 		q := &p.passes[i]
-		tw := p.tw[q.tw:]
-		switch q.p {
-		case 4:
-			radix4(y[0], y[1], x[0], x[1], tw, q.m, q.s)
-		case 2:
-			radix2(y[0], y[1], x[0], x[1], tw, q.m, q.s)
+		tw, s := p.tw[q.tw:], q.s*w
+		fast := p.fast.Two
+		if q.p != 2 {
+			fast = p.fast.Four
+		}
+		switch {
+		case fast != nil && s%Lanes == 0 && q.p%2 == 0 && q.p <= 4:
+			fast(unsafe.Pointer(&y[0][0]), unsafe.Pointer(&y[1][0]), unsafe.Pointer(&x[0][0]), unsafe.Pointer(&x[1][0]), unsafe.Pointer(&tw[0]), q.m, s)
+		case q.p == 4:
+			radix4(y[0], y[1], x[0], x[1], tw, q.m, s)
+		case q.p == 2:
+			radix2(y[0], y[1], x[0], x[1], tw, q.m, s)
 		default:
-			radixOdd(y[0], y[1], x[0], x[1], tw, q.p, q.m, q.s, &p.roots[q.p])
+			radixOdd(y[0], y[1], x[0], x[1], tw, q.p, q.m, s, &p.roots[q.p])
 		}
 		x, y = y, x
 	}
@@ -173,28 +191,29 @@ func (p *Plan) Forward(re, im, work []float64) {
 }
 
 // Backward is Forward with exp(+2πi·jk/n): the transform with its parts exchanged.
-func (p *Plan) Backward(re, im, work []float64) { p.Forward(im, re, work) }
+func (p *Plan) Backward(w int, re, im, work []float64) { p.Forward(w, im, re, work) }
 
-func (p *Plan) convolve(re, im, work []float64) {
-	m := p.inner.n
+func (p *Plan) convolve(w int, re, im, work []float64) {
+	m := p.inner.n * w
 	ar, ai, rest := work[:m], work[m:2*m], work[2*m:]
-	cr, ci := p.chirp[0], p.chirp[1]
-	for j := range p.n {
-		ar[j] = float64(re[j]*cr[j]) - float64(im[j]*ci[j])
-		ai[j] = float64(re[j]*ci[j]) + float64(im[j]*cr[j])
-	}
-	clear(ar[p.n:])
-	clear(ai[p.n:])
-	p.inner.Forward(ar, ai, rest)
-	for k, fr := range p.chirpOf[0] {
-		fi, r, i := p.chirpOf[1][k], ar[k], ai[k]
-		ar[k] = float64(r*fr) - float64(i*fi)
-		ai[k] = float64(r*fi) + float64(i*fr)
-	}
-	p.inner.Backward(ar, ai, rest)
-	for k := range p.n {
-		re[k] = float64(ar[k]*cr[k]) - float64(ai[k]*ci[k])
-		im[k] = float64(ar[k]*ci[k]) + float64(ai[k]*cr[k])
+	times(ar, ai, re, im, p.chirp, w)
+	clear(ar[p.n*w:])
+	clear(ai[p.n*w:])
+	p.inner.Forward(w, ar, ai, rest)
+	times(ar, ai, ar, ai, p.chirpOf, w)
+	p.inner.Backward(w, ar, ai, rest)
+	times(re, im, ar, ai, p.chirp, w)
+}
+
+// times is y = x·c for each of w rows.
+func times(yr, yi, xr, xi []float64, c [2][]float64, w int) {
+	for k, cr := range c[0] {
+		ci := c[1][k]
+		for q := k * w; q < (k+1)*w; q++ {
+			r, i := xr[q], xi[q]
+			yr[q] = float64(r*cr) - float64(i*ci)
+			yi[q] = float64(r*ci) + float64(i*cr)
+		}
 	}
 }
 
@@ -285,33 +304,41 @@ func radixOdd(yr, yi, xr, xi, tw []float64, p, m, s int, roots *[2][]float64) {
 	}
 }
 
-// Real is the first n/2+1 elements of the transform of the real row x.
-func (p *Plan) Real(re, im, x, work []float64) {
+// Real is the first n/2+1 elements of the transforms of w real rows x.
+func (p *Plan) Real(w int, re, im, x, work []float64) {
 	if p.half == nil {
-		r, i := work[:p.n], work[p.n:2*p.n]
+		n := p.n * w
+		r, i := work[:n], work[n:2*n]
 		copy(r, x)
 		clear(i)
-		p.Forward(r, i, work[2*p.n:])
-		copy(re, r[:p.n/2+1])
-		copy(im, i[:p.n/2+1])
-		im[0] = 0
+		p.Forward(w, r, i, work[2*n:])
+		copy(re, r[:(p.n/2+1)*w])
+		copy(im, i[:(p.n/2+1)*w])
+		clear(im[:w])
 		return
 	}
 	h := p.n / 2
-	zr, zi := work[:h], work[h:2*h]
+	zr, zi := work[:h*w], work[h*w:2*h*w]
 	for j := range h {
-		zr[j], zi[j] = x[2*j], x[2*j+1]
+		copy(zr[j*w:][:w], x[2*j*w:])
+		copy(zi[j*w:][:w], x[(2*j+1)*w:])
 	}
-	p.half.Forward(zr, zi, work[2*h:])
+	p.half.Forward(w, zr, zi, work[2*h*w:])
 	for k := 1; k < h; k++ {
-		er, ei := (zr[k]+zr[h-k])/2, (zi[k]-zi[h-k])/2
-		or, oi := (zi[k]+zi[h-k])/2, (zr[h-k]-zr[k])/2
 		c, s := p.halfTw[0][k], p.halfTw[1][k]
-		re[k] = er + (float64(or*c) - float64(oi*s))
-		im[k] = ei + (float64(or*s) + float64(oi*c))
+		ar, ai, br, bi := zr[k*w:][:w], zi[k*w:][:w], zr[(h-k)*w:][:w], zi[(h-k)*w:][:w]
+		yr, yi := re[k*w:][:w], im[k*w:][:w]
+		for q := range w {
+			er, ei := (ar[q]+br[q])/2, (ai[q]-bi[q])/2
+			or, oi := (ai[q]+bi[q])/2, (br[q]-ar[q])/2
+			yr[q] = er + (float64(or*c) - float64(oi*s))
+			yi[q] = ei + (float64(or*s) + float64(oi*c))
+		}
 	}
-	re[0], im[0] = zr[0]+zi[0], 0
-	re[h], im[h] = zr[0]-zi[0], 0
+	for q := range w {
+		re[q], im[q] = zr[q]+zi[q], 0
+		re[h*w+q], im[h*w+q] = zr[q]-zi[q], 0
+	}
 }
 
 // RealWork is Work for Real and FromHalf.
@@ -322,33 +349,44 @@ func (p *Plan) RealWork() int {
 	return p.Work()
 }
 
-// FromHalf is the real row whose transform has the first n/2+1 elements re, im, times n; im[0], and im[n/2] of an
+// FromHalf is the w real rows whose transforms have the first n/2+1 elements re, im, times n; im[0], and im[n/2] of an
 // even n, count as 0.
-func (p *Plan) FromHalf(x, re, im, work []float64) {
+func (p *Plan) FromHalf(w int, x, re, im, work []float64) {
 	n := p.n
 	if p.half == nil {
-		r, i := work[:n], work[n:2*n]
-		r[0], i[0] = re[0], 0
+		r, i := work[:n*w], work[n*w:2*n*w]
+		copy(r[:w], re)
+		clear(i[:w])
 		for k := 1; k <= n/2; k++ {
-			r[k], i[k] = re[k], im[k]
-			r[n-k], i[n-k] = re[k], -im[k]
+			for q := range w {
+				vr, vi := re[k*w+q], im[k*w+q]
+				r[k*w+q], i[k*w+q] = vr, vi
+				r[(n-k)*w+q], i[(n-k)*w+q] = vr, -vi
+			}
 		}
-		p.Backward(r, i, work[2*n:])
+		p.Backward(w, r, i, work[2*n*w:])
 		copy(x, r)
 		return
 	}
 	h := n / 2
-	zr, zi := work[:h], work[h:2*h]
-	zr[0], zi[0] = re[0]+re[h], re[0]-re[h]
-	for k := 1; k < h; k++ {
-		er, ei := re[k]+re[h-k], im[k]-im[h-k]
-		dr, di := re[k]-re[h-k], im[k]+im[h-k]
-		c, s := p.halfTw[0][k], -p.halfTw[1][k] // exp(+2πik/n)
-		or, oi := float64(dr*c)-float64(di*s), float64(dr*s)+float64(di*c)
-		zr[k], zi[k] = er-oi, ei+or
+	zr, zi := work[:h*w], work[h*w:2*h*w]
+	for q := range w {
+		zr[q], zi[q] = re[q]+re[h*w+q], re[q]-re[h*w+q]
 	}
-	p.half.Backward(zr, zi, work[2*h:])
+	for k := 1; k < h; k++ {
+		c, s := p.halfTw[0][k], -p.halfTw[1][k] // exp(+2πik/n)
+		ar, ai, br, bi := re[k*w:][:w], im[k*w:][:w], re[(h-k)*w:][:w], im[(h-k)*w:][:w]
+		yr, yi := zr[k*w:][:w], zi[k*w:][:w]
+		for q := range w {
+			er, ei := ar[q]+br[q], ai[q]-bi[q]
+			dr, di := ar[q]-br[q], ai[q]+bi[q]
+			or, oi := float64(dr*c)-float64(di*s), float64(dr*s)+float64(di*c)
+			yr[q], yi[q] = er-oi, ei+or
+		}
+	}
+	p.half.Backward(w, zr, zi, work[2*h*w:])
 	for j := range h {
-		x[2*j], x[2*j+1] = zr[j], zi[j]
+		copy(x[2*j*w:][:w], zr[j*w:])
+		copy(x[(2*j+1)*w:][:w], zi[j*w:])
 	}
 }

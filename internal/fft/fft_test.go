@@ -45,28 +45,28 @@ func TestTransforms(t *testing.T) {
 		lengths = append(lengths, n)
 	}
 	for _, n := range lengths {
-		p := New(n)
+		p := New(n, Passes{})
 		re, im := random(r, n), random(r, n)
 		wr, wi := naive(re, im)
 		tol := 2e-15 * math.Sqrt(float64(n)) * (2 + math.Log2(float64(n)))
 		gr, gi := append([]float64(nil), re...), append([]float64(nil), im...)
 		work := make([]float64, p.Work())
-		p.Forward(gr, gi, work)
+		p.Forward(1, gr, gi, work)
 		if d := off(gr, wr) + off(gi, wi); !(d < tol) {
 			t.Errorf("%d: off by %v", n, d)
 		}
-		p.Backward(gr, gi, work)
+		p.Backward(1, gr, gi, work)
 		for i := range gr {
 			gr[i], gi[i] = gr[i]/float64(n), gi[i]/float64(n)
 		}
 		if d := off(gr, re) + off(gi, im); !(d < tol) {
 			t.Errorf("%d: back, off by %v", n, d)
 		}
-		q := NewReal(n)
+		q := NewReal(n, Passes{})
 		work = make([]float64, q.RealWork())
 		wr, wi = naive(re, make([]float64, n))
 		hr, hi := make([]float64, n/2+1), make([]float64, n/2+1)
-		q.Real(hr, hi, re, work)
+		q.Real(1, hr, hi, re, work)
 		if d := off(hr, wr) + off(hi, wi); !(d < tol) {
 			t.Errorf("%d: real, off by %v", n, d)
 		}
@@ -78,7 +78,7 @@ func TestTransforms(t *testing.T) {
 		if n%2 == 0 {
 			hi[n/2] = 5
 		}
-		q.FromHalf(x, hr, hi, work)
+		q.FromHalf(1, x, hr, hi, work)
 		for i := range x {
 			x[i] /= float64(n)
 		}
@@ -109,10 +109,10 @@ func TestRoot(t *testing.T) {
 func BenchmarkForward(b *testing.B) {
 	for _, n := range []int{256, 1000, 1024, 1021, 65536} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p := New(n)
+			p := New(n, Passes{})
 			re, im, work := make([]float64, n), make([]float64, n), make([]float64, p.Work())
 			for b.Loop() {
-				p.Forward(re, im, work)
+				p.Forward(1, re, im, work)
 			}
 			b.ReportMetric(5*float64(n)*math.Log2(float64(n))*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 		})
