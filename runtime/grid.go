@@ -128,7 +128,10 @@ func (b *binding) newFold(n *ir.Node) unit {
 		t: n.Type, size: n.Type.Size(), inner: product(dims[lo+k:]), add: b.p.level.Accumulate(kernels.Sum, n.Type),
 		in: dims[lo : lo+k], outs: x.dims[lo : lo+k], wins: x.dims[lo+k : lo+2*k], stride: n.Step[:k], dilation: n.Step[k:],
 	}
-	f.window, f.slice = product(f.wins), product(f.in[1:])*f.inner
+	f.window, f.slice, f.taps, f.run = product(f.wins), product(f.in[1:])*f.inner, 1, f.inner
+	if k > 1 && f.dilation[k-1] == 1 {
+		f.taps, f.run = f.wins[k-1], f.wins[k-1]*f.inner
+	}
 	outer, dst := product(dims[:lo]), b.root(n)
 	return newLoop(outer*f.in[0], f.slice*(1+f.window/f.stride[0]), func(r *run, _ *worker, i0, i1 int) {
 		for i := i0; i < i1; i++ {
@@ -144,6 +147,7 @@ func (b *binding) newFold(n *ir.Node) unit {
 type folding struct {
 	t                                dtype.Type
 	size, inner, window, slice       int
+	taps, run                        int // of a window that lie one behind the other, and their elements
 	in, outs, wins, stride, dilation []int
 	add                              kernels.Accumulate
 }
@@ -152,13 +156,13 @@ type folding struct {
 func (f *folding) do(y, x unsafe.Pointer, h int) {
 	var at, place [kernels.MaxRank]int
 	k := len(f.in)
-	for w := range f.window {
+	for w := 0; w < f.window; w += f.taps {
 		from := h - at[0]*f.dilation[0]
 		if o := from / f.stride[0]; from >= 0 && from%f.stride[0] == 0 && o < f.outs[0] {
 			f.plane(y, x, w, o, at[1:k], place[1:k])
 		}
-		for a := k - 1; a >= 0; a-- {
-			if at[a]++; at[a] < f.wins[a] {
+		for a, more := k-1, f.taps; a >= 0; a, more = a-1, 1 {
+			if at[a] += more; at[a] < f.wins[a] {
 				break
 			}
 			at[a] = 0
@@ -166,7 +170,7 @@ func (f *folding) do(y, x unsafe.Pointer, h int) {
 	}
 }
 
-// plane adds element w of the windows, at at, of all windows whose first place is o.
+// plane adds element w of the windows, at at, and those that lie behind it, of all windows whose first place is o.
 func (f *folding) plane(y, x unsafe.Pointer, w, o int, at, place []int) {
 	last := len(place) - 1 // -1: one window
 	rows, cols := 1, 1
@@ -197,23 +201,24 @@ func (f *folding) plane(y, x unsafe.Pointer, w, o int, at, place []int) {
 	}
 }
 
-// line adds n runs of inner elements, yStep and xStep elements apart.
+// line adds n runs, yStep and xStep elements apart, the last one first: where they overlap, that is the order of the
+// windows' elements.
 func (f *folding) line(y unsafe.Pointer, yStep int, x unsafe.Pointer, xStep, n int) {
 	switch {
-	case f.inner >= 16:
-		for i := range n {
-			f.add(unsafe.Add(y, i*yStep*f.size), unsafe.Add(x, i*xStep*f.size), f.inner)
+	case f.run >= 16:
+		for i := n - 1; i >= 0; i-- {
+			f.add(unsafe.Add(y, i*yStep*f.size), unsafe.Add(x, i*xStep*f.size), f.run)
 		}
 	case f.t == dtype.F32:
-		foldLine[float32](y, yStep, x, xStep, n, f.inner)
+		foldLine[float32](y, yStep, x, xStep, n, f.run)
 	default:
-		foldLine[float64](y, yStep, x, xStep, n, f.inner)
+		foldLine[float64](y, yStep, x, xStep, n, f.run)
 	}
 }
 
 func foldLine[T float32 | float64](y unsafe.Pointer, yStep int, x unsafe.Pointer, xStep, n, inner int) {
 	size := int(unsafe.Sizeof(T(0)))
-	for i := range n {
+	for i := n - 1; i >= 0; i-- {
 		to, from := unsafe.Slice((*T)(unsafe.Add(y, i*yStep*size)), inner), unsafe.Slice((*T)(unsafe.Add(x, i*xStep*size)), inner)
 		for j, v := range from {
 			to[j] += v

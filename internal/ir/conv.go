@@ -254,7 +254,9 @@ func (v conv) inputBody(y, w *Node, s Shape) *Node {
 		phases *= st
 		whole = whole && (st == 1 || s[at+a].Static())
 	}
-	if phases > 8 || !whole {
+	// A product of few columns fills few lanes: then windows are made by one of all taps and laid over one another.
+	few := w.Shape[k].C <= 4 && w.Shape[k+1].C/v.Groups >= 16
+	if phases > 8 || !whole || few {
 		return v.inputFold(y, w, s)
 	}
 	residue := make([]int, k)
