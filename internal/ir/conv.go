@@ -361,32 +361,101 @@ func gcd(a, b int) int {
 	return a
 }
 
-// PoolMax is the largest element of each window of the spatial axes; what padding adds is less than any.
+// PoolMax is the largest element of each window of the spatial axes; what padding adds is less than any. Where windows
+// do not overlap, derivatives go by places in the window: no array of windows is made.
 func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
-	w, axes := g.poolWindows(op, x, size, stride, lo, hi, -infinity)
-	return g.Reduce(Max, w, axes...)
+	x = g.poolPadded(op, x, size, lo, hi, -infinity)
+	largest := func(x *Node) *Node {
+		w, axes := g.poolWindows(op, x, size, stride)
+		return g.Reduce(Max, w, axes...)
+	}
+	if taps := Static(size...).SizeAt(0); taps > 16 || !slices.Equal(size, stride) {
+		return largest(x)
+	}
+	r := &Rule{Name: op,
+		VJP: func(g *Graph, x, y, cts []*Node) []*Node {
+			each, share := g.poolTies(x[0], y[0], size)
+			share = g.Apply(ops.Div, cts[0], share)
+			pieces := make([]Piece, len(each))
+			for t, e := range each {
+				e.X = g.Apply(ops.Where, e.X, share, g.Const(share.Type, share.Shape, 0))
+				pieces[t] = e
+			}
+			return []*Node{g.Place(x[0].Type, x[0].Shape, 0, false, pieces...)}
+		},
+		JVP: func(g *Graph, x, y, ts []*Node) []*Node {
+			each, count := g.poolTies(x[0], y[0], size)
+			var sum *Node
+			for _, e := range each {
+				_, step, span := wholeSpan(x[0].Shape)
+				copy(step, e.Step)
+				copy(span, e.X.Shape)
+				one := g.Apply(ops.Where, e.X, g.Slice(ts[0], e.Start, step, span), g.Const(ts[0].Type, e.X.Shape, 0))
+				if sum == nil {
+					sum = one
+				} else {
+					sum = g.Apply(ops.Add, sum, one)
+				}
+			}
+			return []*Node{g.Apply(ops.Div, sum, count)}
+		}}
+	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node { return []*Node{largest(x[0])} })[0]
+}
+
+// poolTies tells, for each place in windows of size that do not overlap, which elements of x there are their window's
+// largest, y, and where they lie in x; and how many of a window do: they share the derivative.
+func (g *Graph) poolTies(x, y *Node, size []int) (each []Piece, count *Node) {
+	at := x.Rank() - 1 - len(size)
+	place := make([]int, len(size))
+	for range Static(size...).SizeAt(0) {
+		start, step, _ := wholeSpan(x.Shape)
+		for a := range size {
+			start[at+a], step[at+a] = D(place[a]), size[a]
+		}
+		tied := g.Apply(ops.Eq, g.Slice(x, start, step, y.Shape), y)
+		each = append(each, Piece{X: tied, Start: start, Step: step})
+		if n := g.Convert(tied, y.Type); count == nil {
+			count = n
+		} else {
+			count = g.Apply(ops.Add, count, n)
+		}
+		for a := len(size) - 1; a >= 0; a-- {
+			if place[a]++; place[a] < size[a] {
+				break
+			}
+			place[a] = 0
+		}
+	}
+	return each, count
 }
 
 // PoolSum is the sum of each window; what padding adds is 0.
 func (g *Graph) PoolSum(op string, x *Node, size, stride, lo, hi []int) *Node {
-	w, axes := g.poolWindows(op, x, size, stride, lo, hi, 0)
+	w, axes := g.poolWindows(op, g.poolPadded(op, x, size, lo, hi, 0), size, stride)
 	return g.Reduce(Sum, w, axes...)
 }
 
-func (g *Graph) poolWindows(op string, x *Node, size, stride, lo, hi []int, fill float64) (w *Node, axes []int) {
+func (g *Graph) poolPadded(op string, x *Node, size, lo, hi []int, fill float64) *Node {
 	k := len(size)
 	at := x.Rank() - 1 - k
 	if at < 0 || !x.Type.IsFloat() {
 		Fail(op, "%v %v: floats, of %d axes at least, are needed", x.Type, x.Shape, k+1)
 	}
-	ones := make([]int, k)
 	for a := range k {
 		if lo[a] < 0 || hi[a] < 0 || size[a] > 0 && (lo[a] >= size[a] || hi[a] >= size[a]) {
 			Fail(op, "%v: padding of %v and %v leaves nothing but it in a window of %v", x.Shape, lo, hi, size)
 		}
+	}
+	return g.padOrCut(op, x, at, lo, hi, fill)
+}
+
+func (g *Graph) poolWindows(op string, x *Node, size, stride []int) (w *Node, axes []int) {
+	k := len(size)
+	at := x.Rank() - 1 - k
+	ones := make([]int, k)
+	for a := range ones {
 		ones[a] = 1
 	}
-	x = g.padOrCut(op, x, at, lo, hi, fill)
 	return g.Windows(op, x, at, size, stride, ones), axisRange(at+k, at+2*k)
 }
 

@@ -122,6 +122,9 @@ func init() {
 	structural["fold"] = func(p *probe) *Node {
 		return p.square(p.g.Fold("", p.arg(wide, Shape{Batch, D(3), D(2), D(3), D(2), D(2)}), Shape{Batch, D(7), D(5), D(2)}, 1, two(2, 1), two(1, 3)))
 	}
+	structural["max pool of windows apart"] = func(p *probe) *Node {
+		return p.square(p.g.PoolMax("", p.arg(wide, Shape{Batch, D(5), D(7), D(2)}), two(2, 3), two(2, 3), two(1, 0), two(1, 0)))
+	}
 	structural["max pool"] = func(p *probe) *Node {
 		return p.square(p.g.PoolMax("", p.arg(wide, Shape{Batch, D(5), D(6), D(2)}), two(3, 2), two(2, 2), two(1, 0), two(1, 0)))
 	}
