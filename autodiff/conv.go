@@ -1,6 +1,7 @@
 package autodiff
 
 import (
+	"math"
 	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -272,12 +273,75 @@ const (
 	Linear
 	// LinearCorners weighs the two elements around i·(n-1)/(size-1): PyTorch's with align_corners=True.
 	LinearCorners
+	// Cubic weighs the four elements around (i + ½)·n/size - ½ by Keys' cubic of parameter -¾, the outermost standing for those
+	// beyond the ends: PyTorch's bicubic with align_corners=False.
+	Cubic
+	// CubicKeys weighs them by Keys' own parameter, -½, those that there are, their weights in sum 1: jax.image.resize's cubic
+	// with antialias=False. It passes through squares.
+	CubicKeys
 )
+
+// keys is the cubic convolution kernel of parameter a at distance x ≥ 0 (Keys, "Cubic convolution interpolation for
+// digital image processing", 1981).
+func keys(a, x float64) float64 {
+	switch {
+	case x <= 1:
+		return ((a+2)*x-(a+3))*x*x + 1
+	case x < 2:
+		return ((a*x-5*a)*x+8*a)*x - 4*a
+	}
+	return 0
+}
+
+// cubic is x along an axis of d elements at size places, from four elements each.
+func cubic(g *ir.Graph, m ResizeMethod, x *ir.Node, axis, d, size int) *ir.Node {
+	var y *ir.Node
+	at, weight := make([][4]int64, size), make([][4]float64, size)
+	for i := range size {
+		p := (float64(i)+0.5)*float64(d)/float64(size) - 0.5
+		first, sum := math.Floor(p)-1, 0.0
+		for k := range 4 {
+			j := first + float64(k)
+			a := -0.75
+			if m == CubicKeys {
+				a = -0.5
+			}
+			w := keys(a, math.Abs(p-j))
+			if m == CubicKeys && (j < 0 || j >= float64(d)) {
+				w = 0
+			}
+			at[i][k], weight[i][k] = int64(min(max(j, 0), float64(d-1))), w
+			sum += w
+		}
+		for k := range 4 {
+			weight[i][k] /= sum
+		}
+	}
+	shape := slices.Repeat(ir.Static(1), x.Rank()-axis)
+	shape[0] = ir.D(size)
+	for k := range 4 {
+		idx, w := make([]int64, size), make([]float64, size)
+		for i := range size {
+			idx[i], w[i] = at[i][k], weight[i][k]
+		}
+		tap := g.Take(x, From(idx).node(g, "Resize", dtype.I64), axis, "")
+		factor := g.Reshape(floats(g, x.Type, w, size), shape)
+		if y == nil {
+			y = g.Map(ops.Mul, tap, factor)
+		} else {
+			y = g.Map(ops.Fma, tap, factor, y)
+		}
+	}
+	return y
+}
 
 // Resize interpolates the spatial axes, the last but one, to the given sizes.
 func (x Value) Resize(m ResizeMethod, sizes ...int) Value {
 	return one("Resize", x, func(g *ir.Graph, n *ir.Node) *ir.Node {
 		return overSpatial("Resize", g, n, sizes, func(x *ir.Node, axis, d, size int) *ir.Node {
+			if m == Cubic || m == CubicKeys {
+				return cubic(g, m, x, axis, d, size)
+			}
 			lo, hi, at := make([]int64, size), make([]int64, size), make([]float64, size)
 			for i := range size {
 				p := 0.0 // the place among x's elements

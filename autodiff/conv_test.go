@@ -98,6 +98,8 @@ var filtered = map[string]struct {
 	"adaptive":     {[]int{2, 5, 2}, []int{3, 2}, func(x, w ad.Value) ad.Value { return x.AdaptiveAvgPool(3).Mul(w) }},
 	"resize":       {[]int{3, 2, 1}, []int{5, 4, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Linear, 5, 4).Mul(w) }},
 	"global":       {[]int{3, 2, 2}, []int{2}, func(x, w ad.Value) ad.Value { return x.GlobalAvgPool(2).Mul(w) }},
+	"cubic":        {[]int{3, 2, 1}, []int{5, 4, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Cubic, 5, 4).Mul(w) }},
+	"cubic keys":   {[]int{3, 2}, []int{5, 2}, func(x, w ad.Value) ad.Value { return x.Resize(ad.CubicKeys, 5).Mul(w) }},
 	"nearest":      {[]int{3, 2}, []int{5, 2}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Nearest, 5).Mul(w) }},
 	"many strides": {[]int{1, 12, 12, 1}, []int{4, 4, 1, 2}, func(x, w ad.Value) ad.Value { return x.Conv(w, ad.ConvOptions{Stride: []int{4}}) }},
 }
@@ -206,4 +208,34 @@ func ExampleValue_Resize() {
 	x := ad.From([]float64{0, 10}, 2, 1)
 	fmt.Println(x.Resize(ad.Linear, 4).Flatten(), x.Resize(ad.Nearest, 4).Flatten())
 	// Output: float64[4] 0 2.5 7.5 10 float64[4] 0 0 10 10
+}
+
+// What PyTorch 2.15's bicubic and jax.image.resize (0.10, antialias=False) give.
+func TestResizeCubic(t *testing.T) {
+	x := ad.From([]float64{1, 4, 2, -3, 5}, 1, 5, 1)
+	for _, c := range []struct {
+		method ad.ResizeMethod
+		want   []float64
+	}{
+		{ad.Cubic, []float64{2.0555555555555554, 2, 2.2037037037037077}},
+		{ad.CubicKeys, []float64{1.8965517241379313, 2, 2.6206896551724164}},
+		{ad.Cubic, []float64{1, 4, 2, -3, 5}},
+		{ad.CubicKeys, []float64{1, 4, 2, -3, 5}},
+		{ad.Cubic, []float64{0.72149658203125, 2.450927734375, 4.0379638671875, 3.2896728515625, -0.086181640625, -3.086669921875, 1.15777587890625, 5.74267578125}},
+		{ad.CubicKeys, []float64{0.7841328413284133, 2.2850782052745746, 4.017822265625, 3.014404296875, 0.22265625, -3.0390625, 1.5899075236899192, 5.575645756457565}},
+	} {
+		y := x.Resize(c.method, len(c.want)).Float64s()
+		for i, w := range c.want {
+			if math.Abs(y[i]-w) > 1e-14 {
+				t.Errorf("%d, to %d: element %d is %v, want %v", c.method, len(c.want), i, y[i], w)
+			}
+		}
+	}
+	// Squares are kept by Keys' parameter, away from the ends.
+	squares := ad.F64.Iota(0, 8).Square().Reshape(1, 8, 1).Resize(ad.CubicKeys, 16)
+	for i := 5; i < 11; i++ {
+		if p := (float64(i)+0.5)/2 - 0.5; math.Abs(squares.At(0, i, 0)-p*p) > 1e-13 {
+			t.Errorf("%v², not %v", p, squares.At(0, i, 0))
+		}
+	}
 }

@@ -136,6 +136,39 @@ func segmentMaxBody(x, ids Value, n int) Value {
 	return Value{n: g.Reshape(y.T().n, append(ir.Static(n), rest...))}
 }
 
+// SegmentProd is the product of each of n segments; that of an empty one is 1. The derivatives are right at zeros. The first
+// axis' size does not depend on the batch.
+func (x Value) SegmentProd(ids Value, n int) Value {
+	return segments("SegmentProd", x, ids, n, func(x, ids Value) Value {
+		s := x.n.Shape
+		if !s[0].Static() {
+			ir.Fail("SegmentProd", "%v: the size of axis 0 depends on the batch", s)
+		}
+		one := Value{n: x.n.Graph.Const(x.n.Type, append(ir.Static(n), s[1:]...), 1)}
+		size := s[0].C
+		if size == 0 || n == 0 {
+			return one
+		}
+		column := func(v Value) Value { // beside x's other axes
+			for range x.Rank() - 1 {
+				v = v.ExpandDims(-1)
+			}
+			return v
+		}
+		// By segments, elements are multiplied with those 1, 2, 4, … before them.
+		order := ids.ArgSort(0)
+		y, ids0 := x.Take(order, 0), ids.Take(order, 0)
+		for d := 1; d < size; d *= 2 {
+			before, here := y.Narrow(0, 0, size-d), y.Narrow(0, d, size-d)
+			same := column(ids0.Narrow(0, 0, size-d).Eq(ids0.Narrow(0, d, size-d)))
+			y = Concat(0, y.Narrow(0, 0, d), Where(same, before.Mul(here), here))
+		}
+		counts := segmentSum(ids.FullLike(1).Convert(I64), ids, n)
+		last := y.Take(counts.CumSum(0).Shift(-1).Max(Const(0)), 0)
+		return Where(column(counts.Gt(Const(0))), last, one)
+	})
+}
+
 // SegmentSoftmax is eˣ over the sum of those of its segment, without overflow.
 func (x Value) SegmentSoftmax(ids Value, n int) Value {
 	return segments("SegmentSoftmax", floating("SegmentSoftmax", x), ids, n, func(x, ids Value) Value {

@@ -25,6 +25,12 @@ func TestSegments(t *testing.T) {
 	}{
 		{x.SegmentSum(ids, 5), "[5] [5 0 13 0 -2]"},
 		{x.SegmentMean(ids, 5).Mul(ad.From([]float64{3, 1, 3, 1, 1})), "[5] [5 0 13 0 -1]"},
+		{x.SegmentProd(ids, 5), "[5] [-5 1 75 1 -0]"},
+		{rows.SegmentProd(ad.From([]int64{1, 0, 1}), 3), "[3 2] [3 4 5 12 1 1]"},
+		{rows.Convert(ad.I32).SegmentProd(ad.From([]int64{1, 0, 1}), 2), "[2 2] [3 4 5 12]"},
+		{ad.F32.Zeros(0).SegmentProd(ad.I32.Zeros(0), 2), "[2] [1 1]"},
+		{grad(func(x ad.Value) ad.Value { return x.SegmentProd(ids, 5).Sum() }), "[8] [-5 15 -1 0 25 15 -2 5]"},
+		{ad.Grad(func(x ad.Value) ad.Value { return x.SegmentProd(ad.From([]int32{0, 1, 0, 0, 1}), 2).Sum() })(ad.From([]float64{0, 2, 3, 0, 4})), "[5] [0 4 0 0 2]"},
 		{x.SegmentMax(ids, 5), "[5] [5 -Inf 5 -Inf 0]"},
 		{x.SegmentMin(ids, 5), "[5] [-1 +Inf 3 +Inf -2]"},
 		{ad.From([]float64{1, nan, 3}).SegmentMax(ad.From([]int32{0, 0, 1}), 2), "[2] [NaN 3]"},
@@ -84,6 +90,7 @@ func TestSegmentGrads(t *testing.T) {
 		"mean":    func(x ad.Value) ad.Value { return x.SegmentMean(ids, 3) },
 		"max":     func(x ad.Value) ad.Value { return x.SegmentMax(ids, 3) },
 		"min":     func(x ad.Value) ad.Value { return x.SegmentMin(ids, 3) },
+		"prod":    func(x ad.Value) ad.Value { return x.SegmentProd(ids, 3).Scale(1e-3) },
 		"softmax": func(x ad.Value) ad.Value { return x.SegmentSoftmax(ids, 3) },
 		"unique":  func(x ad.Value) ad.Value { return x.Unique(20).Values },
 	} {
