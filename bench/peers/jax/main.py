@@ -244,7 +244,35 @@ def scalar(a):
     return jitted(jax.value_and_grad(lambda x: x ** 3 + 2 * x), np.float64(3))
 
 
+def rosenbrock(x):
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+def feature(a):
+    op = a["op"]
+    if op in ("cholesky", "solve", "inverse"):
+        f = {"cholesky": jnp.linalg.cholesky, "inverse": jnp.linalg.inv, "solve": lambda m: jnp.linalg.solve(m, jnp.tril(m))}[op]
+        return jitted(f, serve.small_matrices(a))
+    if op in ("sort", "topk", "cumsum"):
+        f = {"sort": lambda x: jnp.sort(x, 1), "topk": lambda x: jax.lax.top_k(x, 10)[0], "cumsum": lambda x: jnp.cumsum(x, 1)}[op]
+        return jitted(f, serve.matrix(a))
+    if op in ("segmentsum", "segmentsoftmax"):
+        k = a["segments"]
+
+        def softmax(x, ids):
+            top = jax.ops.segment_max(x, ids, k)
+            e = jnp.exp(x - top[ids])
+            return e / jax.ops.segment_sum(e, ids, k)[ids]
+        f = softmax if op == "segmentsoftmax" else lambda x, ids: jax.ops.segment_sum(x, ids, k)
+        return jitted(f, serve.numbers("f32", 1, a["n"], -1, 1), serve.labels(2, a["n"], k))
+    if op == "hvp":
+        return jitted(lambda x, v: jax.jvp(jax.grad(rosenbrock), (x,), (v,))[1], *serve.arguments(a))
+    t, n = serve.DTYPES[a["dtype"]], a["n"]
+    f = {"normal": lambda k: jax.random.normal(k, (n,), t), "gamma": lambda k: jax.random.gamma(k, t(2.5), (n,), t)}[op]
+    return jitted(f, jax.random.PRNGKey(42))
+
+
 serve.serve("jax", jax.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature})

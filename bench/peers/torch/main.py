@@ -341,7 +341,43 @@ def scalar(a):
     return gradients(lambda x: x ** 3 + 2 * x, [x], (x,))
 
 
+def rosenbrock(x):
+    return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+
+
+def feature(a):
+    op, out = a["op"], [None]
+    if op in ("cholesky", "solve", "inverse"):
+        args = tensors([serve.small_matrices(a)])
+        f = {"cholesky": torch.linalg.cholesky, "inverse": torch.linalg.inv, "solve": lambda m: torch.linalg.solve(m, torch.tril(m))}[op]
+    elif op in ("sort", "topk", "cumsum"):
+        args = tensors([serve.matrix(a)])
+        f = {"sort": lambda x: torch.sort(x, 1)[0], "topk": lambda x: torch.topk(x, 10, 1)[0], "cumsum": lambda x: torch.cumsum(x, 1)}[op]
+    elif op in ("segmentsum", "segmentsoftmax"):
+        k = a["segments"]
+        args = tensors([serve.numbers("f32", 1, a["n"], -1, 1), serve.labels(2, a["n"], k).astype("int64")])
+
+        def sums(x, ids):
+            return torch.zeros(k).index_add_(0, ids, x)
+
+        def softmax(x, ids):
+            top = torch.full((k,), float("-inf")).scatter_reduce_(0, ids, x, "amax")
+            e = torch.exp(x - top[ids])
+            return e / sums(e, ids)[ids]
+        f = softmax if op == "segmentsoftmax" else sums
+    elif op == "hvp":
+        args = tensors(serve.arguments(a))
+        f = lambda x, v: torch.func.jvp(torch.func.grad(rosenbrock), (x,), (v,))[1]
+    else:
+        raise serve.Unsupported("has other random numbers")
+    f = compiled(f)
+
+    def run():
+        out[0] = f(*args)
+    return (run if op == "hvp" else no_grad(run)), lambda: [out[0].numpy()]
+
+
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature})

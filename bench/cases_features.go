@@ -1,0 +1,221 @@
+package main
+
+import (
+	"math"
+	"slices"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Features that have no case of their own elsewhere: small matrices in batches, order, segments, products with Hessians,
+// random numbers.
+const (
+	smallBatch, smallSize = 1000, 16
+	orderRows, orderCols  = 1000, 1000
+	segmentSize, segments = 1_000_000, 10_000
+	hvpSize               = 100_000
+	randomSize            = 1_000_000
+)
+
+func featureCases() []Case {
+	torch := []string{"torch", "torch.compile", "jax"}
+	feature := func(name, dtype, op string, peers []string, units float64, rate string, tolerance float64, args map[string]any,
+		setup func(threads int) (*Work, error), reference func() ([]int, []float64)) Case {
+		all := map[string]any{"kind": "feature", "op": op, "dtype": dtype}
+		for k, v := range args {
+			all[k] = v
+		}
+		return Case{Name: name, Dtype: dtype, Args: all, Peers: peers, Units: units, RateUnit: rate, Tolerance: tolerance, Setup: setup, Reference: reference}
+	}
+	var cs []Case
+	for _, op := range smallOps {
+		cs = append(cs, feature("linalg/"+op.name+"/f64/1000x16x16", "f64", op.name, torch, 1e6*smallBatch, "kmatrices/s", 1e-10,
+			map[string]any{"batch": smallBatch, "n": smallSize},
+			func(threads int) (*Work, error) { return compiled(op.f, smallMatrices(), threads) },
+			func() (index []int, value []float64) {
+				for _, b := range some(smallBatch, 5) {
+					want := op.of(smallMatrix(b))
+					for i := range smallSize {
+						for j := range smallSize {
+							index, value = append(index, (b*smallSize+i)*smallSize+j), append(value, want.At(i, j))
+						}
+					}
+				}
+				return index, value
+			}))
+	}
+	for _, op := range orderOps {
+		cs = append(cs, feature("order/"+op.name+"/f32/1000x1000", "f32", op.name, torch, 1e3*orderRows*orderCols, "Melements/s", 1e-4,
+			map[string]any{"rows": orderRows, "cols": orderCols},
+			func(threads int) (*Work, error) {
+				return compiled(op.f, ad.From(numbers[float32](1, orderRows*orderCols, -1, 3), orderRows, orderCols), threads)
+			},
+			func() (index []int, value []float64) {
+				row := numbers[float32](1, orderCols, -1, 3)
+				for i, x := range op.of(row) {
+					index, value = append(index, i), append(value, x)
+				}
+				return index, value
+			}))
+	}
+	type in struct{ X, Ids ad.Value }
+	for _, op := range []string{"segmentsum", "segmentsoftmax"} {
+		cs = append(cs, feature("segment/"+op+"/f32/1000000", "f32", op, torch, 1e3*segmentSize, "Melements/s", 1e-4,
+			map[string]any{"n": segmentSize, "segments": segments},
+			func(threads int) (*Work, error) {
+				return compiled(func(a in) ad.Value {
+					if op == "segmentsum" {
+						return a.X.SegmentSum(a.Ids, segments)
+					}
+					return a.X.SegmentSoftmax(a.Ids, segments)
+				}, in{ad.From(numbers[float32](1, segmentSize, -1, 1)), ad.From(labels(2, segmentSize, segments))}, threads)
+			},
+			func() (index []int, value []float64) {
+				x, ids := numbers[float32](1, segmentSize, -1, 1), labels(2, segmentSize, segments)
+				sums, exps := make([]float64, segments), make([]float64, segments)
+				for i, s := range ids {
+					sums[s] += float64(x[i])
+					exps[s] += math.Exp(float64(x[i]))
+				}
+				if op == "segmentsum" {
+					for _, s := range some(segments, 50) {
+						index, value = append(index, s), append(value, sums[s])
+					}
+					return index, value
+				}
+				for _, i := range some(segmentSize, 50) {
+					index, value = append(index, i), append(value, math.Exp(float64(x[i]))/exps[ids[i]])
+				}
+				return index, value
+			}))
+	}
+	cs = append(cs, feature("hvp/rosenbrock/f64/100000", "f64", "hvp", torch, 1e3*hvpSize, "Melements/s", 1e-10,
+		map[string]any{"n": hvpSize, "lo": []float64{-1, -1}, "hi": []float64{1, 1}},
+		func(threads int) (*Work, error) {
+			type in struct{ X, V ad.Value }
+			return compiled(func(a in) ad.Value { return ad.HVP(rosenbrock)(a.X, a.V).Tangent },
+				in{ad.From(numbers[float64](1, hvpSize, -1, 1)), ad.From(numbers[float64](2, hvpSize, -1, 1))}, threads)
+		}, hvpReference))
+	// The first numbers are jax.random's, which does not depend on how many there are.
+	for _, d := range []struct {
+		name, dtype string
+		f           func(k ad.Key) ad.Value
+		at          int
+		want        float64
+	}{
+		{"normal", "f32", func(k ad.Key) ad.Value { return k.Normal(ad.F32, randomSize) }, 1, 0.4671318531036377},
+		{"normal", "f64", func(k ad.Key) ad.Value { return k.Normal(ad.F64, randomSize) }, 1, -2.169824560397754},
+		{"gamma", "f32", func(k ad.Key) ad.Value { return k.Gamma(ad.F32.Full(2.5, randomSize)) }, 3, 1.564313530921936},
+		{"gamma", "f64", func(k ad.Key) ad.Value { return k.Gamma(ad.F64.Full(2.5, randomSize)) }, 3, 2.764149407028277},
+	} {
+		cs = append(cs, feature("random/"+d.name+"/"+d.dtype+"/1000000", d.dtype, d.name, []string{"jax"}, 1e3*randomSize, "Mnumbers/s", 1e-5,
+			map[string]any{"n": randomSize},
+			func(threads int) (*Work, error) { return compiled(d.f, ad.NewKey(42), threads) },
+			func() ([]int, []float64) { return []int{d.at}, []float64{d.want} }))
+	}
+	return cs
+}
+
+// smallMatrix is matrix b of a batch: positive definite.
+func smallMatrix(b int) *mat.SymDense {
+	const n = smallSize
+	m := mat.NewDense(n, n, nil)
+	for i := range n * n {
+		m.Set(i/n, i%n, 2*number(1, b*n*n+i)-1)
+	}
+	var s mat.SymDense
+	s.SymOuterK(1, m)
+	for i := range n {
+		s.SetSym(i, i, s.At(i, i)+n)
+	}
+	return &s
+}
+
+func smallMatrices() ad.Value {
+	var all []float64
+	for b := range smallBatch {
+		all = append(all, mat.DenseCopyOf(smallMatrix(b)).RawMatrix().Data...)
+	}
+	return ad.From(all, smallBatch, smallSize, smallSize)
+}
+
+var smallOps = []struct {
+	name string
+	f    func(a ad.Value) ad.Value
+	of   func(a *mat.SymDense) mat.Matrix
+}{
+	{"cholesky", ad.Value.Cholesky, func(a *mat.SymDense) mat.Matrix {
+		var c mat.Cholesky
+		c.Factorize(a)
+		var l mat.TriDense
+		c.LTo(&l)
+		return &l
+	}},
+	{"solve", func(a ad.Value) ad.Value { return a.Solve(a.Tril()) }, func(a *mat.SymDense) mat.Matrix {
+		b := mat.DenseCopyOf(a)
+		for i := range smallSize {
+			for j := i + 1; j < smallSize; j++ {
+				b.Set(i, j, 0)
+			}
+		}
+		var x mat.Dense
+		_ = x.Solve(a, b)
+		return &x
+	}},
+	{"inverse", ad.Value.Inverse, func(a *mat.SymDense) mat.Matrix {
+		var x mat.Dense
+		_ = x.Inverse(a)
+		return &x
+	}},
+}
+
+var orderOps = []struct {
+	name string
+	f    func(x ad.Value) ad.Value
+	of   func(row []float32) []float64
+}{
+	{"sort", func(x ad.Value) ad.Value { return x.Sort(1) }, func(row []float32) (y []float64) {
+		slices.Sort(row)
+		for _, x := range row {
+			y = append(y, float64(x))
+		}
+		return y
+	}},
+	{"topk", func(x ad.Value) ad.Value { y, _ := x.TopK(10, 1); return y }, func(row []float32) (y []float64) {
+		slices.Sort(row)
+		for i := range 10 {
+			y = append(y, float64(row[len(row)-1-i]))
+		}
+		return y
+	}},
+	{"cumsum", func(x ad.Value) ad.Value { return x.CumSum(1) }, func(row []float32) (y []float64) {
+		sum := 0.0
+		for _, x := range row {
+			sum += float64(x)
+			y = append(y, sum)
+		}
+		return y
+	}},
+}
+
+func rosenbrock(x ad.Value) ad.Value {
+	n := x.Dim(0)
+	a, b := x.Narrow(0, 0, n-1), x.Narrow(0, 1, n-1)
+	return b.Sub(a.Square()).Square().Scale(100).Add(ad.Const(1).Sub(a).Square()).Sum()
+}
+
+func hvpReference() (index []int, value []float64) {
+	x, v := numbers[float64](1, hvpSize, -1, 1), numbers[float64](2, hvpSize, -1, 1)
+	for _, i := range some(hvpSize, 100) {
+		y := 0.0
+		if i+1 < hvpSize {
+			y += (1200*x[i]*x[i]-400*x[i+1]+2)*v[i] - 400*x[i]*v[i+1]
+		}
+		if i > 0 {
+			y += 200*v[i] - 400*x[i-1]*v[i-1]
+		}
+		index, value = append(index, i), append(value, y)
+	}
+	return index, value
+}
