@@ -39,6 +39,7 @@ func avx512() *Level {
 	}
 	l := *AVX2
 	l.Name, l.Gemm, l.FFT = "avx512", gemmAVX512, fft.Passes{Two: asm.Radix2AVX512, Four: asm.Radix4AVX512}
+	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX512, asm.OutsideF64AVX512
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }
