@@ -186,6 +186,22 @@ func TestModFloat32(t *testing.T) {
 	}
 }
 
+// Tanh of float64 next to the end of its first piece, of which a + 1.5 is rounded to the second.
+func TestTanhPieces(t *testing.T) {
+	for _, l := range distinct() {
+		var x, y [Pad]float64
+		for i := range x {
+			x[i] = 0.25 - float64(i)*0x1p-54
+		}
+		l.Tile(ops.Tanh, dtype.F64)(unsafe.Pointer(&y), unsafe.Pointer(&x), nil, nil, Pad)
+		for i, v := range x {
+			if want := math.Tanh(v); math.Abs(y[i]-want) > 0x1p-53 {
+				t.Errorf("%s: tanh(%x) = %g, want %g", l.Name, v, y[i], want)
+			}
+		}
+	}
+}
+
 // Points at which a function was once further off than its row says.
 func TestWorstFloat32(t *testing.T) {
 	levels := distinct()
@@ -194,6 +210,8 @@ func TestWorstFloat32(t *testing.T) {
 		bits uint32
 	}{
 		{ops.Asinh, 0x3eb1df4e}, // 1.05 ULP, before the root's own rounding was put back
+		{ops.Tanh, 0x3e7ffffe},  // of the next piece, once a + 1 was rounded
+		{ops.Tanh, 0x3e7fffff},
 	} {
 		x, y := [Pad]float32{}, [Pad]float32{}
 		for i := range x {

@@ -26,7 +26,8 @@ func (p pieces) odd(b *Builder, x Value, add, start, top float64, m int) Value {
 		key = b.Max(b.F(t, start*15/16), near)
 	}
 	c0, s, q := p.of(b, near, key, m)
-	y := b.FMA(s, q, b.Blend(b.LT(a, b.F(t, start)), s, c0))
+	// By the key, since a little below start it may be rounded to the next piece.
+	y := b.FMA(s, q, b.Blend(b.LT(key, b.F(t, start+add)), s, c0))
 	return b.Or(y, b.And(x, b.sign(x)))
 }
 
