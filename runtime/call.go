@@ -285,7 +285,12 @@ func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, work []fl
 		linalg.ArgCumMax(y, row)
 		return
 	}
-	linalg.ArgSort(y, row, n.Bits&ir.Descending != 0, work)
+	descending := n.Bits&ir.Descending != 0
+	if k := int(n.Bits >> ir.TopShift); k > 0 && k <= 64 && 4*k <= len(y) {
+		linalg.ArgTop(y, row, k, descending, work)
+		return
+	}
+	linalg.ArgSort(y, row, descending, work)
 }
 
 func referenceCall(r *reference) {

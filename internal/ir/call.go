@@ -42,6 +42,10 @@ const (
 	Descending
 )
 
+// TopShift is where the flags of ArgSort hold how many indices are asked for, the first ones; others are then 0 or in order, as
+// is quickest. 0: all.
+const TopShift = 8
+
 // callRow says what a call gives, and its derivatives. Its value is in package runtime.
 //
 // The derivative by the first operand is that of the parts along a tangent; reverse mode is the transpose of

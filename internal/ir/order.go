@@ -31,7 +31,7 @@ func (g *Graph) TopK(x *Node, k, axis int, pos string) (y, at *Node) {
 	if d := x.Shape[axis]; k < 0 || d.B < 0 || d.C+d.B < k {
 		Fail("TopK", "%v: %d of the %v elements of axis %d", x.Shape, k, d, axis)
 	}
-	at = g.Narrow(g.rowCall(ArgSort, Descending, x, axis, pos), axis, D(0), D(k))
+	at = g.Narrow(g.rowCall(ArgSort, Descending|uint64(k)<<TopShift, x, axis, pos), axis, D(0), D(k))
 	return g.along("TopK", x, at, axis, pos), at
 }
 

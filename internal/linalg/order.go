@@ -125,6 +125,28 @@ func merge(from, to []uint64, fromAt, toAt []int64, lo, mid, hi int) {
 	}
 }
 
+// ArgTop is the first k > 0 of the indices that ArgSort gives, and 0 behind them: elements that belong to the first k so far are
+// put where they belong, which of numbers in no order are some k·log(n/k).
+func ArgTop[T Number](y []int64, x []T, k int, descending bool, work []float64) {
+	keys, at := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(work))), k), y[:k]
+	for i, v := range x[:k] {
+		keys[i], at[i] = rank(v, descending), int64(i)
+	}
+	insert(keys, at)
+	for i := k; i < len(x); i++ {
+		r := rank(x[i], descending)
+		if r >= keys[k-1] {
+			continue
+		}
+		j := k - 1
+		for ; j > 0 && keys[j-1] > r; j-- {
+			keys[j], at[j] = keys[j-1], at[j-1]
+		}
+		keys[j], at[j] = r, int64(i)
+	}
+	clear(y[k:])
+}
+
 // ArgSortWork is the work of ArgSort.
 func ArgSortWork(n int) int { return 3 * n }
 
