@@ -227,3 +227,26 @@ func wantPanic(t *testing.T, want, file string, f func()) {
 	}()
 	f()
 }
+
+// Counting over whatever axis, in more than one task.
+func TestIota(t *testing.T) {
+	const rows, cols = 3, 70_001
+	for _, typ := range []ad.DType{ad.F32, ad.F64, ad.I32, ad.I64, ad.BF16} {
+		for axis := range 2 {
+			x, err := ad.Compile(func(x ad.Value) ad.Value { return typ.Iota(axis, rows, cols).Convert(ad.F64).Add(x) }, ad.F64.Spec(), ad.Options{Threads: 3})
+			if err != nil {
+				t.Fatal(err)
+			}
+			y, err := x.Run(t.Context(), ad.Scalar(0.5))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, got := range y.Float64s() {
+				i := []int{k / cols, k % cols}[axis]
+				if want := float64(i); typ != ad.BF16 && got != want+0.5 || typ == ad.BF16 && math.Abs(got-0.5-want) > want/256 {
+					t.Fatalf("%v, axis %d, element %d: %g", typ, axis, k, got)
+				}
+			}
+		}
+	}
+}
