@@ -366,7 +366,7 @@ func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
 func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	feeds = make([]feed, u.values)
 	key = append(make([]byte, 0, 16*len(u.ops)), 0, byte(isa), byte(u.size))
-	folds := u.mode == chunks || u.mode == rows && u.run >= shortFold
+	folds := u.cols == u.run && (u.mode == chunks || u.mode == rows && u.run >= shortFold)
 	packed := make([]bool, u.values)
 	for i := range u.ops {
 		if op := &u.ops[i]; op.tiled {

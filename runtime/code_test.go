@@ -347,6 +347,17 @@ func TestLoopCodeBlocks(t *testing.T) {
 	}
 }
 
+// Rows of every length, of narrow elements, too, are folded right whether code does that or tiles.
+func TestCodeFoldsRowsOfAllLengths(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16} {
+		s := newSketch()
+		g := s.g
+		x := g.Convert(s.param(typ, ir.Shape{ir.D(5), ir.Batch}, 5), dtype.F32)
+		outs := []*ir.Node{g.Reduce(ir.Min, x, 1), g.Reduce(ir.Sum, x, 1)}
+		s.check(t, outs, rand.New(rand.NewPCG(3, 1)), 1, 15, 16, 17, 63, 64, 65, 127, 128, 165, 200, 256, 300, 511)
+	}
+}
+
 // Code folds rows whose length is no whole number of iterations, and stores what it made of them.
 func TestCodeFoldsLongRows(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32} {
