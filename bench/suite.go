@@ -26,6 +26,12 @@ type Suite struct {
 func (s *Suite) Run(ctx context.Context) (rows []Row, err error) {
 	cpu, date := cpuName(), time.Now().Format(time.DateOnly)
 	for _, threads := range s.Threads {
+		unpin := func() {}
+		if threads == 1 {
+			if unpin, err = pin(); err != nil {
+				return rows, fmt.Errorf("keeping a thread on one core: %w", err)
+			}
+		}
 		m := newMachine(threads)
 		peers := map[string]*peer{}
 		for i := range s.Cases {
@@ -56,6 +62,7 @@ func (s *Suite) Run(ctx context.Context) (rows []Row, err error) {
 		for _, p := range peers {
 			p.stop()
 		}
+		unpin()
 	}
 	if s.Log != nil {
 		fmt.Fprint(s.Log, "\r\x1b[K")
