@@ -111,7 +111,7 @@ func segmentMax(x, ids Value, n int) Value {
 	})[0]}
 }
 
-// segmentMaxBody sorts by element, then by segment: the last of each is its largest.
+// segmentMaxBody takes the first largest element of each segment. The counts have the numbers checked.
 func segmentMaxBody(x, ids Value, n int) Value {
 	s := x.n.Shape
 	rest := s[1:]
@@ -127,11 +127,10 @@ func segmentMaxBody(x, ids Value, n int) Value {
 	}
 	g := x.n.Graph
 	cols := Value{n: g.Reshape(x.n, ir.Shape{s[0], width})}.T()
-	order := cols.ArgSort(-1)
-	order = order.TakeAlong(ids.Take(order, 0).ArgSort(-1), -1)
+	rows := Value{n: g.BroadcastTo("SegmentMax", ids.Convert(I64).n, cols.n.Shape)}
+	at := Value{n: g.ArgSegmentMax(cols.n, rows.n, n, ir.UserLine())}
 	counts := segmentSum(ids.FullLike(1).Convert(I64), ids, n)
-	ends := counts.CumSum(0).Shift(-1).Max(Const(0))
-	y := cols.TakeAlong(order.Take(ends, 1), -1)
+	y := cols.TakeAlong(at, -1)
 	y = Where(counts.Gt(Const(0)), y, y.FullLike(math.Inf(-1)))
 	return Value{n: g.Reshape(y.T().n, append(ir.Static(n), rest...))}
 }

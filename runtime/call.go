@@ -207,7 +207,11 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 	t := u.n.In[0].Type
 	if u.n.Call.Core(0) == 1 {
 		x := unsafe.Add(in[0], i*u.cols*t.Size())
-		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.cols*8)), u.cols), x, work)
+		var ids []int64
+		if len(u.n.In) > 1 {
+			ids = unsafe.Slice((*int64)(unsafe.Add(in[1], i*u.cols*8)), u.cols)
+		}
+		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, ids, work)
 		return nil
 	}
 	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, plan: u.plan, w: 1}
@@ -272,17 +276,21 @@ func (u *callUnit) together(i int, y, x, scratch unsafe.Pointer) {
 	}
 }
 
-var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, work []float64){
+var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64){
 	dtype.F32: inOrder[float32],
 	dtype.F64: inOrder[float64],
 	dtype.I32: inOrder[int32],
 	dtype.I64: inOrder[int64],
 }
 
-func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, work []float64) {
-	row := unsafe.Slice((*T)(x), len(y))
-	if n.Call == ir.ArgCumMax {
+func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64) {
+	row := unsafe.Slice((*T)(x), cols)
+	switch n.Call {
+	case ir.ArgCumMax:
 		linalg.ArgCumMax(y, row)
+		return
+	case ir.ArgSegmentMax:
+		linalg.ArgSegmentMax(y, row, ids)
 		return
 	}
 	descending := n.Bits&ir.Descending != 0

@@ -160,3 +160,25 @@ func ArgCumMax[T Number](y []int64, x []T) {
 		y[i] = int64(best)
 	}
 }
+
+// ArgSegmentMax is the index of the first largest element of each of len(y) segments, NaN being the largest, and 0 for an empty
+// one. ids that are out of range count for nothing.
+func ArgSegmentMax[T Number](y []int64, x []T, ids []int64) {
+	for k := range y {
+		y[k] = -1
+	}
+	for i, v := range x {
+		k := ids[i]
+		if k < 0 || k >= int64(len(y)) {
+			continue
+		}
+		if y[k] < 0 {
+			y[k] = int64(i)
+		} else if b := x[y[k]]; b == b && (v > b || v != v) {
+			y[k] = int64(i)
+		}
+	}
+	for k := range y {
+		y[k] = max(y[k], 0)
+	}
+}
