@@ -46,7 +46,7 @@ func Vmap[P, R any](f func(P) R, o ...VmapOptions) func(P) R {
 				if n.Rank() == 0 {
 					ir.Fail("Vmap", "%v of %v: an axis to map over is needed", n.Shape, n.Type)
 				}
-				n = moveAxis(g, n, ir.Axis("Vmap", n.Shape, axes[i]), 0)
+				n = g.MoveAxis(n, ir.Axis("Vmap", n.Shape, axes[i]), 0)
 				if len(batched) > 0 && n.Shape[0] != batched[0].Shape[0] {
 					ir.Fail("Vmap", "%v, %v: the axes to map over, here in front, differ", batched[0].Shape, n.Shape)
 				}
@@ -67,7 +67,7 @@ func Vmap[P, R any](f func(P) R, o ...VmapOptions) func(P) R {
 				if to[k] == Whole {
 					ir.Fail("Vmap", "every value of the result has the axis of the batch: Whole does not go with Out")
 				}
-				res[k] = Value{n: moveAxis(g, n, 0, ir.Axis("Vmap", n.Shape, to[k]))}
+				res[k] = Value{n: g.MoveAxis(n, 0, ir.Axis("Vmap", n.Shape, to[k]))}
 			}
 			return replaced(y, res)
 		})
@@ -86,18 +86,4 @@ func vmapAxes(name string, axes []int, n int) []int {
 	}
 	ir.Fail("Vmap", "%s has %d axes for %d values", name, len(axes), n)
 	return nil
-}
-
-// moveAxis has an axis elsewhere and the others in their order.
-func moveAxis(g *ir.Graph, n *ir.Node, from, to int) *ir.Node {
-	if from == to {
-		return n
-	}
-	var perm []int
-	for i := range n.Rank() {
-		if i != from {
-			perm = append(perm, i)
-		}
-	}
-	return g.Transpose(n, slices.Insert(perm, to, from))
 }

@@ -259,10 +259,10 @@ func vmapCall(v *vmap, x *Node) *Node {
 	last := len(x.In) - 1
 	if last > 0 && v.at[x.In[0]] == nil && x.Rank() == 2 && (x.Call == TriSolve || x.Call == LUSolve) {
 		if cols, ok := (Shape{v.n, x.Shape[1]}).Size(); ok {
-			b := v.moveAxis(v.at[x.In[last]], 0, 1)
+			b := v.MoveAxis(v.at[x.In[last]], 0, 1)
 			in := append(slices.Clone(x.In[:last]), v.Reshape(b, Shape{x.Shape[0], cols}))
 			y := v.Call(x.Call, x.Bits, x.Pos, in...)
-			return v.moveAxis(v.Reshape(y, b.Shape), 1, 0)
+			return v.MoveAxis(v.Reshape(y, b.Shape), 1, 0)
 		}
 	}
 	in := make([]*Node, len(x.In))

@@ -160,7 +160,7 @@ func (v conv) matrix(x *Node, w Shape) (m *Node, lead Shape) {
 	if v.Groups == 1 {
 		return v.Reshape(y, Shape{rows, D(cols)}), lead
 	}
-	y = v.moveAxis(y, r-2, 0)
+	y = v.MoveAxis(y, r-2, 0)
 	return v.Reshape(y, Shape{D(v.Groups), rows, D(cols)}), lead
 }
 
@@ -176,8 +176,8 @@ func (v conv) forwardBody(x, w *Node) *Node {
 		return v.Reshape(v.MatMul(m, v.Reshape(w, Shape{D(cols), filters})), s)
 	}
 	wide := v.Reshape(w, Shape{D(cols), D(G), D(filters.C / G)})
-	y := v.MatMul(m, v.moveAxis(wide, 1, 0))
-	return v.Reshape(v.moveAxis(y, 0, 1), s)
+	y := v.MatMul(m, v.MoveAxis(wide, 1, 0))
+	return v.Reshape(v.MoveAxis(y, 0, 1), s)
 }
 
 // eachTap gives the elements of padded x that meet tap t of the filter, as [lead… out… channels].
@@ -238,9 +238,9 @@ func (v conv) filterBody(x, y *Node, w Shape) *Node {
 	if G == 1 {
 		return v.Reshape(v.MatMul(v.swapLast(m), v.Reshape(y, Shape{rows, w[k+1]})), w)
 	}
-	ct := v.moveAxis(v.Reshape(y, Shape{rows, D(G), D(w[k+1].C / G)}), 1, 0)
+	ct := v.MoveAxis(v.Reshape(y, Shape{rows, D(G), D(w[k+1].C / G)}), 1, 0)
 	z := v.MatMul(v.swapLast(m), ct) // [groups, cols, filters of one]
-	return v.Reshape(v.moveAxis(z, 0, 1), slices.Concat(w[:k], Static(cols/w[:k].SizeAt(0)), w[k+1:]))
+	return v.Reshape(v.MoveAxis(z, 0, 1), slices.Concat(w[:k], Static(cols/w[:k].SizeAt(0)), w[k+1:]))
 }
 
 // inputBody is a convolution of y by the filter turned around, for each residue of the place modulo the stride:
@@ -339,7 +339,7 @@ func (v conv) inputFold(y, w *Node, s Shape) *Node {
 	rows := flatSize(v.op, lead)
 	in, out, taps := w.Shape[k].C, w.Shape[k+1].C/G, w.Shape[:k].SizeAt(0)
 	// [groups, rows, out] × [groups, out, taps·in]
-	left := v.moveAxis(v.Reshape(y, Shape{rows, D(G), D(out)}), 1, 0)
+	left := v.MoveAxis(v.Reshape(y, Shape{rows, D(G), D(out)}), 1, 0)
 	right := v.Transpose(v.Reshape(w, Static(taps, in, G, out)), []int{2, 3, 0, 1})
 	z := v.MatMul(left, v.Reshape(right, Static(G, out, taps*in)))
 	z = v.Transpose(v.Reshape(z, Shape{D(G), rows, D(taps), D(in)}), []int{1, 2, 0, 3})
@@ -468,5 +468,5 @@ func (g *Graph) PoolCounts(op string, t dtype.Type, spatial Shape, size, stride,
 // AlongAxis multiplies the rows along axis by the matrix w.
 func (g *Graph) AlongAxis(x *Node, axis int, w *Node) *Node {
 	last := x.Rank() - 1
-	return g.moveAxis(g.MatMulND(g.moveAxis(x, axis, last), w), last, axis)
+	return g.MoveAxis(g.MatMulND(g.MoveAxis(x, axis, last), w), last, axis)
 }

@@ -75,7 +75,7 @@ func (g *Graph) pair(op string, re, im *Node, axis int) *Node {
 		Fail(op, "%v%v, %v%v: two parts of one shape, both float32 or both float64, are needed", re.Type, re.Shape, im.Type, im.Shape)
 	}
 	last := re.Rank() - 1
-	return g.Stack(-2, g.moveAxis(re, axis, last), g.moveAxis(im, axis, last))
+	return g.Stack(-2, g.MoveAxis(re, axis, last), g.MoveAxis(im, axis, last))
 }
 
 // parts is the inverse of pair.
@@ -84,7 +84,7 @@ func (g *Graph) parts(x *Node, axis int) (re, im *Node) {
 	row := func(i int) *Node {
 		y := g.Narrow(x, r-2, D(i), D(1))
 		y = g.Reshape(y, append(slices.Clone(x.Shape[:r-2]), x.Shape[r-1]))
-		return g.moveAxis(y, r-2, axis)
+		return g.MoveAxis(y, r-2, axis)
 	}
 	return row(0), row(1)
 }
@@ -107,7 +107,7 @@ func (g *Graph) FFTAlong(op string, re, im *Node, axis int, inverse bool, pos st
 func (g *Graph) RFFTAlong(x *Node, axis int, pos string) (re, im *Node) {
 	axis = Axis("RFFT", x.Shape, axis)
 	last := x.Rank() - 1
-	row := g.moveAxis(x, axis, last)
+	row := g.MoveAxis(x, axis, last)
 	row = g.Reshape(row, slices.Insert(slices.Clone(row.Shape), last, D(1)))
 	return g.parts(g.Call(RFFT, 0, pos, row), axis)
 }
@@ -125,5 +125,5 @@ func (g *Graph) IRFFTAlong(re, im *Node, n, axis int, pos string) *Node {
 	y := g.Call(c, 0, pos, g.pair("IRFFT", re, im, axis))
 	y = g.Map(ops.Div, y, g.like(y, float64(n)))
 	r := y.Rank()
-	return g.moveAxis(g.Reshape(y, append(slices.Clone(y.Shape[:r-2]), D(n))), r-2, axis)
+	return g.MoveAxis(g.Reshape(y, append(slices.Clone(y.Shape[:r-2]), D(n))), r-2, axis)
 }

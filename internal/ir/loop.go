@@ -647,7 +647,7 @@ func vmapLoop(v *vmap, n *Node) {
 	xs := make([]*Node, b.Xs)
 	for i := range xs {
 		if xs[i] = operands[b.Carry+i]; batched[b.Carry+i] {
-			xs[i] = g.moveAxis(v.at[xs[i]], 0, 1)
+			xs[i] = g.MoveAxis(v.at[xs[i]], 0, 1)
 		}
 	}
 	// A carry is batched once a step makes it so. A loop that ends on data counts each element's steps.
@@ -733,7 +733,7 @@ func vmapLoop(v *vmap, n *Node) {
 			case k < b.Carry:
 				res[k] = v.repeat(finals[k])
 			case isBatched[k]:
-				res[k] = g.moveAxis(ys[k-b.Carry], 1, 0)
+				res[k] = g.MoveAxis(ys[k-b.Carry], 1, 0)
 			default:
 				res[k] = v.repeat(ys[k-b.Carry])
 			}

@@ -31,11 +31,11 @@ func (g *Graph) Solving(op string, a, b *Node, f func(a, b *Node) *Node) *Node {
 		y := g.Solving(op, a, g.Reshape(b, Shape{b.Shape[0], D(1)}), f)
 		return g.Reshape(y, y.Shape[:y.Rank()-1])
 	case a.Rank() == 2 && b.Rank() > 2:
-		c := g.moveAxis(b, b.Rank()-2, 0)
+		c := g.MoveAxis(b, b.Rank()-2, 0)
 		if cols, ok := c.Shape[1:].Size(); ok {
 			y := f(a, g.Reshape(c, Shape{c.Shape[0], cols}))
 			y = g.Reshape(y, slices.Concat(y.Shape[:1], c.Shape[1:]))
-			return g.moveAxis(y, 0, y.Rank()-2)
+			return g.MoveAxis(y, 0, y.Rank()-2)
 		}
 	}
 	s := BroadcastShapes(op, a.Shape[:a.Rank()-2], b.Shape[:b.Rank()-2])

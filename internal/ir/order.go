@@ -7,7 +7,7 @@ import (
 // rowCall is a call on the rows along axis.
 func (g *Graph) rowCall(c CallID, flags uint64, x *Node, axis int, pos string) *Node {
 	last := x.Rank() - 1
-	return g.moveAxis(g.Call(c, flags, pos, g.moveAxis(x, axis, last)), last, axis)
+	return g.MoveAxis(g.Call(c, flags, pos, g.MoveAxis(x, axis, last)), last, axis)
 }
 
 // ArgSort is the indices (int64) that sort x along axis: stably, NaN last.

@@ -211,7 +211,7 @@ func vmapRewind(v *vmap, n *Node) {
 		for i, x := range xs {
 			if c := v.at[x]; c != nil {
 				if res[i] = c; move {
-					res[i] = g.moveAxis(c, 0, 1)
+					res[i] = g.MoveAxis(c, 0, 1)
 				}
 			}
 		}
@@ -252,6 +252,6 @@ func vmapRewind(v *vmap, n *Node) {
 		})
 	v.results[n] = finals
 	for _, y := range ys {
-		v.results[n] = append(v.results[n], g.moveAxis(y, 1, 0))
+		v.results[n] = append(v.results[n], g.MoveAxis(y, 1, 0))
 	}
 }

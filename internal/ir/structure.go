@@ -221,10 +221,10 @@ func (g *Graph) along(op string, x, idx *Node, axis int, pos string) *Node {
 	rest := x.Shape.Drop(axis, axis+1)
 	rows := flatSize(op, rest)
 	m := idx.Shape[axis]
-	flat := g.Reshape(g.moveAxis(x, axis, x.Rank()-1), Shape{flatSize(op, x.Shape)})
-	at := g.linear(g.Reshape(g.moveAxis(idx, axis, x.Rank()-1), Shape{rows, m}), x.Shape[axis])
+	flat := g.Reshape(g.MoveAxis(x, axis, x.Rank()-1), Shape{flatSize(op, x.Shape)})
+	at := g.linear(g.Reshape(g.MoveAxis(idx, axis, x.Rank()-1), Shape{rows, m}), x.Shape[axis])
 	y := g.Reshape(g.Take(flat, at, 0, pos), slices.Concat(rest, Shape{m}))
-	return g.moveAxis(y, x.Rank()-1, axis)
+	return g.MoveAxis(y, x.Rank()-1, axis)
 }
 
 // flatSize is the number of elements; it fails where it is not affine in the batch.
@@ -236,8 +236,11 @@ func flatSize(op string, s Shape) Dim {
 	return n
 }
 
-// moveAxis moves one axis; the others keep their order.
-func (g *Graph) moveAxis(x *Node, from, to int) *Node {
+// MoveAxis moves one axis; the others keep their order.
+func (g *Graph) MoveAxis(x *Node, from, to int) *Node {
+	if from == to {
+		return x
+	}
 	p := axisRange(0, x.Rank())
 	p = slices.Delete(p, from, from+1)
 	return g.Transpose(x, slices.Insert(p, to, from))

@@ -289,7 +289,7 @@ func (e *einsum) diagonal(t term) term {
 		if !d.Static() {
 			e.fail("%v: the diagonal of a symbolic axis", t.x.Shape)
 		}
-		x := e.moveAxis(e.moveAxis(t.x, j, r-1), i, r-2)
+		x := e.MoveAxis(e.MoveAxis(t.x, j, r-1), i, r-2)
 		rest := x.Shape[:r-2]
 		x = e.Reshape(x, slices.Concat(rest, Static(d.C*d.C)))
 		start, step, size := wholeSpan(x.Shape)

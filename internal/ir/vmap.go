@@ -147,7 +147,7 @@ func vmapTake(v *vmap, n *Node) *Node {
 	case bi == nil:
 		return v.Take(bx, idx, a+1, n.Pos)
 	case bx == nil: // x[:a] + n + idx + x[a+1:]
-		return v.moveAxis(v.Take(x, bi, a, n.Pos), a, 0)
+		return v.MoveAxis(v.Take(x, bi, a, n.Pos), a, 0)
 	}
 	// Rows of x stand one after another along one axis of n·d.
 	rows := v.rowsFirst(bx, a)
@@ -158,7 +158,7 @@ func vmapTake(v *vmap, n *Node) *Node {
 
 // rowsFirst brings axis a of each batch element to the front, next to the batch, and joins the two.
 func (v *vmap) rowsFirst(bx *Node, a int) *Node {
-	x := v.moveAxis(bx, a+1, 1)
+	x := v.MoveAxis(bx, a+1, 1)
 	return v.Reshape(x, slices.Concat(Shape{flatSize("Vmap of Take", x.Shape[:2])}, x.Shape[2:]))
 }
 
@@ -178,7 +178,7 @@ func vmapScatter(v *vmap, n *Node) *Node {
 	rows := slices.Concat(Shape{flatSize("Vmap of ScatterAdd", Shape{v.n, d})}, rest)
 	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
 	y := v.Scatter(rows, v.linear(v.checked(bi, d, n.Pos), d), bu, 0, n.Pos)
-	return v.moveAxis(v.Reshape(y, slices.Concat(Shape{v.n, d}, rest)), 1, a+1)
+	return v.MoveAxis(v.Reshape(y, slices.Concat(Shape{v.n, d}, rest)), 1, a+1)
 }
 
 // vmapMatMul folds the batch into the rows where one side is shared, so that it stays one product.
