@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
@@ -496,7 +495,7 @@ func TestDistributionsSameEverywhere(t *testing.T) {
 
 func TestDistributionErrors(t *testing.T) {
 	k := ad.NewKey(0)
-	for want, f := range map[string]func(){
+	refuses(t, map[string]func(){
 		"Gamma of int64: float32 or float64":                                 func() { k.Gamma(ad.I64.Ones(3)) },
 		"LogGamma of bfloat16: float32 or float64":                           func() { k.LogGamma(ad.BF16.Ones(3)) },
 		"Beta of float64: float32 or float64, the same for all":              func() { k.Beta(ad.F32.Ones(3), ad.F64.Ones(3)) },
@@ -510,15 +509,5 @@ func TestDistributionErrors(t *testing.T) {
 		"MultivariateNormal mean float64[2], covariance float64[3 3]":        func() { k.MultivariateNormal(ad.F64.Ones(2), ad.F64.Eye(3)) },
 		"MultivariateNormal mean float32[2], covariance float64[2 2]: [… n]": func() { k.MultivariateNormal(ad.F32.Ones(2), ad.F64.Eye(2)) },
 		"Orthogonal -1 rows":                                                 func() { k.Orthogonal(ad.F64, -1) },
-	} {
-		func() {
-			defer func() {
-				e, ok := recover().(*ad.Error)
-				if !ok || !strings.Contains(e.Error(), want) {
-					t.Errorf("%v, want %q", e, want)
-				}
-			}()
-			f()
-		}()
-	}
+	})
 }

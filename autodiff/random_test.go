@@ -428,7 +428,7 @@ func TestPermutation(t *testing.T) {
 
 func TestRandomErrors(t *testing.T) {
 	k := ad.NewKey(0)
-	for want, f := range map[string]func(){
+	refuses(t, map[string]func(){
 		"Uniform of int32: float32 or float64 is needed":              func() { k.Uniform(ad.I32, 3) },
 		"Bits of float32: int32 or int64 is needed":                   func() { k.Bits(ad.F32, 3) },
 		"Normal [3] of int32: a key is int32 of shape [2]":            func() { ad.Key{Data: ad.I32.Zeros(3)}.Normal(ad.F32, 1) },
@@ -443,7 +443,13 @@ func TestRandomErrors(t *testing.T) {
 		"Dropout rate 1.5 is not of 0 … 1":                            func() { k.Dropout(ad.F32.Ones(2), 1.5) },
 		"Dropout rate NaN is not of 0 … 1":                            func() { k.Dropout(ad.F32.Ones(2), math.NaN()) },
 		"Uniform [4294967296]: more than 2³¹ random numbers of a key": func() { k.Uniform(ad.F32, 1<<32) },
-	} {
+	})
+}
+
+// refuses has each function panic with an Error that contains its text.
+func refuses(t *testing.T, calls map[string]func()) {
+	t.Helper()
+	for want, f := range calls {
 		func() {
 			defer func() {
 				e, ok := recover().(*ad.Error)

@@ -52,11 +52,15 @@ func (x Value) SegmentSum(ids Value, n int) Value {
 
 // counts is how many slices each segment has, of type t, with the axes of x.
 func segmentCounts(x, ids Value, n int, t DType) Value {
-	c := segmentSum(ids.FullLike(1).Convert(t), ids, n)
+	return beside(x, segmentSum(ids.FullLike(1).Convert(t), ids, n))
+}
+
+// beside is v, of one axis, with axes of 1 for x's others.
+func beside(x, v Value) Value {
 	for range x.Rank() - 1 {
-		c = c.ExpandDims(-1)
+		v = v.ExpandDims(-1)
 	}
-	return c
+	return v
 }
 
 // SegmentMean is the mean of each of n segments, of floats; that of an empty one is 0.
@@ -148,23 +152,17 @@ func (x Value) SegmentProd(ids Value, n int) Value {
 		if size == 0 || n == 0 {
 			return one
 		}
-		column := func(v Value) Value { // beside x's other axes
-			for range x.Rank() - 1 {
-				v = v.ExpandDims(-1)
-			}
-			return v
-		}
 		// By segments, elements are multiplied with those 1, 2, 4, … before them.
 		order := ids.ArgSort(0)
 		y, ids0 := x.Take(order, 0), ids.Take(order, 0)
 		for d := 1; d < size; d *= 2 {
 			before, here := y.Narrow(0, 0, size-d), y.Narrow(0, d, size-d)
-			same := column(ids0.Narrow(0, 0, size-d).Eq(ids0.Narrow(0, d, size-d)))
+			same := beside(x, ids0.Narrow(0, 0, size-d).Eq(ids0.Narrow(0, d, size-d)))
 			y = Concat(0, y.Narrow(0, 0, d), Where(same, before.Mul(here), here))
 		}
 		counts := segmentSum(ids.FullLike(1).Convert(I64), ids, n)
 		last := y.Take(counts.CumSum(0).Shift(-1).Max(Const(0)), 0)
-		return Where(column(counts.Gt(Const(0))), last, one)
+		return Where(beside(x, counts.Gt(Const(0))), last, one)
 	})
 }
 
