@@ -139,7 +139,9 @@ func newCallUnit(level *kernels.Level, n *ir.Node, batch int) *callUnit {
 	}
 	u.cols = dims[len(dims)-1]
 	if core == 1 {
-		u.work = linalg.ArgSortWork(u.cols)
+		if n.Call == ir.ArgSort {
+			u.work = linalg.ArgSortWork(u.cols)
+		}
 		u.grain = max(1, moveElems/4/max(1, u.cols))
 		return u
 	}

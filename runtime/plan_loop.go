@@ -268,15 +268,15 @@ func (d *planner) branch(name string, u *deviceNested) error {
 		e.outs = append(e.outs, d.aligned(outs[k]))
 	}
 	c := &cudasrc.Control{}
-	why := ""
+	why, device := "", false // a body has something for the device
 	for _, p := range u.bodies {
 		x, err := d.inner(p, e)
 		if err != nil {
 			return err
 		}
-		if w := onHost(x.d.plan.Steps); w == "" && len(x.d.plan.Steps) > 0 {
-			why = "-"
-		} else if why == "" {
+		w := onHost(x.d.plan.Steps)
+		device = device || w == "" && len(x.d.plan.Steps) > 0
+		if why == "" {
 			why = w
 		}
 		steps, err := x.on(d, name, in[1:], outs)
@@ -286,7 +286,7 @@ func (d *planner) branch(name string, u *deviceNested) error {
 		c.Bodies = append(c.Bodies, &cudasrc.Body{Steps: steps})
 	}
 	switch {
-	case why != "" && why != "-":
+	case why != "" && !device:
 		return &cudasrc.Unsupported{Step: u.n.Name(), Reason: "nothing within it runs on a device: " + why}
 	case len(c.Bodies) == 1: // a checkpoint
 		d.plan.Steps = append(d.plan.Steps, c.Bodies[0].Steps...)
