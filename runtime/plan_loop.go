@@ -252,6 +252,15 @@ func readInt(m cudasrc.Machine, s cudasrc.Span) (x int, err error) {
 	return x, err
 }
 
+// stepsOf is the number of a loop's steps: what is at count, where it is counted, and length at most.
+func stepsOf(m cudasrc.Machine, length int, counted bool, count cudasrc.Span) (int, error) {
+	if !counted {
+		return length, nil
+	}
+	k, err := readInt(m, count)
+	return max(0, min(length, k)), err
+}
+
 // branch writes a Branch: the host reads the choice.
 func (d *planner) branch(name string, u *deviceNested) error {
 	in := d.operands(u.n.In)
@@ -565,13 +574,9 @@ func (d *planner) directed(name string, u *deviceNested, x *inner, e ends, opera
 	counted, conditional, told := n.Bits == 1, body.Cond != nil, u.steps >= 0
 	c.At = p
 	c.Do = func(ctx context.Context, m cudasrc.Machine) error {
-		steps := length
-		if counted {
-			k, err := readInt(m, count)
-			if err != nil {
-				return err
-			}
-			steps = max(0, min(steps, k))
+		steps, err := stepsOf(m, length, counted, count)
+		if err != nil {
+			return err
 		}
 		first := 0
 		if backward {
@@ -729,13 +734,9 @@ func (d *planner) rewind(name string, u *deviceNested) error {
 	c.At = p
 	near, backward := forward.Xs, n.Flag
 	c.Do = func(ctx context.Context, m cudasrc.Machine) error {
-		total := length
-		if counted {
-			k, err := readInt(m, count)
-			if err != nil {
-				return err
-			}
-			total = max(0, min(total, k))
+		total, err := stepsOf(m, length, counted, count)
+		if err != nil {
+			return err
 		}
 		r := rewinding{ctx: ctx, m: m, total: total, backward: backward, near: near, slots: slots, counter: counter, sets: sets, reads: reads, writes: writes, here: -1}
 		if err := revolve(&r, slots, total, make([]int, 0, slots+1)); err != nil {

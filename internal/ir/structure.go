@@ -238,9 +238,6 @@ func flatSize(op string, s Shape) Dim {
 
 // MoveAxis moves one axis; the others keep their order.
 func (g *Graph) MoveAxis(x *Node, from, to int) *Node {
-	if from == to {
-		return x
-	}
 	p := axisRange(0, x.Rank())
 	p = slices.Delete(p, from, from+1)
 	return g.Transpose(x, slices.Insert(p, to, from))
