@@ -98,6 +98,9 @@ func TestScanMemory(t *testing.T) {
 	if _, root := size(10000, ad.EverySqrt); root > all/20 {
 		t.Errorf("%d bytes with every √n-th step kept, %d with all", root, all)
 	}
+	if lines, root := size(1_000_000, ad.EverySqrt); lines > 2*short || root > 8*100*5*1000 {
+		t.Errorf("%d lines and %d bytes for 1000000 steps, every √n-th kept", lines, root)
+	}
 }
 
 func TestWhile(t *testing.T) {

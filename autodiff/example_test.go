@@ -155,3 +155,48 @@ func ExampleValue_Item() {
 	fmt.Printf("%.6f %.6f %v\n", y, dy, err)
 	// Output: 2.000000 0.250000 <nil>
 }
+
+// A mistake is an error.
+func ExampleCall() {
+	f := func(x ad.Value) ad.Value { return x.Mul(ad.From([]float64{1, 2})).Square() }
+	j, err := ad.Call(ad.Jacobian(f), ad.From([]float64{3, 4}))
+	fmt.Println(j, err)
+	_, err = ad.Call(ad.Jacobian(f), ad.From([]float64{3, 4, 5}))
+	fmt.Println(err != nil)
+	// Output:
+	// float64[2 2] 6 0 0 32 <nil>
+	// true
+}
+
+// A model is a struct, and so is its gradient.
+func ExampleValueAndGrad() {
+	type line struct{ Slope, Shift ad.Value }
+	x, y := ad.From([]float64{0, 1, 2}), ad.From([]float64{1, 3, 5})
+	loss := func(l line) ad.Value { return x.Mul(l.Slope).Add(l.Shift).Sub(y).Square().Sum() }
+	r := ad.ValueAndGrad(loss)(line{ad.Scalar(1.0), ad.Scalar(1.0)})
+	fmt.Println(r.Value, r.Grad.Slope, r.Grad.Shift)
+	// Output: float64[] 5 float64[] -10 float64[] -6
+}
+
+// Columns, four at a time.
+func ExampleJacobian() {
+	f := func(x ad.Value) ad.Value { return ad.Stack(0, x.Prod(), x.Sum()) }
+	j := ad.Jacobian(f, ad.JacobianOptions{Mode: ad.Forward, Chunk: 4})
+	fmt.Println(j(ad.From([]float64{2, 3, 4})))
+	// Output: float64[2 3] 12 8 6 1 1 1
+}
+
+// What is stopped is a constant to derivatives.
+func ExampleValue_StopGradient() {
+	f := func(x ad.Value) ad.Value { return x.Mul(x.StopGradient()) }
+	fmt.Println(ad.Derivative(f, 3))
+	// Output: 3 <nil>
+}
+
+// Many cotangents at once: rows of the Jacobian.
+func ExampleVJPs() {
+	f := func(x ad.Value) ad.Value { return x.CumSum(0).Square() }
+	r := ad.VJPs(f)(ad.From([]float64{1, 2}), ad.From([]float64{1, 0, 0, 1}, 2, 2))
+	fmt.Println(r.Grad)
+	// Output: float64[2 2] 2 0 6 6
+}

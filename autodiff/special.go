@@ -29,7 +29,8 @@ func (x Value) InvDigamma() Value { return pointwise(ops.InvDigamma, x) }
 func (n Value) ExpintN(x Value) Value { return pointwise(ops.ExpintN, n, x) }
 
 // BesselJ is the Bessel function of the first kind of real order n, |n| ≤ 200, at x; of negative x it is NaN unless n is
-// whole. Near its zeros the error is some 10⁻¹⁵, not relative to the result.
+// whole. Near its zeros the error is some 10⁻¹⁵, not relative to the result. The derivative by the order is not known, here
+// and of the other functions of an order: it is NaN, as in DiffRules.jl, where it is asked for.
 func (n Value) BesselJ(x Value) Value { return pointwise(ops.BesselJ, n, x) }
 
 // BesselY is the Bessel function of the second kind of real order n, |n| ≤ 200: -Inf at 0, NaN below. Near its zeros the
