@@ -174,7 +174,7 @@ func (p *GemmPlan) planBlocks() {
 		least = k.MR << 16
 	}
 	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
-		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && min(p.nc, g.N) >= 1024 && kc >= 128 ||
+		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0
 	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && !half
 	if p.packA {
