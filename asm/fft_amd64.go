@@ -6,22 +6,102 @@ package asm
 
 import "unsafe"
 
-// Radix2AVX2 is internal/fft's pass of that radix; s is a multiple of 4.
+// Radix2F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
 //
 //go:noescape
-func Radix2AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix2F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4AVX2 is internal/fft's pass of that radix; s is a multiple of 4.
+// Radix3F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
 //
 //go:noescape
-func Radix4AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix3F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix2AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix4F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
 //
 //go:noescape
-func Radix2AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix4F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix5F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
 //
 //go:noescape
-func Radix4AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix5F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF32AVX2 is internal/fft's pass of radix 4 along a row; m is a multiple of 16.
+//
+//go:noescape
+func AlongF32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+
+// Radix2F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix2F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix3F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix3F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix4F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix4F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix5F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix5F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF64AVX2 is internal/fft's pass of radix 4 along a row; m is a multiple of 8.
+//
+//go:noescape
+func AlongF64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+
+// Radix2F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+//
+//go:noescape
+func Radix2F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix3F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+//
+//go:noescape
+func Radix3F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix4F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+//
+//go:noescape
+func Radix4F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix5F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+//
+//go:noescape
+func Radix5F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF32AVX512 is internal/fft's pass of radix 4 along a row; m is a multiple of 16.
+//
+//go:noescape
+func AlongF32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+
+// Radix2F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix2F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix3F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix3F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix4F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix4F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix5F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+//
+//go:noescape
+func Radix5F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF64AVX512 is internal/fft's pass of radix 4 along a row; m is a multiple of 8.
+//
+//go:noescape
+func AlongF64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)

@@ -33,6 +33,6 @@ type Level struct {
 	Gemm [dtype.Count]GemmKernel
 	// Reductions by what they do and the type of the elements.
 	Reductions [NumReductions][dtype.Count]ReductionKernel
-	// FFT's passes.
-	FFT fft.Passes
+	// FFT's passes by the type of the rows, F32 and F64.
+	FFT [dtype.Count]fft.Passes
 }

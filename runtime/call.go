@@ -5,10 +5,8 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
-	"github.com/adjoint-go/adjoint/internal/fft"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/linalg"
-	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // callArgs is one batch element of a call: result and operands in float64, the rows and columns of the first
@@ -19,8 +17,6 @@ type callArgs struct {
 	m, n, k int
 	flags   uint64
 	work    []float64
-	plan    *fft.Plan
-	w       int // of Fourier transforms: rows side by side
 }
 
 func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
@@ -73,29 +69,6 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work)
 	}},
-	ir.FFT: {none, func(a callArgs) error {
-		if &a.y[0] != &a.in[0][0] {
-			copy(a.y, a.in[0])
-		}
-		if a.is(ir.Transposed) {
-			a.plan.Backward(a.w, a.y[:a.n*a.w], a.y[a.n*a.w:], a.work)
-		} else {
-			a.plan.Forward(a.w, a.y[:a.n*a.w], a.y[a.n*a.w:], a.work)
-		}
-		return nil
-	}},
-	ir.RFFT: {none, func(a callArgs) error {
-		m := (a.n/2 + 1) * a.w
-		a.plan.Real(a.w, a.y[:m], a.y[m:], a.in[0], a.work)
-		return nil
-	}},
-	ir.HalfEven: {none, half},
-	ir.HalfOdd:  {none, half},
-}
-
-func half(a callArgs) error {
-	a.plan.FromHalf(a.w, a.y, a.in[0][:a.n*a.w], a.in[0][a.n*a.w:], a.work)
-	return nil
 }
 
 func none(m, n, k int) int { return 0 }
@@ -111,13 +84,14 @@ type callUnit struct {
 	size       int    // of the result
 	rows, cols int
 	rhs        int
-	plan       *fft.Plan
 	work       int // float64s of a worker, those of converted operands included
-	lanes      int // of Fourier transforms: the rows that go side by side
 }
 
 func (b *binding) newCall(n *ir.Node) unit {
-	u := newCallUnit(b.p.level, n, b.batch)
+	if isFFT(n) {
+		return b.newFFT(n)
+	}
+	u := newCallUnit(n, b.batch)
 	for _, x := range n.In {
 		u.in = append(u.in, b.operand(x))
 	}
@@ -126,8 +100,8 @@ func (b *binding) newCall(n *ir.Node) unit {
 	return u
 }
 
-func newCallUnit(level *kernels.Level, n *ir.Node, batch int) *callUnit {
-	u := &callUnit{n: n, count: 1, lanes: 1}
+func newCallUnit(n *ir.Node, batch int) *callUnit {
+	u := &callUnit{n: n, count: 1}
 	core := n.Call.Core(0)
 	dims := n.In[0].Shape.At(batch)
 	u.count = product(dims[:len(dims)-core])
@@ -151,37 +125,7 @@ func newCallUnit(level *kernels.Level, n *ir.Node, batch int) *callUnit {
 		u.work += u.size + u.sizes[0] + u.sizes[1] + u.sizes[2]
 	}
 	u.grain = max(1, moveElems/max(1, u.cols*u.cols*(u.rows+u.rhs)))
-	if n.Call >= ir.FFT && n.Call <= ir.HalfOdd {
-		u.planFFT(level.FFT)
-	}
 	return u
-}
-
-// rowsTogether is the longest row of which several are transformed side by side: they stay in the second cache.
-const rowsTogether = 4096
-
-func (u *callUnit) planFFT(fast fft.Passes) {
-	if u.size == 0 {
-		u.count = 0
-		return
-	}
-	switch n := u.cols; u.n.Call {
-	case ir.FFT:
-		u.plan = fft.New(n, fast)
-		u.work += u.plan.Work()
-	case ir.RFFT:
-		u.plan = fft.NewReal(n, fast)
-		u.work += u.plan.RealWork()
-	default:
-		u.plan = fft.NewReal(u.size, fast)
-		u.work += u.plan.RealWork()
-	}
-	u.grain = max(1, moveElems/16/u.cols)
-	if fast.Four != nil && u.count >= fft.Lanes && u.cols <= rowsTogether {
-		u.lanes = fft.Lanes
-		u.grain = ceil(u.grain, u.lanes) * u.lanes
-		u.work = u.lanes * (u.work + u.size + u.sizes[0])
-	}
 }
 
 func (u *callUnit) phases() int     { return 1 }
@@ -191,11 +135,7 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 	for i := range u.in {
 		in[i] = u.in[i].ptr(r)
 	}
-	i, end := task*u.grain, min((task+1)*u.grain, u.count)
-	for ; u.lanes > 1 && i+u.lanes <= end; i += u.lanes {
-		u.together(i, r.ptr[u.dst], in[0], r.workers[worker].scratch)
-	}
-	for ; i < end; i++ {
+	for i := task * u.grain; i < min((task+1)*u.grain, u.count); i++ {
 		if err := u.element(i, r.ptr[u.dst], in, r.workers[worker].scratch); err != nil {
 			r.fail(err)
 			return
@@ -216,7 +156,7 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, ids, work)
 		return nil
 	}
-	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, plan: u.plan, w: 1}
+	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits}
 	if t == dtype.F64 {
 		a.y = unsafe.Slice((*float64)(unsafe.Add(y, i*u.size*8)), u.size)
 		for k := range u.n.In {
@@ -247,37 +187,6 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 	return nil
 }
 
-// together computes as many elements of the batch, from number i on, as there are lanes. It cannot fail.
-func (u *callUnit) together(i int, y, x, scratch unsafe.Pointer) {
-	n, size, w, t := u.sizes[0], u.size, u.lanes, u.n.In[0].Type
-	work := unsafe.Slice((*float64)(scratch), u.work)
-	a := callArgs{n: u.cols, flags: u.n.Bits, plan: u.plan, w: w}
-	a.in[0], a.y, a.work = work[:n*w], work[n*w:(n+size)*w], work[(n+size)*w:]
-	if u.n.Call == ir.FFT { // in place
-		a.y = a.in[0]
-	}
-	x, y = unsafe.Add(x, i*n*t.Size()), unsafe.Add(y, i*size*t.Size())
-	if t == dtype.F32 {
-		rows := a.work[:n*w]
-		for j, v := range unsafe.Slice((*float32)(x), n*w) {
-			rows[j] = float64(v)
-		}
-		x = unsafe.Pointer(&rows[0])
-	}
-	kernels.Transpose(unsafe.Pointer(&a.in[0][0]), w*8, x, n*8, n, w, 8)
-	callKernels[u.n.Call].run(a) // has no error
-	to := y
-	if t == dtype.F32 {
-		to = unsafe.Pointer(&a.work[0])
-	}
-	kernels.Transpose(to, size*8, unsafe.Pointer(&a.y[0]), w*8, w, size, 8)
-	if t == dtype.F32 {
-		for j, v := range unsafe.Slice((*float64)(to), size*w) {
-			*(*float32)(unsafe.Add(y, j*4)) = float32(v)
-		}
-	}
-}
-
 var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64){
 	dtype.F32: inOrder[float32],
 	dtype.F64: inOrder[float64],
@@ -304,7 +213,11 @@ func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int,
 }
 
 func referenceCall(r *reference) {
-	u := newCallUnit(kernels.Purego, r.n, r.batch)
+	if isFFT(r.n) {
+		referenceFFT(r)
+		return
+	}
+	u := newCallUnit(r.n, r.batch)
 	var in [3]unsafe.Pointer
 	for i, x := range r.in {
 		in[i] = x.ptr()

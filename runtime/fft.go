@@ -1,0 +1,137 @@
+package runtime
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/fft"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+func isFFT(n *ir.Node) bool { return n.Call >= ir.FFT && n.Call <= ir.HalfOdd }
+
+// fftRows are the transforms of a batch.
+type fftRows[T fft.Float] struct {
+	n           *ir.Node
+	count       int // rows
+	lanes       int // of them that go side by side
+	cols        int // elements of a part of an operand
+	operand     int // elements of an operand
+	size        int // of a result
+	plan        *fft.Plan[T]
+	work, grain int // numbers of a worker; rows of a task
+}
+
+// fftUnit runs them.
+type fftUnit[T fft.Float] struct {
+	fftRows[T]
+	in  operand
+	dst int
+}
+
+// rowsTogether is the longest row of which several are transformed side by side: they stay in the second cache.
+const rowsTogether = 4096
+
+func newFFTRows[T fft.Float](n *ir.Node, batch int, fast fft.Passes) fftRows[T] {
+	dims := n.In[0].Shape.At(batch)
+	core := len(dims) - 2
+	u := fftRows[T]{n: n, lanes: 1, count: product(dims[:core]), cols: dims[core+1], operand: product(dims[core:]), size: product(n.Shape.At(batch)[core:])}
+	if u.size == 0 {
+		u.count, u.grain = 0, 1
+		return u
+	}
+	switch n.Call {
+	case ir.FFT:
+		u.plan = fft.New[T](u.cols, fast)
+		u.work = u.plan.Work()
+	case ir.RFFT:
+		u.plan = fft.NewReal[T](u.cols, fast)
+		u.work = u.plan.RealWork()
+	default:
+		u.plan = fft.NewReal[T](u.size, fast)
+		u.work = u.plan.RealWork()
+	}
+	u.grain = max(1, moveElems/16/u.cols)
+	alone := n.Call == ir.FFT && u.plan.Alone()
+	if w := fft.Lanes[T](); fast.Along != nil && !alone && u.count >= w && u.cols <= rowsTogether {
+		u.lanes = w
+		u.grain = ceil(u.grain, w) * w
+		u.work = w * (u.work + u.size + u.operand)
+	}
+	return u
+}
+
+func (b *binding) newFFT(n *ir.Node) unit {
+	fast := b.p.level.FFT[n.Type]
+	if n.Type == dtype.F32 {
+		return bindFFT(b, newFFTRows[float32](n, b.batch, fast))
+	}
+	return bindFFT(b, newFFTRows[float64](n, b.batch, fast))
+}
+
+func bindFFT[T fft.Float](b *binding, rows fftRows[T]) unit {
+	b.scratch = max(b.scratch, rows.n.Type.Size()*rows.work)
+	return &fftUnit[T]{rows, b.operand(rows.n.In[0]), b.root(rows.n)}
+}
+
+func (u *fftUnit[T]) phases() int     { return 1 }
+func (u *fftUnit[T]) tasks(_ int) int { return ceil(u.count, u.grain) }
+func (u *fftUnit[T]) do(r *run, _, worker, task int) {
+	u.rows(task*u.grain, min((task+1)*u.grain, u.count), r.ptr[u.dst], u.in.ptr(r), r.workers[worker].scratch)
+}
+
+// rows transforms rows i to end of x.
+func (u *fftRows[T]) rows(i, end int, yp, xp, scratch unsafe.Pointer) {
+	x, y := unsafe.Slice((*T)(xp), u.count*u.operand), unsafe.Slice((*T)(yp), u.count*u.size)
+	work := unsafe.Slice((*T)(scratch), u.work)
+	for ; u.lanes > 1 && i+u.lanes <= end; i += u.lanes {
+		u.together(y[i*u.size:], x[i*u.operand:], work)
+	}
+	for ; i < end; i++ {
+		u.transform(1, y[i*u.size:][:u.size], x[i*u.operand:][:u.operand], work)
+	}
+}
+
+// together transforms as many rows as there are lanes.
+func (u *fftRows[T]) together(y, x, work []T) {
+	n, size, w := u.operand, u.size, u.lanes
+	bytes := u.n.Type.Size()
+	in, out, work := work[:n*w], work[n*w:(n+size)*w], work[(n+size)*w:]
+	if u.n.Call == ir.FFT { // in place
+		out = in
+	}
+	kernels.Transpose(unsafe.Pointer(&in[0]), w*bytes, unsafe.Pointer(&x[0]), n*bytes, n, w, bytes)
+	u.transform(w, out, in, work)
+	kernels.Transpose(unsafe.Pointer(&y[0]), size*bytes, unsafe.Pointer(&out[0]), w*bytes, w, size, bytes)
+}
+
+// transform is the call, of w rows side by side.
+func (u *fftRows[T]) transform(w int, y, x, work []T) {
+	m := u.cols * w
+	switch u.n.Call {
+	case ir.RFFT:
+		m = len(y) / 2
+		u.plan.Real(w, y[:m], y[m:], x, work)
+	case ir.HalfEven, ir.HalfOdd:
+		u.plan.FromHalf(w, y, x[:m], x[m:], work)
+	default:
+		if u.n.Bits&ir.Transposed != 0 {
+			u.plan.Backward(w, y[:m], y[m:], x[:m], x[m:], work)
+		} else {
+			u.plan.Forward(w, y[:m], y[m:], x[:m], x[m:], work)
+		}
+	}
+}
+
+func referenceFFT(r *reference) {
+	if r.n.Type == dtype.F32 {
+		referenceRows(r, newFFTRows[float32](r.n, r.batch, fft.Passes{}))
+	} else {
+		referenceRows(r, newFFTRows[float64](r.n, r.batch, fft.Passes{}))
+	}
+}
+
+func referenceRows[T fft.Float](r *reference, u fftRows[T]) {
+	u.rows(0, u.count, r.y.ptr(), r.in[0].ptr(), scratch(r.n.Type.Size()*u.work))
+}
