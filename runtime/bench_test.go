@@ -402,6 +402,17 @@ func longStep(n int) (outs []*ir.Node, inputs []Input) {
 	return keep, inputs
 }
 
+// BenchmarkGather is arithmetic on elements of tables, by indices.
+func BenchmarkGather(b *testing.B) {
+	for _, t := range []dtype.Type{dtype.F32, dtype.F64} {
+		b.Run(t.String(), func(b *testing.B) {
+			s := newSketch()
+			outs := gathers(s, t, dtype.I32)
+			benchCode(b, outs[1:3], s.inputs, 4096)
+		})
+	}
+}
+
 // BenchmarkRecurrence is the time of a step of a cell of 14 float64.
 func BenchmarkRecurrence(b *testing.B) {
 	s := newSketch()

@@ -380,7 +380,7 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		n, f := op.node, u.feed(op)
 		if l := op.leaf; op.f == nil && packed[op.dst] && f != copyFeed && !u.leaf[l].isSplat && !u.leaf[l].direct {
 			f = tileFeed
-		} else if op.gathers && isa.Gathers() && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
+		} else if op.gathers && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
 			f = gatherFeed
 		}
 		folds = folds && f != copyFeed && f != tileFeed
@@ -936,6 +936,7 @@ func (u *mapUnit) copyLast(r *run, w *worker, seg int, p *at, n int, args []uint
 		if from := u.addr(r, w, x, p); x.result || k < s.ins && x.col == 0 {
 			copied = from
 		} else if k < s.ins {
+			*(*[lastBytes]byte)(copied) = [lastBytes]byte{} // what is an index in an element beyond must be one
 			move(copied, from, n*x.size)
 		}
 		args[2*k] = uintptr(copied)

@@ -425,10 +425,17 @@ func (a *allocator) inst(i int, in *vinst) {
 	a.out = append(a.out, m)
 }
 
-// gather may not put its result where the indices are.
+// gather may not put its result where the indices are, or AVX2's mask. What is there would be merged, and waited for.
 func (a *allocator) gather(i int, in *vinst) {
-	m := minst{Inst: x86.Inst{Op: in.op, VL: in.vl, A: a.load(in.a), Mask: a.load(in.mask), IsMem: true}, place: inGather, io: in.io, part: in.part}
+	m := minst{Inst: x86.Inst{Op: in.op, VL: in.vl, A: a.load(in.a), IsMem: true}, place: inGather, io: in.io, part: in.part}
+	clear := x86.PXorD
+	if k := a.load(in.mask); a.isMask[in.mask] {
+		m.Mask = k
+	} else {
+		m.C, clear = k, x86.PXor
+	}
 	m.Dst = a.take(in.dst)
+	a.out = append(a.out, minst{Inst: x86.Inst{Op: clear, VL: in.vl, Dst: m.Dst, A: m.Dst, B: m.Dst}})
 	a.done(i, in)
 	a.out = append(a.out, m)
 }

@@ -38,13 +38,10 @@ type In struct {
 	T     dtype.Type
 	Splat bool // not of a Bool or BF16
 	// Index is 0 or the number of another input, an array of integers, and one more: element i is that
-	// Stride·index[i] elements behind the first, which is less than 2³¹. AVX-512 only, and not of a Bool.
+	// Stride·index[i] elements behind the first, which is less than 2³¹. Not of a Bool.
 	Index  int
 	Stride int32
 }
-
-// Gathers reports whether inputs may have an Index.
-func (i ISA) Gathers() bool { return i == AVX512 }
 
 // Out is an output: V is stored once Code[:At] is done, so that it may lie where an input does that
 // nothing reads from there on.

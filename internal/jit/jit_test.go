@@ -348,12 +348,6 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		}
 	}
 	in := slices.Clone(w.in)
-	if !isa.Gathers() {
-		in = in[:w.plain]
-		for i := range in {
-			in[i].Index = 0
-		}
-	}
 	p := &Program{In: in, Code: w.Code(), Out: outs}
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
@@ -375,10 +369,10 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 	args := make([]uintptr, f.Words())
 	spill := newGuarded(f.SpillBytes(), 0)
 	args[ArgN], args[ArgRows], args[ArgSpill] = uintptr(n), uintptr(rows), uintptr(spill.ptr())
-	var all []guarded
+	all := make([]guarded, len(in)+len(outs))
 	set := func(i int, g guarded, step int) {
 		args[ArgArrays+2*i], args[ArgArrays+2*i+1] = uintptr(g.ptr()), uintptr(step)
-		all = append(all, g)
+		all[i] = g
 	}
 	oracle := make([][3]unsafe.Pointer, rows)
 	var kept [][]byte
@@ -444,7 +438,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		args[ArgTail] = TailLanes(last)
 		for k, g := range all {
 			tail := g
-			if isOut := k >= len(in); !isOut && !in[k].Splat || isOut && outs[k-len(in)].Fold == NoFold {
+			if isOut := k >= len(in); !isOut && !in[k].Splat && in[k].Index == 0 || isOut && outs[k-len(in)].Fold == NoFold {
 				size := len(g.bytes()) / n
 				tail = newGuarded(f.Step()*size, 0)
 				clear(tail.bytes())

@@ -550,10 +550,14 @@ func (l *lowering) gather(i int, x In) {
 	for part := range l.parts(t) {
 		half := at
 		if part == 1 {
-			half = l.one(x86.ExtractF64x4, at, noMem, 1)
+			half = l.upper(at)
 		}
-		k := l.put(vinst{op: x86.KXnorW, kind: ones, a: none, b: none, c: none, mask: none, part: int32(part)}, true)
-		l.val[i].v[part] = l.put(vinst{op: by(t, x86.GatherPS), kind: gather, vl: l.vl(), a: half, b: none, c: none, mask: k, io: io, part: int32(part)}, false)
+		op, all := x86.GatherPS, x86.KXnorW
+		if l.isa == AVX2 {
+			op, all = x86.VGatherPS, x86.PCmpEqD
+		}
+		k := l.put(vinst{op: all, kind: ones, vl: l.vl(), a: none, b: none, c: none, mask: none, part: int32(part)}, l.isa == AVX512)
+		l.val[i].v[part] = l.put(vinst{op: by(t, op), kind: gather, vl: l.vl(), a: half, b: none, c: none, mask: k, io: io, part: int32(part)}, false)
 	}
 }
 
@@ -563,9 +567,9 @@ func (l *lowering) indices(x In) vreg {
 	if r, ok := l.at[key]; ok {
 		return r
 	}
-	vl := x86.V512
-	if l.e == 8 {
-		vl = x86.V256
+	vl := l.vl() // of so many 32-bit lanes
+	if 4*l.e < vl.Bytes() {
+		vl--
 	}
 	elems := func(vl x86.VL, part int) vreg {
 		return l.put(vinst{op: x86.MovLoad, kind: load, vl: vl, a: none, b: none, c: none, mask: none, io: int32(x.Index - 1),
@@ -575,6 +579,11 @@ func (l *lowering) indices(x In) vreg {
 	switch wide := l.p.In[x.Index-1].T == dtype.I64; {
 	case !wide:
 		r = elems(vl, 0)
+	case l.isa == AVX2 && l.e == 4:
+		x := elems(x86.V256, 0)
+		r = l.halves(x, x)
+	case l.isa == AVX2:
+		r = l.halves(elems(x86.V256, 0), elems(x86.V256, 1))
 	case l.e == 8:
 		r = l.one(x86.PMovQD, elems(x86.V512, 0), noMem, 0)
 	default:
@@ -821,13 +830,17 @@ func (l *lowering) widen(in *vec.Instr, part int) vreg {
 		return l.put(vinst{op: op, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: h.at, off: int32(l.vl().Bytes() / 2), part: 1}, false)
 	}
 	if part == 1 && l.homes[a].place != inPool && l.homes[a].place != inSplat {
-		ext := x86.ExtractF128
-		if l.isa == AVX512 {
-			ext = x86.ExtractF64x4
-		}
-		a = l.one(ext, a, noMem, 1)
+		a = l.upper(a)
 	}
 	return l.one(op, a, slotMem, 0)
+}
+
+// upper is the upper half of a vector.
+func (l *lowering) upper(a vreg) vreg {
+	if l.isa == AVX512 {
+		return l.one(x86.ExtractF64x4, a, noMem, 1)
+	}
+	return l.one(x86.ExtractF128, a, noMem, 1)
 }
 
 func (l *lowering) narrow(in *vec.Instr) vreg {

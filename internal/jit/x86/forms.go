@@ -150,6 +150,8 @@ const (
 	KUnpckBW
 	GatherPS // AVX-512: by 32-bit indices
 	GatherPD
+	VGatherPS // AVX2: clears its mask
+	VGatherPD
 	NumOps
 )
 
@@ -293,6 +295,8 @@ func init() {
 	forms[MovU8Store] = form{name: "VMOVDQU8", shape: mr, pp: 3, mm: 1, op: 0x7f, l: -1, isEVEX: true}
 	forms[GatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, tuple: bytes4, isEVEX: true}
 	forms[GatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, l: -1, tuple: bytes8, b: low, isEVEX: true}
+	forms[VGatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, isVEX: true}
+	forms[VGatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, vexW: true, l: -1, b: low, isVEX: true}
 	k := func(op Op, f form) {
 		f.isVEX, f.mm, f.dst = true, max(f.mm, 1), mask
 		if f.b == vec {

@@ -73,7 +73,7 @@ func (in *Inst) String() string {
 	if f.imm {
 		ops = append(ops, fmt.Sprintf("$%d", in.Imm))
 	}
-	if f.shape == rvmr {
+	if f.shape == rvmr || f.shape == rv && f.isVEX {
 		ops = append(ops, reg(in.C, vec))
 	}
 	ops = append(ops, b)

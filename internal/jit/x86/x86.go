@@ -53,7 +53,7 @@ type Mem struct {
 type Inst struct {
 	Op         Op
 	Dst, A, B  Reg
-	C          Reg // the selector of VBLENDV
+	C          Reg // the selector of VBLENDV, the mask of AVX2's gather
 	IsMem      bool
 	Mem        Mem
 	Mask       Reg // 0 for none; AVX-512
@@ -147,6 +147,9 @@ func (t *Text) Emit(in *Inst) {
 		indexed := *in
 		indexed.Mem.Index = in.A
 		in, reg, v = &indexed, in.Dst, in.A&16
+		if f.isVEX {
+			v = in.C
+		}
 	}
 	rmReg := in.B
 	if f.shape == mr {

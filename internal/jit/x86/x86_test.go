@@ -177,8 +177,12 @@ func random(r *rand.Rand, op Op) Inst {
 	}
 	if f.shape == rv {
 		in.IsMem = true
-		in.Mask = Reg(1 + r.IntN(7))
-		in.A = (in.Dst + 1 + Reg(r.IntN(31))) % 32
+		if f.isVEX { // three registers apart
+			in.A, in.C = (in.Dst+1+Reg(r.IntN(7)))%16, (in.Dst+8+Reg(r.IntN(7)))%16
+		} else {
+			in.Mask = Reg(1 + r.IntN(7))
+			in.A = (in.Dst + 1 + Reg(r.IntN(31))) % 32
+		}
 	}
 	if in.IsMem {
 		in.Mem = Mem{Base: Reg(r.IntN(16)), Index: Reg(r.IntN(16)), Scale: []uint8{1, 2, 4, 8}[r.IntN(4)]}
