@@ -14,6 +14,7 @@ const (
 	Auto    Mode = iota // the cheaper of the two
 	Forward             // tangents: columns
 	Reverse             // cotangents: rows
+	Both                // tangents for some rows or columns of a sparse Jacobian, cotangents for the others
 )
 
 // SparseOptions says how a sparse derivative is found; the zero value reads the pattern off the graph and colors it
@@ -23,8 +24,13 @@ type SparseOptions struct {
 	// are lost, and add to others.
 	Pattern *Sparsity
 	Order   Order
-	// Mode is for Jacobians. Auto takes the mode with fewer colors, forward where they are equal.
+	// Mode is for Jacobians. Auto takes the mode with fewer colors, forward where they are equal, and both modes where
+	// that saves more than one ([Sparsity.ColorBoth]).
 	Mode Mode
+	// Substitute is for Hessians: some entries are found from others, by an acyclic coloring ([Sparsity.ColorAcyclic]) in
+	// place of a star coloring. There are fewer products with the Hessian, and an entry has the rounding errors of those
+	// that it was found from: worth it where the function costs much more than its arguments' number says.
+	Substitute bool
 	// Chunk bounds how many tangents or cotangents are carried along at once, and with them the memory; 0 is all.
 	Chunk int
 }
@@ -42,52 +48,71 @@ func SparseJacobian[P, R any](f func(P) R, o ...SparseOptions) func(P) CSR {
 		return recorded("SparseJacobian", x, func(g *ir.Graph, x P) CSR {
 			l := derivative("SparseJacobian", g, f, x)
 			opt, s := l.options(o)
-			c, reverse := s.coloring(opt)
+			columns, rows := s.coloring(opt)
 			at := make([]entry, 0, len(s.Indices))
+			inRow := make([]int, columns.Colors)
 			for i := range s.Rows {
+				clear(inRow)
 				for _, j := range s.Row(i) {
-					if reverse {
-						at = append(at, entry{c.Of[i], j})
+					if columns.Of != nil && columns.Of[j] >= 0 {
+						inRow[columns.Of[j]]++
+					}
+				}
+				for _, j := range s.Row(i) {
+					if columns.Of != nil && columns.Of[j] >= 0 && inRow[columns.Of[j]] == 1 {
+						at = append(at, entry{false, columns.Of[j], i})
 					} else {
-						at = append(at, entry{c.Of[j], i})
+						at = append(at, entry{true, rows.Of[i], j})
 					}
 				}
 			}
-			return CSR{s, Value{n: l.entries(opt.Chunk, reverse, c, at)}, c.Colors}
+			return CSR{s, Value{n: l.entries(opt.Chunk, columns, rows, at)}, columns.Colors + rows.Colors}
 		})
 	}
 }
 
-// coloring is that of the columns or of the rows. There are at least as many colors as a row (column) has entries.
-func (s Sparsity) coloring(o SparseOptions) (c Coloring, reverse bool) {
+// coloring is that of the columns, of the rows, or of both. There are at least as many colors as a row (column) has
+// entries, unless both are colored.
+func (s Sparsity) coloring(o SparseOptions) (columns, rows Coloring) {
 	switch o.Mode {
 	case Forward:
-		return s.ColorColumns(o.Order), false
+		return s.ColorColumns(o.Order), Coloring{}
 	case Reverse:
-		return s.ColorRows(o.Order), true
+		return Coloring{}, s.ColorRows(o.Order)
+	case Both:
+		return s.ColorBoth(o.Order)
 	}
 	t := s.transposed()
-	var rows, columns Coloring
+	columns, rows = s.colorSide(t, o)
+	if c, r, ok := s.colorBoth(t, o.Order, columns.Colors+rows.Colors-1); ok {
+		return c, r
+	}
+	return columns, rows
+}
+
+// colorSide colors columns or rows, whichever takes fewer colors.
+func (s Sparsity) colorSide(t Sparsity, o SparseOptions) (columns, rows Coloring) {
+	none := Coloring{}
 	if t.longestRow() < s.longestRow() {
 		if rows = t.colorColumns(s, o.Order); rows.Colors < s.longestRow() {
-			return rows, true
+			return none, rows
 		}
 	}
 	if columns = s.colorColumns(t, o.Order); columns.Colors <= t.longestRow() {
-		return columns, false
+		return columns, none
 	}
 	if rows.Of == nil {
 		rows = t.colorColumns(s, o.Order)
 	}
 	if rows.Colors < columns.Colors {
-		return rows, true
+		return none, rows
 	}
-	return columns, false
+	return columns, none
 }
 
 // SparseHessian is the matrix of second derivatives of a scalar function as a sparse, exactly symmetric matrix; what
 // is said of [SparseJacobian] holds here. The entries are read from as many products with the Hessian, forward over
-// reverse mode, as a star coloring ([Sparsity.ColorSymmetric]) has colors.
+// reverse mode, as a star coloring ([Sparsity.ColorSymmetric]) has colors, or one of the columns where that has fewer.
 func SparseHessian[P any](f func(P) Value, o ...SparseOptions) func(P) CSR {
 	return func(x P) CSR {
 		return recorded("SparseHessian", x, func(g *ir.Graph, x P) CSR {
@@ -96,7 +121,16 @@ func SparseHessian[P any](f func(P) Value, o ...SparseOptions) func(P) CSR {
 			if opt.Pattern == nil {
 				s = s.symmetrized()
 			}
+			if opt.Substitute {
+				c := s.ColorAcyclic(opt.Order)
+				return CSR{s, Value{n: l.substituted(opt.Chunk, s, c)}, c.Colors}
+			}
 			c := s.ColorSymmetric(opt.Order)
+			if s.longestRow() < c.Colors { // as few colors as columns need, if not fewer
+				if columns := s.ColorColumns(opt.Order); columns.Colors < c.Colors {
+					c = columns
+				}
+			}
 			count := map[[2]int]int{} // by row and color
 			for i := range s.Rows {
 				for _, j := range s.Row(i) {
@@ -110,10 +144,10 @@ func SparseHessian[P any](f func(P) Value, o ...SparseOptions) func(P) CSR {
 					if count[[2]int{a, c.Of[b]}] > 1 {
 						a, b = b, a
 					}
-					at = append(at, entry{c.Of[b], a})
+					at = append(at, entry{false, c.Of[b], a})
 				}
 			}
-			return CSR{s, Value{n: l.entries(opt.Chunk, false, c, at)}, c.Colors}
+			return CSR{s, Value{n: l.entries(opt.Chunk, c, Coloring{}, at)}, c.Colors}
 		})
 	}
 }
@@ -133,9 +167,9 @@ func HessianDiag[P any](f func(P) Value, o ...SparseOptions) func(P) P {
 			c := s.colorDiagonal(opt.Order)
 			at := make([]entry, s.Rows)
 			for i := range at {
-				at[i] = entry{c.Of[i], i}
+				at[i] = entry{false, c.Of[i], i}
 			}
-			d := l.entries(opt.Chunk, false, c, at)
+			d := l.entries(opt.Chunk, c, Coloring{}, at)
 			res := make([]Value, len(leaves(x)))
 			from := ir.D(0)
 			for i, w := range l.wrt {
@@ -255,7 +289,7 @@ func (l *linear) options(o []SparseOptions) (opt SparseOptions, s Sparsity) {
 	if len(o) > 0 {
 		opt = o[0]
 	}
-	if opt.Chunk < 0 || opt.Mode < Auto || opt.Mode > Reverse {
+	if opt.Chunk < 0 || opt.Mode < Auto || opt.Mode > Both {
 		ir.Fail(l.op, "%+v: chunks of %d, mode %d", opt, opt.Chunk, opt.Mode)
 	}
 	if opt.Pattern == nil {
@@ -270,23 +304,49 @@ func (l *linear) options(o []SparseOptions) (opt SparseOptions, s Sparsity) {
 }
 
 // entry says where an entry is found: in the derivative along (the cotangents') color, at an element.
-type entry struct{ color, element int }
+type entry struct {
+	reverse        bool
+	color, element int
+}
 
-// entries compresses the derivative by the colors and reads the entries.
-func (l *linear) entries(chunk int, reverse bool, c Coloring, at []entry) *ir.Node {
+// entries compresses the derivative by the colors of columns, of rows, or of both, and reads the entries.
+func (l *linear) entries(chunk int, columns, rows Coloring, at []entry) *ir.Node {
+	g := l.g
+	if len(at) == 0 {
+		return g.Const(l.wrt[0].Type, ir.Static(0), 0)
+	}
+	var parts []*ir.Node
+	base := 0 // of the cotangents
+	if columns.Colors > 0 {
+		parts = append(parts, l.compressed(chunk, false, columns))
+		base = parts[0].Shape.SizeAt(1)
+	}
+	if rows.Colors > 0 {
+		parts = append(parts, l.compressed(chunk, true, rows))
+	}
+	n, m := total(l.outs), total(l.wrt)
+	index := make([]int, len(at))
+	for i, e := range at {
+		index[i] = e.color*n + e.element
+		if e.reverse {
+			index[i] = base + e.color*m + e.element
+		}
+	}
+	return g.Take(g.Concat(0, parts...), numbersNode(g, index), 0, ir.UserLine())
+}
+
+// compressed is the derivative along the sum of the unit vectors of each color, one behind the other.
+func (l *linear) compressed(chunk int, reverse bool, c Coloring) *ir.Node {
 	g := l.g
 	t := l.wrt[0].Type
-	if len(at) == 0 {
-		return g.Const(t, ir.Static(0), 0)
-	}
-	from, to := l.wrt, l.outs // what is colored, what is read
+	of := l.wrt
 	if reverse {
-		from, to = to, from
+		of = l.outs
 	}
-	compressed := l.along(chunk, reverse, c.Colors, func(first *ir.Node, k int) []*ir.Node {
-		seeds := make([]*ir.Node, len(from))
+	all := l.along(chunk, reverse, c.Colors, func(first *ir.Node, k int) []*ir.Node {
+		seeds := make([]*ir.Node, len(of))
 		done := 0
-		for i, x := range from {
+		for i, x := range of {
 			n := x.Shape.SizeAt(1)
 			colors := g.Reshape(numbersNode(g, c.Of[done:done+n]), slices.Concat(ir.Static(1), x.Shape))
 			done += n
@@ -303,13 +363,8 @@ func (l *linear) entries(chunk int, reverse bool, c Coloring, at []entry) *ir.No
 		}
 		return seeds
 	})
-	n := total(to)
-	index := make([]int, len(at))
-	for i, e := range at {
-		index[i] = e.color*n + e.element
-	}
-	flat, _ := compressed.Shape.Size()
-	return g.Take(g.Reshape(compressed, ir.Shape{flat}), numbersNode(g, index), 0, ir.UserLine())
+	flat, _ := all.Shape.Size()
+	return g.Reshape(all, ir.Shape{flat})
 }
 
 // along is the derivative along n directions, [≥ n, elements]: seeds gives k of them from number first on (nil: 0).

@@ -55,6 +55,21 @@ func ExampleSparsity_ColorColumns() {
 	// Output: 1000 × 1000, 3996 entries 4 4
 }
 
+// A full row and column: no column has one color with another, but the row can be had by a cotangent.
+func ExampleSparsity_ColorBoth() {
+	rows := [][]int{{0, 1, 2, 3}, {0, 1}, {0, 2}, {0, 3}}
+	s := ad.NewSparsity(rows, 4)
+	columns, by := s.ColorBoth(ad.NaturalOrder)
+	fmt.Println(s.ColorColumns(ad.NaturalOrder).Colors, "or", columns.Colors+by.Colors, columns.Of, by.Of)
+	// Output: 4 or 3 [0 1 1 1] [0 -1 -1 -1]
+}
+
+func ExampleSparsity_ColorAcyclic() {
+	s := ad.Banded(1000, 5, 5)
+	fmt.Println(s.ColorSymmetric(ad.NaturalOrder).Colors, s.ColorAcyclic(ad.NaturalOrder).Colors)
+	// Output: 11 6
+}
+
 func ExampleHessianDiag() {
 	d := ad.HessianDiag(func(x ad.Value) ad.Value { return x.PowInt(3).Sum() })(ad.From([]float64{1, 2, 3}))
 	fmt.Println(d.Float64s())
@@ -92,6 +107,9 @@ var sparseCases = map[string]struct {
 		a := x.Narrow(0, 0, 4).Reshape(2, 2).Add(ad.From([]float64{3, 0, 0, 3}, 2, 2).Convert(x.DType()))
 		return ad.Stack(0, a.Inverse().Flatten().Sum(), x.Index(5))
 	}, 5},
+	"arrow": {func(x ad.Value) ad.Value { // a full row, a full column and the diagonal
+		return ad.Concat(0, x.Sin().Sum().Reshape(1), x.Narrow(0, 1, 5).Square().Mul(x.Index(0)))
+	}, 16},
 	"convolution": {func(x ad.Value) ad.Value {
 		w := ad.From([]float64{1, 2, -1}, 3, 1, 1).Convert(x.DType())
 		return x.Square().Reshape(6, 1).Conv(w, ad.ConvOptions{Padding: ad.Padding{Same: true}})
@@ -171,7 +189,7 @@ func TestSparseJacobian(t *testing.T) {
 			x := sparseArgument(typ)
 			tol := map[ad.DType]float64{ad.F64: 1e-12, ad.F32: 1e-5}[typ]
 			want := ad.Jacobian(c.f)(x).Float64s()
-			for _, o := range []ad.SparseOptions{{}, {Mode: ad.Forward}, {Mode: ad.Reverse}, {Order: ad.LargestFirst, Chunk: 2}, {Mode: ad.Reverse, Chunk: 4}} {
+			for _, o := range []ad.SparseOptions{{}, {Mode: ad.Forward}, {Mode: ad.Reverse}, {Order: ad.LargestFirst, Chunk: 2}, {Mode: ad.Reverse, Chunk: 4}, {Mode: ad.Both}, {Mode: ad.Both, Chunk: 2}} {
 				j := ad.SparseJacobian(c.f, o)
 				got := j(x)
 				closeTo(t, fmt.Sprint(name, typ, o), denseOf(got), want, tol)
@@ -205,30 +223,35 @@ func TestSparseJacobian(t *testing.T) {
 func TestSparseHessian(t *testing.T) {
 	for name, c := range map[string]struct {
 		f           func(x ad.Value) ad.Value
-		nnz, colors int
+		nnz, colors int // colors of a star coloring; an acyclic one has one less, where less is not 0
+		less        int
 	}{
-		"separable": {func(x ad.Value) ad.Value { return x.Sin().Sum() }, 6, 1},
+		"separable": {func(x ad.Value) ad.Value { return x.Sin().Sum() }, 6, 1, 0},
 		"chain": {func(x ad.Value) ad.Value {
 			return x.Narrow(0, 1, 5).Sub(x.Narrow(0, 0, 5).Square()).Square().Sum()
-		}, 16, 3},
-		"arrow":  {func(x ad.Value) ad.Value { return x.Exp().Sum().Mul(x.Index(5)) }, 16, 2},
-		"linear": {func(x ad.Value) ad.Value { return x.Sum() }, 0, 1},
-		"all":    {func(x ad.Value) ad.Value { return x.Sum().Sin() }, 36, 6},
-		"rows":   {func(x ad.Value) ad.Value { return x.Reshape(2, 3).Sum(1).PowInt(3).Sum() }, 18, 3},
+		}, 16, 3, 1},
+		"arrow":  {func(x ad.Value) ad.Value { return x.Exp().Sum().Mul(x.Index(5)) }, 16, 2, 0},
+		"linear": {func(x ad.Value) ad.Value { return x.Sum() }, 0, 1, 0},
+		"all":    {func(x ad.Value) ad.Value { return x.Sum().Sin() }, 36, 6, 0},
+		"rows":   {func(x ad.Value) ad.Value { return x.Reshape(2, 3).Sum(1).PowInt(3).Sum() }, 18, 3, 0},
 		"loop": {func(x ad.Value) ad.Value {
 			_, ys := ad.Scan(func(c, x ad.Value) (ad.Value, ad.Value) { return x, c.Mul(x).Sin() }, x.Index(0), x)
 			return ys.Sum()
-		}, 16, 3},
+		}, 16, 3, 1},
 	} {
 		for _, typ := range []ad.DType{ad.F64, ad.F32} {
 			x := sparseArgument(typ)
 			tol := map[ad.DType]float64{ad.F64: 1e-12, ad.F32: 1e-5}[typ]
 			want := ad.Hessian(c.f)(x).Float64s()
-			for _, o := range []ad.SparseOptions{{}, {Order: ad.LargestFirst}, {Chunk: 2}} {
+			for _, o := range []ad.SparseOptions{{}, {Order: ad.LargestFirst}, {Chunk: 2}, {Substitute: true}, {Substitute: true, Order: ad.LargestFirst, Chunk: 2}} {
 				h := ad.SparseHessian(c.f, o)(x)
 				closeTo(t, name, denseOf(h), want, tol)
-				if h.NNZ() != c.nnz || o.Order == ad.NaturalOrder && h.Colors != c.colors {
-					t.Errorf("%s: %v, %d colors, not %d, %d", name, h.Sparsity, h.Colors, c.nnz, c.colors)
+				colors := c.colors
+				if o.Substitute {
+					colors -= c.less
+				}
+				if h.NNZ() != c.nnz || o.Order == ad.NaturalOrder && h.Colors != colors {
+					t.Errorf("%s: %v, %d colors, not %d, %d", name, h.Sparsity, h.Colors, c.nnz, colors)
 				}
 				for i := range h.Rows {
 					for _, j := range h.Row(i) {
@@ -248,6 +271,28 @@ func TestSparseHessian(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Entries found by substitution are derived, batched and computed in each type.
+func TestSparseSubstituted(t *testing.T) {
+	f := func(x ad.Value) ad.Value { return x.Narrow(0, 1, 5).Sub(x.Narrow(0, 0, 5).Square()).PowInt(3).Sum() }
+	entries := func(o ad.SparseOptions) func(x ad.Value) ad.Value {
+		return func(x ad.Value) ad.Value { return ad.SparseHessian(f, o)(x).Data }
+	}
+	plain, subst := entries(ad.SparseOptions{}), entries(ad.SparseOptions{Substitute: true})
+	for _, typ := range []ad.DType{ad.F64, ad.F32, ad.BF16} {
+		x := sparseArgument(typ)
+		tol := map[ad.DType]float64{ad.F64: 1e-13, ad.F32: 1e-5, ad.BF16: 0.1}[typ]
+		closeTo(t, fmt.Sprint(typ), subst(x).Float64s(), plain(x).Float64s(), tol)
+	}
+	x := sparseArgument(ad.F64)
+	if err := ad.CheckGrads(subst, x); err != nil {
+		t.Error(err)
+	}
+	closeTo(t, "forward", ad.Jacobian(subst, ad.JacobianOptions{Mode: ad.Forward})(x).Float64s(), ad.Jacobian(plain)(x).Float64s(), 1e-12)
+	closeTo(t, "reverse", ad.Jacobian(subst, ad.JacobianOptions{Mode: ad.Reverse})(x).Float64s(), ad.Jacobian(plain)(x).Float64s(), 1e-12)
+	xs := ad.Stack(0, x, x.Scale(0.5), x.Neg())
+	closeTo(t, "batch", ad.Vmap(subst)(xs).Float64s(), ad.Vmap(plain)(xs).Float64s(), 1e-13)
 }
 
 // Arguments and results are trees; integers have no place.
@@ -328,6 +373,7 @@ func TestSparseErrors(t *testing.T) {
 		"no result":     {"the function's result holds no float", func() { ad.SparseJacobian(func(x ad.Value) ad.Value { return x.Convert(ad.I32) })(x) }},
 		"mixed types":   {"one type is needed", func() { ad.SparseJacobian(func(x ad.Value) ad.Value { return x.Convert(ad.F32) })(x) }},
 		"a vector":      {"of shape []", func() { ad.SparseHessian(f)(x) }},
+		"acyclic":       {"is not symmetric", func() { ad.SparseHessian(sum, ad.SparseOptions{Pattern: &askew, Substitute: true})(x) }},
 		"chunk":         {"chunks of -1", func() { ad.SparseJacobian(f, ad.SparseOptions{Chunk: -1})(x) }},
 		"order":         {"no order 7", func() { ad.SparseJacobian(f, ad.SparseOptions{Order: 7})(x) }},
 		"dense":         {"no sparse matrix", func() { ad.JacobianSparsity(func(x ad.Value) ad.Value { return x.Softmax() }, ad.F64.Spec(100_000)) }},
@@ -433,6 +479,126 @@ func TestColoring(t *testing.T) {
 	if c := ad.Banded(50, 2, 3).ColorColumns(ad.NaturalOrder).Colors; c != 6 {
 		t.Errorf("a band of 6 has %d colors", c)
 	}
+	if c := ad.Banded(50, 1, 1).ColorAcyclic(ad.NaturalOrder).Colors; c != 2 {
+		t.Errorf("three diagonals have %d colors that leave no cycle", c)
+	}
+}
+
+// Every entry is the only one of its color in its row, among columns, or in its column, among rows.
+func TestColorBoth(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := range 80 {
+		m, n := 1+r.IntN(20), 1+n/4
+		rows := make([][]int, m)
+		for i := range rows {
+			for range []int{1, 2, n}[r.IntN(3)] {
+				rows[i] = append(rows[i], r.IntN(n))
+			}
+			if r.IntN(4) == 0 {
+				rows[i] = nil
+			}
+		}
+		s := ad.NewSparsity(rows, n)
+		for _, o := range []ad.Order{ad.NaturalOrder, ad.LargestFirst} {
+			columns, by := s.ColorBoth(o)
+			alone := func(i, j int) bool {
+				inRow, inColumn := columns.Of[j] >= 0, by.Of[i] >= 0
+				for _, k := range s.Row(i) {
+					inRow = inRow && (k == j || columns.Of[k] != columns.Of[j])
+				}
+				for k := range m {
+					inColumn = inColumn && (k == i || by.Of[k] != by.Of[i] || s.Index(k, j) < 0)
+				}
+				return inRow || inColumn
+			}
+			for i := range m {
+				for _, j := range s.Row(i) {
+					if !alone(i, j) {
+						t.Fatalf("%v: entry %d, %d is not told: %v %v", rows, i, j, columns, by)
+					}
+				}
+			}
+			for _, c := range []ad.Coloring{columns, by} {
+				if len(c.Of) > 0 && slices.Max(c.Of) != c.Colors-1 {
+					t.Errorf("%d colors: %v", c.Colors, c.Of)
+				}
+			}
+		}
+	}
+}
+
+// Neighbors differ, and the edges between any two colors are trees.
+func TestColorAcyclic(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	fewer := 0
+	for range 100 {
+		n := 1 + r.IntN(30)
+		rows := make([][]int, n)
+		for range r.IntN(4 * n) {
+			i, j := r.IntN(n), r.IntN(n)
+			rows[i], rows[j] = append(rows[i], j), append(rows[j], i)
+		}
+		s := ad.NewSparsity(rows, n)
+		for _, o := range []ad.Order{ad.NaturalOrder, ad.LargestFirst} {
+			c := s.ColorAcyclic(o)
+			fewer += s.ColorSymmetric(o).Colors - c.Colors
+			for a := range c.Colors {
+				for b := range a {
+					root := make([]int, n)
+					for i := range root {
+						root[i] = i
+					}
+					find := func(i int) int {
+						for root[i] != i {
+							i = root[i]
+						}
+						return i
+					}
+					for i := range n {
+						for _, j := range s.Row(i) {
+							if i != j && c.Of[i] == c.Of[j] {
+								t.Fatalf("%v: neighbors %d and %d have color %d", rows, i, j, c.Of[i])
+							}
+							if i < j && (c.Of[i] == a && c.Of[j] == b || c.Of[i] == b && c.Of[j] == a) {
+								if find(i) == find(j) {
+									t.Fatalf("%v: a cycle of colors %d and %d: %v", rows, a, b, c.Of)
+								}
+								root[find(i)] = find(j)
+							}
+						}
+					}
+				}
+			}
+			// Substitution finds the entries of a random matrix.
+			x := ad.F64.Zeros(n)
+			h := ad.SparseHessian(func(x ad.Value) ad.Value {
+				sum := x.Sum().Scale(0)
+				for i := range n {
+					for _, j := range s.Row(i) {
+						if j <= i {
+							sum = sum.Add(x.Index(i).Mul(x.Index(j)).Scale(float64(1 + i*n + j)))
+						}
+					}
+				}
+				return sum
+			}, ad.SparseOptions{Pattern: &s, Order: o, Substitute: true})
+			if n > 12 {
+				continue
+			}
+			h(x).DoNonZero(func(i, j int, v float64) {
+				want := float64(1 + max(i, j)*n + min(i, j))
+				if i == j {
+					want *= 2
+				}
+				if v != want {
+					t.Fatalf("%v: entry %d, %d is %v, not %v", rows, i, j, v, want)
+				}
+			})
+		}
+	}
+	if fewer <= 0 {
+		t.Errorf("no fewer colors than star colorings have: %d", fewer)
+	}
 }
 
 // Sizes that a dense matrix has no room for: a band, and a matrix with a full row, column and diagonal.
@@ -455,6 +621,25 @@ func TestSparseLarge(t *testing.T) {
 		closeTo(t, "row", []float64{j.At(i, i-1), j.At(i, i), j.At(i, i+1)}, want, 1e-15)
 	}
 	h := ad.SparseHessian(func(x ad.Value) ad.Value { return x.Square().Sum().Mul(x.Index(7)) })(x)
+	arrow := ad.SparseJacobian(func(x ad.Value) ad.Value {
+		return ad.Concat(0, x.Sin().Sum().Reshape(1), x.Narrow(0, 1, n-1).Mul(x.Index(0)))
+	})(x)
+	if arrow.NNZ() != 3*n-2 || arrow.Colors != 3 || arrow.At(0, 9) != math.Cos(x.At(9)) || arrow.At(9, 0) != x.At(9) || arrow.At(9, 9) != x.At(0) {
+		t.Errorf("%v, %d colors", arrow.Sparsity, arrow.Colors)
+	}
+	const side = 30 // each with its eight neighbors: the star coloring has 11 colors
+	grid := ad.SparseHessian(func(x ad.Value) ad.Value {
+		return x.Reshape(side, side, 1).Conv(ad.F64.Ones(2, 2, 1, 1), ad.ConvOptions{}).PowInt(3).Sum()
+	})(ad.F64.Ones(side * side))
+	if grid.Colors != 9 || grid.At(31, 31) != 96 || grid.At(31, 0) != 24 || grid.At(31, 1) != 48 || grid.At(0, 31) != 24 {
+		t.Errorf("%v, %d colors, %v", grid.Sparsity, grid.Colors, grid.At(31, 31))
+	}
+	chain := ad.SparseHessian(func(x ad.Value) ad.Value {
+		return x.Narrow(0, 1, n-1).Mul(x.Narrow(0, 0, n-1).Sin()).Sum()
+	}, ad.SparseOptions{Substitute: true})(x)
+	if chain.Colors != 2 || math.Abs(chain.At(9, 10)-math.Cos(x.At(9))) > 1e-12 || math.Abs(chain.At(n/2, n/2+1)-math.Cos(x.At(n/2))) > 1e-12 {
+		t.Errorf("%v, %d colors, %v", chain.Sparsity, chain.Colors, chain.At(n/2, n/2+1)-math.Cos(x.At(n/2)))
+	}
 	if h.NNZ() != 3*n-2 || h.Colors != 2 || math.Abs(h.At(9, 9)-2*x.At(7)) > 1e-15 || h.At(7, 9) != 2*x.At(9) {
 		t.Errorf("%v, %d colors", h.Sparsity, h.Colors)
 	}
