@@ -226,6 +226,10 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 					next, step = unsafe.Add(B, in*(nk*g.BRow+nj)), bRow
 				}
 			}
+			steps := kc
+			if p.ahead && batch+1 < g.Batch {
+				next, step, steps = r.nextElement(batch+1, j/k.NR)
+			}
 			switch {
 			case packed:
 				b, bRow = r.shared(ch, batch, k0, j), size*k.NR
@@ -237,7 +241,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 				p.panels(to, b, in*g.BCol, bRow, n, kc, true)
 				b, bRow = to, size*k.NR
 			}
-			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, kc)
+			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, steps)
 		}
 		if k0+KC >= ch.k1 {
 			return
@@ -251,6 +255,27 @@ func (r *GemmRun) after(k0, j, j0, j1 int) (int, int) {
 		return k0, j
 	}
 	return k0 + KC, j0
+}
+
+// askBytes is what a strip asks for in one step.
+const askBytes = 128
+
+// nextElement is what a strip is to ask for of the given batch element's operands, which are contiguous: the first half of
+// the strips A, the others B, in equal parts; all of them A where B is shared.
+func (r *GemmRun) nextElement(batch, strip int) (next unsafe.Pointer, step, steps int) {
+	p := r.Plan
+	g, size := &p.g, p.g.Type.Size()
+	x, at, elems, strips := r.A, batch*g.ABatch, g.M*g.K, ceil(g.N, p.k.NR)
+	if g.BBatch != 0 {
+		half := ceil(strips, 2)
+		if strip < half {
+			strips = half
+		} else {
+			x, at, elems, strips, strip = r.B, batch*g.BBatch, g.K*g.N, strips-half, strip-half
+		}
+	}
+	steps = ceil(elems*size, strips*askBytes)
+	return unsafe.Add(x, at*size+strip*steps*askBytes), askBytes, steps
 }
 
 // dot is block for N == 1.

@@ -25,6 +25,8 @@ type GemmPlan struct {
 
 	chunkB, chunkN, chunkK int // what of B is packed at once
 
+	ahead bool // each product is one block, whose strips ask for the next one's operands
+
 	small bool // by Batch: one or two calls do a block of rows of
 	few   int  // so many batch elements, which stay in L1
 
@@ -184,6 +186,9 @@ func (p *GemmPlan) planBlocks() {
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA; p.small {
 		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
 	}
+	// The hardware does not see across pages where a batch goes on.
+	p.ahead = g.Batch > 1 && p.mc >= g.M && p.nc >= g.N && 0 < g.K && g.K <= KC && g.M >= 2*k.MR && p.b != shared &&
+		g.AGrid == nil && g.ABatch == g.M*g.K && (g.BBatch == 0 || g.BBatch == g.K*g.N && g.N > k.NR)
 	p.WorkerBytes = p.aBytes
 	switch p.b {
 	case local:
