@@ -7,86 +7,135 @@ import (
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
 
-// reductions, of a matrix's rows, with how much of it each writes.
+// reductions along the middle of three axes, with how much of its argument each writes.
 var reductions = []struct {
 	name   string
 	f      func(x ad.Value) ad.Value
-	all    bool // the result is a matrix, too
-	of     func(row []float64, j int) float64
-	arrays float64 // read and written
+	all    bool // the result is as large as the argument
+	of     func(line []float64, j int) float64
+	dtypes []string
 }{
-	{"sum", func(x ad.Value) ad.Value { return x.Sum(1) }, false, func(row []float64, _ int) float64 {
-		s := 0.0
-		for _, x := range row {
-			s += x
+	{"sum", func(x ad.Value) ad.Value { return x.Sum(1) }, false, func(line []float64, _ int) float64 {
+		return sumOf(line, func(x float64) float64 { return x })
+	}, both},
+	{"max", func(x ad.Value) ad.Value { return x.ReduceMax(1) }, false, func(line []float64, _ int) float64 { return maxOf(line) }, both},
+	{"argmax", func(x ad.Value) ad.Value { return x.ArgMax(1) }, false, func(line []float64, _ int) float64 {
+		for i, x := range line {
+			if x == maxOf(line) {
+				return float64(i)
+			}
 		}
-		return s
-	}, 1},
-	{"max", func(x ad.Value) ad.Value { return x.ReduceMax(1) }, false, func(row []float64, _ int) float64 {
-		m := row[0]
-		for _, x := range row {
-			m = max(m, x)
-		}
-		return m
-	}, 1},
-	{"softmax", func(x ad.Value) ad.Value { return x.Softmax(1) }, true, func(row []float64, j int) float64 {
-		s := 0.0
-		for _, x := range row {
-			s += math.Exp(x)
-		}
-		return math.Exp(row[j]) / s
-	}, 2},
+		return -1
+	}, single},
+	{"var", func(x ad.Value) ad.Value { return x.Var(1) }, false, func(line []float64, _ int) float64 { return varOf(line) }, single},
+	{"logsumexp", func(x ad.Value) ad.Value { return x.LogSumExp(1) }, false, func(line []float64, _ int) float64 {
+		return math.Log(sumOf(line, math.Exp))
+	}, single},
+	{"softmax", func(x ad.Value) ad.Value { return x.Softmax(1) }, true, func(line []float64, j int) float64 {
+		return math.Exp(line[j]) / sumOf(line, math.Exp)
+	}, both},
+	{"layernorm", func(x ad.Value) ad.Value {
+		return x.Sub(x.MeanKeep(1)).Mul(x.VarKeep(1).Add(ad.Const(1e-5)).Rsqrt())
+	}, true, func(line []float64, j int) float64 {
+		return (line[j] - meanOf(line)) / math.Sqrt(varOf(line)+1e-5)
+	}, single},
+	{"cumsum", func(x ad.Value) ad.Value { return x.CumSum(1) }, true, func(line []float64, j int) float64 {
+		return sumOf(line[:j+1], func(x float64) float64 { return x })
+	}, single},
+}
+
+var both, single = []string{"f32", "f64"}, []string{"f32"}
+
+func sumOf(line []float64, f func(float64) float64) (s float64) {
+	for _, x := range line {
+		s += f(x)
+	}
+	return s
+}
+
+func meanOf(line []float64) float64 {
+	return sumOf(line, func(x float64) float64 { return x }) / float64(len(line))
+}
+
+func varOf(line []float64) float64 {
+	mean := meanOf(line)
+	return sumOf(line, func(x float64) float64 { return (x - mean) * (x - mean) }) / float64(len(line))
+}
+
+func maxOf(line []float64) float64 {
+	m := line[0]
+	for _, x := range line {
+		m = max(m, x)
+	}
+	return m
+}
+
+// reduceShapes are [outer n inner]: rows of some lengths, columns, and an axis between two others.
+var reduceShapes = []struct {
+	name  string
+	shape [3]int
+}{
+	{"1x1048576", [3]int{1, 1 << 20, 1}}, {"1024x1024", [3]int{1024, 1024, 1}}, {"65536x16", [3]int{65536, 16, 1}},
+	{"first/1024x1024", [3]int{1, 1024, 1024}}, {"middle/64x256x64", [3]int{64, 256, 64}},
 }
 
 func reduceCases() []Case {
 	var cs []Case
 	for i := range reductions {
-		for _, t := range []string{"f32", "f64"} {
-			for _, s := range [][2]int{{1, 1 << 20}, {1024, 1024}, {65536, 16}} {
-				cs = append(cs, reduceCase(i, t, s[0], s[1]))
+		for _, t := range reductions[i].dtypes {
+			for _, s := range reduceShapes {
+				cs = append(cs, reduceCase(i, t, s.name, s.shape))
 			}
 		}
 	}
 	return cs
 }
 
-func reduceCase(i int, t string, rows, cols int) Case {
+func reduceCase(i int, t, name string, shape [3]int) Case {
 	r := &reductions[i]
+	outer, n, inner := shape[0], shape[1], shape[2]
 	size := map[string]float64{"f32": 4, "f64": 8}[t]
-	bytes := size * float64(rows*cols) * r.arrays
+	bytes := size * float64(outer*n*inner)
+	if r.all {
+		bytes *= 2
+	}
 	c := Case{
-		Name: fmt.Sprintf("reduce/%s/%s/%dx%d", r.name, t, rows, cols), Dtype: t,
-		Args:  map[string]any{"kind": "reduce", "dtype": t, "op": r.name, "rows": rows, "cols": cols},
+		Name: fmt.Sprintf("reduce/%s/%s/%s", r.name, t, name), Dtype: t,
+		Args:  map[string]any{"kind": "reduce", "dtype": t, "op": r.name, "shape": shape},
 		Peers: []string{"torch", "jax", "numpy"},
 		Units: bytes, RateUnit: "GB/s", Bytes: bytes, ReadOnly: !r.all,
 		Tolerance: map[string]float64{"f32": 1e-4, "f64": 1e-11}[t],
 		Reference: func() (index []int, value []float64) {
-			n := rows
+			results := outer * inner
 			if r.all {
-				n = rows * cols
+				results *= n
 			}
-			index = some(n, 1+min(50, 1<<22/cols))
+			index = some(results, 1+min(50, 1<<22/n))
 			for _, k := range index {
-				row, j := k, 0
+				o, j, in := k/inner, 0, k%inner
 				if r.all {
-					row, j = k/cols, k%cols
+					o, j = k/(n*inner), k/inner%n
 				}
-				x := make([]float64, cols)
-				for c := range x {
-					x[c] = float64(4*number(1, row*cols+c) - 1)
+				line := make([]float64, n)
+				for c := range line {
+					line[c] = float64(4*number(1, (o*n+c)*inner+in) - 1)
 				}
-				value = append(value, r.of(x, j))
+				value = append(value, r.of(line, j))
 			}
 			return index, value
 		},
 	}
+	dims := []int{outer, n, inner}
+	if inner == 1 {
+		dims = dims[:2]
+	}
 	if t == "f32" {
 		c.Setup = func(threads int) (*Work, error) {
-			return compiled(r.f, ad.From(numbers[float32](1, rows*cols, -1, 3), rows, cols), threads)
+			return compiled(r.f, ad.From(numbers[float32](1, outer*n*inner, -1, 3), dims...), threads)
 		}
 	} else {
 		c.Setup = func(threads int) (*Work, error) {
-			return compiled(r.f, ad.From(numbers[float64](1, rows*cols, -1, 3), rows, cols), threads)
+			return compiled(r.f, ad.From(numbers[float64](1, outer*n*inner, -1, 3), dims...), threads)
 		}
 	}
 	return c

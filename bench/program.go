@@ -29,6 +29,9 @@ func element(vs []ad.Value, i int) float64 {
 		case ad.F32:
 			d := ad.Data[float32](v)
 			n, x = len(d), func() float64 { return float64(d[i]) }
+		case ad.I64:
+			d := ad.Data[int64](v)
+			n, x = len(d), func() float64 { return float64(d[i]) }
 		default:
 			d := ad.Data[float64](v)
 			n, x = len(d), func() float64 { return d[i] }

@@ -45,6 +45,12 @@ def matrix(a):
     return numbers(a["dtype"], 1, a["rows"] * a["cols"], -1, 3).reshape(a["rows"], a["cols"])
 
 
+def lines(a):
+    """An array that is reduced along its axis 1, without a last axis of one."""
+    shape = a["shape"] if a["shape"][2] > 1 else a["shape"][:2]
+    return numbers(a["dtype"], 1, int(np.prod(shape)), -1, 3).reshape(shape)
+
+
 def mlp_weights(a):
     ws, sizes = [], a["sizes"]
     for l in range(3):

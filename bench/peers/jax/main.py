@@ -62,8 +62,12 @@ def pointwise(a):
 
 
 def reduce(a):
-    f = {"sum": lambda x: x.sum(1), "max": lambda x: x.max(1), "softmax": lambda x: jax.nn.softmax(x, 1)}[a["op"]]
-    return jitted(f, serve.matrix(a))
+    def layernorm(x):
+        return (x - x.mean(1, keepdims=True)) * jax.lax.rsqrt(x.var(1, keepdims=True) + 1e-5)
+    f = {"sum": lambda x: x.sum(1), "max": lambda x: x.max(1), "argmax": lambda x: x.argmax(1), "var": lambda x: x.var(1),
+         "logsumexp": lambda x: jax.nn.logsumexp(x, 1), "softmax": lambda x: jax.nn.softmax(x, 1), "layernorm": layernorm,
+         "cumsum": lambda x: x.cumsum(1)}[a["op"]]
+    return jitted(f, serve.lines(a))
 
 
 def chain(a):

@@ -41,8 +41,11 @@ def softmax(x):
 
 
 def reduce(a):
-    x = serve.matrix(a)
-    f = {"sum": lambda: x.sum(1), "max": lambda: x.max(1), "softmax": lambda: softmax(x)}[a["op"]]
+    x = serve.lines(a)
+    f = {"sum": lambda: x.sum(1), "max": lambda: x.max(1), "argmax": lambda: x.argmax(1), "var": lambda: x.var(1),
+         "logsumexp": lambda: np.log(np.exp(x - x.max(1, keepdims=True)).sum(1)) + x.max(1), "softmax": lambda: softmax(x),
+         "layernorm": lambda: (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5),
+         "cumsum": lambda: x.cumsum(1)}[a["op"]]
     return f, lambda: [f()]
 
 

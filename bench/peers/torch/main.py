@@ -78,9 +78,17 @@ def pointwise(a):
 
 
 def reduce(a):
-    x, = tensors([serve.matrix(a)])
-    f = {"sum": lambda: x.sum(1), "max": lambda: x.amax(1), "softmax": lambda: torch.softmax(x, 1)}[a["op"]]
-    return no_grad(f), lambda: [f()]
+    x, = tensors([serve.lines(a)])
+    n, last = a["shape"][1], x.dim() == 2
+
+    def layernorm(x):
+        if last:
+            return torch.nn.functional.layer_norm(x, (n,))
+        return (x - x.mean(1, keepdim=True)) * torch.rsqrt(x.var(1, correction=0, keepdim=True) + 1e-5)
+    f = {"sum": lambda x: x.sum(1), "max": lambda x: x.amax(1), "argmax": lambda x: x.argmax(1), "var": lambda x: x.var(1, correction=0),
+                  "logsumexp": lambda x: x.logsumexp(1), "softmax": lambda x: torch.softmax(x, 1), "layernorm": layernorm,
+                  "cumsum": lambda x: x.cumsum(1)}[a["op"]]
+    return no_grad(lambda: f(x)), lambda: [f(x).numpy()]
 
 
 def gradients(f, wrt, args):
