@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -503,7 +504,6 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 	x := b.operand(n.In[0])
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[1])
 	dst, most := b.root(n), n.Reduction == ir.ArgMax
-	extreme := extremes[x.t]
 	if d == 0 {
 		return newLoop(outer*inner, 1, func(r *run, _ *worker, i0, i1 int) {
 			kernels.Fill(unsafe.Add(r.ptr[dst], i0*8), 0, 8, i1-i0)
@@ -519,12 +519,14 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 			}
 		})
 	}
-	return newLoop(outer*inner, d, func(r *run, _ *worker, i0, i1 int) {
-		src := x.ptr(r)
-		for i := i0; i < i1; i++ {
-			first := i/inner*d*inner + i%inner
-			*(*int64)(unsafe.Add(r.ptr[dst], i*8)) = int64(extreme(unsafe.Add(src, first*x.t.Size()), d, inner, most))
-		}
+	extreme := extremes[x.t]
+	fold := b.p.level.FoldRows(kernels.Max, x.t)
+	if !most {
+		fold = b.p.level.FoldRows(kernels.Min, x.t)
+	}
+	b.scratch = max(b.scratch, extremePieces*x.t.Size())
+	return newLoop(outer, d, func(r *run, w *worker, i0, i1 int) {
+		extreme(unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], i0*8)), i1-i0), unsafe.Add(x.ptr(r), i0*d*x.t.Size()), d, fold, most, w.scratch)
 	})
 }
 
@@ -532,15 +534,14 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 const extremeBlock = 64
 
 var extremeColumns = [dtype.Count]func(at []int64, p unsafe.Pointer, n, stride int, most bool){
-	dtype.Bool: sideBySide[uint8],
-	dtype.I32:  sideBySide[int32],
-	dtype.I64:  sideBySide[int64],
-	dtype.F32:  sideBySide[float32],
-	dtype.F64:  sideBySide[float64],
+	dtype.I32: sideBySide[int32],
+	dtype.I64: sideBySide[int64],
+	dtype.F32: sideBySide[float32],
+	dtype.F64: sideBySide[float64],
 }
 
 // sideBySide is extreme of each of len(at) columns of n.
-func sideBySide[T uint8 | int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n, stride int, most bool) {
+func sideBySide[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n, stride int, most bool) {
 	var room [extremeBlock]T
 	best := room[:len(at)]
 	size := int(unsafe.Sizeof(T(0)))
@@ -566,21 +567,59 @@ func sideBySide[T uint8 | int32 | int64 | float32 | float64](at []int64, p unsaf
 	}
 }
 
-var extremes = [dtype.Count]func(p unsafe.Pointer, n, stride int, most bool) int{
-	dtype.Bool: extreme[uint8],
-	dtype.I32:  extreme[int32],
-	dtype.I64:  extreme[int64],
-	dtype.F32:  extreme[float32],
-	dtype.F64:  extreme[float64],
+// extremePiece is the elements of a row that are folded at a time, extremePieces how many pieces, or short rows.
+const extremePiece, extremePieces = 128, 32
+
+var extremes = [dtype.Count]func(at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, most bool, room unsafe.Pointer){
+	dtype.I32: inRows[int32],
+	dtype.I64: inRows[int64],
+	dtype.F32: inRows[float32],
+	dtype.F64: inRows[float64],
 }
 
-func extreme[T uint8 | int32 | int64 | float32 | float64](p unsafe.Pointer, n, stride int, most bool) int {
-	size := int(unsafe.Sizeof(T(0)))
-	best, at := *(*T)(p), 0
-	for i := 1; i < n && best == best; i++ {
-		if v := *(*T)(unsafe.Add(p, i*stride*size)); v != v || most && v > best || !most && v < best {
-			best, at = v, i
-		}
+// inRows sets at[i] to where the first extreme of row i of n is. fold finds the extreme of each piece of a row; what is equal to it
+// is looked for in the first of the pieces that have it.
+func inRows[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, most bool, room unsafe.Pointer) {
+	x := unsafe.Slice((*T)(p), n*len(at))
+	of := func(x []T, rows, n int) []T {
+		fold(room, unsafe.Pointer(&x[0]), rows, n)
+		return unsafe.Slice((*T)(room), rows)
 	}
-	return at
+	if n <= extremePiece {
+		for len(at) > 0 {
+			rows := min(len(at), extremePieces)
+			for i, v := range of(x, rows, n) {
+				at[i] = int64(firstOf(x[i*n:(i+1)*n], v))
+			}
+			at, x = at[rows:], x[rows*n:]
+		}
+		return
+	}
+	for i := range at {
+		row := x[i*n : (i+1)*n]
+		best, first := row[0], 0
+		for j := 0; j < n && best == best; {
+			rows, each := min((n-j)/extremePiece, extremePieces), extremePiece
+			if rows == 0 {
+				rows, each = 1, n-j
+			}
+			for k, v := range of(row[j:], rows, each) {
+				if v != v || most && v > best || !most && v < best {
+					if best, first = v, j+k*each; v != v {
+						break
+					}
+				}
+			}
+			j += rows * each
+		}
+		at[i] = int64(first + firstOf(row[first:], best))
+	}
+}
+
+// firstOf is where v is, which x has; NaN is any NaN.
+func firstOf[T int32 | int64 | float32 | float64](x []T, v T) int {
+	if v != v {
+		return slices.IndexFunc(x, func(u T) bool { return u != u })
+	}
+	return slices.Index(x, v)
 }

@@ -141,3 +141,17 @@ func TestReferenceOrder(t *testing.T) {
 		}
 	}
 }
+
+// The first extreme of rows shorter and longer than the pieces in which it is looked for, NaNs and ties among them.
+func TestArgReduceLengths(t *testing.T) {
+	s := newSketch()
+	rows := ir.Shape{ir.D(3), ir.Batch}
+	short, whole := s.param(dtype.F32, rows, 1), s.param(dtype.I32, rows, 60)
+	xs := []*ir.Node{short, whole, s.param(dtype.F64, ir.Shape{ir.D(70), ir.D(9)}, 1), s.param(dtype.I64, rows, 1000),
+		s.g.Convert(whole, dtype.F32), s.g.Convert(whole, dtype.F64)}
+	var outs []*ir.Node
+	for _, x := range xs {
+		outs = append(outs, s.g.Reduce(ir.ArgMax, x, 1), s.g.Reduce(ir.ArgMin, x, 1))
+	}
+	s.check(t, outs, rand.New(rand.NewPCG(5, 6)), 0, 1, 2, 31, 127, 128, 129, 255, 256, 300, 128*32, 128*33+1)
+}
