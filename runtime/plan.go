@@ -59,6 +59,7 @@ func (d *planner) make(p *Program, batch int) error {
 	for i := range p.low.steps {
 		d.lay(i)
 	}
+	d.chains()
 	d.b.placeOutputs()
 	d.b.dropProducts()
 	for i := range d.b.units {
@@ -160,8 +161,13 @@ func (d *planner) temporary(bytes int) int {
 
 // write writes unit i's kernels, or has the host compute it.
 func (d *planner) write(i int) error {
-	b := d.b
 	d.unit, d.w.Temporary = i, d.temporary
+	return d.kernels(i, d.b.units[i])
+}
+
+// kernels does so for x, the unit of step i.
+func (d *planner) kernels(i int, x unit) error {
+	b := d.b
 	s := &b.p.low.steps[i]
 	name := ""
 	if s.node != nil {
@@ -169,11 +175,14 @@ func (d *planner) write(i int) error {
 	}
 	steps, buffers, checks := len(d.plan.Steps), len(b.buffers), len(d.plan.Checks)
 	var err error
-	switch u := b.units[i].(type) {
+	switch u := x.(type) {
 	case *hostStep:
 		err = u.why
 	case *mapUnit:
 		err = d.cluster(u)
+	case chained:
+	case *chainUnit:
+		err = d.joined(u)
 	case *indexCheck:
 		err = d.check(u)
 	case *productUnit:
@@ -187,6 +196,14 @@ func (d *planner) write(i int) error {
 	}
 	if no := (*cudasrc.Unsupported)(nil); errors.As(err, &no) {
 		d.plan.Steps, b.buffers, d.plan.Checks = d.plan.Steps[:steps], b.buffers[:buffers], d.plan.Checks[:checks]
+		if c, ok := x.(*chainUnit); ok { // its clusters one after the other
+			for k, at := range c.units {
+				if err := d.kernels(at, c.parts[k]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 		return d.host(s, no)
 	}
 	return err
@@ -226,6 +243,16 @@ func (d *planner) root(n *ir.Node) *cudasrc.Operand {
 }
 
 func (d *planner) cluster(u *mapUnit) error {
+	m, err := d.clusterMap(u)
+	if err != nil {
+		return err
+	}
+	k, err := d.w.Map(m)
+	return d.step(fmt.Sprintf("map %v", u.cluster.shape), k, err)
+}
+
+// clusterMap is u for the writer; what it gathers in ways of its own is copied before.
+func (d *planner) clusterMap(u *mapUnit) (*cudasrc.Map, error) {
 	shape := u.cluster.shape
 	m := &cudasrc.Map{Dims: shape.At(d.b.batch), Lo: u.cluster.fold.lo, Hi: u.cluster.fold.hi, Chunk: ChunkElems}
 	whole := contiguous(m.Dims)
@@ -245,7 +272,7 @@ func (d *planner) cluster(u *mapUnit) error {
 			default:
 				x, err := d.gathered(l)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				v.Leaf = x
 			}
@@ -262,8 +289,7 @@ func (d *planner) cluster(u *mapUnit) error {
 		f := &u.folds[i]
 		m.Folds = append(m.Folds, cudasrc.Fold{Value: f.value, By: ir.Reduction(f.k), Out: cudasrc.Operand{Type: f.t, Buffer: f.buffer}})
 	}
-	k, err := d.w.Map(m)
-	return d.step(fmt.Sprintf("map %v", shape), k, err)
+	return m, nil
 }
 
 // gathered copies what l gathers to an array.

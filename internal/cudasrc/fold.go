@@ -146,16 +146,7 @@ func (w *Writer) row(m *Map, outer, run, parts int, outs []Operand) (Launch, err
 		t.line("}")
 	}
 	for i := range m.Folds {
-		f := foldNames[m.Folds[i].By]
-		for h := lanes[i] * threads / 2; h > 0; h /= 2 {
-			if h < threads {
-				t.line("a%d[0] = %s(a%d[0], shift_down(a%d[0], %d, %d));", i, f, i, i, h, threads)
-				continue
-			}
-			for l := range h / threads {
-				t.line("a%d[%d] = %s(a%d[%d], a%d[%d]);", i, l, f, i, l, i, l+h/threads)
-			}
-		}
+		t.halve(fmt.Sprintf("a%d", i), foldNames[m.Folds[i].By], lanes[i], threads, "")
 	}
 	t.line("if (live && t == 0) {")
 	for i := range m.Folds {
@@ -163,6 +154,19 @@ func (w *Writer) row(m *Map, outer, run, parts int, outs []Operand) (Launch, err
 	}
 	t.line("}")
 	return w.launch(t.text, ceil(lines, block/threads))
+}
+
+// halve folds the lanes, some of each thread's array a, by halves into the first thread's a[0].
+func (t *text) halve(a, by string, lanes, threads int, indent string) {
+	for h := lanes * threads / 2; h > 0; h /= 2 {
+		if h < threads {
+			t.line("%s%s[0] = %s(%s[0], shift_down(%s[0], %d, %d));", indent, a, by, a, a, h, threads)
+			continue
+		}
+		for l := range h / threads {
+			t.line("%s%s[%d] = %s(%s[%d], %s[%d]);", indent, a, l, by, a, l, a, l+h/threads)
+		}
+	}
 }
 
 // columns writes folds of runs before other axes: a thread adds up one column of a chunk of rows, in order, and

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,18 @@ func TestText(t *testing.T) {
 			{Type: f, Op: id, Args: []int{2}, Out: operand(f, 0, dims...)}}
 	}
 	sum := []cudasrc.Fold{{Value: 3, By: ir.Sum, Out: cudasrc.Operand{Type: f, Buffer: 3}}}
+	wide := []int{64, 1000}
+	perRow := func(buffer int) *cudasrc.Operand {
+		return &cudasrc.Operand{Type: f, Buffer: buffer, Dims: wide, Strides: []int{1, 0}}
+	}
+	softmax := &cudasrc.Chain{Dims: wide, Lo: 1, Chunk: 4096, Own: map[int]bool{2: true, 3: true, 4: true}, Parts: []cudasrc.Part{
+		{Map: &cudasrc.Map{Values: []cudasrc.Value{{Type: f, Leaf: operand(f, 1, wide...)}},
+			Folds: []cudasrc.Fold{{Value: 0, By: ir.Max, Out: *operand(f, 2, 64)}}}},
+		{Map: &cudasrc.Map{Values: []cudasrc.Value{{Type: f, Leaf: operand(f, 1, wide...)}, {Type: f, Leaf: perRow(2)},
+			{Type: f, Op: ops.Sub, Args: []int{0, 1}}, {Type: f, Op: ops.Exp, Args: []int{2}, Out: operand(f, 3, wide...)}},
+			Folds: []cudasrc.Fold{{Value: 3, By: ir.Sum, Out: *operand(f, 4, 64)}}}},
+		{Map: &cudasrc.Map{Values: []cudasrc.Value{{Type: f, Leaf: operand(f, 3, wide...)}, {Type: f, Leaf: perRow(4)},
+			{Type: f, Op: ops.Div, Args: []int{0, 1}, Out: operand(f, 0, wide...)}}}}}}
 	for _, c := range []struct {
 		name  string
 		write func(w *cudasrc.Writer) (cudasrc.Unit, error)
@@ -38,6 +51,13 @@ func TestText(t *testing.T) {
 		}},
 		{"exp_columns", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
 			return w.Map(&cudasrc.Map{Dims: dims, Values: layer(ops.Exp), Folds: sum, Lo: 0, Hi: 1, Chunk: 4096, Rows: 163})
+		}},
+		{"softmax", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			u, unstored, err := w.Chain(softmax)
+			if !slices.Equal(unstored, []int{2, 3, 4}) {
+				t.Errorf("%v stay in the kernel", unstored)
+			}
+			return u, err
 		}},
 		{"transpose", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
 			return w.Map(&cudasrc.Map{Dims: dims, Values: []cudasrc.Value{{Type: f, Leaf: turned, Out: operand(f, 0, dims...)}}})

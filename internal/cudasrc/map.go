@@ -69,6 +69,7 @@ type mapText struct {
 	*walk
 	m      *Map
 	b      *body
+	f      string      // the body's name
 	viewOf map[int]int // by value
 	size   int         // of the body
 	wide   bool
@@ -124,9 +125,9 @@ func (w *Writer) begin(kind string, m *Map, lo, hi int) (*mapText, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &mapText{text: newText(kind), m: m, b: b, viewOf: map[int]int{}}
+	t := &mapText{text: newText(kind), m: m, b: b, f: "f_@", viewOf: map[int]int{}}
 	t.needs = b.needs
-	f, size := b.function("f_@")
+	f, size := b.function(t.f)
 	t.above.WriteString("\n" + f)
 	t.size = size
 	t.hot = size < 200
@@ -181,7 +182,7 @@ func (t *mapText) call(name func(format string, v int) string) string {
 	for i := range t.m.Folds {
 		args = append(args, name("z%d", i))
 	}
-	return "f_@(" + strings.Join(args, ", ") + ");"
+	return t.f + "(" + strings.Join(args, ", ") + ");"
 }
 
 // splat is an element of type t out of the bits of a parameter.
@@ -251,6 +252,17 @@ func (t *mapText) many(n int, e, indent string) {
 		}
 		single[in.value] = t.loadMany(in.value, n, e, indent)
 	}
+	t.apply(n, single, indent)
+	for i := range m.Values {
+		if m.Values[i].Out != nil {
+			t.store(i, n, e, indent)
+		}
+	}
+}
+
+// apply writes the body for n elements that are loaded, those of leaves in single for all at once.
+func (t *mapText) apply(n int, single map[int]bool, indent string) {
+	m := t.m
 	for i := range m.Values {
 		if m.Values[i].Out != nil {
 			t.line("%s%s y%d[%d];", indent, ctype(m.Values[i].Type), i, n)
@@ -268,15 +280,15 @@ func (t *mapText) many(n int, e, indent string) {
 		}
 		return fmt.Sprintf(format+"[j]", v)
 	}))
-	for i := range m.Values {
-		switch o := m.Values[i].Out; {
-		case o == nil:
-		case o.aligned(n * o.Type.Size()):
-			t.line("%sstore(q%d + %s, y%d, left);", indent, i, e, i)
-		default:
-			t.line("%sstores(q%d + %s, y%d, left);", indent, i, e, i)
-		}
+}
+
+// store writes value v's n elements to its array, from number e on.
+func (t *mapText) store(v, n int, e, indent string) {
+	s := "s"
+	if o := t.m.Values[v].Out; o.aligned(n * o.Type.Size()) {
+		s = ""
 	}
+	t.line("%sstore%s(q%d + %s, y%d, left);", indent, s, v, e, v)
 }
 
 // innerStride is view k's stride along the last axis.

@@ -93,6 +93,10 @@ ADJ int shift_down(int a, int h, int width) { return __shfl_down_sync(0xffffffff
 ADJ i64 shift_down(i64 a, int h, int width) { return __shfl_down_sync(0xffffffffu, a, h, width); }
 ADJ u8 shift_down(u8 a, int h, int width) { return (u8)__shfl_down_sync(0xffffffffu, (int)a, h, width); }
 
+// The value of the first thread of groups of width.
+template <class T> ADJ T shift_first(T a, int width) { return __shfl_sync(0xffffffffu, a, 0, width); }
+ADJ u8 shift_first(u8 a, int width) { return (u8)__shfl_sync(0xffffffffu, (int)a, 0, width); }
+
 // divisor is a size with what dividing by it takes: the size, below 2³¹, in the low half, and in the high half
 // ⌊2³²·(2ˢ - size)/size⌋ + 1 with s = ⌈log₂ size⌉. split leaves e/size and returns the remainder, e below 2³¹.
 ADJ u32 split(u32 &e, u64 divisor) {

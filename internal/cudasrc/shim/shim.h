@@ -78,18 +78,21 @@ static void shim_block(unsigned threads) {
 		shim_turn[t] = 0;
 	}
 	for (bool more = true; more;) {
-		more = false;
+		bool shuffles = false, barrier = false, done = false;
 		for (unsigned t = 0; t < threads; t++)
-			if (shim_fibers[t].state != shim_done) swapcontext(&shim_scheduler, &shim_fibers[t].context);
-		bool barrier = false, all = true;
+			if (shim_fibers[t].state != shim_done && shim_fibers[t].state != shim_at_barrier)
+				swapcontext(&shim_scheduler, &shim_fibers[t].context);
 		for (unsigned t = 0; t < threads; t++) {
 			const shim_state s = shim_fibers[t].state;
-			more = more || s != shim_done;
+			shuffles = shuffles || s == shim_at_shuffle;
 			barrier = barrier || s == shim_at_barrier;
-			all = all && s == shim_at_barrier;
+			done = done || s == shim_done;
 			if (s != shim_fibers[t / 32 * 32].state) shim_die("threads of a warp wait at different places");
 		}
-		if (barrier && !all) shim_die("not all threads of a block come to a barrier");
+		more = shuffles || barrier;
+		if (shuffles || !barrier) continue; // who is at the barrier waits for warps that are not
+		if (done) shim_die("not all threads of a block come to a barrier");
+		for (unsigned t = 0; t < threads; t++) shim_fibers[t].state = shim_runs;
 	}
 }
 
