@@ -96,9 +96,10 @@ var ConvertAVX2 = [dtype.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n 
 	dtype.Bool: {dtype.I32: convertBoolInt32AVX2, dtype.I64: convertBoolInt64AVX2, dtype.F32: convertBoolFloat32AVX2, dtype.F64: convertBoolFloat64AVX2},
 	dtype.I32:  {dtype.Bool: convertInt32BoolAVX2, dtype.I64: convertInt32Int64AVX2, dtype.F32: convertInt32Float32AVX2, dtype.F64: convertInt32Float64AVX2},
 	dtype.I64:  {dtype.Bool: convertInt64BoolAVX2, dtype.I32: convertInt64Int32AVX2, dtype.F64: convertInt64Float64AVX2},
-	dtype.F32:  {dtype.Bool: convertFloat32BoolAVX2, dtype.I32: convertFloat32Int32AVX2, dtype.F64: convertFloat32Float64AVX2, dtype.BF16: convertFloat32Bfloat16AVX2},
+	dtype.F32:  {dtype.Bool: convertFloat32BoolAVX2, dtype.I32: convertFloat32Int32AVX2, dtype.F64: convertFloat32Float64AVX2, dtype.BF16: convertFloat32Bfloat16AVX2, dtype.F16: convertFloat32Float16AVX2},
 	dtype.F64:  {dtype.Bool: convertFloat64BoolAVX2, dtype.I32: convertFloat64Int32AVX2, dtype.F32: convertFloat64Float32AVX2},
 	dtype.BF16: {dtype.F32: convertBfloat16Float32AVX2},
+	dtype.F16:  {dtype.F32: convertFloat16Float32AVX2},
 }
 
 //go:noescape
@@ -699,6 +700,9 @@ func convertFloat32Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
 func convertFloat32Bfloat16AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func convertFloat32Float16AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func convertFloat64BoolAVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -709,3 +713,6 @@ func convertFloat64Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBfloat16Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func convertFloat16Float32AVX2(dst, a, b, c unsafe.Pointer, n int)

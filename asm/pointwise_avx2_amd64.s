@@ -25229,6 +25229,42 @@ done:
 	VZEROUPPER
 	RET
 
+// func convertFloat32Float16AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·convertFloat32Float16AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Y0
+	VCVTPS2PH $0, Y0, 0(DI)
+	VMOVUPS 32(SI), Y0
+	VCVTPS2PH $0, Y0, 16(DI)
+	VMOVUPS 64(SI), Y0
+	VCVTPS2PH $0, Y0, 32(DI)
+	VMOVUPS 96(SI), Y0
+	VCVTPS2PH $0, Y0, 48(DI)
+	ADDQ $64, DI
+	ADDQ $128, SI
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VCVTPS2PH $0, Y0, 0(DI)
+	ADDQ $16, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
 // func convertFloat64BoolAVX2(dst, a, b, c unsafe.Pointer, n int)
 TEXT ·convertFloat64BoolAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
@@ -25484,6 +25520,42 @@ rest:
 one:
 	VPMOVZXWD 0(SI), Y0
 	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $16, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func convertFloat16Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·convertFloat16Float32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $32, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VCVTPH2PS 0(SI), Y0
+	VCVTPH2PS 16(SI), Y1
+	VCVTPH2PS 32(SI), Y2
+	VCVTPH2PS 48(SI), Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $64, SI
+	SUBQ $32, CX
+	JGE many
+rest:
+	ADDQ $24, CX
+	JLT done
+	PCALIGN $32
+one:
+	VCVTPH2PS 0(SI), Y0
 	VMOVUPS Y0, 0(DI)
 	ADDQ $32, DI
 	ADDQ $16, SI

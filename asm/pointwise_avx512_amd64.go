@@ -96,9 +96,10 @@ var ConvertAVX512 = [dtype.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, 
 	dtype.Bool: {dtype.I32: convertBoolInt32AVX512, dtype.I64: convertBoolInt64AVX512, dtype.F32: convertBoolFloat32AVX512, dtype.F64: convertBoolFloat64AVX512},
 	dtype.I32:  {dtype.Bool: convertInt32BoolAVX512, dtype.I64: convertInt32Int64AVX512, dtype.F32: convertInt32Float32AVX512, dtype.F64: convertInt32Float64AVX512},
 	dtype.I64:  {dtype.Bool: convertInt64BoolAVX512, dtype.I32: convertInt64Int32AVX512, dtype.F64: convertInt64Float64AVX512},
-	dtype.F32:  {dtype.Bool: convertFloat32BoolAVX512, dtype.I32: convertFloat32Int32AVX512, dtype.F64: convertFloat32Float64AVX512, dtype.BF16: convertFloat32Bfloat16AVX512},
+	dtype.F32:  {dtype.Bool: convertFloat32BoolAVX512, dtype.I32: convertFloat32Int32AVX512, dtype.F64: convertFloat32Float64AVX512, dtype.BF16: convertFloat32Bfloat16AVX512, dtype.F16: convertFloat32Float16AVX512},
 	dtype.F64:  {dtype.Bool: convertFloat64BoolAVX512, dtype.I32: convertFloat64Int32AVX512, dtype.F32: convertFloat64Float32AVX512},
 	dtype.BF16: {dtype.F32: convertBfloat16Float32AVX512},
+	dtype.F16:  {dtype.F32: convertFloat16Float32AVX512},
 }
 
 //go:noescape
@@ -699,6 +700,9 @@ func convertFloat32Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
 func convertFloat32Bfloat16AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func convertFloat32Float16AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func convertFloat64BoolAVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -709,3 +713,6 @@ func convertFloat64Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBfloat16Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func convertFloat16Float32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -26165,6 +26165,42 @@ done:
 	VZEROUPPER
 	RET
 
+// func convertFloat32Float16AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·convertFloat32Float16AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VMOVUPS 0(SI), Z0
+	VCVTPS2PH $0, Z0, 0(DI)
+	VMOVUPS 64(SI), Z0
+	VCVTPS2PH $0, Z0, 32(DI)
+	VMOVUPS 128(SI), Z0
+	VCVTPS2PH $0, Z0, 64(DI)
+	VMOVUPS 192(SI), Z0
+	VCVTPS2PH $0, Z0, 96(DI)
+	ADDQ $128, DI
+	ADDQ $256, SI
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VMOVUPS 0(SI), Y0
+	VCVTPS2PH $0, Y0, 0(DI)
+	ADDQ $16, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
 // func convertFloat64BoolAVX512(dst, a, b, c unsafe.Pointer, n int)
 TEXT ·convertFloat64BoolAVX512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
@@ -26374,6 +26410,42 @@ rest:
 one:
 	VPMOVZXWD 0(SI), Y0
 	VPSLLD $16, Y0, Y0
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $16, SI
+	SUBQ $8, CX
+	JGE one
+done:
+	VZEROUPPER
+	RET
+
+// func convertFloat16Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+TEXT ·convertFloat16Float32AVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ a+8(FP), SI
+	MOVQ n+32(FP), CX
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+many:
+	VCVTPH2PS 0(SI), Z0
+	VCVTPH2PS 32(SI), Z1
+	VCVTPH2PS 64(SI), Z2
+	VCVTPH2PS 96(SI), Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	ADDQ $128, SI
+	SUBQ $64, CX
+	JGE many
+rest:
+	ADDQ $56, CX
+	JLT done
+	PCALIGN $32
+one:
+	VCVTPH2PS 0(SI), Y0
 	VMOVUPS Y0, 0(DI)
 	ADDQ $32, DI
 	ADDQ $16, SI

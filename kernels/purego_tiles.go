@@ -109,7 +109,7 @@ func intTile[T int32 | int64](id ops.ID) Tile {
 }
 
 func puregoConvert(from, to dtype.Type) Tile {
-	if from == to || from == dtype.BF16 && to != dtype.F32 || to == dtype.BF16 && from != dtype.F32 {
+	if from == to || from.IsHalf() && to != dtype.F32 || to.IsHalf() && from != dtype.F32 {
 		return nil
 	}
 	return once(&puregoConverts, [2]uint8{uint8(from), uint8(to)}, func() Tile {

@@ -21,7 +21,7 @@ var (
 )
 
 func avx2() *Level {
-	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		return nil
 	}
 	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2}

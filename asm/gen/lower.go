@@ -198,6 +198,9 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 			if p.In[in.Imm] == dtype.BF16 {
 				return emit("VPSLLD $16, @0, @d", -1, emit("VPMOVZXWD "+input(in.Imm, g, part*i.bytes/2)+", @d", -1))
 			}
+			if p.In[in.Imm] == dtype.F16 {
+				return emit("VCVTPH2PS "+input(in.Imm, g, part*i.bytes/2)+", @d", -1)
+			}
 			if p.In[in.Imm] != dtype.Bool {
 				return at(input(in.Imm, g, part*i.bytes), false)
 			}
@@ -286,6 +289,8 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 			return un("VCVTPS2DQ")
 		case vec.ToFloat:
 			return un("VCVTDQ2PS")
+		case vec.Half:
+			return emit("VCVTPH2PS %0, @d", -1, emit("VCVTPS2PH $0, @0, %d", -1, arg(in.A)))
 		case vec.Table:
 			return l.table(in, arg(in.A), at, emit, consts)
 		case vec.Scale:
@@ -368,6 +373,8 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 		case p.Out == dtype.BF16:
 			x := vector(p.Result, g, 0)
 			out("VMOVUPS ^0", 0, emit("VPERMQ $8, @0, @d", -1, emit("VPACKUSDW @0, @0, @d", -1, x)))
+		case p.Out == dtype.F16:
+			out("VCVTPS2PH $0, @0", 0, vector(p.Result, g, 0))
 		case p.Out != dtype.Bool:
 			for part := range parts {
 				out("VMOVUPS @0", part*i.bytes, vector(p.Result, g, part))

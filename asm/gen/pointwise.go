@@ -73,7 +73,7 @@ const kernelPad = 8
 const modulePath = "github.com/adjoint-go/adjoint"
 
 var typeNames = [dtype.Count]string{dtype.Bool: "dtype.Bool", dtype.I32: "dtype.I32", dtype.I64: "dtype.I64",
-	dtype.F32: "dtype.F32", dtype.F64: "dtype.F64", dtype.BF16: "dtype.BF16"}
+	dtype.F32: "dtype.F32", dtype.F64: "dtype.F64", dtype.BF16: "dtype.BF16", dtype.F16: "dtype.F16"}
 
 // funcName makes add_float32 addFloat32AVX2.
 func (i isa) funcName(program string) string {

@@ -10,5 +10,5 @@ func (i ISA) Supported() bool {
 	if i == AVX512 { // as level avx512 of package kernels
 		return cpu.X86.HasAVX512F && cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.BMI2)
 	}
-	return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3)
+	return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C)
 }

@@ -36,7 +36,7 @@ func (i ISA) slotBytes() int32 {
 // In is an input: an array, or one element for all.
 type In struct {
 	T     dtype.Type
-	Splat bool // not of a Bool or BF16
+	Splat bool // not of a Bool, BF16 or F16
 	// Index is 0 or the number of another input, an array of integers, and one more: element i is that
 	// Stride·index[i] elements behind the first, which is less than 2³¹. Not of a Bool.
 	Index  int
@@ -46,12 +46,12 @@ type In struct {
 // Out is an output: V is stored once Code[:At] is done, so that it may lie where an input does that
 // nothing reads from there on.
 type Out struct {
-	T  dtype.Type // Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32
+	T  dtype.Type // Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32, F16 an F32 rounded
 	V  vec.Value
 	At int
 	// Carry is 0 or the number of an input, an array of the type, and one more: that takes each row's V in the next one,
 	// from a register where the code can, and both lie in the same place, whose step is 0. At is the end, and V not an
-	// input as it comes. Not a Bool or BF16.
+	// input as it comes. Not a Bool, BF16 or F16.
 	Carry int
 	// Fold reduces each row to one element, in the kernels' lanes: element i goes to lane i mod L of 128 bytes
 	// of lanes, which are then halved.

@@ -168,7 +168,9 @@ func (w *writer) step() {
 			v, to = w.Narrow(m()), masks
 		}
 	case op == 20 && width == 0:
-		if t == vec.I32 {
+		if t == vec.F32 && w.IntN(2) == 0 {
+			v = w.Half(x())
+		} else if t == vec.I32 {
 			v, to = w.ToFloat(x()), int(vec.F32)
 		} else {
 			v, to = w.ToInt(x()), int(vec.I32)
@@ -209,6 +211,8 @@ func (w *writer) step() {
 			if f := Fold(w.IntN(9)); f <= Min && Folds(f, o.T) && w.folds < AVX512.MaxFolds() {
 				o.Fold = f
 				w.folds++
+			} else if o.T == dtype.F32 && w.IntN(3) == 0 {
+				o.T = dtype.F16
 			}
 		}
 		w.out = append(w.out, o)
@@ -223,20 +227,20 @@ var tables = [][]float64{
 // write makes a program of n steps; a wide one is for AVX-512.
 func write(s source, n int, wideBody bool) *writer {
 	w := &writer{source: s}
-	types := []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool}
+	types := []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool, dtype.F16}
 	var in []dtype.Type
 	wide := s.IntN(3) == 0
 	for range 1 + s.IntN(3) {
-		t := types[s.IntN(5)]
+		t := types[s.IntN(6)]
 		if wide {
 			t = types[1+2*s.IntN(2)]
 		}
-		w.in = append(w.in, In{T: t, Splat: t != dtype.Bool && s.IntN(4) == 0})
+		w.in = append(w.in, In{T: t, Splat: t.Size() >= 4 && s.IntN(4) == 0})
 		in = append(in, t)
 	}
 	w.plain = len(in)
 	for i := range w.plain {
-		if x := &w.in[i]; !x.Splat && x.T != dtype.Bool && s.IntN(4) == 0 {
+		if x := &w.in[i]; !x.Splat && x.T.Size() >= 4 && s.IntN(4) == 0 {
 			x.Index, x.Stride = len(w.in)+1, int32(1+2*s.IntN(2))
 			if k := len(w.in); k > w.plain && s.IntN(2) == 0 {
 				x.Index = k
@@ -304,6 +308,8 @@ func fill(r *rand.Rand, t dtype.Type, b []byte) {
 		switch p := unsafe.Pointer(&b[i]); t {
 		case dtype.F32:
 			*(*float32)(p) = float32(v)
+		case dtype.F16:
+			*(*uint16)(p) = dtype.ToF16(float32(v))
 		case dtype.F64:
 			*(*float64)(p) = v
 		case dtype.I32:
@@ -324,6 +330,9 @@ func differ(t dtype.Type, a, b []byte) int {
 		switch t {
 		case dtype.F32:
 			x, y := *(*float32)(p), *(*float32)(q)
+			same = same || x != x && y != y
+		case dtype.F16:
+			x, y := dtype.FromF16(*(*uint16)(p)), dtype.FromF16(*(*uint16)(q))
 			same = same || x != x && y != y
 		case dtype.F64:
 			x, y := *(*float64)(p), *(*float64)(q)

@@ -475,6 +475,10 @@ func (l *lowering) load(i int) {
 		l.val[i].v[0] = l.one(x86.PSllD, w, noMem, 16)
 		return
 	}
+	if x.T == dtype.F16 {
+		l.val[i].v[0] = l.put(vinst{op: x86.CvtPH2PS, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: io}, false)
+		return
+	}
 	if x.T != dtype.Bool {
 		out := l.p.carrier(io)
 		kept := out >= 0 && l.keeps(io)
@@ -794,6 +798,8 @@ func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
 		return l.one(x86.CvtPS2DQ, arg(in.A), anyMem, 0)
 	case vec.ToFloat:
 		return l.one(x86.CvtDQ2PS, arg(in.A), anyMem, 0)
+	case vec.Half:
+		return l.one(x86.CvtPH2PS, l.one(x86.CvtPS2PH, arg(in.A), noMem, 0), noMem, 0)
 	case vec.Table:
 		return l.table(in, arg(in.A))
 	case vec.Scale:
@@ -919,6 +925,9 @@ func (l *lowering) store(i int) {
 	case o.T == dtype.BF16:
 		w := l.two(x86.PackUSDW, x(o.V, 0), x(o.V, 0), false)
 		put(x86.MovStore, x86.V128, l.one(x86.PermQ, w, noMem, 8), 0, 0)
+		return
+	case o.T == dtype.F16:
+		put(x86.CvtPS2PH, l.vl(), x(o.V, 0), 0, 0)
 		return
 	}
 	if o.T != dtype.Bool {

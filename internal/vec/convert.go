@@ -8,10 +8,10 @@ import (
 
 // Conversion returns the program that converts from one element type to another, nil when it has
 // none (or nothing to do). Numbers go to the nearest, ties to even; floats go to integers toward zero,
-// saturating, and NaN becomes 0; integers keep their low bits; x becomes true when x != 0. A BF16 is converted
-// from and to F32 only.
+// saturating, and NaN becomes 0; integers keep their low bits; x becomes true when x != 0. A BF16 or
+// F16 is converted from and to F32 only.
 func Conversion(from, to dtype.Type) *Program {
-	if from == to || from == dtype.BF16 && to != dtype.F32 || to == dtype.BF16 && from != dtype.F32 {
+	if from == to || from.IsHalf() && to != dtype.F32 || to.IsHalf() && from != dtype.F32 {
 		return nil
 	}
 	b := NewBuilder(from)
@@ -39,6 +39,10 @@ func Convert(b *Builder, x Value, from, to dtype.Type) Value {
 		return x
 	case to == dtype.BF16:
 		return bf16(b, x)
+	case from == dtype.F16:
+		return x
+	case to == dtype.F16:
+		return b.Half(x)
 	case from == dtype.Bool:
 		t := Lane(to)
 		one := b.I(t, 1)

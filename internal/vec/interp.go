@@ -104,7 +104,7 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 			count++
 			consts = append(consts, fill{at[i], in})
 			continue
-		case in.Op == Load && p.In[in.Imm] != dtype.Bool && p.In[in.Imm] != dtype.BF16:
+		case in.Op == Load && p.In[in.Imm] != dtype.Bool && !p.In[in.Imm].IsHalf():
 			at[i] = ^place(in.Imm)
 			continue
 		}
@@ -117,7 +117,7 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 		}
 		// The result takes its register before the operands give up theirs, since lanes that change
 		// their width cannot do so in place.
-		if Value(i) == p.Result && p.Out != dtype.Bool && p.Out != dtype.BF16 {
+		if Value(i) == p.Result && p.Out != dtype.Bool && !p.Out.IsHalf() {
 			s.dst = dstPlace
 		} else {
 			s.dst = take()
@@ -135,7 +135,9 @@ func (p *Program) Compile() func(dst, a, b, c unsafe.Pointer, n int) {
 		case p.Out == dtype.Bool:
 			s.do = storeMask[uint64]
 		case p.Out == dtype.BF16:
-			s.do = storeHalf
+			s.do = storeBF16
+		case p.Out == dtype.F16:
+			s.do = storeF16
 		case w == 4:
 			s.do = move[uint32]
 		default:
@@ -203,8 +205,11 @@ func kernelOf(p *Program, in Instr) kernel {
 	t := in.T
 	switch in.Op {
 	case Load:
-		if p.In[in.Imm] == dtype.BF16 {
-			return loadHalf
+		switch p.In[in.Imm] {
+		case dtype.BF16:
+			return loadBF16
+		case dtype.F16:
+			return loadF16
 		}
 	case CmpEQ, CmpNE, CmpLT, CmpLE, CmpGT, CmpGE, Ends, Narrow, Widen:
 		t = p.Code[in.A].T // these go by what they read

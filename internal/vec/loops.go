@@ -3,6 +3,8 @@ package vec
 import (
 	"math"
 	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
 // kernel runs one instruction over n lanes.
@@ -52,6 +54,7 @@ var loops = [NumOps][4]kernel{
 	Narrow:  {F64: cast[float32, float64], I64: cast[int32, int64]},
 	ToInt:   {I32: toInt},
 	ToFloat: {F32: cast[float32, int32]},
+	Half:    {F32: half},
 
 	Scale:       {scale[float32], scale[float64], nil, nil},
 	Exponent:    {un(exponent[float32]), un(exponent[float64]), nil, nil},
@@ -375,17 +378,38 @@ func storeMask[U uints](dst, a, _, _ unsafe.Pointer, n int) {
 	}
 }
 
-func loadHalf(dst, a, _, _ unsafe.Pointer, n int) {
+func loadBF16(dst, a, _, _ unsafe.Pointer, n int) {
 	d, x := lanes[uint32](dst, n), lanes[uint16](a, n)
 	for i := range d {
 		d[i] = uint32(x[i]) << 16
 	}
 }
 
-func storeHalf(dst, a, _, _ unsafe.Pointer, n int) {
+func storeBF16(dst, a, _, _ unsafe.Pointer, n int) {
 	d, x := lanes[uint16](dst, n), lanes[uint32](a, n)
 	for i := range d {
 		d[i] = uint16(x[i])
+	}
+}
+
+func loadF16(dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[float32](dst, n), lanes[uint16](a, n)
+	for i := range d {
+		d[i] = dtype.FromF16(x[i])
+	}
+}
+
+func storeF16(dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[uint16](dst, n), lanes[float32](a, n)
+	for i := range d {
+		d[i] = dtype.ToF16(x[i])
+	}
+}
+
+func half(dst, a, _, _ unsafe.Pointer, n int) {
+	d, x := lanes[float32](dst, n), lanes[float32](a, n)
+	for i := range d {
+		d[i] = dtype.FromF16(dtype.ToF16(x[i]))
 	}
 }
 

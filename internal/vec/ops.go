@@ -25,7 +25,7 @@ func register(id ops.ID, f func(b *Builder, t Type, x []Value) Value) struct{} {
 
 // Takes reports whether op id is defined for arguments of type t (for where, its last two).
 func Takes(id ops.ID, t dtype.Type) bool {
-	if t == dtype.BF16 { // computed in F32
+	if t.IsHalf() { // computed in F32
 		return false
 	}
 	switch id.Row().Class {

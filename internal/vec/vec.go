@@ -57,7 +57,7 @@ type Op uint8
 // Every operation rounds once, to nearest even, in the type of its result. Denormals are kept.
 // Bitwise operations, Blend and Bitcast look at bits only, of whatever type.
 const (
-	Load        Op = iota // element of input Imm; a Bool input gives a mask of type T, one of BF16 its F32
+	Load        Op = iota // element of input Imm; a Bool input gives a mask of type T, one of BF16 or F16 its F32
 	Const                 // Imm: the bits of the lane
 	Add                   // a+b (floats and integers; integers wrap)
 	Sub                   // a-b (floats and integers; integers wrap)
@@ -93,6 +93,7 @@ const (
 	Narrow                // F64→F32 (rounds), I64→I32 (low half; masks too)
 	ToInt                 // F32→I32, to nearest even; |a| < 2³¹
 	ToFloat               // I32→F32 (rounds)
+	Half                  // a rounded to an F16 (F32 only)
 	Bitcast               // a's bits as type T of the same width
 	Table                 // entry a mod 16 of table Imm (a an integer of its width)
 	Scale                 // a·2^⌊b⌋ rounded once (floats); for b = NaN it is NaN
@@ -108,7 +109,7 @@ const (
 var names = [NumOps]string{"load", "const", "add", "sub", "mul", "div", "sqrt", "fma", "fnma", "fms",
 	"min", "max", "and", "andnot", "or", "xor", "shl", "shr", "sar", "shlv", "shrv", "cmpeq", "cmpne",
 	"cmplt", "cmple", "cmpgt", "cmpge", "blend", "floor", "ceil", "trunc", "nearest", "widen", "narrow",
-	"toint", "tofloat", "bitcast", "table", "scale", "exponent", "significand", "ends"}
+	"toint", "tofloat", "half", "bitcast", "table", "scale", "exponent", "significand", "ends"}
 
 func (o Op) String() string { return names[o] }
 
@@ -130,7 +131,7 @@ type Instr struct {
 type Program struct {
 	Name   string
 	In     []dtype.Type // in memory
-	Out    dtype.Type   // in memory; Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32
+	Out    dtype.Type   // in memory; Bool stores a mask as bytes 0 and 1, BF16 the low halves of an I32, F16 an F32 rounded
 	Code   []Instr      // in order: operands come before their users, no dead code
 	Result Value
 }
@@ -190,11 +191,11 @@ func (b *Builder) float(op Op, vs ...Value) Type {
 	return t
 }
 
-// Lane returns the lane type of an element type; a Bool has the width of its company, so none here. A BF16 is
+// Lane returns the lane type of an element type; a Bool has the width of its company, so none here. A BF16 or F16 is
 // loaded as an F32.
 func Lane(t dtype.Type) Type {
 	switch t {
-	case dtype.F32, dtype.BF16:
+	case dtype.F32, dtype.BF16, dtype.F16:
 		return F32
 	case dtype.F64:
 		return F64
@@ -361,6 +362,22 @@ func (b *Builder) ToFloat(x Value) Value {
 	return b.emit(Instr{ToFloat, F32, x, None, None, 0})
 }
 
+// Half is x rounded to an F16.
+func (b *Builder) Half(x Value) Value {
+	if b.TypeOf(x) != F32 {
+		panic("vec: half of " + b.TypeOf(x).String())
+	}
+	return b.emit(Instr{Half, F32, x, None, None, 0})
+}
+
+// Stored is what an output of type t stores for r: storing an F16 rounds, so that the rounding before is not needed.
+func (b *Builder) Stored(t dtype.Type, r Value) Value {
+	if in := b.code[r]; t == dtype.F16 && in.Op == Half {
+		return in.A
+	}
+	return r
+}
+
 // Bitcast reads x's bits as type t of the same width.
 func (b *Builder) Bitcast(t Type, x Value) Value {
 	if b.TypeOf(x) == t {
@@ -427,6 +444,7 @@ func (b *Builder) Program(name string, out dtype.Type, r Value) *Program {
 	if b.TypeOf(r) != want {
 		panic(fmt.Sprintf("vec: %s stores %v as %v", name, b.TypeOf(r), out))
 	}
+	r = b.Stored(out, r)
 	live := make([]bool, len(b.code))
 	live[r] = true
 	for i := len(b.code) - 1; i >= 0; i-- {

@@ -112,6 +112,8 @@ const (
 	CvtDQ2PS
 	CvtPS2PD
 	CvtPD2PS
+	CvtPH2PS
+	CvtPS2PH
 	PMovSXDQ
 	PMovQD
 	ExtractF128
@@ -269,6 +271,8 @@ func init() {
 	forms[CvtDQ2PS] = form{name: "VCVTDQ2PS", shape: rm, mm: 1, op: 0x5b, l: -1}
 	forms[CvtPS2PD] = form{name: "VCVTPS2PD", shape: rm, mm: 1, op: 0x5a, l: -1, tuple: half, b: low}
 	forms[CvtPD2PS] = form{name: "VCVTPD2PS", shape: rm, pp: p66, mm: 1, op: 0x5a, w: 1, l: -1, dst: low}
+	forms[CvtPH2PS] = form{name: "VCVTPH2PS", shape: rm, pp: p66, mm: 2, op: 0x13, l: -1, tuple: half, b: low}
+	forms[CvtPS2PH] = form{name: "VCVTPS2PH", shape: mr, pp: p66, mm: 3, op: 0x1d, l: -1, imm: true, tuple: half, dst: low}
 	forms[PMovSXDQ] = form{name: "VPMOVSXDQ", shape: rm, pp: p66, mm: 2, op: 0x25, l: -1, tuple: half, b: low}
 	forms[PMovQD] = form{name: "VPMOVQD", shape: mr, pp: pF3, mm: 2, op: 0x35, l: -1, tuple: half, dst: low, isEVEX: true}
 	forms[ExtractF128] = form{name: "VEXTRACTF128", shape: mr, pp: p66, mm: 3, op: 0x19, l: 1, imm: true, dst: xmm, isVEX: true}

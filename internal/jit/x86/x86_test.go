@@ -140,7 +140,7 @@ func random(r *rand.Rand, op Op) Inst {
 		lens = []VL{VL(f.l)}
 	case f.isVEX && f.dst != mask:
 		lens = []VL{V128, V256}
-	case op == PMovQD || op == PMovZXWD || op == PMovDW || op == PermQ || op == PermPS || op == BroadcastD:
+	case op == PMovQD || op == PMovZXWD || op == PMovDW || op == CvtPS2PH || op == PermQ || op == PermPS || op == BroadcastD:
 		lens = []VL{V256, V512}
 	}
 	if f.name[0] == 'K' {
@@ -166,7 +166,7 @@ func random(r *rand.Rand, op Op) Inst {
 		plain = mask
 	}
 	in.Dst, in.A, in.B, in.C = pick(f.dst), pick(plain), pick(f.b), pick(vec)
-	if f.shape == mr && op != PMovQD && op != ExtractF64x4 && op != ExtractF128 && op != Mov && op != MovD || op == KMovLoad || op == MovU8Load || op == MovLoad || op == MovLoadD {
+	if f.shape == mr && op != PMovQD && op != CvtPS2PH && op != ExtractF64x4 && op != ExtractF128 && op != Mov && op != MovD || op == KMovLoad || op == MovU8Load || op == MovLoad || op == MovLoadD {
 		in.IsMem = true
 	} else if f.b == gpr || f.shape == mr || f.shape == vmi || op == KNotW || op == KShiftRW || f.b == mask || op == PMovD2M || op == PMovQ2M {
 	} else {
