@@ -21,6 +21,16 @@ func SplitAAVX2(dst unsafe.Pointer, pairs int)
 //go:noescape
 func SplitBAVX2(dst unsafe.Pointer, pairs int)
 
+// WidenAAVX2 is kernels.GemmKernel's SplitA for F16.
+//
+//go:noescape
+func WidenAAVX2(dst unsafe.Pointer, pairs int)
+
+// WidenBAVX2 is kernels.GemmKernel's SplitB for F16.
+//
+//go:noescape
+func WidenBAVX2(dst unsafe.Pointer, pairs int)
+
 // ZipBAVX2 is kernels.GemmKernel's ZipB.
 //
 //go:noescape
@@ -40,6 +50,16 @@ func SplitAAVX512(dst unsafe.Pointer, pairs int)
 //
 //go:noescape
 func SplitBAVX512(dst unsafe.Pointer, pairs int)
+
+// WidenAAVX512 is kernels.GemmKernel's SplitA for F16.
+//
+//go:noescape
+func WidenAAVX512(dst unsafe.Pointer, pairs int)
+
+// WidenBAVX512 is kernels.GemmKernel's SplitB for F16.
+//
+//go:noescape
+func WidenBAVX512(dst unsafe.Pointer, pairs int)
 
 // ZipBAVX512 is kernels.GemmKernel's ZipB.
 //

@@ -6,7 +6,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// Gemm is one product C = A·B, or a batch of them, in F32, F64 or, with C in F32, BF16:
+// Gemm is one product C = A·B, or a batch of them, in F32, F64 or, with C in F32, BF16 or F16:
 //
 //	C[b,i,j] = Σ_k A[b,i,k]·B[b,k,j]
 //
@@ -23,15 +23,15 @@ import (
 // N == 1 alone decides between the two because M and K may be the symbolic batch size.
 //
 // BF16 has the first of these for every N, with the instruction VDPBF16PS's pairs: k = 1, 0, 3, 2, 5, 4 … (an odd K
-// with a zero behind), and arithmetic that takes and makes zeros instead of denormals, in sums of blocks, too.
+// with a zero behind), and arithmetic that takes and makes zeros instead of denormals, in sums of blocks, too. F16 has the first for every N, too: the bits of the F32s that its elements are.
 type Gemm struct {
 	Type               dtype.Type
 	Batch, M, N, K     int // any may be 0; K == 0 gives zeros
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
-	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16
-	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16
+	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16 or F16
+	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16 or F16
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -392,7 +392,7 @@ func (p *GemmPlan) panels(dst, src unsafe.Pointer, lane, step, n, k int, ofB boo
 	switch {
 	case p.k.ByRows && !ofB:
 		packRows(dst, src, lane, step, n, k, r, p.depth(k), zip, unsafe.Add(dst, p.aBytes-p.rowsRoom()))
-	case p.g.Type == dtype.BF16:
+	case p.g.Type.IsHalf():
 		packPairs(dst, src, lane, step, n, k, r, p.depth(k), fast, zip, split)
 	default:
 		pack(dst, src, lane, step, n, k, r, p.size, fast)

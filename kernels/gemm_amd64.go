@@ -13,6 +13,8 @@ var gemmAVX2 = [dtype.Count]GemmKernel{
 	dtype.F64: {MR: 6, NR: 8, Strip: asm.GemmF64AVX2, Row: asm.RowF64AVX2, Dot: asm.DotF64AVX2, PackA: asm.PackAF64AVX2, PackB: asm.PackBF64AVX2},
 	dtype.BF16: {MR: 6, NR: 16, Strip: asm.GemmBF16AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2,
 		pairing: pairing{SplitA: asm.SplitAAVX2, SplitB: asm.SplitBAVX2, ZipB: asm.ZipBAVX2}},
+	dtype.F16: {MR: 6, NR: 16, Strip: asm.GemmF32AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2,
+		pairing: pairing{SplitA: asm.WidenAAVX2, SplitB: asm.WidenBAVX2, ZipB: asm.ZipBAVX2}},
 }
 
 // Fourteen rows by two vectors: the most that leave a register for what is broadcast, so that an fma wants
@@ -22,6 +24,8 @@ var gemmAVX512 = [dtype.Count]GemmKernel{
 	dtype.F64: {MR: 14, NR: 16, Strip: asm.GemmF64AVX512, Batch: asm.BatchF64AVX512, Row: asm.RowF64AVX512, Dot: asm.DotF64AVX512, PackA: asm.PackAF64AVX512, PackB: asm.PackBF64AVX512},
 	dtype.BF16: {MR: 14, NR: 32, Strip: asm.GemmBF16AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,
 		pairing: pairing{SplitA: asm.SplitAAVX512, SplitB: asm.SplitBAVX512, ZipA: asm.ZipAAVX512, ZipB: asm.ZipBAVX512}},
+	dtype.F16: {MR: 14, NR: 32, Strip: asm.GemmF32AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,
+		pairing: pairing{SplitA: asm.WidenAAVX512, SplitB: asm.WidenBAVX512, ZipA: asm.ZipAAVX512, ZipB: asm.ZipBAVX512}},
 }
 
 // gemmBF16 multiplies pairs by VDPBF16PS.

@@ -1,16 +1,17 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// pairing is what a GemmKernel for BF16 has besides. It reads A and B packed only, two k at a time, of an odd
+// pairing is what a GemmKernel for BF16 or F16 has besides. It reads A and B packed only, two k at a time, of an odd
 // number with a zero behind: either a pair is a word of 32 bits, or it is two float32s, the second element's
 // in the row before the first one's.
 type pairing struct {
-	// Split is nil where a pair is a word. Else it makes of a panel of pairs of MR (NR) lanes, which is the
+	// Split is nil where a pair is a word; F16's come in order. Else it makes of a panel of pairs of MR (NR) lanes, which is the
 	// second half of dst, one of float32s. It may touch 64 bytes behind them.
 	SplitA, SplitB func(dst unsafe.Pointer, pairs int)
 	// ZipA and ZipB, where not nil, pack a whole panel of pairs whose lanes are contiguous: k is step bytes further.
@@ -25,7 +26,7 @@ type pairing struct {
 // depth is the rows of a panel of k.
 func (p *GemmPlan) depth(k int) int {
 	switch {
-	case p.g.Type != dtype.BF16:
+	case !p.g.Type.IsHalf():
 		return k
 	case p.k.SplitB == nil:
 		chunk := max(1, p.k.Chunk)
@@ -34,7 +35,7 @@ func (p *GemmPlan) depth(k int) int {
 	return ceil(k, 2) * 2
 }
 
-// packPairs is pack for BF16; a panel has depth rows.
+// packPairs is pack for BF16 and F16; a panel has depth rows.
 func packPairs(dst, src unsafe.Pointer, lane, step, n, k, r, depth int, fast func(dst, src unsafe.Pointer, lane, k int),
 	zip func(dst, src unsafe.Pointer, step, pairs int), split func(dst unsafe.Pointer, pairs int)) {
 	pairs, row := ceil(k, 2), 4*r
@@ -100,6 +101,16 @@ func splitPure(dst unsafe.Pointer, pairs int) {
 	for i := range pairs {
 		for l, x := range d[pairs+i] {
 			d[2*i][l], d[2*i+1][l] = x&0xffff0000, x<<16
+		}
+	}
+}
+
+// widenPure is splitPure for F16s, the first elements before the second ones.
+func widenPure(dst unsafe.Pointer, pairs int) {
+	d := unsafe.Slice((*[4]uint32)(dst), 2*pairs)
+	for i := range pairs {
+		for l, x := range d[pairs+i] {
+			d[2*i][l], d[2*i+1][l] = math.Float32bits(dtype.FromF16(uint16(x))), math.Float32bits(dtype.FromF16(uint16(x>>16)))
 		}
 	}
 }

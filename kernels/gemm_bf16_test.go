@@ -92,9 +92,34 @@ func naiveAMX(g Gemm, a, b []uint16, c []float32) {
 	}
 }
 
-func checkBF16(t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.Rand, next func() uint16) {
+// naiveF16 is Gemm's definition for F16: that of F32 for more than one column.
+func naiveF16(g Gemm, a, b []uint16, c []float32) {
+	for batch := range g.Batch {
+		for i := range g.M {
+			for j := range g.N {
+				var sum float32
+				for k0 := 0; k0 < g.K; k0 += KC {
+					var s float32
+					for k := k0; k < min(k0+KC, g.K); k++ {
+						x := dtype.FromF16(a[batch*g.ABatch+i*g.ARow+k*g.ACol])
+						y := dtype.FromF16(b[batch*g.BBatch+k*g.BRow+j*g.BCol])
+						s = fma32(x, y, s)
+					}
+					if k0 == 0 {
+						sum = s
+					} else {
+						sum += s
+					}
+				}
+				c[batch*g.CBatch+i*g.CRow+j] = sum
+			}
+		}
+	}
+}
+
+func checkHalf(t *testing.T, lv *Level, typ dtype.Type, batch, m, n, k int, l layout, rng *rand.Rand, next func() uint16) {
 	t.Helper()
-	g := Gemm{Type: dtype.BF16, Batch: batch, M: m, N: n, K: k, CRow: n + 3, CBatch: m*(n+3) + 5}
+	g := Gemm{Type: typ, Batch: batch, M: m, N: n, K: k, CRow: n + 3, CBatch: m*(n+3) + 5}
 	g.ARow, g.ACol, g.ABatch = strides(l.ta, m, k, l.pad)
 	g.BRow, g.BCol, g.BBatch = strides(l.tb, k, n, l.pad)
 	if l.bOne {
@@ -117,6 +142,8 @@ func checkBF16(t *testing.T, lv *Level, batch, m, n, k int, l layout, rng *rand.
 	}
 	if lv.Name == "amx" {
 		naiveAMX(g, a, b, want)
+	} else if typ == dtype.F16 {
+		naiveF16(g, a, b, want)
 	} else if lv == Purego {
 		naiveBF16(g, a, b, want)
 	} else {
@@ -164,7 +191,7 @@ func TestGemmBF16(t *testing.T) {
 							l := layout{ta: ta, tb: tb, pad: rng.IntN(3), bOne: rng.IntN(2) == 0}
 							for _, s := range [][4]int{{1, 1, 1, 1}, {1, 1 + rng.IntN(33), 1 + rng.IntN(70), rng.IntN(20)}, {2, 15, 33, 7},
 								{1, 14, 32, 16}, {3, 6, 16, 2}, {1, 29, 65, 31}, {1, 3, 5, 258}, {1, 2, 17, 515}, {2, 0, 3, 4}, {1, 3, 0, 4}} {
-								checkBF16(t, lv, s[0], s[1], s[2], s[3], l, rng, x.next)
+								checkHalf(t, lv, dtype.BF16, s[0], s[1], s[2], s[3], l, rng, x.next)
 							}
 						}
 					}
@@ -174,16 +201,52 @@ func TestGemmBF16(t *testing.T) {
 				defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
 				blockBytes, chunkBytes, taskWork = 4<<10, 64<<10, 4096
 				for tb := range 3 {
-					checkBF16(t, lv, 2, 80, 70, 515, layout{ta: 2 - tb, tb: tb, bOne: tb == 1}, rng, numbers[0].next)
+					checkHalf(t, lv, dtype.BF16, 2, 80, 70, 515, layout{ta: 2 - tb, tb: tb, bOne: tb == 1}, rng, numbers[0].next)
 				}
 			}
 			if lv.Name == "amx" {
 				for ta := range 3 {
-					checkBF16(t, lv, 1, 70, 65, 80, layout{ta: ta, tb: 2 - ta}, rng, numbers[0].next)
+					checkHalf(t, lv, dtype.BF16, 1, 70, 65, 80, layout{ta: ta, tb: 2 - ta}, rng, numbers[0].next)
 				}
 				defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
 				blockBytes, chunkBytes, taskWork = 4<<10, 32<<10, 4096
-				checkBF16(t, lv, 1, 70, 65, 290, layout{ta: 1}, rng, numbers[0].next)
+				checkHalf(t, lv, dtype.BF16, 1, 70, 65, 290, layout{ta: 1}, rng, numbers[0].next)
+			}
+		})
+	}
+}
+
+// Products of F16 have the bits of those of the float32s, on every level.
+func TestGemmF16(t *testing.T) {
+	for _, lv := range Levels() {
+		t.Run(lv.Name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(9, 3))
+			uniform := func() uint16 { return dtype.ToF16(rng.Float32()*2 - 1) }
+			for name, next := range map[string]func() uint16{
+				"uniform": uniform,
+				"bits":    func() uint16 { return uint16(rng.Uint32()) },
+				"denormal": func() uint16 {
+					return uint16(rng.IntN(2)<<15 | rng.IntN(0x500))
+				},
+			} {
+				t.Run(name, func(t *testing.T) {
+					for ta := range 3 {
+						for tb := range 3 {
+							l := layout{ta: ta, tb: tb, pad: rng.IntN(3), bOne: rng.IntN(2) == 0}
+							for _, s := range [][4]int{{1, 1, 1, 1}, {1, 1 + rng.IntN(33), 1 + rng.IntN(70), rng.IntN(20)}, {2, 15, 33, 7},
+								{1, 14, 32, 16}, {3, 6, 16, 2}, {1, 29, 65, 31}, {1, 3, 5, 258}, {1, 2, 17, 515}, {2, 0, 3, 4}, {1, 3, 0, 4}} {
+								checkHalf(t, lv, dtype.F16, s[0], s[1], s[2], s[3], l, rng, next)
+							}
+						}
+					}
+				})
+			}
+			if lv != Purego { // several tasks and chunks, B shared
+				defer func(b, c, w int) { blockBytes, chunkBytes, taskWork = b, c, w }(blockBytes, chunkBytes, taskWork)
+				blockBytes, chunkBytes, taskWork = 4<<10, 64<<10, 4096
+				for tb := range 3 {
+					checkHalf(t, lv, dtype.F16, 2, 80, 70, 515, layout{ta: 2 - tb, tb: tb, bOne: tb == 1}, rng, uniform)
+				}
 			}
 		})
 	}

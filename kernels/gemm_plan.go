@@ -56,7 +56,7 @@ const splitRoom = 64 // see pairing
 
 const dotRows = 8 // rows packed at once for Dot
 
-// PlanGemm plans g on level l. It panics on a type that is not F32, F64 or BF16.
+// PlanGemm plans g on level l. It panics on a type that is no float.
 func (l *Level) PlanGemm(g Gemm) *GemmPlan {
 	p := new(GemmPlan)
 	p.Make(l, g)
@@ -65,14 +65,14 @@ func (l *Level) PlanGemm(g Gemm) *GemmPlan {
 
 // Make is PlanGemm into a plan that no run uses any more.
 func (p *GemmPlan) Make(l *Level, g Gemm) {
-	if g.Type != dtype.F32 && g.Type != dtype.F64 && g.Type != dtype.BF16 {
+	if !g.Type.IsFloat() {
 		panic(fmt.Sprintf("kernels: Gemm of type %v", g.Type))
 	}
-	if g.AGrid != nil && (g.N == 1 || g.Type == dtype.BF16) {
-		panic("kernels: Gemm of a grid and one column, or of BF16")
+	if g.AGrid != nil && (g.N == 1 || g.Type.IsHalf()) {
+		panic("kernels: Gemm of a grid and one column, or of halves")
 	}
-	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1 && g.Type != dtype.BF16}
-	if g.Type == dtype.BF16 {
+	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1 && !g.Type.IsHalf()}
+	if g.Type.IsHalf() {
 		p.size = dtype.F32.Size()
 	}
 	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
@@ -90,7 +90,7 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 // Gemm returns the product that is planned.
 func (p *GemmPlan) Gemm() Gemm { return p.g }
 
-// Kernel returns what products of t, F32, F64 or BF16, are made of.
+// Kernel returns what products of t, a float, are made of.
 func (l *Level) Kernel(t dtype.Type) GemmKernel {
 	if k := l.Gemm[t]; k.Strip != nil {
 		return k
@@ -119,7 +119,7 @@ func (p *GemmPlan) planDot() {
 func (p *GemmPlan) planBlocks() {
 	g, k := &p.g, &p.k
 	kc := max(1, min(g.K, KC))
-	half := g.Type == dtype.BF16 // packed always
+	half := g.Type.IsHalf() // packed always
 	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
 		// Small products: one block each, several to a task.
 		p.mc, p.nc = g.M, g.N

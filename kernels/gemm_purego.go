@@ -12,6 +12,7 @@ var pureGemm = [dtype.Count]GemmKernel{
 	dtype.F32:  {MR: 4, NR: 4, Strip: strip[float32], Dot: dot[float32]},
 	dtype.F64:  {MR: 4, NR: 4, Strip: strip[float64], Dot: dot[float64]},
 	dtype.BF16: {MR: 4, NR: 4, Strip: stripFlushed, pairing: pairing{SplitA: splitPure, SplitB: splitPure}},
+	dtype.F16:  {MR: 4, NR: 4, Strip: strip[float32], pairing: pairing{SplitA: widenPure, SplitB: widenPure}},
 }
 
 // strip is GemmKernel.Strip with MR = NR = 4. The four sums of a row are there to overlap: one fma in

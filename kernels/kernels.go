@@ -29,7 +29,7 @@ type Level struct {
 	Outside [dtype.Count]func(a unsafe.Pointer, n int, lo, hi float64) bool
 	// Convert by the type from and the type to.
 	Convert [dtype.Count][dtype.Count]Tile
-	// Gemm by the type of the elements, F32, F64 and BF16.
+	// Gemm by the type of the elements, a float.
 	Gemm [dtype.Count]GemmKernel
 	// Reductions by what they do and the type of the elements.
 	Reductions [NumReductions][dtype.Count]ReductionKernel

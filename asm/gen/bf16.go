@@ -8,7 +8,7 @@ import (
 	"regexp"
 )
 
-// genBF16 returns what products of BF16 need beside those of F32. Go's assembler does not know VDPBF16PS: its
+// genBF16 returns what products of BF16 and F16 need beside those of F32. Go's assembler does not know VDPBF16PS: its
 // bytes are left zero, for asm2plan9s to fill in.
 func genBF16() map[string][]byte {
 	var s, d bytes.Buffer
@@ -20,6 +20,8 @@ func genBF16() map[string][]byte {
 		fmt.Fprintf(&d, bf16Decls, i.name, i.mr, i.vecs*g.perVec)
 		g.splitPairs("A", i.mr)
 		g.splitPairs("B", i.vecs*g.perVec)
+		g.widenPairs("A", i.mr)
+		g.widenPairs("B", i.vecs*g.perVec)
 		g.zip("B", i.vecs*g.perVec)
 		if i.masks {
 			g.zip("A", i.mr)
@@ -84,6 +86,16 @@ func SplitA%[1]s(dst unsafe.Pointer, pairs int)
 //go:noescape
 func SplitB%[1]s(dst unsafe.Pointer, pairs int)
 
+// WidenA%[1]s is kernels.GemmKernel's SplitA for F16.
+//
+//go:noescape
+func WidenA%[1]s(dst unsafe.Pointer, pairs int)
+
+// WidenB%[1]s is kernels.GemmKernel's SplitB for F16.
+//
+//go:noescape
+func WidenB%[1]s(dst unsafe.Pointer, pairs int)
+
 // ZipB%[1]s is kernels.GemmKernel's ZipB.
 //
 //go:noescape
@@ -135,30 +147,65 @@ func (g *gemm) flushed(name, strip string) {
 // splitPairs makes rows of float32s of rows of pairs, the second elements before the first ones. Whole vectors are
 // stored: what is too much the next row overwrites.
 func (g *gemm) splitPairs(which string, lanes int) {
+	g.eachPair("Split"+which, lanes, func() {
+		if g.masks {
+			g.p("VPTERNLOGD $255, Z15, Z15, Z15")
+		} else {
+			g.p("VPCMPEQD Y15, Y15, Y15")
+		}
+		g.p("VPSLLD $16, ~15, ~15")
+	}, func(v, first, second int) {
+		g.p("VAND# ~15, ~%d, ~%d", v, first)
+		g.p("VPSLLD $16, ~%d, ~%d", v, second)
+	})
+}
+
+// widenPairs is splitPairs for F16s, the first elements before the second ones.
+func (g *gemm) widenPairs(which string, lanes int) {
+	g.eachPair("Widen"+which, lanes, func() {
+		if !g.masks {
+			g.p("VPXOR Y15, Y15, Y15")
+		}
+	}, func(v, first, second int) {
+		if g.masks {
+			g.p("VPMOVDW Z%d, Y%d", v, first)
+			g.p("VPSRLD $16, Z%d, Z%d", v, second)
+			g.p("VPMOVDW Z%d, Y%[1]d", second)
+		} else {
+			g.p("VPBLENDW $170, Y15, Y%d, Y%d", v, first)
+			g.p("VPSRLD $16, Y%d, Y%d", v, second)
+			g.p("VPACKUSDW Y%d, Y%d, Y%[2]d", second, first)
+			g.p("VPERMQ $216, Y%d, Y%[1]d", first)
+			g.p("VEXTRACTI128 $1, Y%d, X%d", first, second)
+		}
+		half := map[bool]string{true: "Y", false: "X"}[g.masks]
+		for _, r := range []int{first, second} {
+			g.p("VCVTPH2PS %s%d, ~%[2]d", half, r)
+		}
+	})
+}
+
+// eachPair goes through a panel's rows of pairs; split makes the two rows of vector v.
+func (g *gemm) eachPair(name string, lanes int, begin func(), split func(v, first, second int)) {
 	vecs := (lanes + g.perVec - 1) / g.perVec
 	g.p("")
-	g.p("TEXT ·Split%s%s(SB), NOSPLIT, $0-16", which, g.name)
+	g.p("TEXT ·%s%s(SB), NOSPLIT, $0-16", name, g.name)
 	g.p("MOVQ dst+0(FP), DI")
 	g.p("MOVQ pairs+8(FP), CX")
 	g.p("IMUL3Q $%d, CX, SI", 4*lanes)
 	g.p("ADDQ DI, SI")
-	if g.masks {
-		g.p("VPTERNLOGD $255, Z15, Z15, Z15")
-	} else {
-		g.p("VPCMPEQD Y15, Y15, Y15")
-	}
-	g.p("VPSLLD $16, ~15, ~15")
+	begin()
 	g.p("loop:")
 	for v := range vecs {
 		g.p("VMOVUPS %d(SI), ~%d", g.bytes*v, v)
 	}
 	for v := range vecs {
-		g.p("VAND# ~15, ~%d, ~%d", v, vecs+v)
-		g.p("VMOVUPS ~%d, %d(DI)", vecs+v, g.bytes*v)
+		split(v, vecs+v, 2*vecs+v)
 	}
-	for v := range vecs {
-		g.p("VPSLLD $16, ~%d, ~%[1]d", v)
-		g.p("VMOVUPS ~%d, %d(DI)", v, 4*lanes+g.bytes*v)
+	for row := range 2 {
+		for v := range vecs {
+			g.p("VMOVUPS ~%d, %d(DI)", (1+row)*vecs+v, 4*lanes*row+g.bytes*v)
+		}
 	}
 	g.p("ADDQ $%d, SI", 4*lanes)
 	g.p("ADDQ $%d, DI", 8*lanes)
