@@ -269,4 +269,4 @@ func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
 	})
 }
 
-var numbers = map[dtype.Type]driver.Number{dtype.F32: driver.F32, dtype.F64: driver.F64, dtype.BF16: driver.BF16}
+var numbers = map[dtype.Type]driver.Number{dtype.F32: driver.F32, dtype.F64: driver.F64, dtype.BF16: driver.BF16, dtype.F16: driver.F16}

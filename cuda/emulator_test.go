@@ -126,9 +126,15 @@ func TestInEmulatorTraining(t *testing.T) {
 	}
 }
 
-// TestInEmulatorBF16: products of bfloat16s are cuBLAS's, too, whose sums the emulator rounds once.
-func TestInEmulatorBF16(t *testing.T) {
+// TestInEmulatorHalf: products of bfloat16s and float16s are cuBLAS's, too, whose sums the emulator rounds once.
+func TestInEmulatorHalf(t *testing.T) {
 	emulated(t)
+	for _, typ := range []ad.DType{ad.BF16, ad.F16} {
+		inEmulatorHalf(t, typ)
+	}
+}
+
+func inEmulatorHalf(t *testing.T, typ ad.DType) {
 	f := func(in [2]ad.Value) ad.Value { return in[0].MatMul(in[1]).Convert(ad.F32) }
 	args := [2]ad.Value{}
 	for i := range args {
@@ -136,7 +142,7 @@ func TestInEmulatorBF16(t *testing.T) {
 		for k := range x {
 			x[k] = float32((k*(5+i))%17-8) / 8
 		}
-		args[i] = ad.From(x, 5+2*i, 7-2*i).Convert(ad.BF16)
+		args[i] = ad.From(x, 5+2*i, 7-2*i).Convert(typ)
 	}
 	var want []float64
 	for _, name := range []string{"cpu", "cuda:0"} {

@@ -24,7 +24,7 @@ var (
 // ctype is an element type in memory.
 func ctype(t dtype.Type) string {
 	return [dtype.Count]string{dtype.Bool: "u8", dtype.I32: "int", dtype.I64: "i64", dtype.F32: "float", dtype.F64: "double",
-		dtype.BF16: "u16"}[t]
+		dtype.BF16: "u16", dtype.F16: "f16"}[t]
 }
 
 func vtype(t vec.Type) string { return [...]string{"float", "double", "int", "i64"}[t] }
@@ -86,8 +86,8 @@ func (x *body) read(v int, t vec.Type) vec.Value {
 		if val.Type == dtype.Bool {
 			return b.I(t, -int64(val.Leaf.Bits&1))
 		}
-		if val.Type == dtype.BF16 {
-			return b.Bits(vec.F32, val.Leaf.Bits<<16)
+		if val.Type.IsHalf() {
+			return b.Bits(vec.F32, uint64(math.Float32bits(dtype.HalfFloat(val.Type, uint16(val.Leaf.Bits)))))
 		}
 		return b.Bits(vec.Lane(val.Type), val.Leaf.Bits)
 	}
@@ -212,7 +212,7 @@ func (x *body) function(name string) (text string, size int) {
 	}
 	result := make([]vec.Value, len(outs))
 	for k, v := range outs {
-		result[k] = x.read(v, x.maskType(v))
+		result[k] = x.b.Stored(x.m.Values[v].Type, x.read(v, x.maskType(v)))
 		p.live[result[k]] = true
 	}
 	p.code = x.b.Code() // reading made constants, perhaps
@@ -262,6 +262,8 @@ func (x *body) function(name string) (text string, size int) {
 			y = fmt.Sprintf("(u16)((u32)%s >> 16)", p.asBits(result[k]))
 		case t == dtype.BF16:
 			y = "(u16)" + y
+		case t == dtype.F16:
+			y = "v_f16(" + y + ")"
 		}
 		fmt.Fprintf(&p.s, "\ty%d = %s;\n", k, y)
 	}
@@ -382,7 +384,7 @@ func literal(t vec.Type, bits uint64) string {
 // binary holds the operations that are functions of the prelude.
 var preludeOps = map[vec.Op]string{vec.Add: "v_add", vec.Sub: "v_sub", vec.Mul: "v_mul", vec.Div: "v_div", vec.Sqrt: "v_sqrt",
 	vec.FMA: "v_fma", vec.ShlV: "v_shl", vec.ShrV: "v_shr", vec.Floor: "v_floor", vec.Ceil: "v_ceil", vec.Trunc: "v_trunc",
-	vec.Nearest: "v_nearest", vec.ToInt: "v_toint"}
+	vec.Nearest: "v_nearest", vec.ToInt: "v_toint", vec.Half: "v_half"}
 
 var infix = map[vec.Op]string{vec.CmpEQ: "==", vec.CmpNE: "!=", vec.CmpLT: "<", vec.CmpLE: "<=", vec.CmpGT: ">", vec.CmpGE: ">=",
 	vec.And: "&", vec.Or: "|", vec.Xor: "^", vec.Min: "<", vec.Max: ">"}
@@ -475,6 +477,8 @@ func (p *printer) load(c *bodyInput) string {
 			return fmt.Sprintf("x%d != 0", c.value)
 		case dtype.BF16:
 			return fmt.Sprintf("v_f32((int)((u32)x%d << 16))", c.value)
+		case dtype.F16:
+			return fmt.Sprintf("v_f32(x%d)", c.value)
 		}
 		return fmt.Sprintf("x%d", c.value)
 	}

@@ -1,5 +1,7 @@
 package cudasrc
 
+var Prelude = prelude
+
 // SetNarrow sets the number of elements from which indices have 64 bits.
 func SetNarrow(n int) { narrow = n }
 

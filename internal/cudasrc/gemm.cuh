@@ -6,6 +6,7 @@ enum { g_tile = 64, g_deep = 16, g_block = 256, g_dot = 4096 };
 
 ADJ float g_in(float x) { return x; }
 ADJ double g_in(double x) { return x; }
+ADJ float g_in(f16 x) { return v_f32(x); }
 ADJ float g_flush(float x) { return fabsf(x) < 0x1p-126f ? __fmul_rn(x, 0.0f) : x; }
 ADJ float g_in(u16 x) { return g_flush(v_f32((int)((u32)x << 16))); }
 

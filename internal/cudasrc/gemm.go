@@ -20,7 +20,7 @@ func (w *Writer) Gemm(p *Product) (u Unit, err error) {
 	t.hot = true
 	t.in(typ, "a", p.A)
 	t.in(typ, "b", p.B)
-	if p.Type == dtype.BF16 {
+	if p.Type.IsHalf() {
 		t.out("float", "c", p.C)
 	} else {
 		t.out(typ, "c", p.C)
@@ -34,7 +34,7 @@ func (w *Writer) Gemm(p *Product) (u Unit, err error) {
 	}
 	u.Product = p
 	var l Launch
-	if p.N == 1 && p.Type != dtype.BF16 {
+	if p.N == 1 && !p.Type.IsHalf() {
 		lanes := 32
 		if p.Type == dtype.F64 {
 			lanes = 16

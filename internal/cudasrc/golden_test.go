@@ -73,7 +73,7 @@ func TestText(t *testing.T) {
 		var s strings.Builder
 		for _, k := range w.Kernels {
 			_, id, _ := strings.Cut(k.Name, "_")
-			_, own, _ := strings.Cut(k.Source, "#endif\n") // behind the prelude
+			own := strings.TrimPrefix(k.Source, cudasrc.Prelude)
 			s.WriteString(strings.ReplaceAll(strings.TrimLeft(own, "\n"), id, "@"))
 		}
 		file := filepath.Join("testdata", c.name+".cu")

@@ -115,9 +115,9 @@ func element(t dtype.Type, b []byte, i int) (uint64, float64) {
 	case dtype.F32:
 		u := binary.NativeEndian.Uint32(b[4*i:])
 		return uint64(u), float64(math.Float32frombits(u))
-	case dtype.BF16:
+	case dtype.BF16, dtype.F16:
 		u := binary.NativeEndian.Uint16(b[2*i:])
-		return uint64(u), float64(dtype.FromBF16(u))
+		return uint64(u), float64(dtype.HalfFloat(t, u))
 	case dtype.I64:
 		u := binary.NativeEndian.Uint64(b[8*i:])
 		return u, float64(int64(u))
@@ -186,8 +186,8 @@ func random(r *rand.Rand, t dtype.Type, n, period int, lo, hi float64) []byte {
 			bits = uint64(math.Float32bits(float32(x)))
 		case dtype.F64:
 			bits = math.Float64bits(x)
-		case dtype.BF16:
-			bits = uint64(dtype.ToBF16(float32(x)))
+		case dtype.BF16, dtype.F16:
+			bits = uint64(dtype.HalfBits(t, float32(x)))
 		}
 		setElement(t, b, i, bits)
 	}

@@ -150,7 +150,7 @@ func (c *Check) Fail(words []uint64) error {
 // Product is C[b,i,j] = Σ A[b,i,k]·B[b,k,j]. Strides are in elements; one of Row and Col is 1 (or the size along
 // the other is at most 1) for A and B, C's columns lie one behind the other. A batch stride of 0 shares an operand.
 type Product struct {
-	Type               dtype.Type // of A and B: F32, F64 or BF16; C is F32 of BF16s
+	Type               dtype.Type // of A and B, a float; C is F32 of BF16s and F16s
 	Batch, M, N, K     int        // all at least 1
 	A, B, C            Arg
 	ARow, ACol, ABatch int

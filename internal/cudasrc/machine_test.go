@@ -54,13 +54,13 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 	}
 	for typ := dtype.Bool; typ < dtype.Count; typ++ {
 		for to := dtype.Bool; to < dtype.Count; to++ {
-			if vec.Conversion(typ, to) != nil || typ.IsInt() && to.IsFloat() && to != dtype.BF16 || typ == dtype.F32 && to == dtype.I64 || typ == dtype.F64 && to == dtype.I64 {
+			if vec.Conversion(typ, to) != nil || typ.IsInt() && to.IsFloat() && !to.IsHalf() || typ == dtype.F32 && to == dtype.I64 || typ == dtype.F64 && to == dtype.I64 {
 				must(w.Map(&cudasrc.Map{Dims: []int{1000}, Values: []cudasrc.Value{{Type: typ, Leaf: operand(typ, 1, 1000)},
 					{Type: to, Convert: true, Args: []int{0}, Out: operand(to, 0, 1000)}}}))
 			}
 		}
 		for by := ir.Sum; by <= ir.Min; by++ {
-			if typ == dtype.BF16 || typ == dtype.Bool && by < ir.Max {
+			if typ.IsHalf() || typ == dtype.Bool && by < ir.Max {
 				continue
 			}
 			for _, dims := range [][]int{{10, 7}, {10, 100}, {10, 10000}, {10000, 10}} {
@@ -82,7 +82,7 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 				must(w.Gemm(&cudasrc.Product{Type: typ, Batch: 2, M: 100, N: n, K: 100, A: cudasrc.Arg{Pointer: true}, B: cudasrc.Arg{Pointer: true}, C: cudasrc.Arg{Pointer: true}}))
 			}
 		}
-		if typ == dtype.Bool || typ == dtype.BF16 {
+		if typ == dtype.Bool || typ.IsHalf() {
 			continue
 		}
 		must(w.Iota(y, 1))

@@ -18,6 +18,25 @@ ADJ i64 v_bits(i64 a) { return a; }
 ADJ float v_f32(int a) { return __int_as_float(a); }
 ADJ double v_f64(i64 a) { return __longlong_as_double(a); }
 
+// The bits of a float16, of a type that a bfloat16's do not have. cuda_fp16.h is not everywhere that this is compiled.
+typedef short f16;
+#ifdef ADJ_SHIM
+ADJ float v_f32(f16 a) { return shim_from_half(a); }
+ADJ f16 v_f16(float a) { return shim_to_half(a); }
+#else
+ADJ float v_f32(f16 a) {
+	float x;
+	asm("cvt.f32.f16 %0, %1;" : "=f"(x) : "h"(a));
+	return x;
+}
+ADJ f16 v_f16(float a) {
+	f16 h;
+	asm("cvt.rn.f16.f32 %0, %1;" : "=h"(h) : "f"(a));
+	return h;
+}
+#endif
+ADJ float v_half(float a) { return v_f32(v_f16(a)); }
+
 // A mask's lane: all ones where p holds.
 ADJ int v_mask32(bool p) { return -(int)p; }
 ADJ i64 v_mask64(bool p) { return -(i64)p; }

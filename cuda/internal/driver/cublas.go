@@ -20,6 +20,7 @@ type Number int
 const (
 	F32  Number = C.adjoint_R_32F
 	F64  Number = C.adjoint_R_64F
+	F16  Number = C.adjoint_R_16F
 	BF16 Number = C.adjoint_R_16BF
 )
 

@@ -7,7 +7,7 @@
 typedef void *adjoint_blas; // cublasHandle_t
 
 enum {
-	adjoint_R_32F = 0, adjoint_R_64F = 1, adjoint_R_16BF = 14,                    // cudaDataType
+	adjoint_R_32F = 0, adjoint_R_64F = 1, adjoint_R_16F = 2, adjoint_R_16BF = 14, // cudaDataType
 	adjoint_OP_N = 0, adjoint_OP_T = 1,                                          // cublasOperation_t
 	adjoint_COMPUTE_32F = 68, adjoint_COMPUTE_32F_FAST_TF32 = 77, adjoint_COMPUTE_64F = 70,
 	adjoint_GEMM_DEFAULT = -1,        // cublasGemmAlgo_t

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#define ADJ_SHIM
 #define __global__
 #define __device__
 #define __shared__ static
@@ -134,6 +135,18 @@ template <class To, class From> static To shim_cast(From x) {
 	To y;
 	memcpy(&y, &x, sizeof y);
 	return y;
+}
+
+static float shim_from_half(short h) {
+	const unsigned size = h & 0x7fff, sign = (unsigned)(h & 0x8000) << 16;
+	return shim_cast<float>(sign | (size < 0x7c00 ? shim_cast<unsigned>(shim_cast<float>(size << 13) * 0x1p112f) : size << 13 | 0x7f800000));
+}
+static short shim_to_half(float a) {
+	const unsigned u = shim_cast<unsigned>(a), size = u & 0x7fffffff, sign = u >> 16 & 0x8000;
+	if (size > 0x7f800000) return (short)(sign | 0x7e00);
+	if (size >= 0x477ff000) return (short)(sign | 0x7c00);
+	if (size < 0x38800000) return (short)(sign | (shim_cast<unsigned>(shim_cast<float>(size) + 0.5f) & 0x7ff)); // the sum's last bit is worth 2⁻²⁴
+	return (short)(sign | ((size - (112u << 23) + 0xfff + (size >> 13 & 1)) >> 13));
 }
 
 static inline float __int_as_float(int a) { return shim_cast<float>(a); }

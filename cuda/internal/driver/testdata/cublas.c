@@ -5,6 +5,7 @@
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #theirs)
 SAME(adjoint_R_32F, CUDA_R_32F);
 SAME(adjoint_R_64F, CUDA_R_64F);
+SAME(adjoint_R_16F, CUDA_R_16F);
 SAME(adjoint_R_16BF, CUDA_R_16BF);
 SAME(adjoint_OP_N, CUBLAS_OP_N);
 SAME(adjoint_OP_T, CUBLAS_OP_T);

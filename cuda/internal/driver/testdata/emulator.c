@@ -2,6 +2,7 @@
 // when somebody waits, and refused where NVIDIA's would refuse it or go astray. Kernels are shared libraries, whose file
 // name is the "code" that is loaded.
 #include <dlfcn.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -81,6 +82,13 @@ static double element(int type, uint64_t p, long long i) {
 		memcpy(&f, &u, sizeof f);
 		return f;
 	}
+	if (type == 2) { // float16
+		uint32_t h = ((uint16_t *)p)[i], u = (h & 0x7fff) << 13;
+		float f;
+		memcpy(&f, &u, sizeof f);
+		f = (h & 0x7c00) == 0x7c00 ? (h & 0x3ff ? NAN : INFINITY) : f * 0x1p112f;
+		return h & 0x8000 ? -f : f;
+	}
 	return type == 1 ? ((double *)p)[i] : ((float *)p)[i];
 }
 
@@ -92,7 +100,7 @@ static int multiply(const gemm *g, ctx *of) {
 				for (int k = 0; k < g->k; k++) {
 					long long x = e * g->sa + (g->ta ? k + (long long)i * g->lda : i + (long long)k * g->lda);
 					long long y = e * g->sb + (g->tb ? j + (long long)k * g->ldb : k + (long long)j * g->ldb);
-					int size = g->type == 1 ? 8 : g->type == 14 ? 2 : 4;
+					int size = g->type == 1 ? 8 : g->type == 14 || g->type == 2 ? 2 : 4;
 					if (!find(g->a + x * size, size, of) || !find(g->b + y * size, size, of)) return ADDRESS;
 					s += element(g->type, g->a, x) * element(g->type, g->b, y);
 				}
@@ -252,7 +260,7 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 	uint64_t b, int bt, int ldb, long long sb, const void *beta, uint64_t c, int ct, int ldc, long long sc, int batch, int compute, int algo) {
 	int wide = at == 1;
 	double one = wide ? *(const double *)alpha : *(const float *)alpha, zero = wide ? *(const double *)beta : *(const float *)beta;
-	if (h->space == 0 || one != 1 || zero != 0 || at != bt || ct != wide || (at != 0 && at != 1 && at != 14) || compute != (wide ? 70 : 68) || algo != -1 ||
+	if (h->space == 0 || one != 1 || zero != 0 || at != bt || ct != wide || (at < 0 || at > 2 && at != 14) || compute != (wide ? 70 : 68) || algo != -1 ||
 		lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m || m < 1 || n < 1 || k < 1 || batch < 1) return 7;
 	op o = {.kind = GEMM, .g = {at, ta, tb, m, n, k, a, b, c, lda, ldb, ldc, sa, sb, sc, batch}};
 	LOCKED(add(h->s, &o));
