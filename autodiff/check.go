@@ -90,8 +90,8 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 	}
 	single := false
 	for _, v := range append(append([]Value{}, xs...), ys...) {
-		if v.IsValid() && v.a.t == dtype.BF16 {
-			return c.fail("of bfloat16: its numbers are too coarse for differences (check the function in float32)")
+		if v.IsValid() && v.a.t.IsHalf() {
+			return c.fail("of %v: its numbers are too coarse for differences (check the function in float32)", v.a.t)
 		}
 		single = single || v.IsValid() && v.a.t == dtype.F32
 	}

@@ -498,6 +498,7 @@ func TestDistributionErrors(t *testing.T) {
 	refuses(t, map[string]func(){
 		"Gamma of int64: float32 or float64":                                 func() { k.Gamma(ad.I64.Ones(3)) },
 		"LogGamma of bfloat16: float32 or float64":                           func() { k.LogGamma(ad.BF16.Ones(3)) },
+		"LogGamma of float16: float32 or float64":                            func() { k.LogGamma(ad.F16.Ones(3)) },
 		"Beta of float64: float32 or float64, the same for all":              func() { k.Beta(ad.F32.Ones(3), ad.F64.Ones(3)) },
 		"Beta [2], [3]: axes of 2 and 3 do not broadcast":                    func() { k.Beta(ad.F32.Ones(2), ad.F32.Ones(3)) },
 		"Dirichlet []: an axis is needed":                                    func() { k.Dirichlet(ad.Scalar(1.0)) },

@@ -194,8 +194,8 @@ func pack(to unsafe.Pointer, packed dtype.Type, from *array, at, n int) {
 		switch from.t {
 		case dtype.F32:
 			x = float64(unsafe.Slice((*float32)(p), n)[i])
-		case dtype.BF16:
-			x = float64(unsafe.Slice((*BFloat16)(p), n)[i].Float32())
+		case dtype.BF16, dtype.F16:
+			x = float64(dtype.HalfFloat(from.t, unsafe.Slice((*uint16)(p), n)[i]))
 		case dtype.I32:
 			x = float64(unsafe.Slice((*int32)(p), n)[i])
 		case dtype.I64:

@@ -199,7 +199,7 @@ func TestHost(t *testing.T) {
 
 // Results of several types come from one call, exactly, one by one and a batch at a time.
 func TestHostSeveralTypes(t *testing.T) {
-	type out struct{ F32, BF16, Bool, I32, I64, F64 ad.Value }
+	type out struct{ F32, BF16, F16, Bool, I32, I64, F64 ad.Value }
 	ints := []int64{0, -1, 1<<53 + 1, math.MaxInt64, math.MinInt64, -1 << 32, 1<<31 + 7}
 	floats := []float64{math.Pi, math.Inf(-1), math.SmallestNonzeroFloat64, math.Copysign(0, -1), math.NaN(), 1e300, math.MaxFloat64}
 	for _, batch := range []bool{false, true} {
@@ -211,6 +211,7 @@ func TestHostSeveralTypes(t *testing.T) {
 					at := int(v)
 					ad.Data[float32](y.F32)[i] = float32(floats[at])
 					ad.Data[ad.BFloat16](y.BF16)[i] = ad.ToBFloat16(float32(floats[at]))
+					ad.Data[ad.Float16](y.F16)[i] = ad.ToFloat16(float32(floats[at]))
 					ad.Data[bool](y.Bool)[i] = at%2 == 1
 					if !few {
 						ad.Data[int32](y.I32)[i] = int32(ints[at])
@@ -222,7 +223,7 @@ func TestHostSeveralTypes(t *testing.T) {
 			}
 			op := ad.HostOp[ad.Value, out]{Name: "Mixed", Run: run, Shape: func(x ad.Value) out {
 				s := x.Shape()
-				y := out{F32: ad.F32.Spec(s...), BF16: ad.BF16.Spec(s...), Bool: ad.Bool.Spec(s...)}
+				y := out{F32: ad.F32.Spec(s...), BF16: ad.BF16.Spec(s...), F16: ad.F16.Spec(s...), Bool: ad.Bool.Spec(s...)}
 				if !few {
 					y.I32, y.I64, y.F64 = ad.I32.Spec(s...), ad.I64.Spec(s...), ad.F64.Spec(s...)
 				}
@@ -245,6 +246,7 @@ func TestHostSeveralTypes(t *testing.T) {
 					}
 					same(float64(ad.Data[float32](y.F32)[i]), float64(float32(w)))
 					same(float64(ad.Data[ad.BFloat16](y.BF16)[i].Float32()), float64(ad.ToBFloat16(float32(w)).Float32()))
+					same(float64(ad.Data[ad.Float16](y.F16)[i].Float32()), float64(ad.ToFloat16(float32(w)).Float32()))
 					if ad.Data[bool](y.Bool)[i] != (i%2 == 1) {
 						t.Errorf("element %d: %v", i, y.Bool)
 					}

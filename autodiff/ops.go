@@ -299,7 +299,7 @@ func Where(cond, a, b Value) Value {
 }
 
 // Convert gives the elements as type t. Floats to integers are cut toward zero and saturate, NaN gives 0;
-// to bool, all but 0 is true; a BF16 is converted through float32, to the nearest, ties to even. The derivative passes between floats.
+// to bool, all but 0 is true; a BF16 or F16 is converted through float32, to the nearest, ties to even. The derivative passes between floats.
 func (x Value) Convert(t DType) Value {
 	return apply("Convert", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Convert(in[0], t.t) }, x)
 }

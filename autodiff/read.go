@@ -204,7 +204,7 @@ const stageBits = 20 // of the stages in a segment
 
 // scattered reports whether n is made of so many pieces that it is put together without a program: the gradient of
 // an array whose elements a loop has read has a piece for each of them, and another structure for every number of steps.
-func scattered(n *ir.Node) bool { return n.Kind == ir.Place && len(n.In) > 8 && n.Type != dtype.BF16 }
+func scattered(n *ir.Node) bool { return n.Kind == ir.Place && len(n.In) > 8 && !n.Type.IsHalf() }
 
 // place puts n together.
 func (e *evaluation) place(n *ir.Node) {

@@ -206,6 +206,9 @@ func raw(v ad.Value) []byte {
 	case ad.BF16:
 		s := ad.Data[ad.BFloat16](v)
 		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 2*len(s))
+	case ad.F16:
+		s := ad.Data[ad.Float16](v)
+		return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), 2*len(s))
 	}
 	s := ad.Data[bool](v)
 	return bytesOf(unsafe.Pointer(unsafe.SliceData(s)), len(s))

@@ -14,7 +14,7 @@ import (
 // DType is the type of an array's elements.
 type DType struct{ t dtype.Type }
 
-// The element types. Those of a Bool are Go's bool, those of a BF16 are [BFloat16]s.
+// The element types. Those of a Bool are Go's bool, those of a BF16 are [BFloat16]s, those of an F16 [Float16]s.
 var (
 	F32  = DType{dtype.F32}
 	F64  = DType{dtype.F64}
@@ -22,6 +22,7 @@ var (
 	I64  = DType{dtype.I64}
 	Bool = DType{dtype.Bool}
 	BF16 = DType{dtype.BF16} // see [BFloat16]
+	F16  = DType{dtype.F16}  // see [Float16]
 )
 
 // String returns Go's name of the type: "float32".
@@ -29,7 +30,7 @@ func (t DType) String() string { return t.t.String() }
 
 // Element is a Go type that arrays hold.
 type Element interface {
-	~float32 | ~float64 | ~int32 | ~int64 | ~bool | BFloat16
+	~float32 | ~float64 | ~int32 | ~int64 | ~bool | BFloat16 | Float16
 }
 
 func elementType[T Element]() dtype.Type {
@@ -43,6 +44,9 @@ func elementType[T Element]() dtype.Type {
 	case reflect.Int64:
 		return dtype.I64
 	case reflect.Uint16:
+		if reflect.TypeFor[T]() == reflect.TypeFor[Float16]() {
+			return dtype.F16
+		}
 		return dtype.BF16
 	}
 	return dtype.Bool
@@ -287,8 +291,8 @@ func (a *array) at(i int) float64 {
 		return float64(*(*int32)(p))
 	case dtype.I64:
 		return float64(*(*int64)(p))
-	case dtype.BF16:
-		return float64((*(*BFloat16)(p)).Float32())
+	case dtype.BF16, dtype.F16:
+		return float64(dtype.HalfFloat(a.t, *(*uint16)(p)))
 	default:
 		return float64(*(*uint8)(p))
 	}

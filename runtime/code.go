@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -546,8 +547,8 @@ func (a *assembler) read(v int, t vec.Type) vec.Value {
 		if typ == dtype.Bool {
 			return b.I(t, -int64(bits&1))
 		}
-		if typ == dtype.BF16 {
-			bits <<= 16
+		if typ.IsHalf() {
+			bits = uint64(math.Float32bits(dtype.HalfFloat(typ, uint16(bits))))
 		}
 		return b.Bits(vec.Lane(typ), bits)
 	}
@@ -594,7 +595,7 @@ func (a *assembler) emit(op *mapOp) {
 		r = vec.Emit(b, n.Op, lane, x[:len(n.In)]...)
 	}
 	a.val[op.dst] = r
-	a.result[op.dst] = jit.Out{T: n.Type, V: r, At: len(b.Code())}
+	a.result[op.dst] = jit.Out{T: n.Type, V: b.Stored(n.Type, r), At: len(b.Code())}
 	a.seg[op.dst] = len(a.segs) - 1
 }
 

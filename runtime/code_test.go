@@ -349,7 +349,7 @@ func TestLoopCodeBlocks(t *testing.T) {
 
 // Rows of every length, of narrow elements, too, are folded right whether code does that or tiles.
 func TestCodeFoldsRowsOfAllLengths(t *testing.T) {
-	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16} {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16, dtype.F16} {
 		s := newSketch()
 		g := s.g
 		x := g.Convert(s.param(typ, ir.Shape{ir.D(5), ir.Batch}, 5), dtype.F32)

@@ -118,7 +118,7 @@ func TestGPUMemory(t *testing.T) {
 // TestGPUProducts: within the bound of sums in any order, for all transpositions and sizes around those of tiles.
 func TestGPUProducts(t *testing.T) {
 	onGPU(t)
-	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16} {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16, dtype.F16} {
 		for _, d := range [][4]int{{1, 3, 5, 2}, {2, 65, 17, 66}, {1, 2, 513, 3}, {3, 1, 40, 9}, {1, 9, 40, 1}, {1, 256, 1000, 300}, {1, 2, 0, 3}, {0, 3, 3, 3}} {
 			rng := rand.New(rand.NewPCG(1, 10))
 			s := &sketch{source: rng, g: ir.New()}
@@ -153,7 +153,7 @@ func TestGPUProducts(t *testing.T) {
 				got = append(got, newArray(sums, []int{len(w) / sums.Size()}).bytes)
 				outPtr = append(outPtr, unsafe.Pointer(unsafe.SliceData(got[len(got)-1])))
 			}
-			eps := map[dtype.Type]float64{dtype.F32: 0x1p-24, dtype.F64: 0x1p-53, dtype.BF16: 0x1p-22}[typ] // a tensor core truncates
+			eps := map[dtype.Type]float64{dtype.F32: 0x1p-24, dtype.F64: 0x1p-53, dtype.BF16: 0x1p-22, dtype.F16: 0x1p-22}[typ] // a tensor core truncates
 			for range 3 {
 				if err := p.Run(context.Background(), 1, inPtr, outPtr); err != nil {
 					t.Fatal(err)
@@ -163,7 +163,7 @@ func TestGPUProducts(t *testing.T) {
 					for j := range x.len() {
 						// Two sums of k products of at most 1: each is off by at most k·eps·Σ|ab| ≤ k²·eps.
 						bound, exact := 2*float64(k*k)*eps, ir.BitsFloat(sums, y.bits(j))
-						if sums == dtype.BF16 { // rounded
+						if sums.IsHalf() { // rounded
 							bound += math.Abs(exact) / 128
 						}
 						if off := math.Abs(ir.BitsFloat(sums, x.bits(j)) - exact); !(off <= bound) {

@@ -15,7 +15,7 @@ import (
 func (l *lowering) markGrids() {
 	l.grids = make([]bool, len(l.force))
 	for _, n := range l.nodes {
-		l.grids[n.ID] = n.Kind == ir.Reshape && n.Type != dtype.BF16 && l.windowed(n.In[0]) && !l.isSplat(n) && n.Rank() <= 3 && n.Rank() >= 2 && split(n) > 0
+		l.grids[n.ID] = n.Kind == ir.Reshape && !n.Type.IsHalf() && l.windowed(n.In[0]) && !l.isSplat(n) && n.Rank() <= 3 && n.Rank() >= 2 && split(n) > 0
 	}
 	no := func(n *ir.Node) {
 		if swapsLast(n) {

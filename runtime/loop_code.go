@@ -218,7 +218,7 @@ func (l *loopCode) write(isa jit.ISA, feeds []feed) (*assembler, *code) {
 		if d.p.Unchanged(o.V) && (i >= l.given || a.by[v].f != nil) {
 			return nil, nil
 		}
-		if o.T != dtype.Bool && o.T != dtype.BF16 {
+		if o.T != dtype.Bool && !o.T.IsHalf() {
 			o.Carry = 1 + slices.Index(d.ins, l.next[i])
 		}
 		d.p.Out = append(d.p.Out, o)

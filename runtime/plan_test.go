@@ -287,7 +287,7 @@ func TestPlanGathers(t *testing.T) {
 func TestPlanProducts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 10))
 	var all []planned
-	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16} {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.BF16, dtype.F16} {
 		for _, d := range [][3]int{{3, 5, 2}, {65, 17, 66}, {2, 513, 3}, {9, 40, 1}, {3, 4100, 1}, {2, 0, 3}} {
 			s := &sketch{source: rng, g: ir.New()}
 			m, k, n := d[0], d[1], d[2]

@@ -97,7 +97,7 @@ func (s *sketch) like(t dtype.Type, sh ir.Shape) *ir.Node {
 	return s.param(t, sh, 3)
 }
 
-var sketchTypes = []dtype.Type{dtype.F32, dtype.F64, dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool, dtype.BF16}
+var sketchTypes = []dtype.Type{dtype.F32, dtype.F64, dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.Bool, dtype.BF16, dtype.F16}
 
 func (s *sketch) dtype() dtype.Type {
 	return sketchTypes[s.IntN(len(sketchTypes))]
@@ -241,7 +241,7 @@ func (s *sketch) step() (y *ir.Node) {
 	}
 	// A pointwise one.
 	id := ops.ID(s.IntN(int(ops.Count)))
-	if !vec.Takes(id, t) && (t != dtype.BF16 || !vec.Takes(id, dtype.F32)) || s.device && t.IsFloat() && (vec.Inside(id, t) == nil || id == ops.Lgamma || id == ops.Digamma) {
+	if !vec.Takes(id, t) && (!t.IsHalf() || !vec.Takes(id, dtype.F32)) || s.device && t.IsFloat() && (vec.Inside(id, t) == nil || id == ops.Lgamma || id == ops.Digamma) {
 		id = []ops.ID{ops.Add, ops.Mul, ops.Sub}[s.IntN(3)]
 		if t == dtype.Bool {
 			id = ops.And

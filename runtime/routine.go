@@ -366,7 +366,7 @@ func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carri
 		}
 	}
 	nodes := b.todo
-	if slices.ContainsFunc(nodes, func(n *ir.Node) bool { return n.Type == dtype.BF16 }) {
+	if slices.ContainsFunc(nodes, func(n *ir.Node) bool { return n.Type.IsHalf() }) {
 		panic(notScalar{}) // slots hold lanes
 	}
 	for len(b.todo) > 0 || len(b.sinks) > 0 {

@@ -30,8 +30,8 @@ func (g *Graph) Bits(t dtype.Type, s Shape, bits uint64) *Node {
 
 // Const is the array whose every element is x.
 func (g *Graph) Const(t dtype.Type, s Shape, x float64) *Node {
-	if t == dtype.BF16 { // operations on it use the number itself
-		return g.rounded(g.Const(dtype.F32, s, x))
+	if t.IsHalf() { // operations on it use the number itself
+		return g.rounded(g.Const(dtype.F32, s, x), t)
 	}
 	return g.Bits(t, s, FloatBits(t, x))
 }
@@ -66,8 +66,8 @@ func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
 	if t == dtype.Bool {
 		Fail("Iota", "of bool: a number type is needed")
 	}
-	if t == dtype.BF16 {
-		return g.rounded(g.Iota(dtype.F32, s, axis))
+	if t.IsHalf() {
+		return g.rounded(g.Iota(dtype.F32, s, axis), t)
 	}
 	return g.add(Node{Kind: Iota, Type: t, Shape: s, Axes: []int{axis}})
 }
@@ -77,8 +77,8 @@ func (g *Graph) DimSize(t dtype.Type, d Dim) *Node {
 	if d.Static() {
 		return g.Const(t, nil, float64(d.C))
 	}
-	if t == dtype.BF16 {
-		return g.rounded(g.DimSize(dtype.F32, d))
+	if t.IsHalf() {
+		return g.rounded(g.DimSize(dtype.F32, d), t)
 	}
 	return g.add(Node{Kind: DimSize, Type: t, Size: d})
 }
@@ -141,17 +141,17 @@ func (g *Graph) Apply(op ops.ID, in ...*Node) *Node {
 		}
 	}
 	t := ResultType(op, types[:len(in)]...)
-	if types[len(in)-1] == dtype.BF16 {
+	if types[len(in)-1].IsHalf() {
 		wide := make([]*Node, len(in))
 		for i, x := range in {
-			if wide[i] = x; x.Type == dtype.BF16 {
+			if wide[i] = x; x.Type.IsHalf() {
 				wide[i] = g.single(x)
 			}
 		}
-		if y := g.Apply(op, wide...); t != dtype.BF16 {
+		if y := g.Apply(op, wide...); !t.IsHalf() {
 			return y
 		} else {
-			return g.rounded(y)
+			return g.rounded(y, t)
 		}
 	}
 	if y := g.foldPointwise(op, t, in); y != nil {
@@ -160,15 +160,15 @@ func (g *Graph) Apply(op ops.ID, in ...*Node) *Node {
 	return g.add(Node{Kind: Pointwise, Op: op, Type: t, Shape: in[0].Shape, In: slices.Clone(in)})
 }
 
-// Convert gives x's elements as type t. Floats to integers truncate toward zero. BF16s go through F32.
+// Convert gives x's elements as type t. Floats to integers truncate toward zero. BF16s and F16s go through F32.
 func (g *Graph) Convert(x *Node, t dtype.Type) *Node {
 	switch {
 	case x.Type == t:
 		return x
-	case x.Type == dtype.BF16:
+	case x.Type.IsHalf():
 		return g.Convert(g.single(x), t)
-	case t == dtype.BF16:
-		return g.round(g.Convert(x, dtype.F32), false)
+	case t.IsHalf():
+		return g.round(g.Convert(x, dtype.F32), t, false)
 	case x.Kind == Const:
 		return g.foldConvert(x, t)
 	case x.Kind == Broadcast:
@@ -376,12 +376,12 @@ type Piece struct {
 func (g *Graph) Place(t dtype.Type, s Shape, fill uint64, add bool, pieces ...Piece) *Node {
 	s.Check("Place")
 	r := len(s)
-	if add && t == dtype.BF16 {
+	if add && t.IsHalf() {
 		wide := slices.Clone(pieces)
 		for i, p := range pieces {
 			wide[i].X = g.Convert(p.X, dtype.F32)
 		}
-		return g.rounded(g.Place(dtype.F32, s, FloatBits(dtype.F32, BitsFloat(t, fill)), true, wide...))
+		return g.rounded(g.Place(dtype.F32, s, FloatBits(dtype.F32, BitsFloat(t, fill)), true, wide...), t)
 	}
 	n := Node{Kind: Place, Type: t, Shape: s, Bits: fill, Flag: add}
 	for _, p := range pieces {
@@ -437,7 +437,7 @@ func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 	if !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
 		Fail("ScatterAdd", "%v at %v %v into %v: updates of shape %v and a number type, integer indices are needed", upd.Shape, idx.Type, idx.Shape, s, want)
 	}
-	if upd.Type == dtype.BF16 {
+	if upd.Type.IsHalf() {
 		return g.inSingle(upd, func(upd *Node) *Node { return g.Scatter(s, idx, upd, axis, pos) })
 	}
 	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Pos: pos})
@@ -454,7 +454,7 @@ func (g *Graph) Reduce(r Reduction, x *Node, axes ...int) *Node {
 	case arg && len(axes) != 1:
 		Fail(name, "%v: one axis is needed, not %d", x.Shape, len(axes))
 	}
-	if x.Type == dtype.BF16 {
+	if x.Type.IsHalf() {
 		return g.inSingle(x, func(x *Node) *Node { return g.Reduce(r, x, axes...) })
 	}
 	axes = slices.Clone(axes)
@@ -519,7 +519,7 @@ func (g *Graph) CumSum(x *Node, axis int, reverse bool) *Node {
 	if x.Shape[axis].Is(1) {
 		return x
 	}
-	if x.Type == dtype.BF16 {
+	if x.Type.IsHalf() {
 		return g.inSingle(x, func(x *Node) *Node { return g.CumSum(x, axis, reverse) })
 	}
 	return g.add(Node{Kind: CumSum, Type: x.Type, Shape: x.Shape, In: []*Node{x}, Axes: []int{axis}, Flag: reverse})
@@ -532,13 +532,13 @@ const outerRow = 32
 // MatMul is [batch… m k] × [batch… k n], floats.
 func (g *Graph) MatMul(x, y *Node) *Node {
 	z := g.product(x, y)
-	if x.Type == dtype.BF16 {
-		return g.rounded(z)
+	if x.Type.IsHalf() {
+		return g.rounded(z, x.Type)
 	}
 	return z
 }
 
-// product is MatMul; of BF16s it gives F32s. With one column that is the product of the operands as F32s:
+// product is MatMul; of BF16s and F16s it gives F32s. With one column that is the product of the operands as F32s:
 // nothing is to be gained where every element is used once.
 func (g *Graph) product(x, y *Node) *Node {
 	r := x.Rank()
@@ -549,10 +549,10 @@ func (g *Graph) product(x, y *Node) *Node {
 		Fail("MatMul", "%v × %v: inner sizes %v and %v differ", x.Shape, y.Shape, x.Shape[r-1], y.Shape[r-2])
 	}
 	if x.Type != y.Type || !x.Type.IsFloat() {
-		Fail("MatMul", "%v × %v: types %v and %v, not both float32, both float64 or both bfloat16", x.Shape, y.Shape, x.Type, y.Type)
+		Fail("MatMul", "%v × %v: types %v and %v, not one float type", x.Shape, y.Shape, x.Type, y.Type)
 	}
 	t := x.Type
-	if t == dtype.BF16 {
+	if t.IsHalf() {
 		if t = dtype.F32; y.Shape[r-1].Is(1) {
 			return g.product(g.single(x), g.single(y))
 		}

@@ -151,7 +151,7 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 		if r < 0 {
 			Fail(row.name, "%v: %d axes at least are needed", x.Shape, row.in[i])
 		}
-		if row.in[i] == 2 && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type == dtype.BF16 || x.Type != in[0].Type && c != ArgSegmentMax {
+		if row.in[i] == 2 && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != ArgSegmentMax {
 			Fail(row.name, "%v of %v is not defined (use Convert)", x.Shape, x.Type)
 		}
 		if i == 0 {

@@ -18,7 +18,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		return g.Apply(n.Op, in...)
 	case Convert:
 		if n.Flag {
-			return g.rounded(in[0])
+			return g.rounded(in[0], n.Type)
 		}
 		return g.Convert(in[0], n.Type)
 	case Broadcast:

@@ -86,7 +86,7 @@ type Node struct {
 	Op        ops.ID
 	Reduction Reduction
 	Call      CallID
-	Flag      bool // CumSum: reversed; Place: pieces are added; Convert: see bf16.go
+	Flag      bool // CumSum: reversed; Place: pieces are added; Convert: see half.go
 	Type      dtype.Type
 	Shape     Shape
 	In        []*Node
@@ -175,8 +175,8 @@ func FloatBits(t dtype.Type, x float64) uint64 {
 		return uint64(math.Float32bits(float32(x)))
 	case dtype.F64:
 		return math.Float64bits(x)
-	case dtype.BF16:
-		return uint64(dtype.ToBF16(float32(x)))
+	case dtype.BF16, dtype.F16:
+		return uint64(dtype.HalfBits(t, float32(x)))
 	case dtype.I32:
 		return uint64(uint32(int32(x)))
 	case dtype.I64:
@@ -197,8 +197,8 @@ func BitsFloat(t dtype.Type, bits uint64) float64 {
 		return float64(math.Float32frombits(uint32(bits)))
 	case dtype.F64:
 		return math.Float64frombits(bits)
-	case dtype.BF16:
-		return float64(dtype.FromBF16(uint16(bits)))
+	case dtype.BF16, dtype.F16:
+		return float64(dtype.HalfFloat(t, uint16(bits)))
 	case dtype.I32:
 		return float64(int32(bits))
 	}

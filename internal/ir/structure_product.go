@@ -104,7 +104,7 @@ func (g *Graph) MatMulND(x, y *Node) *Node {
 		Fail("MatMul", "%v × %v: inner sizes %v and %v differ", x.Shape, y.Shape, kx, ky)
 	}
 	if x.Type != y.Type || !x.Type.IsFloat() {
-		Fail("MatMul", "%v × %v: types %v and %v, not both float32, both float64 or both bfloat16", x.Shape, y.Shape, x.Type, y.Type)
+		Fail("MatMul", "%v × %v: types %v and %v, not one float type", x.Shape, y.Shape, x.Type, y.Type)
 	}
 	a, b := x, y
 	if x.Rank() == 1 {

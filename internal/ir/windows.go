@@ -1,10 +1,6 @@
 package ir
 
-import (
-	"slices"
-
-	"github.com/adjoint-go/adjoint/internal/dtype"
-)
+import "slices"
 
 // Windows lays windows over the axes lo, lo+1, … of x, one for each of size: window o of axis a begins at
 // o·stride[a] and has the size[a] elements that are dilation[a] apart; as many as fit. The result's shape is
@@ -93,7 +89,7 @@ func (g *Graph) Fold(op string, x *Node, s Shape, lo int, stride, dilation []int
 	if x.IsConst(0) {
 		return g.Bits(x.Type, s, x.Bits)
 	}
-	if x.Type == dtype.BF16 {
+	if x.Type.IsHalf() {
 		return g.inSingle(x, func(x *Node) *Node { return g.Fold(op, x, s, lo, stride, dilation) })
 	}
 	return g.add(Node{Kind: Fold, Type: x.Type, Shape: slices.Clone(s), In: []*Node{x}, Axes: []int{lo, lo + k}, Step: slices.Concat(stride, dilation)})

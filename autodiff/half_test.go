@@ -82,7 +82,72 @@ func TestConvertBF16(t *testing.T) {
 	}
 }
 
-func randomBF16(r *rand.Rand, dims ...int) ad.Value {
+// Float16s and what they are made of, on every level, as code and as tiles: all of them, and between each and the next
+// the float32s that a rounding could get wrong.
+func TestConvertF16(t *testing.T) {
+	var x []float32
+	var all []ad.Float16
+	for h := range uint32(1 << 16) {
+		all = append(all, ad.Float16(h))
+		v := ad.Float16(h).Float32()
+		u := math.Float32bits(v)
+		half := uint32(0x1000)                // between it and the next
+		if size := h & 0x7fff; size < 0x400 { // a denormal's float32 has another exponent
+			half = math.Float32bits((float32(size)+0.5)*0x1p-24)&0x7fffffff - u&0x7fffffff
+		}
+		for _, w := range []uint32{u, u + 1, u - 1, u + half - 1, u + half, u + half + 1} {
+			x = append(x, math.Float32frombits(w))
+		}
+	}
+	for e := range uint32(256) { // every exponent
+		for _, f := range []uint32{0, 1, 0x1000, 0x3fffff, 0x400000, 0x7fffff} {
+			x = append(x, math.Float32frombits(e<<23|f), math.Float32frombits(1<<31|e<<23|f))
+		}
+	}
+	want := ad.ToFloat16s(x)
+	type in struct{ X, H ad.Value }
+	type out struct{ Half, Back, Wide, Kept ad.Value }
+	f := func(a in) out {
+		h := a.X.Convert(ad.F16)
+		return out{h, h.Convert(ad.F32), a.H.Convert(ad.F32), a.H.Neg()}
+	}
+	args := in{ad.From(x), ad.From(all)}
+	for _, level := range kernels.Levels() {
+		for _, tiles := range []bool{false, true} {
+			p, err := ad.Compile(f, args, ad.Options{Level: level.Name, NoCode: tiles})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Run(context.Background(), args)
+			if err != nil {
+				t.Fatal(err)
+			}
+			half, back := ad.Data[ad.Float16](got.Half), ad.Data[float32](got.Back)
+			for i, v := range want {
+				if half[i] != v || math.Float32bits(back[i]) != math.Float32bits(v.Float32()) {
+					t.Fatalf("%s: %x becomes %x and %x, not %x", level.Name, math.Float32bits(x[i]), half[i], math.Float32bits(back[i]), v)
+				}
+			}
+			wide, kept := ad.Data[float32](got.Wide), ad.Data[ad.Float16](got.Kept)
+			for i, h := range all {
+				v := h.Float32()
+				if math.Float32bits(wide[i]) != math.Float32bits(v) || kept[i] != h^0x8000 && v == v {
+					t.Fatalf("%s: %x is %x and negated %x", level.Name, h, math.Float32bits(wide[i]), kept[i])
+				}
+			}
+		}
+	}
+	if got := ad.From([]float64{3.7, -2.5, 300.9, 1e6}).Convert(ad.F16).String(); got != "float16[4] 3.69922 -2.5 301 +Inf" {
+		t.Error(got)
+	}
+	if got := ad.BF16.Ones(2).Scale(1.0 / 3).Convert(ad.F16).Convert(ad.BF16); got.String() != ad.BF16.Ones(2).Scale(1.0/3).String() {
+		t.Error(got)
+	}
+}
+
+var halves = []ad.DType{ad.BF16, ad.F16}
+
+func randomHalf(typ ad.DType, r *rand.Rand, dims ...int) ad.Value {
 	n := 1
 	for _, d := range dims {
 		n *= d
@@ -91,13 +156,19 @@ func randomBF16(r *rand.Rand, dims ...int) ad.Value {
 	for i := range s {
 		s[i] = float32(r.NormFloat64())
 	}
-	return ad.From(ad.ToBFloat16s(s), dims...)
+	return ad.From(s, dims...).Convert(typ)
 }
 
-// A function on BF16s is the function on their float32s, rounded once; so is its gradient.
-func TestBF16IsRoundedWhereStored(t *testing.T) {
+// A function on halves is the function on their float32s, rounded once; so is its gradient.
+func TestHalfIsRoundedWhereStored(t *testing.T) {
+	for _, typ := range halves {
+		t.Run(typ.String(), func(t *testing.T) { testHalfIsRoundedWhereStored(t, typ) })
+	}
+}
+
+func testHalfIsRoundedWhereStored(t *testing.T, typ ad.DType) {
 	r := rand.New(rand.NewPCG(1, 2))
-	x := randomBF16(r, 7, 37)
+	x := randomHalf(typ, r, 7, 37)
 	for name, f := range map[string]func(x ad.Value) ad.Value{
 		"chain":     func(x ad.Value) ad.Value { return x.Exp().Add(x).Mul(ad.Const(0.1)).Tanh().Scale(1001) },
 		"softmax":   func(x ad.Value) ad.Value { return x.Softmax(-1) },
@@ -124,19 +195,19 @@ func TestBF16IsRoundedWhereStored(t *testing.T) {
 			}
 			return y
 		}
-		got, want := run(f, x), run(f, wide).Convert(ad.BF16)
-		if got.DType() != ad.BF16 || !bytes.Equal(raw(got), raw(want)) {
+		got, want := run(f, x), run(f, wide).Convert(typ)
+		if got.DType() != typ || !bytes.Equal(raw(got), raw(want)) {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 		loss := func(x ad.Value) ad.Value { return f(x).Square().Sum() }
-		got, want = run(ad.Grad(loss), x), run(ad.Grad(loss), wide).Convert(ad.BF16)
-		if got.DType() != ad.BF16 || !bytes.Equal(raw(got), raw(want)) {
+		got, want = run(ad.Grad(loss), x), run(ad.Grad(loss), wide).Convert(typ)
+		if got.DType() != typ || !bytes.Equal(raw(got), raw(want)) {
 			t.Errorf("%s: gradient %v, want %v", name, got, want)
 		}
 	}
 	// Convert rounds, whatever is around it.
 	f := func(x ad.Value) ad.Value {
-		return x.Exp().Convert(ad.F32).Convert(ad.BF16).Convert(ad.F32).Sub(x.Exp().Convert(ad.F32))
+		return x.Exp().Convert(ad.F32).Convert(typ).Convert(ad.F32).Sub(x.Exp().Convert(ad.F32))
 	}
 	p, err := ad.Compile(f, x)
 	if err != nil {
@@ -152,9 +223,15 @@ func TestBF16IsRoundedWhereStored(t *testing.T) {
 }
 
 // Whatever moves elements keeps them, and its transpose adds them up in float32.
-func TestMoveBF16(t *testing.T) {
+func TestMoveHalf(t *testing.T) {
+	for _, typ := range halves {
+		t.Run(typ.String(), func(t *testing.T) { testMoveHalf(t, typ) })
+	}
+}
+
+func testMoveHalf(t *testing.T, typ ad.DType) {
 	r := rand.New(rand.NewPCG(3, 4))
-	x := randomBF16(r, 5, 9)
+	x := randomHalf(typ, r, 5, 9)
 	at := ad.From([]int32{4, 0, 0, 3, 4, 4})
 	for name, f := range map[string]func(x ad.Value) ad.Value{
 		"take":      func(x ad.Value) ad.Value { return x.Take(at, 0) },
@@ -171,7 +248,7 @@ func TestMoveBF16(t *testing.T) {
 			f   func(ad.Value) ad.Value
 		}{{"value", f}, {"gradient", ad.Grad(func(x ad.Value) ad.Value { return f(x).Mul(f(x)).Sum() })}} {
 			got, want := v.f(x), v.f(x.Convert(ad.F32))
-			if got.DType() != ad.BF16 || v.how == "value" && name != "scatter" && !bytes.Equal(raw(got.Convert(ad.F32)), raw(want)) {
+			if got.DType() != typ || v.how == "value" && name != "scatter" && !bytes.Equal(raw(got.Convert(ad.F32)), raw(want)) {
 				t.Errorf("%s, %s: %v, want %v", name, v.how, got, want)
 			}
 			if d := got.Convert(ad.F32).Sub(want).Abs().Sub(want.Abs().Scale(0x1p-7)).ReduceMax().Item(); !(d <= 0) {
@@ -181,9 +258,15 @@ func TestMoveBF16(t *testing.T) {
 	}
 }
 
-// Products are near the exact ones and, like everything on BF16s, have the same bits on all levels, threads and
+// Products are near the exact ones and, like everything on halves, have the same bits on all levels, threads and
 // batches.
-func TestProductBF16(t *testing.T) {
+func TestProductHalf(t *testing.T) {
+	for _, typ := range halves {
+		t.Run(typ.String(), func(t *testing.T) { testProductHalf(t, typ) })
+	}
+}
+
+func testProductHalf(t *testing.T, typ ad.DType) {
 	r := rand.New(rand.NewPCG(5, 6))
 	type in struct{ X, W, V ad.Value }
 	type out struct{ Y, Wide, Column, X, W ad.Value }
@@ -196,12 +279,12 @@ func TestProductBF16(t *testing.T) {
 		return out{y, y.Convert(ad.F32), a.X.MatMul(a.V), g.X, g.W}
 	}
 	const rows, k, n = 71, 300, 45
-	args := in{randomBF16(r, rows, k), randomBF16(r, k, n), randomBF16(r, k)}
+	args := in{randomHalf(typ, r, rows, k), randomHalf(typ, r, k, n), randomHalf(typ, r, k)}
 	var first out
 	for _, level := range kernels.Levels() {
 		for _, o := range []ad.Options{{Threads: 1}, {Threads: 3}, {Threads: 2, NoCode: true}} {
 			o.Level = level.Name
-			p, err := ad.Compile(f, in{ad.BF16.Spec(ad.AnyBatch, k), args.W, args.V}, o)
+			p, err := ad.Compile(f, in{typ.Spec(ad.AnyBatch, k), args.W, args.V}, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +320,7 @@ func TestProductBF16(t *testing.T) {
 	if d := first.Wide.Convert(ad.F64).Sub(x.MatMul(w)).Abs().Div(bound).ReduceMax().Item(); !(d <= 1) {
 		t.Errorf("a product is off by %g of its bound", d)
 	}
-	if first.Wide.DType() != ad.F32 || first.Y.DType() != ad.BF16 || first.W.DType() != ad.BF16 {
+	if first.Wide.DType() != ad.F32 || first.Y.DType() != typ || first.W.DType() != typ {
 		t.Error(first)
 	}
 	wide := ad.Grad(func(a in) ad.Value { return a.X.MatMul(a.W).Tanh().MatMul(a.W.Transpose()).Mul(a.X).Sum() })
@@ -251,26 +334,32 @@ func TestProductBF16(t *testing.T) {
 }
 
 // Forward mode, batching and loops keep the type.
-func TestTransformsOfBF16(t *testing.T) {
+func TestTransformsOfHalf(t *testing.T) {
+	for _, typ := range halves {
+		t.Run(typ.String(), func(t *testing.T) { testTransformsOfHalf(t, typ) })
+	}
+}
+
+func testTransformsOfHalf(t *testing.T, typ ad.DType) {
 	r := rand.New(rand.NewPCG(7, 8))
-	x, w := randomBF16(r, 4, 6), randomBF16(r, 6, 6)
+	x, w := randomHalf(typ, r, 4, 6), randomHalf(typ, r, 6, 6)
 	f := func(x ad.Value) ad.Value { return x.MatMul(w).Tanh().MatMul(w) }
 	tangent := ad.JVP(f)(x, x)
 	back := ad.VJP(f)(x, tangent.Value)
 	left := tangent.Tangent.Mul(tangent.Value).Convert(ad.F32).Sum().Item()
 	right := back.Grad.Mul(x).Convert(ad.F32).Sum().Item()
-	if tangent.Tangent.DType() != ad.BF16 || back.Grad.DType() != ad.BF16 || math.Abs(left-right) > 0.02*math.Abs(left) {
+	if tangent.Tangent.DType() != typ || back.Grad.DType() != typ || math.Abs(left-right) > 0.02*math.Abs(left) {
 		t.Errorf("%v, %v: %g and %g", tangent.Tangent, back.Grad, left, right)
 	}
 	rows := ad.Vmap(func(v ad.Value) ad.Value { return f(v.Reshape(1, 6)).Reshape(6) })(x)
-	if !bytes.Equal(raw(rows), raw(ad.Vmap(func(v ad.Value) ad.Value { return f(v.Reshape(1, 6)).Reshape(6) })(x))) || rows.DType() != ad.BF16 {
+	if !bytes.Equal(raw(rows), raw(ad.Vmap(func(v ad.Value) ad.Value { return f(v.Reshape(1, 6)).Reshape(6) })(x))) || rows.DType() != typ {
 		t.Error(rows)
 	}
 	sum := func(w ad.Value) ad.Value {
 		last, ys := ad.Scan(func(c, x ad.Value) (ad.Value, ad.Value) {
 			c = c.Reshape(1, 6).MatMul(w).Reshape(6).Tanh().Add(x)
 			return c, c
-		}, ad.BF16.Zeros(6), x)
+		}, typ.Zeros(6), x)
 		return last.Sum().Add(ys.Square().Mean())
 	}
 	g := ad.Grad(sum)(w)
@@ -283,23 +372,29 @@ func TestTransformsOfBF16(t *testing.T) {
 		return c.Sum().Add(ys.Scale(1. / 24))
 	}
 	want := ad.Grad(scan)(w.Convert(ad.F64))
-	if d := g.Convert(ad.F64).Sub(want).Abs().ReduceMax().Item(); g.DType() != ad.BF16 || d > 0.05*want.Abs().ReduceMax().Item() {
+	if d := g.Convert(ad.F64).Sub(want).Abs().ReduceMax().Item(); g.DType() != typ || d > 0.05*want.Abs().ReduceMax().Item() {
 		t.Errorf("%v, want %v", g, want)
 	}
 }
 
-func TestBF16Refused(t *testing.T) {
-	x := ad.BF16.Ones(3, 3)
+func TestHalfRefused(t *testing.T) {
+	for _, typ := range halves {
+		t.Run(typ.String(), func(t *testing.T) { testHalfRefused(t, typ) })
+	}
+}
+
+func testHalfRefused(t *testing.T, typ ad.DType) {
+	x := typ.Ones(3, 3)
 	for name, f := range map[string]func(){
 		"inverse": func() { x.Inverse() },
 		"sort":    func() { x.Sort(0) },
 		"mixed":   func() { x.Add(ad.F32.Ones(3, 3)) },
 		"product": func() { x.MatMul(ad.F32.Ones(3, 3)) },
-		"uniform": func() { ad.NewKey(1).Uniform(ad.BF16, 3) },
+		"uniform": func() { ad.NewKey(1).Uniform(typ, 3) },
 	} {
 		func() {
 			defer func() {
-				if e, ok := recover().(*ad.Error); !ok || !strings.Contains(e.Error(), "bfloat16") {
+				if e, ok := recover().(*ad.Error); !ok || !strings.Contains(e.Error(), typ.String()) {
 					t.Errorf("%s: %v", name, e)
 				}
 			}()
@@ -307,9 +402,20 @@ func TestBF16Refused(t *testing.T) {
 		}()
 	}
 	err := ad.CheckGrads(func(x ad.Value) ad.Value { return x.Sum() }, x)
-	if err == nil || !strings.Contains(err.Error(), "bfloat16") {
+	if err == nil || !strings.Contains(err.Error(), typ.String()) {
 		t.Error(err)
 	}
+}
+
+func ExampleFloat16() {
+	x := ad.From(ad.ToFloat16s([]float32{1, 1.0 / 3, 1000.4, 65519}))
+	fmt.Println(x)
+	fmt.Println(x.Scale(3))
+	fmt.Println(ad.Data[ad.Float16](x)[1].Float32())
+	// Output:
+	// float16[4] 1 0.333252 1000.5 65504
+	// float16[4] 3 1 3002 +Inf
+	// 0.33325195
 }
 
 func ExampleBFloat16() {
@@ -331,7 +437,7 @@ func TestLevelAMX(t *testing.T) {
 	f := func(a in) in {
 		return ad.Grad(func(a in) ad.Value { return a.X.MatMul(a.W).Tanh().MatMul(a.W.T()).Mul(a.X).Sum() })(a)
 	}
-	args := in{randomBF16(r, 71, 300), randomBF16(r, 300, 45)}
+	args := in{randomHalf(ad.BF16, r, 71, 300), randomHalf(ad.BF16, r, 300, 45)}
 	spec := in{ad.BF16.Spec(ad.AnyBatch, 300), args.W}
 	run := func(o ad.Options, rows int) in {
 		p, err := ad.Compile(f, spec, o)
