@@ -67,7 +67,7 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	52: {dtype.F32: ceilFloat32AVX2, dtype.F64: ceilFloat64AVX2},                                                                                    // ceil
 	53: {dtype.F32: roundFloat32AVX2, dtype.F64: roundFloat64AVX2},                                                                                  // round
 	54: {dtype.F32: truncFloat32AVX2, dtype.F64: truncFloat64AVX2},                                                                                  // trunc
-	55: {dtype.F32: modFloat32AVX2},                                                                                                                 // mod
+	55: {dtype.F32: modFloat32AVX2, dtype.F64: modFloat64AVX2},                                                                                      // mod
 	56: {dtype.F32: mulzFloat32AVX2, dtype.F64: mulzFloat64AVX2},                                                                                    // mulz
 	57: {dtype.Bool: eqBoolAVX2, dtype.I32: eqInt32AVX2, dtype.I64: eqInt64AVX2, dtype.F32: eqFloat32AVX2, dtype.F64: eqFloat64AVX2},                // eq
 	58: {dtype.Bool: neBoolAVX2, dtype.I32: neInt32AVX2, dtype.I64: neInt64AVX2, dtype.F32: neFloat32AVX2, dtype.F64: neFloat64AVX2},                // ne
@@ -488,6 +488,9 @@ func truncFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func modFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func modFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func mulzFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

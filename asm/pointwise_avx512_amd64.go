@@ -67,7 +67,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	52: {dtype.F32: ceilFloat32AVX512, dtype.F64: ceilFloat64AVX512},                                                                                          // ceil
 	53: {dtype.F32: roundFloat32AVX512, dtype.F64: roundFloat64AVX512},                                                                                        // round
 	54: {dtype.F32: truncFloat32AVX512, dtype.F64: truncFloat64AVX512},                                                                                        // trunc
-	55: {dtype.F32: modFloat32AVX512},                                                                                                                         // mod
+	55: {dtype.F32: modFloat32AVX512, dtype.F64: modFloat64AVX512},                                                                                            // mod
 	56: {dtype.F32: mulzFloat32AVX512, dtype.F64: mulzFloat64AVX512},                                                                                          // mulz
 	57: {dtype.Bool: eqBoolAVX512, dtype.I32: eqInt32AVX512, dtype.I64: eqInt64AVX512, dtype.F32: eqFloat32AVX512, dtype.F64: eqFloat64AVX512},                // eq
 	58: {dtype.Bool: neBoolAVX512, dtype.I32: neInt32AVX512, dtype.I64: neInt64AVX512, dtype.F32: neFloat32AVX512, dtype.F64: neFloat64AVX512},                // ne
@@ -488,6 +488,9 @@ func truncFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func modFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func modFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func mulzFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -154,33 +154,47 @@ func TestAccuracyPairsFloat32(t *testing.T) {
 	}
 }
 
-// The remainder of float32s is Go's, bit for bit.
-func TestModFloat32(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 1))
-	special := []float64{0, math.Copysign(0, -1), 1, -1, 3, 1e-45, -1e-45, 0x1p-126, math.MaxFloat32, math.Inf(1), math.Inf(-1), math.NaN()}
-	const block = 1024
-	var x, y, z [block]float32
+// The remainder is Go's, bit for bit, in place as well.
+func TestMod(t *testing.T) {
 	for _, l := range distinct() {
-		tile := l.Tile(ops.Mod, dtype.F32)
-		for range 200 {
-			for i := range x {
-				x[i], y[i] = math.Float32frombits(r.Uint32()), math.Float32frombits(r.Uint32())
-				switch i % 4 {
-				case 1: // quotients next to an integer
-					x[i] = float32(float64(y[i]) * float64(r.IntN(1<<r.IntN(24))))
-					x[i] = math.Float32frombits(math.Float32bits(x[i]) + uint32(r.IntN(3)) - 1)
-				case 2:
-					x[i], y[i] = float32(r.NormFloat64()*100), float32(r.NormFloat64())
-				case 3:
-					x[i], y[i] = float32(special[r.IntN(len(special))]), float32(special[r.IntN(len(special))])
-				}
+		testMod(t, l, dtype.F32, func(r *rand.Rand) float32 { return math.Float32frombits(r.Uint32()) },
+			func(x float32, k int) float32 { return math.Float32frombits(math.Float32bits(x) + uint32(k)) })
+		testMod(t, l, dtype.F64, func(r *rand.Rand) float64 { return math.Float64frombits(r.Uint64()) },
+			func(x float64, k int) float64 { return math.Float64frombits(math.Float64bits(x) + uint64(k)) })
+	}
+}
+
+func testMod[T float32 | float64](t *testing.T, l *Level, ty dtype.Type, any func(r *rand.Rand) T, next func(x T, k int) T) {
+	r := rand.New(rand.NewPCG(4, 1))
+	least := next(0, 1)
+	special := []T{0, T(math.Copysign(0, -1)), 1, -1, 3, least, -least, 3 * least, 0x1p-126, math.MaxFloat32, T(math.Inf(1)), T(math.Inf(-1)), T(math.NaN())}
+	if ty == dtype.F64 {
+		special = append(special, next(0, 1<<52), next(T(math.Inf(1)), -1))
+	}
+	const block = 1024
+	tile := l.Tile(ops.Mod, ty)
+	for round := range 200 {
+		var x, y, z [block]T
+		for i := range x {
+			x[i], y[i] = any(r), any(r)
+			switch i % 5 {
+			case 1: // quotients next to an integer
+				x[i] = next(T(float64(y[i])*float64(r.Int64N(1<<r.IntN(56)))), r.IntN(3)-1)
+			case 2:
+				x[i], y[i] = T(r.NormFloat64()*100), T(r.NormFloat64())
+			case 3:
+				x[i], y[i] = special[r.IntN(len(special))], special[r.IntN(len(special))]
+			case 4: // quotients around the largest that a float holds
+				x[i] = T(math.Ldexp(float64(y[i])*(1+r.Float64()), r.IntN(60)))
 			}
-			tile(unsafe.Pointer(&z), unsafe.Pointer(&x), unsafe.Pointer(&y), nil, block)
-			for i := range x {
-				want := float32(math.Mod(float64(x[i]), float64(y[i])))
-				if math.Float32bits(z[i]) != math.Float32bits(want) && !(z[i] != z[i] && want != want) {
-					t.Fatalf("%s: mod(%g, %g) = %g, want %g", l.Name, x[i], y[i], z[i], want)
-				}
+		}
+		out := [...]*[block]T{&z, &x, &y}[round%3]
+		a, b := x, y
+		tile(unsafe.Pointer(out), unsafe.Pointer(&x), unsafe.Pointer(&y), nil, block)
+		for i, got := range out {
+			want := T(math.Mod(float64(a[i]), float64(b[i])))
+			if math.Float64bits(float64(got)) != math.Float64bits(float64(want)) && !(got != got && want != want) {
+				t.Fatalf("%s: mod(%g, %g) = %g, want %g", l.Name, a[i], b[i], got, want)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -38,6 +39,43 @@ func beyond[T float32 | float64](f Tile, r *vec.Limits, outside func(a unsafe.Po
 				}
 			}
 			d, x = d[m:], x[m:]
+		}
+	}
+}
+
+// withRest is a tile of a partial body, made to hold everywhere: elements that it gives +Inf are computed one by one.
+func (l *Level) withRest(f Tile, p *vec.Partial, t dtype.Type) Tile {
+	outside := l.Outside[t]
+	if t == dtype.F32 {
+		return rest[float32](f, p, outside, math.MaxFloat32)
+	}
+	return rest[float64](f, p, outside, math.MaxFloat64)
+}
+
+func rest[T float32 | float64](f Tile, p *vec.Partial, outside func(a unsafe.Pointer, n int, lo, hi float64) bool, most float64) Tile {
+	if outside == nil {
+		outside = anyOutside[T]
+	}
+	return func(dst, a, b, _ unsafe.Pointer, n int) {
+		d, x, y := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n), unsafe.Slice((*T)(b), n)
+		var out [512]T // where dst is a or b
+		for len(d) > 0 {
+			m := len(d)
+			z := d
+			if dst == a || dst == b {
+				m = min(m, len(out))
+				z = out[:m]
+			}
+			f(unsafe.Pointer(&z[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), nil, m)
+			if outside(unsafe.Pointer(&z[0]), m, -most, most) {
+				for i, v := range z {
+					if float64(v) > most {
+						z[i] = T(p.Rest(float64(x[i]), float64(y[i])))
+					}
+				}
+			}
+			copy(d, z)
+			d, x, y = d[m:], x[m:], y[m:]
 		}
 	}
 }

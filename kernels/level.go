@@ -60,6 +60,9 @@ func (l *Level) Tile(id ops.ID, t dtype.Type) Tile {
 	if r := vec.Range(id, t); r != nil {
 		return l.withBeyond(f, r, t)
 	}
+	if p := vec.PartialOf(id, t); p != nil {
+		return l.withRest(f, p, t)
+	}
 	return f
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/vec"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -93,7 +94,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 			load(n, l.root[n.ID])
 			continue
 		}
-		op := mapOp{node: n, buffer: l.root[n.ID], tiled: !hasBody(n)}
+		op := mapOp{node: n, buffer: l.root[n.ID], tiled: !hasBody(n) || vec.PartialOf(n.Op, n.Type) != nil}
 		for i, x := range n.In {
 			op.arg[i] = read(x)
 		}

@@ -2,6 +2,7 @@ package vec
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
@@ -27,4 +28,41 @@ func init() {
 		}, p, q)
 		return b.Blend(b.LT(p, q), x[0], b.Or(y, b.signOf(x[0]))) // q may be infinite
 	})
+	partials[ops.Mod] = &Partial{shortMod, remainderOf}
+}
+
+// shortMod is for quotients that a float holds: rounded, it may have become the next integer, and then the rest, exact
+// either way, is negative.
+func shortMod(b *Builder, t Type, x []Value) Value {
+	p, q := b.Abs(x[0]), b.Abs(x[1])
+	n := b.Trunc(b.Div(p, q))
+	rest := b.FNMA(n, q, p)
+	rest = b.Add(rest, b.And(q, b.LT(rest, b.F(t, 0))))
+	y := b.Or(b.Blend(b.LT(p, q), p, rest), b.signOf(x[0])) // q may be infinite
+	return b.Blend(b.GE(n, b.F(t, math.Exp2(float64(floatTypes[t].fraction+1)))), b.F(t, math.Inf(1)), y)
+}
+
+// remainderOf is math.Mod by integers: 64 bits of the quotient a step.
+func remainderOf(a, by float64) float64 {
+	p, q := math.Float64bits(math.Abs(a)), math.Float64bits(math.Abs(by))
+	const inf = 0x7ff << 52
+	switch {
+	case q == 0 || p >= inf || q > inf:
+		return math.NaN()
+	case p < q:
+		return a
+	}
+	parts := func(x uint64) (m uint64, e int) { // x is m·2ᵉ, but for a factor
+		if x>>52 == 0 {
+			return x, 1
+		}
+		return x&(1<<52-1) | 1<<52, int(x >> 52)
+	}
+	m, e := parts(p)
+	d, f := parts(q)
+	m %= d
+	for n := e - f; n > 0; n -= 64 {
+		m = bits.Rem64(m>>(64-min(n, 64)), m<<min(n, 64), d)
+	}
+	return math.Copysign(math.Ldexp(float64(m), f-1075), a)
 }

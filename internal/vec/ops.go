@@ -53,9 +53,9 @@ func Result(id ops.ID, t dtype.Type) dtype.Type {
 }
 
 type bodyKey struct {
-	id   ops.ID
-	t    dtype.Type
-	wide bool
+	id          ops.ID
+	t           dtype.Type
+	wide, whole bool
 }
 
 var cache sync.Map // bodyKey → *Program
@@ -66,25 +66,30 @@ func Body(id ops.ID, t dtype.Type) *Program {
 	if Range(id, t) != nil {
 		return nil
 	}
-	return Inside(id, t)
+	return inside(bodyKey{id, t, false, true})
 }
 
-// Inside is Body for arguments in Range; what the program gives for others has no meaning.
-func Inside(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, false}) }
+// Inside is a tile's program: Body for arguments in Range, or that of a Partial; what the program gives for other
+// arguments has no meaning.
+func Inside(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, false, false}) }
 
 // InsideWide is Inside by a Wide builder: the same bits with AVX-512's own instructions.
-func InsideWide(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, true}) }
+func InsideWide(id ops.ID, t dtype.Type) *Program { return inside(bodyKey{id, t, true, false}) }
 
 func inside(k bodyKey) *Program {
 	if p, ok := cache.Load(k); ok {
 		return p.(*Program)
 	}
-	p, _ := cache.LoadOrStore(k, body(k.id, k.t, k.wide))
+	p, _ := cache.LoadOrStore(k, k.program())
 	return p.(*Program)
 }
 
-func body(id ops.ID, t dtype.Type, wide bool) *Program {
-	if bodies[id] == nil || !Takes(id, t) {
+func (k bodyKey) program() *Program {
+	id, t, body := k.id, k.t, bodies[k.id]
+	if p := PartialOf(id, t); p != nil && !k.whole {
+		body = p.body
+	}
+	if body == nil || !Takes(id, t) {
 		return nil
 	}
 	in := make([]dtype.Type, id.Row().Arity)
@@ -99,7 +104,7 @@ func body(id ops.ID, t dtype.Type, wide bool) *Program {
 		lane = Lane(t)
 	}
 	b := NewBuilder(in...)
-	b.Wide = wide
+	b.Wide = k.wide
 	x := make([]Value, len(in))
 	for i := range in {
 		if in[i] == dtype.Bool {
@@ -108,7 +113,7 @@ func body(id ops.ID, t dtype.Type, wide bool) *Program {
 			x[i] = b.Input(i)
 		}
 	}
-	r := bodies[id](b, lane, x)
+	r := body(b, lane, x)
 	if r == None {
 		return nil
 	}

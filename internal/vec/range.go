@@ -12,6 +12,23 @@ type Limits struct {
 	Beyond func(a float64) float64
 }
 
+// Partial is a body for tiles of an op of two arguments that may be as fast as it is because it does not hold for all of
+// them: there it gives +Inf, which is no result of the op, and the result is Rest(a, b), rounded to the op's type.
+type Partial struct {
+	body func(b *Builder, t Type, x []Value) Value
+	Rest func(a, b float64) float64
+}
+
+var partials [ops.Count]*Partial
+
+// PartialOf returns what op id's tiles for arguments of type t are made of, nil where it is a body that holds.
+func PartialOf(id ops.ID, t dtype.Type) *Partial {
+	if !t.IsFloat() {
+		return nil
+	}
+	return partials[id]
+}
+
 // limits by op and lane type.
 var limits [ops.Count][I64 + 1]*Limits
 
