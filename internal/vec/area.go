@@ -28,12 +28,14 @@ func asinh(b *Builder, t Type, x Value) Value {
 	s := b.Sqrt(v)
 	rest := b.Add(b.FNMA(s, s, v), b.FMA(a, a, b.Sub(one, v))) // what the root and v lost, twice over s
 	d, dl := fastSum(b, s, one)
-	dl = b.Add(dl, b.Mul(rest, b.Div(b.F(t, 0.5), s)))
-	q, ql := divide(b, t, a2, b.FMS(a, a, a2), d, dl)
+	// 1/2s by 1/d, well enough for a rest: 1/(1-i) for i up to 1/2.
+	inv := b.Div(one, d)
+	dl = b.FMA(b.Mul(rest, inv), b.Poly(inv, 0.5, 1./3, 4./3), dl)
+	q, ql := divideBy(b, a2, b.FMS(a, a, a2), d, dl, inv)
 	z, zl := fastSum(b, a, q)
 	zl = b.Add(zl, ql)
 	large := b.GT(a, b.F(t, areaLarge))
-	y := logPlus(b, t, b.Blend(large, a, z), zl, large)
+	y := b.Add(plusParts(b, t, b.Blend(large, a, z), zl, large))
 	y = b.Blend(b.LT(a, b.F(t, math.Inf(1))), y, a) // +Inf and NaN
 	return b.Or(y, b.And(x, b.sign(x)))
 }
@@ -46,10 +48,10 @@ func acosh(b *Builder, t Type, x Value) Value {
 	v := b.FMA(d, d, d2)
 	vl := b.FMS(d, d, b.Sub(v, d2)) // for d > 2 not all that v lost, but it has no weight there
 	s := b.Sqrt(v)
-	sl := b.Div(b.Add(b.FNMA(s, s, v), vl), b.Max(b.Add(s, s), b.F(t, floatTypes[t].tiny)))
+	sl := b.Mul(b.Add(b.FNMA(s, s, v), vl), b.Mul(b.rough(s), b.F(t, 0.5)))
 	z, zl := fastSum(b, s, d)
 	large := b.GT(x, b.F(t, areaLarge))
-	y := logPlus(b, t, b.Blend(large, x, z), b.Add(zl, sl), large)
+	y := b.Add(plusParts(b, t, b.Blend(large, x, z), b.Add(zl, sl), large))
 	y = b.Blend(b.LT(x, b.F(t, math.Inf(1))), y, x) // +Inf and NaN
 	return b.Or(y, b.LT(x, one))
 }
@@ -61,7 +63,7 @@ func atanh(b *Builder, t Type, x Value) Value {
 	d, dl := fastSum(b, one, b.Neg(a))
 	q, ql := divide(b, t, b.Add(a, a), None, d, dl)
 	z, zl := fastSum(b, q, ql)
-	y := b.Mul(logPlus(b, t, z, zl, None), b.F(t, 0.5))
+	y := b.Mul(b.Add(plusParts(b, t, z, zl, None)), b.F(t, 0.5))
 	y = b.Blend(b.EQ(a, one), b.F(t, math.Inf(1)), y)
 	y = b.Or(y, b.NE(b.And(a, b.LE(a, one)), a)) // beyond 1, and NaN
 	return b.Or(y, b.And(x, b.sign(x)))

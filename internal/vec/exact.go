@@ -18,6 +18,18 @@ func (b *Builder) product(x, y Value) (hi, lo Value) {
 // signOf is the sign bit of x.
 func (b *Builder) signOf(x Value) Value { return b.And(x, b.sign(x)) }
 
+// rough is 1/x to 6 bits, for an x ≥ 0 that is no denormal; of 0 it is large. It is for rests, and without a division: exponent
+// and fraction of 1/x are nearly a constant less x's, which Newton's iteration makes better.
+func (b *Builder) rough(x Value) Value {
+	t := b.TypeOf(x)
+	c := int64(0x7ef311c3)
+	if t == F64 {
+		c = 0x7fde6238502484ba
+	}
+	y := b.Bitcast(t, b.Sub(b.I(t.Int(), c), b.Bitcast(t.Int(), x)))
+	return b.FMA(b.FNMA(x, y, b.F(t, 1)), y, y)
+}
+
 // anchor is 1.5·2⁵²: a float64 added to it is rounded to an integer, which stands in the low bits.
 const anchor = 1<<52 + 1<<51
 

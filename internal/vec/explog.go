@@ -30,7 +30,6 @@ type floatType struct {
 	exp2Poly    []float64 // (2^r - 1)/r for |r| ≤ ½, good relative to 2^r
 	cosh        []float64 // (cosh r - 1)/z by z = r²
 	sinh        []float64 // (sinh r - r)/(r·z)
-	logPoly     []float64 // (log(1+f) - f)/f² for 1+f from √½ to √2
 	expLow      float64   // e^x is 0 below
 	expHigh     float64   // e^x is +Inf above
 	coshHigh    float64   // cosh x is +Inf above
@@ -44,27 +43,24 @@ var floatTypes = [2]*floatType{
 	F32: {fraction: 23, bias: 127, magic: 3 << 22, tiny: 0x1p-126,
 		ln2: [2]float64{0x1.62e43p-1, -0x1.05c610ca86c39p-29}, cut: [2]float64{0x1.62e4p-1, 0x1.7f7d1cf79abcap-20},
 		expLow: -104, expHigh: 89, coshHigh: 90, exp2Low: -150, exp2High: 128, one: 9.25,
-		log2: base{two: [2]float64{1, 0}, e: [2]float64{0x1.715476p+0, 0x1.4ae0bf85ddf44p-26},
-			poly: []float64{-0.7213475108, 0.4808981121, -0.3606747389, 0.2885659933, -0.2404370308, 0.2051704228, -0.1794964522, 0.172042653, -0.1656042635, 0.09225600958}},
-		log10:    base{two: [2]float64{0x1.344p-2, 0x1.3509f79fef312p-18}, e: [2]float64{0x1.bcb7b2p-2, -0x1.5b235e39ab2a9p-27}},
+		log2:     base{two: [2]float64{1, 0}, e: [2]float64{0x1.715476p+0, 0x1.4ae0bf85ddf44p-26}, tables: [2]*logs{&log2s32, &log2s64}},
+		log10:    base{two: [2]float64{0x1.344p-2, 0x1.3509f79fef312p-18}, e: [2]float64{0x1.bcb7b2p-2, -0x1.5b235e39ab2a9p-27}, tables: [2]*logs{&log10s32, &log10s64}},
 		exp2Poly: []float64{0.6931471825, 0.2402264625, 0.0555036068, 0.009618788026, 0.001339078881, 0.0001522598031},
 		cosh:     []float64{0.500000008, 0.0416662656, 0.00139463336},
 		sinh:     []float64{0.166666668, 0.00833328879, 0.000199050755},
 		expPoly:  []float64{0.4999999404, 0.1666652113, 0.04166815802, 0.008369357325, 0.00138361298},
 		em1Poly:  []float64{0.5, 0.1666666567, 0.04166649282, 0.008333544247, 0.001393321902, 0.0001976778876},
-		logPoly:  []float64{-0.5, 0.3333331347, -0.250000149, 0.2000206113, -0.1666759104, 0.1422068626, -0.1241252273, 0.1188394427, -0.1163899228, 0.06721647084},
 	},
 	F64: {fraction: 52, bias: 1023, magic: 3 << 51, tiny: 0x1p-1022,
 		ln2: [2]float64{0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56}, cut: [2]float64{0x1.62e42fefa38p-1, 0x1.ef35793c7673p-45},
 		expLow: -746, expHigh: 710, coshHigh: 711, exp2Low: -1075, exp2High: 1024, one: 19.5,
-		log2:     base{two: [2]float64{1, 0}, e: [2]float64{0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56}},
-		log10:    base{two: [2]float64{0x1.34413509f7p-2, 0x1.3fde623e2566bp-43}, e: [2]float64{0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57}},
+		log2:     base{two: [2]float64{1, 0}, e: [2]float64{0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56}, tables: [2]*logs{&log2s32, &log2s64}},
+		log10:    base{two: [2]float64{0x1.34413509f7p-2, 0x1.3fde623e2566bp-43}, e: [2]float64{0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57}, tables: [2]*logs{&log10s32, &log10s64}},
 		exp2Poly: []float64{0.693147180559945286, 0.240226506959100694, 0.0555041086648235052, 0.00961812910763009191, 0.00133335581460065997, 0.000154035303906268733, 0.0000152527341812777699, 1.3215488312050298e-6, 1.01779312448571835e-7, 7.05467812679545394e-9, 4.47282239532558251e-10, 2.55570752017173159e-11},
 		cosh:     []float64{0.500000000000001303, 0.0416666666665131872, 0.00138888889475774006, 0.0000248014893707581109, 2.76314832729902547e-7},
 		sinh:     []float64{0.166666666666666767, 0.00833333333332153046, 0.000198412698864033726, 2.75572439094545106e-6, 2.51091481348023941e-8},
 		expPoly:  []float64{0.50000000000000111, 0.166666666666664548, 0.0416666666665259922, 0.00833333333348106747, 0.00138888889452107919, 0.000198412695277901954, 0.0000248014909204173938, 2.7557570023834997e-6, 2.76312006316993757e-7, 2.50045542825866203e-8},
 		em1Poly:  []float64{0.5, 0.166666666666666768, 0.0416666666666666852, 0.00833333333332179384, 0.00138888888888932457, 0.000198412698853009015, 0.0000248015872781293475, 2.75572452188998858e-6, 2.75573319498992027e-7, 2.51086616084919566e-8, 2.08927524904045951e-9},
-		logPoly:  []float64{-0.5, 0.333333333333334536, -0.249999999999990091, 0.199999999999458278, -0.166666666668902952, 0.142857142938566439, -0.124999999844470217, 0.111111105171672178, -0.100000002594934953, 0.0909093336016254805, -0.0833334933708457792, 0.076917207837534779, -0.0714193959597439892, 0.0667500691429617071, -0.0627037561882522881, 0.0581952981069374375, -0.0532426295617656822, 0.0540460078055134616, -0.0627500250422242389, 0.0572718708482567035, -0.0245410404111654386},
 	},
 }
 
@@ -72,7 +68,7 @@ var floatTypes = [2]*floatType{
 // parts each, products of the first part of two with an exponent being exact.
 type base struct {
 	two, e [2]float64
-	poly   []float64 // that of log(1+f), nil where logPoly scaled is as good
+	tables [2]*logs // of float32 and float64
 }
 
 // polyPair is Poly for a known square x2 of x: the odd coefficients beside the even ones, which takes
@@ -219,7 +215,11 @@ func expm1(b *Builder, t Type, x Value) Value {
 
 // divide is (x + xl)/(y + yl) as a sum of two parts; xl may be None.
 func divide(b *Builder, t Type, x, xl, y, yl Value) (q, ql Value) {
-	inv := b.Div(b.F(t, 1), y)
+	return divideBy(b, x, xl, y, yl, b.Div(b.F(t, 1), y))
+}
+
+// divideBy is divide for a known inverse of y.
+func divideBy(b *Builder, x, xl, y, yl, inv Value) (q, ql Value) {
 	q = b.Mul(x, inv)
 	rem := b.FNMA(q, y, x)
 	if xl != None {
@@ -327,16 +327,11 @@ func silu(b *Builder, t Type, x Value) Value {
 // softplus x = max(x, 0) + log(1 + e^-|x|).
 func softplus(b *Builder, t Type, x Value) Value {
 	ft := floatTypes[t]
-	one, zero := b.F(t, 1), b.F(t, 0)
+	zero := b.F(t, 0)
 	hi, lo, n := exponential(b, t, b.Max(b.F(t, ft.expLow), b.Or(x, b.sign(x))), None, false)
 	e, el := fastSum(b, hi, lo)
 	e, el = b.scale(e, n), b.scale(el, n)
-	// log(1+e) is ln2 + log(1 + (e-1)/2) for large e.
-	half, big := b.F(t, 0.5), b.GT(e, b.F(t, math.Sqrt2-1))
-	d, dl := fastSum(b, b.F(t, -1), e)
-	f := b.Blend(big, b.Mul(d, half), e)
-	fl := b.Blend(big, b.Mul(b.Add(dl, el), half), el)
-	l, ll := logSum(b, t, b.And(one, big), f, fl)
+	l, ll := plusParts(b, t, e, el, None)
 	l, ll = fastSum(b, l, ll)
 	right := b.Min(b.F(t, 64), b.Max(zero, x)) // beyond, the sum is x
 	y, yl := fastSum(b, b.Max(right, l), b.Min(right, l))
@@ -354,31 +349,47 @@ func log(b *Builder, t Type, x Value) Value {
 
 // logParts is log x as y + f + rest for a positive number: k·ln2 + t, of few bits and exact, and log(1+f).
 func logParts(b *Builder, t Type, x Value) (y, f, rest Value) {
-	ft, tab := floatTypes[t], &logs32
-	if t == F64 {
-		tab = &logs64
-	}
-	e, m := significand2(b, t, x)
-	i := b.Shr(b.Bitcast(t.Int(), m), ft.fraction-4)
-	p := b.Mul(m, b.Table(t, i, tab.c...))
-	pl := b.FMS(m, b.Table(t, i, tab.c...), p)
-	f = b.Sub(p, b.F(t, 1)) // exact
-	k := b.Add(e, b.Table(t, i, tab.k...))
-	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, i, tab.t...))
-	yl := b.FMA(k, b.F(t, ft.cut[1]), pl)
-	return y, f, b.FMA(b.Mul(f, f), poly(b, t, f, tab.poly), yl)
+	ft, tab := floatTypes[t], logsOf(t, &logs32, &logs64)
+	e, p := tab.piece(b, t, x, false)
+	k := b.Add(e, b.Table(t, p.i, tab.k...))
+	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, p.i, tab.t...))
+	yl := b.FMA(k, b.F(t, ft.cut[1]), p.fl)
+	return y, p.f, b.FMA(b.Mul(p.f, p.f), poly(b, t, p.f, tab.poly), yl)
 }
 
-// significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number.
-func significand2(b *Builder, t Type, x Value) (e, m Value) {
+func logsOf(t Type, narrow, wide *logs) *logs {
+	if t == F32 {
+		return narrow
+	}
+	return wide
+}
+
+// logPiece is a significand m of piece i: m·c - 1 = f + fl, f exact but for what the product's rounding lost.
+type logPiece struct{ i, c, f, fl Value }
+
+// piece finds x's, which is 2^e·m; normal says that x is no denormal.
+func (tab *logs) piece(b *Builder, t Type, x Value, normal bool) (e Value, p logPiece) {
+	e, m := significand2(b, t, x, normal)
+	p.i = b.Shr(b.Bitcast(t.Int(), m), floatTypes[t].fraction-4)
+	p.c = b.Table(t, p.i, tab.c...)
+	q := b.Mul(m, p.c)
+	p.f, p.fl = b.Sub(q, b.F(t, 1)), b.FMS(m, p.c, q)
+	return e, p
+}
+
+// significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number; normal says that it is no denormal.
+func significand2(b *Builder, t Type, x Value, normal bool) (e, m Value) {
 	if b.Wide {
 		return b.Exponent(x), b.Significand(x)
 	}
 	ft := floatTypes[t]
 	i := t.Int()
-	up := float64(ft.fraction + 1)
-	small := b.LT(x, b.F(t, ft.tiny))
-	bits := b.Bitcast(i, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
+	up, small := float64(ft.fraction+1), None
+	bits := b.Bitcast(i, x)
+	if !normal {
+		small = b.LT(x, b.F(t, ft.tiny))
+		bits = b.Bitcast(i, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
+	}
 	one := b.F(t, 1)
 	m = b.Bitcast(t, b.Or(b.And(bits, b.I(i, 1<<ft.fraction-1)), b.Bitcast(i, one)))
 	if t == F32 {
@@ -386,49 +397,39 @@ func significand2(b *Builder, t Type, x Value) (e, m Value) {
 	} else {
 		e = b.Sub(b.Bitcast(t, b.Or(b.Shr(bits, 52), b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52+float64(ft.bias)))
 	}
+	if normal {
+		return e, m
+	}
 	return b.Sub(e, b.And(b.F(t, up), small)), m
 }
 
-// logBase is the logarithm to another base.
+// logBase is the logarithm to another base: log x is y + f + rest as in logParts, but f times the logarithm of e has two parts.
 func logBase(b *Builder, t Type, x Value, to *base) Value {
-	ft := floatTypes[t]
-	k, m := parts(b, t, x)
-	f := b.Sub(m, b.F(t, 1))
-	high := b.F(t, to.e[0])
-	p := b.Mul(f, high)
-	pl := b.FMA(f, b.F(t, to.e[1]), b.FMS(f, high, p))
-	y, yl := fastSum(b, b.Mul(k, b.F(t, to.two[0])), p)
-	if to.two[1] != 0 {
-		pl = b.FMA(k, b.F(t, to.two[1]), pl)
+	tab := logsOf(t, to.tables[0], to.tables[1])
+	e, p := tab.piece(b, t, x, false)
+	c := b.F(t, to.e[0])
+	g := b.Mul(p.f, c)
+	gl := b.FMA(p.fl, c, b.FMA(p.f, b.F(t, to.e[1]), b.FMS(p.f, c, g)))
+	y := e
+	if to.two[1] != 0 { // else that of 2 is 1
+		k := b.Add(e, b.Table(t, p.i, tab.k...))
+		y = b.Mul(k, b.F(t, to.two[0]))
+		gl = b.FMA(k, b.F(t, to.two[1]), gl)
 	}
-	poly := to.poly
-	if poly == nil {
-		for _, c := range ft.logPoly {
-			poly = append(poly, c*to.e[0])
-		}
-	}
-	f2 := b.Mul(f, f)
-	yl = b.Add(yl, pl)
-	if t == F32 { // where P is scaled, what f² lost has some weight
-		yl = b.FMA(b.FMS(f, f, f2), b.F(t, poly[0]), yl)
-	}
-	return logEnds(b, t, x, b.Add(y, b.FMA(f2, polyPair(b, f, f2, poly), yl)))
+	y = b.Add(y, b.Table(t, p.i, tab.t...))
+	return logEnds(b, t, x, b.Add(y, b.Add(g, b.FMA(b.Mul(p.f, p.f), poly(b, t, p.f, tab.poly), gl))))
 }
 
 func log1p(b *Builder, t Type, x Value) Value {
-	one := b.F(t, 1)
-	y := b.Or(logPlus(b, t, x, None, None), b.And(x, b.sign(x)))
-	inf := b.F(t, math.Inf(1))
-	y = b.Blend(b.LT(x, inf), y, x) // +Inf and NaN
-	minus := b.Neg(one)
-	y = b.Or(y, b.LT(x, minus))
-	return b.Blend(b.EQ(x, minus), b.Neg(inf), y)
+	y := b.Add(plusParts(b, t, x, None, None))
+	u := b.Add(x, b.F(t, 1))
+	return b.Or(logEnds(b, t, u, y), b.And(x, b.sign(x)))
 }
 
-// logPlus is log(1 + x + xl), finite arguments above -1 assumed; in the lanes of the mask large it is
-// log(2x).
-func logPlus(b *Builder, t Type, x, xl, large Value) Value {
-	i := t.Int()
+// plusParts is log(1 + x + xl) as a large part and a small one, finite arguments above -1 assumed; in the lanes of the mask
+// large it is log(2x).
+func plusParts(b *Builder, t Type, x, xl, large Value) (y, yl Value) {
+	ft, tab := floatTypes[t], logsOf(t, &logs32, &logs64)
 	one := b.F(t, 1)
 	u := b.Add(x, one)
 	c := b.Sub(x, b.Sub(u, one)) // for x > 1 still exact, or without weight
@@ -439,15 +440,31 @@ func logPlus(b *Builder, t Type, x, xl, large Value) Value {
 		u = b.Blend(large, x, u)
 		c = b.AndNot(c, large)
 	}
-	k, m := split(b, t, u)
-	// c counts for 2^-k of its size; 2^-k is 0 where k = bias + 1, and c is 0 there.
-	scale := b.Bitcast(t, b.Add(b.Sub(b.Bitcast(i, one), b.Bitcast(i, u)), b.Bitcast(i, m)))
-	c = b.Mul(c, b.Max(b.F(t, 0), scale))
-	f, fl := fastSum(b, b.Sub(m, one), c)
+	e, p := tab.piece(b, t, u, true)
+	// c counts for 2^-e of its size; where 2^-e is no normal number, c is 0.
+	if b.Wide {
+		c = b.Scale(c, b.Neg(e))
+	} else {
+		i, m := t.Int(), b.I(t.Int(), -1<<ft.fraction)
+		c = b.Mul(c, b.Max(b.F(t, 0), b.Bitcast(t, b.Sub(b.I(i, 2*ft.bias<<ft.fraction), b.And(b.Bitcast(i, u), m)))))
+	}
+	f, fl := p.f, b.FMA(c, p.c, p.fl)
+	// Near 0, x is f itself, of which u would leave few digits.
+	near := b.LT(b.Abs(x), b.F(t, 1./32))
+	f = b.Blend(near, x, f)
+	if xl == None {
+		fl = b.AndNot(fl, near)
+	} else {
+		fl = b.Blend(near, xl, fl)
+	}
+	fl = b.FNMA(f, fl, fl) // it counts for 1/(1+f) of its size
+	k := b.Add(e, b.Table(t, p.i, tab.k...))
 	if large != None {
 		k = b.Add(k, b.And(one, large))
 	}
-	return logOf(b, t, k, f, fl)
+	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, p.i, tab.t...))
+	yl = b.FMA(k, b.F(t, ft.cut[1]), fl)
+	return y, b.Add(f, b.FMA(b.Mul(f, f), poly(b, t, f, tab.poly), yl))
 }
 
 // logEnds puts log's limits at 0 and infinity, and NaN below 0.
@@ -459,53 +476,4 @@ func logEnds(b *Builder, t Type, x, y Value) Value {
 	y = b.Blend(b.LT(x, inf), y, x) // +Inf and NaN
 	y = b.Or(y, b.LT(x, b.F(t, 0)))
 	return b.Blend(b.EQ(x, b.F(t, 0)), b.F(t, math.Inf(-1)), y)
-}
-
-// parts is split for denormals as well, which are made normal by a power of 2.
-func parts(b *Builder, t Type, x Value) (k, m Value) {
-	ft := floatTypes[t]
-	if b.Wide {
-		return split(b, t, x)
-	}
-	up := float64(ft.fraction + 1)
-	small := b.LT(x, b.F(t, ft.tiny))
-	k, m = split(b, t, b.Blend(small, b.Mul(x, b.F(t, math.Exp2(up))), x))
-	return b.Sub(k, b.And(b.F(t, up), small)), m
-}
-
-// split returns k and m with x = 2^k·m, √½ ≤ m < √2, of a positive normal number.
-func split(b *Builder, t Type, x Value) (k, m Value) {
-	ft := floatTypes[t]
-	i := t.Int()
-	if b.Wide {
-		k, m = b.Exponent(x), b.Significand(x)
-		large := b.GE(m, b.F(t, math.Sqrt2))
-		return b.Add(k, b.And(b.F(t, 1), large)), b.Blend(large, b.Mul(m, b.F(t, 0.5)), m)
-	}
-	bits := b.Bitcast(i, x)
-	d := b.Sub(bits, b.Bitcast(i, b.F(t, math.Sqrt2/2)))
-	if t == F32 {
-		e := b.Sar(d, 23)
-		return b.ToFloat(e), b.Bitcast(t, b.Sub(bits, b.Shl(e, 23)))
-	}
-	// A shift of the exponent with its bias, which is never negative, serves for one with the sign;
-	// it becomes a float as the low bits of one.
-	e := b.Shr(b.Add(d, b.I(i, ft.bias<<52)), 52)
-	k = b.Sub(b.Bitcast(t, b.Or(e, b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52+float64(ft.bias)))
-	return k, b.Bitcast(t, b.Sub(bits, b.Shl(b.Sub(e, b.I(i, ft.bias)), 52)))
-}
-
-// logOf is k·ln2 + log(1 + f + fl); fl may be None.
-func logOf(b *Builder, t Type, k, f, fl Value) Value { return b.Add(logSum(b, t, k, f, fl)) }
-
-// logSum is the same as a sum of a large part and a small one.
-func logSum(b *Builder, t Type, k, f, fl Value) (y, yl Value) {
-	ft := floatTypes[t]
-	y, yl = fastSum(b, b.Mul(k, b.F(t, ft.cut[0])), f)
-	yl = b.FMA(k, b.F(t, ft.cut[1]), yl)
-	if fl != None { // counts for 1/(1+f) of its size, which 1 - ¾·f is close enough to
-		yl = b.Add(yl, b.FNMA(b.F(t, 0.75), b.Mul(f, fl), fl))
-	}
-	f2 := b.Mul(f, f)
-	return y, b.FMA(f2, polyPair(b, f, f2, ft.logPoly), yl)
 }

@@ -105,8 +105,7 @@ func arc(b *Builder, t Type, a, big Value) arcs {
 	u := b.Blend(big, b.Add(s, s), a)
 	// √z = s + (z - s²)/2s.
 	rest := b.FNMA(s, s, z)
-	ul := b.Div(rest, s)
-	ul = b.AndNot(b.And(ul, big), b.EQ(s, b.F(t, 0)))
+	ul := b.And(b.Mul(rest, b.rough(s)), big)
 	return arcs{u, ul, b.Mul(z, b.Poly(z, coef...))}
 }
 

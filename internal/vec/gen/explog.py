@@ -5,7 +5,7 @@ interval, by Remez's exchange; its coefficients are then rounded to the type the
 """
 import sys
 
-from mpmath import mp, mpf, lu_solve, matrix, exp, expm1, log, log1p, sinh, cosh, atanh, sqrt, cos, pi
+from mpmath import mp, mpf, lu_solve, matrix, exp, expm1, log, sinh, cosh, sqrt, cos, pi
 
 mp.dps = 45
 
@@ -76,7 +76,6 @@ def table(name, g, w, lo, hi, degrees):
 
 
 half = log(2) / 2 * mpf("1.001")
-small, large = 1 / sqrt(mpf(2)) - 1, sqrt(mpf(2)) - 1
 tables = {
     # e^r = 1 + r + r²·P(r), relative to e^r
     "exp": lambda: table("exp", lambda r: (exp(r) - 1 - r) / r**2, lambda r: r**2 / exp(r), -half, half, [(32, 4), (64, 9)]),
@@ -84,19 +83,9 @@ tables = {
     "expm1": lambda: table("expm1", lambda r: (expm1(r) - r) / r**2, lambda r: abs(r**2 / expm1(r)), -half, half, [(32, 5), (64, 10)]),
     # 2^r = 1 + r·P(r), relative to 2^r
     "exp2": lambda: table("exp2", lambda r: (mpf(2) ** r - 1) / r, lambda r: abs(r) / mpf(2)**r, "-0.5005", "0.5005", [(32, 5), (64, 11)]),
-    # log(1+f) = f + f²·P(f), relative to log(1+f)
-    "log": lambda: table("log", lambda f: (log1p(f) - f) / f**2, lambda f: abs(f**2 / log1p(f)), small, large, [(32, 9), (64, 20)]),
-    # the same over log 2 and over log 10
-    "log2": lambda: table("log2", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 9)]),
-    "log10": lambda: table("log10", lambda f: (log1p(f) - f) / f**2 / log(10), lambda f: abs(f**2 / log1p(f)), small, large, [(32, 8)]),
     # cosh r = 1 + z·P(z) and sinh r = r + r·z·P(z), z = r²
     "cosh": lambda: table("cosh", lambda z: (cosh(sqrt(z)) - 1) / z if z else mpf(1) / 2, lambda z: z, 0, half**2, [(32, 2), (64, 4)]),
     "sinh": lambda: table("sinh", lambda z: (sinh(sqrt(z)) / sqrt(z) - 1) / z if z else mpf(1) / 6, lambda z: z, 0, half**2, [(32, 2), (64, 4)]),
-    # log2(1+f) = f·log2 e + f²·P(f) and 2^r = 1 + r·P(r), for float32's pow in float64
-    "pow32log": lambda: table("pow32log", lambda f: (log1p(f) - f) / f**2 / log(2), lambda f: abs(f**2 / log1p(f)), small, large, [(64, 12)]),
-    "pow32exp": lambda: table("pow32exp", lambda r: (mpf(2) ** r - 1) / r, lambda r: abs(r) / mpf(2) ** r, "-0.5005", "0.5005", [(64, 6)]),
-    # atanh s = s·(1 + z/3 + z²·P(z)), z = s², for 1+f = (1+s)/(1-s)
-    "pow64log": lambda: table("pow64log", lambda z: (atanh(sqrt(z)) / sqrt(z) - 1 - z / 3) / z**2 if z > mpf(10)**-12 else mpf(1) / 5 + z / 7, lambda z: z**2, 0, ((large / (2 + large)) ** 2) * mpf("1.001"), [(64, 7), (64, 8)]),
 }
 for name in sys.argv[1:] or tables:
     tables[name]()
