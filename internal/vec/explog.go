@@ -417,6 +417,9 @@ func logBase(b *Builder, t Type, x Value, to *base) Value {
 		gl = b.FMA(k, b.F(t, to.two[1]), gl)
 	}
 	y = b.Add(y, b.Table(t, p.i, tab.t...))
+	if t == F64 { // g may be as large as the sum
+		y, g = fastSum(b, y, g)
+	}
 	return logEnds(b, t, x, b.Add(y, b.Add(g, b.FMA(b.Mul(p.f, p.f), poly(b, t, p.f, tab.poly), gl))))
 }
 

@@ -19,16 +19,16 @@ func init() {
 }
 
 // powSign makes |x|^y x^y: negative for negative x and odd y, NaN for negative x and y no integer, but
-// for infinite x; 1^y and x^0 are 1 for all y and x.
+// for infinite x. Of 1^y and x^0, r may be NaN.
 func powSign(b *Builder, t Type, x, y, r Value) Value {
+	zero, one := b.F(t, 0), b.F(t, 1)
+	r = b.Blend(b.Or(b.EQ(b.Abs(x), one), b.EQ(y, zero)), one, r)
 	half := b.Mul(y, b.F(t, 0.5))
 	whole := b.EQ(b.Floor(y), y)
 	odd := b.And(whole, b.NE(b.Floor(half), half))
 	r = b.Or(r, b.And(b.And(x, odd), b.sign(x)))
-	zero, one := b.F(t, 0), b.F(t, 1)
 	finite := b.And(b.LT(x, zero), b.GT(x, b.F(t, math.Inf(-1))))
-	r = b.Blend(b.AndNot(finite, whole), b.F(t, math.NaN()), r)
-	return b.Blend(b.Or(b.EQ(x, one), b.EQ(y, zero)), one, r)
+	return b.Blend(b.AndNot(finite, whole), b.F(t, math.NaN()), r)
 }
 
 // power32 is a^y for float32s a ≥ 0 and y: log2 a to 2^-39 of its size, and 2^r by sixteenths.
