@@ -285,6 +285,9 @@ func BenchmarkCode(b *testing.B) {
 		{"softmax of 10/10k", func() ([]*ir.Node, []Input) { return softmaxStep(10) }, 10_000},
 		{"softmax of 1000/100", func() ([]*ir.Node, []Input) { return softmaxStep(1000) }, 100},
 		{"layer norm of 512/256", layerNormStep, 256},
+		{"column sums of 16/1k", func() ([]*ir.Node, []Input) { return columnsStep(16) }, 1000},
+		{"column sums of 256/100", func() ([]*ir.Node, []Input) { return columnsStep(256) }, 100},
+		{"column sums of 256/10k", func() ([]*ir.Node, []Input) { return columnsStep(256) }, 10_000},
 		{"MLP/32", mlpStep, 32},
 		{"MLP/256", mlpStep, 256},
 	} {
@@ -355,6 +358,18 @@ func layerNormStep() (outs []*ir.Node, inputs []Input) {
 	y := g.Apply(ops.Mul, d, row(g.Apply(ops.Rsqrt, g.Apply(ops.Add, v, g.Const(dtype.F32, v.Shape, 1e-5)))))
 	y = g.Apply(ops.Add, g.Apply(ops.Mul, y, g.BroadcastTo("", scale, sh)), g.BroadcastTo("", shift, sh))
 	return []*ir.Node{y}, []Input{{dtype.F32, sh}, {dtype.F32, scale.Shape}, {dtype.F32, shift.Shape}}
+}
+
+// columnsStep is the sums over the rows of three products, of which none is stored.
+func columnsStep(n int) (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	sh := ir.Shape{ir.Batch, ir.D(n)}
+	x, y := g.Param(0, dtype.F32, sh), g.Param(1, dtype.F32, sh)
+	d := g.Apply(ops.Sub, x, y)
+	for _, z := range []*ir.Node{g.Apply(ops.Mul, d, x), g.Apply(ops.Mul, d, y), g.Apply(ops.Mul, d, d)} {
+		outs = append(outs, g.Reduce(ir.Sum, z, 0))
+	}
+	return outs, []Input{{dtype.F32, sh}, {dtype.F32, sh}}
 }
 
 // BenchmarkGenerate is the time from a cluster to its machine code: that of cheap operations, of the

@@ -81,7 +81,7 @@ type segment struct {
 	f     *jit.Func // nil: op
 	op    int
 	loads []int // operations: leaves that are copied before
-	args  []int // values: inputs, then outputs; those from -1 down are folds 0 …
+	args  []int // values: inputs, then outputs; those from -1 down are folds 0 …, of columns inputs, too
 	ins   int
 }
 
@@ -219,6 +219,11 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		if goodRow(*b.isa, u.run) || u.run >= longFold {
 			u.cols = u.run
 		}
+	case u.mode == columns && goodRow(*b.isa, u.inner):
+		u.cols = u.inner
+		if _, key := u.structure(*b.isa); key[0] == 0 {
+			u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
+		}
 	case cols > 0:
 		if goodRow(*b.isa, cols) {
 			u.cols = cols
@@ -278,7 +283,7 @@ func (b *binding) findCode(u *mapUnit) []feed {
 		}
 	}
 	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds, key[0] == 1)
+		u.code = u.assemble(*b.isa, feeds, key[0] > 0)
 		u.code.key = string(key)
 		if b.p.profile {
 			u.code.name = u.name()
@@ -363,11 +368,12 @@ const longFold = 512
 
 func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
 
-// structure returns how u's values come about, and a key of all that code for it depends on.
+// structure returns how u's values come about, and a key of all that code for it depends on, which begins with 0 where the
+// code folds nothing.
 func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	feeds = make([]feed, u.values)
 	key = append(make([]byte, 0, 16*len(u.ops)), 0, byte(isa), byte(u.size))
-	folds := u.cols == u.run && (u.mode == chunks || u.mode == rows && u.run >= shortFold)
+	folds := u.foldsRows() || u.foldsColumns(isa)
 	packed := make([]bool, u.values)
 	for i := range u.ops {
 		if op := &u.ops[i]; op.tiled {
@@ -419,13 +425,44 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	for i := range u.folds {
 		f := &u.folds[i]
 		key = append(binary.AppendUvarint(key, uint64(f.value)), byte(f.k))
-		folds = folds && jit.Folds(foldOf(f.k), f.t)
+		if u.mode == columns {
+			folds = folds && f.t.Size() >= 4 && vec.Body(combines[f.k], f.t) != nil
+		} else {
+			folds = folds && jit.Folds(foldOf(f.k), f.t) && len(u.folds) <= isa.MaxFolds()
+		}
 	}
-	if folds && len(u.folds) <= isa.MaxFolds() {
+	switch {
+	case folds && u.mode == columns:
+		key[0] = 2
+		key = binary.AppendUvarint(key, uint64(u.wholeRow()))
+	case folds:
 		key[0] = 1
 	}
 	return feeds, key
 }
+
+// foldsRows reports whether the rows that code goes by are what is folded, and worth it.
+func (u *mapUnit) foldsRows() bool {
+	return u.cols == u.run && (u.mode == chunks || u.mode == rows && u.run >= shortFold)
+}
+
+// foldsColumns reports whether the rows that code goes by are added up, element by element. It adds to what lies in
+// memory, as a carry whose place is the same in every row.
+func (u *mapUnit) foldsColumns(isa jit.ISA) bool {
+	return u.mode == columns && u.cols == u.inner && goodRow(isa, u.inner)
+}
+
+// wholeRow is the length of a row that is added up, where it is the same for all and short, 0 where not.
+func (u *mapUnit) wholeRow() int {
+	const whole = 64 // elements at most that code does at once
+	if u.inner <= whole {
+		return u.inner
+	}
+	return 0
+}
+
+// combines is the operation of each reduction.
+var combines = [...]ops.ID{kernels.Sum: ops.Add, kernels.Prod: ops.Mul, kernels.Max: ops.Max, kernels.Min: ops.Min}
 
 // assembler writes a cluster's vector programs.
 type assembler struct {
@@ -439,6 +476,7 @@ type assembler struct {
 	last   []int       // by value: the last segment that reads it
 	result []jit.Out   // by value: of those computed
 	seg    []int       // by value: the segment that computes it
+	sums   []jit.Out   // by fold, of columns
 }
 
 type draft struct {
@@ -501,6 +539,9 @@ func (u *mapUnit) write(isa jit.ISA, feeds []feed, folds bool) (*assembler, *cod
 				a.result[f.value] = jit.Out{T: f.t, V: a.read(f.value, 0)}
 				a.result[f.value].At = len(a.b().Code())
 			}
+		}
+		if u.mode == columns {
+			a.accumulate()
 		}
 	} else {
 		for j := range u.folds {
@@ -599,6 +640,21 @@ func (a *assembler) emit(op *mapOp) {
 	a.seg[op.dst] = len(a.segs) - 1
 }
 
+// accumulate adds each fold's value to an input that it is in the next row.
+func (a *assembler) accumulate() {
+	d := &a.segs[0]
+	for j := range a.folds {
+		f := &a.folds[j]
+		in := d.b.AddInput(f.t)
+		d.ins = append(d.ins, -1-j)
+		sum := vec.Emit(d.b, combines[f.k], vec.Lane(f.t), d.b.Input(in), a.result[f.value].V)
+		a.sums = append(a.sums, jit.Out{T: f.t, V: sum, Carry: 1 + in})
+	}
+	for j := range a.sums {
+		a.sums[j].At = len(d.b.Code())
+	}
+}
+
 // finish finds what crosses from one segment to a later one, and gives it tiles.
 func (a *assembler) finish(folds bool) *code {
 	c := &code{slot: make([]int, a.values), folds: folds}
@@ -616,7 +672,9 @@ func (a *assembler) finish(folds bool) *code {
 	first := make([]int, a.values) // by value: the first segment that reads it
 	for s := range a.segs {
 		for _, v := range a.segs[len(a.segs)-1-s].ins {
-			first[v] = len(a.segs) - 1 - s
+			if v >= 0 {
+				first[v] = len(a.segs) - 1 - s
+			}
 		}
 	}
 	for i := range a.ops {
@@ -636,6 +694,9 @@ func (a *assembler) finish(folds bool) *code {
 		if v >= 0 {
 			return a.result[v]
 		}
+		if a.mode == columns {
+			return a.sums[-1-v]
+		}
 		f := &a.folds[-1-v]
 		o := a.result[f.value]
 		o.Fold = foldOf(f.k)
@@ -654,7 +715,14 @@ func (a *assembler) finish(folds bool) *code {
 		p := &jit.Program{}
 		if d.b != nil {
 			p.Code = d.b.Code()
+			if folds && a.mode == columns {
+				p.N = a.wholeRow()
+			}
 			for _, v := range d.ins {
+				if v < 0 {
+					p.In = append(p.In, jit.In{T: a.folds[-1-v].t})
+					continue
+				}
 				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed}
 				if a.feeds[v] == gatherFeed {
 					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[a.by[v].leaf].by)
@@ -704,7 +772,7 @@ type ref struct {
 	size     int
 	col, row int           // bytes from one element to the next, and from one row to the next
 	splat    bool          // of a tile full of one value
-	result   bool          // one element per row, counted apart
+	result   bool          // one element per row, counted apart, or, of columns, a row for all of them
 	rows     *kernels.View // of more than one axis: where the rows are, in elements; row is from one of the last axis to the next
 }
 
@@ -747,6 +815,9 @@ func (x *ref) setRows(l *leaf, cols int) {
 func (u *mapUnit) result(j int) ref {
 	f := &u.folds[j]
 	x := ref{leaf: -1, buffer: f.buffer, size: f.size, row: f.size, result: true}
+	if u.mode == columns {
+		x.col, x.row = f.size, 0
+	}
 	if u.parts > 1 {
 		x.buffer = u.part[j]
 	}
@@ -763,7 +834,7 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 	case x.splat:
 		return u.leaf[x.leaf].splat
 	case x.result:
-		return unsafe.Add(r.ptr[x.buffer], p.result*x.size)
+		return unsafe.Add(r.ptr[x.buffer], p.result*x.size+p.col*x.col)
 	case x.leaf >= 0:
 		l := &u.leaf[x.leaf]
 		row := p.row * x.row
@@ -874,7 +945,9 @@ func (u *mapUnit) call(r *run, w *worker, seg int, p *at) {
 	for rows := p.rows; rows > 0; rows -= q.rows {
 		q.rows = min(rows, u.even-q.row%u.even)
 		u.callEven(r, w, seg, &q)
-		q.row, q.result = q.row+q.rows, q.result+q.rows
+		if q.row += q.rows; u.mode != columns {
+			q.result += q.rows
+		}
 	}
 }
 

@@ -390,3 +390,36 @@ func TestCodeFoldsLongRows(t *testing.T) {
 		}
 	}
 }
+
+// Code adds up rows of all lengths, the first axes or one between, beside what it stores of them.
+func TestCodeFoldsColumns(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, inner := range []int{3, 15, 16, 24, 33, 64, 65, 100, 256, 2304} {
+			s := newSketch()
+			g := s.g
+			x, bias := s.param(typ, ir.Shape{ir.Batch, ir.D(inner)}, 5), s.param(typ, ir.Static(inner), 5)
+			y := g.Apply(ops.Sub, x, g.BroadcastTo("", bias, x.Shape))
+			z := g.Apply(ops.Add, y, g.BroadcastTo("", s.param(typ, ir.Shape{ir.Batch, ir.D(1)}, 5), x.Shape))
+			outs := []*ir.Node{z, g.Reduce(ir.Sum, z, 0), g.Reduce(ir.Max, y, 0), g.Reduce(ir.Min, z, 0)}
+			if typ.IsFloat() {
+				outs = append(outs, g.Reduce(ir.Prod, z, 0), g.Reduce(ir.Sum, g.Convert(y, dtype.F32), 0))
+			}
+			m := s.param(typ, ir.Shape{ir.D(3), ir.Batch, ir.D(inner)}, 5)
+			outs = append(outs, g.Reduce(ir.Sum, g.Apply(ops.Max, m, g.BroadcastTo("", bias, m.Shape)), 1))
+			s.check(t, outs, rand.New(rand.NewPCG(3, 1)), 0, 1, 2, 17, 16384/inner+1)
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(17)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range b.units {
+				if u, ok := x.(*mapUnit); ok && p.isa != nil && inner%8 == 0 && (u.code == nil || !u.code.folds) {
+					t.Errorf("%v, rows of %d: not folded in code\n%s", typ, inner, p)
+				}
+			}
+		}
+	}
+}

@@ -495,6 +495,15 @@ func (u *mapUnit) doColumns(r *run, w *worker, i int) {
 		kernels.InitAccumulator(u.accumulator(r, j, i), f.k, f.t, u.inner)
 	}
 	row0, row1 = row0+i/u.parts*u.run, row1+i/u.parts*u.run
+	if u.code != nil && u.code.folds {
+		for col := 0; col < u.inner; col += maxBlock {
+			n := min(maxBlock, u.inner-col)
+			for row, rows := row0, max(1, u.code.most()/n); row < row1; row += rows {
+				u.call(r, w, 0, &at{row: row, col: col, n: n, rows: min(rows, row1-row), result: i * u.inner})
+			}
+		}
+		return
+	}
 	if u.inner > u.tile {
 		for row := row0; row < row1; row++ {
 			for at := 0; at < u.inner; at += u.tile {
