@@ -158,9 +158,18 @@ func (l *leaf) byRows(cols int) (feed, kernels.View) {
 // near reports whether all elements that l gathers are near enough for code.
 func (l *leaf) near() bool { return l.size*max(l.by, -l.by) < 1<<31 }
 
-// goodRow reports whether rows of n elements are worth the loop around each: they are not short, and code
-// without masks has no last elements to do apart.
-func goodRow(isa jit.ISA, n int) bool { return n >= 16 && (isa == jit.AVX512 || n%kernels.Pad == 0) }
+// goodRow reports whether rows of n elements are worth the loop around each: they are not short, and their last elements
+// are done under masks, if need be.
+func (u *mapUnit) goodRow(isa jit.ISA, n int) bool {
+	return n >= 16 && (isa == jit.AVX512 || n%kernels.Pad == 0 || u.masks())
+}
+
+// masks reports whether AVX2, too, masks all that u reads and writes: it has no masks for narrow elements and gathers.
+func (u *mapUnit) masks() bool {
+	return !slices.ContainsFunc(u.ops, func(op mapOp) bool {
+		return (op.f == nil || op.buffer >= 0) && op.size < 4 || op.gathers
+	})
+}
 
 // chooseRows sets the length of the rows that code goes by: that by which most leaves are read in place.
 func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
@@ -184,7 +193,7 @@ func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 				read++
 			}
 		}
-		if goodRow(isa, n) && read > best {
+		if u.goodRow(isa, n) && read > best {
 			best, u.cols = read, n
 		}
 		n /= d
@@ -216,23 +225,23 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	u.cols = u.elems
 	switch {
 	case u.mode == rows || u.mode == chunks:
-		if goodRow(*b.isa, u.run) || u.run >= longFold {
+		if u.goodRow(*b.isa, u.run) || u.run >= longFold {
 			u.cols = u.run
 		}
-	case u.mode == columns && goodRow(*b.isa, u.inner):
+	case u.mode == columns && u.goodRow(*b.isa, u.inner):
 		u.cols = u.inner
-		if _, key := u.structure(*b.isa); key[0] == 0 {
+		if _, key := u.structure(*b.isa); key[0] != foldedColumns {
 			u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
 		}
 	case cols > 0:
-		if goodRow(*b.isa, cols) {
+		if u.goodRow(*b.isa, cols) {
 			u.cols = cols
 		}
 	default:
 		u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
 	}
 	feeds := b.findCode(u)
-	if u.cols < u.elems && u.mode != flat && !u.code.folds && !goodRow(*b.isa, u.cols) { // rows that code alone can fold
+	if u.cols < u.elems && u.mode != flat && !u.code.folds && !u.goodRow(*b.isa, u.cols) { // rows that code alone can fold
 		u.cols = u.elems
 		feeds = b.findCode(u)
 	}
@@ -283,7 +292,7 @@ func (b *binding) findCode(u *mapUnit) []feed {
 		}
 	}
 	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds, key[0] > 0)
+		u.code = u.assemble(*b.isa, feeds, key[0] == foldedRows || key[0] == foldedColumns)
 		u.code.key = string(key)
 		if b.p.profile {
 			u.code.name = u.name()
@@ -366,13 +375,21 @@ const shortFold = 64
 // longFold is the length of a row from which on code without masks folds it though it has last elements to do apart.
 const longFold = 512
 
+// What the key of a structure begins with.
+const (
+	flatElems = iota
+	foldedRows
+	foldedColumns
+	maskedRows
+)
+
 func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
 
-// structure returns how u's values come about, and a key of all that code for it depends on, which begins with 0 where the
-// code folds nothing.
+// structure returns how u's values come about, and a key of all that code for it depends on, which begins with what
+// the code folds, rows or columns, if anything.
 func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	feeds = make([]feed, u.values)
-	key = append(make([]byte, 0, 16*len(u.ops)), 0, byte(isa), byte(u.size))
+	key = append(make([]byte, 0, 16*len(u.ops)), flatElems, byte(isa), byte(u.size))
 	folds := u.foldsRows() || u.foldsColumns(isa)
 	packed := make([]bool, u.values)
 	for i := range u.ops {
@@ -433,10 +450,12 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	}
 	switch {
 	case folds && u.mode == columns:
-		key[0] = 2
+		key[0] = foldedColumns
 		key = binary.AppendUvarint(key, uint64(u.wholeRow()))
 	case folds:
-		key[0] = 1
+		key[0] = foldedRows
+	case u.cols < u.elems && isa == jit.AVX2: // rows, whose last elements are masked
+		key[0] = maskedRows
 	}
 	return feeds, key
 }
@@ -449,7 +468,7 @@ func (u *mapUnit) foldsRows() bool {
 // foldsColumns reports whether the rows that code goes by are added up, element by element. It adds to what lies in
 // memory, as a carry whose place is the same in every row.
 func (u *mapUnit) foldsColumns(isa jit.ISA) bool {
-	return u.mode == columns && u.cols == u.inner && goodRow(isa, u.inner)
+	return u.mode == columns && u.cols == u.inner && u.goodRow(isa, u.inner)
 }
 
 // wholeRow is the length of a row that is added up, where it is the same for all and short, 0 where not.
@@ -714,7 +733,7 @@ func (a *assembler) finish(folds bool) *code {
 		seg := segment{op: d.op, loads: loads[s], args: append(d.ins[:len(d.ins):len(d.ins)], outs[s]...), ins: len(d.ins)}
 		p := &jit.Program{}
 		if d.b != nil {
-			p.Code = d.b.Code()
+			p.Code, p.Masks = d.b.Code(), folds || a.cols < a.elems
 			if folds && a.mode == columns {
 				p.N = a.wholeRow()
 			}
@@ -958,7 +977,6 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	if step := s.f.Step(); step > 1 {
 		last = p.n % step
 	}
-	args[jit.ArgTail] = 0
 	if last > 0 && u.code.folds {
 		u.callFolding(r, w, seg, *p, last)
 		return
@@ -969,7 +987,8 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
 			args[jit.ArgArrays+2*k+1] = uintptr(x.row)
 		}
-		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.n-last), uintptr(p.rows), u.spill(w)
+		args[jit.ArgN], args[jit.ArgTail] = s.f.Split(p.n - last)
+		args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.rows), u.spill(w)
 		s.f.Run(args)
 	}
 	if last > 0 {

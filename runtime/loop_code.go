@@ -208,7 +208,7 @@ func (l *loopCode) write(isa jit.ISA, feeds []feed) (*assembler, *code) {
 		}
 	}
 	d := &a.segs[0]
-	d.p.Out = nil
+	d.p.Out, d.p.Masks = nil, true
 	if l.elems <= minBlock { // one block
 		d.p.N = l.elems
 	}
@@ -263,8 +263,8 @@ func (l *loopCode) do(r *run, _, worker, task int) {
 			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice+col*x.size))
 			w.args[jit.ArgArrays+2*k+1] = uintptr(step)
 		}
-		w.args[jit.ArgN], w.args[jit.ArgSpill] = uintptr(n), uintptr(w.scratch)
-		w.args[jit.ArgRows] = uintptr(min(rows, steps-from))
+		w.args[jit.ArgN], w.args[jit.ArgTail] = l.code.segs[0].f.Split(n)
+		w.args[jit.ArgRows], w.args[jit.ArgSpill] = uintptr(min(rows, steps-from)), uintptr(w.scratch)
 		l.code.segs[0].f.Run(w.args)
 		if r.done != nil {
 			select {

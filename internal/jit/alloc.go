@@ -94,10 +94,10 @@ func allocate(c *code) *allocator {
 	if len(c.folds) > 0 {
 		n-- // to exchange a fold's vectors of lanes
 		a.spare = x86.Reg(n)
-		if c.isa == AVX2 {
-			n--
-			a.tail = x86.Reg(n)
-		}
+	}
+	if c.masked || c.isa == AVX2 && len(c.folds) > 0 {
+		n--
+		a.tail = x86.Reg(n)
 	}
 	if c.isa != scalar { // whose code runs once
 		n = a.hoist(n)

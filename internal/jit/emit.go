@@ -37,6 +37,7 @@ type emitter struct {
 	p    *Program
 	text x86.Text
 	list func(src int, line string) // nil, or told what is encoded
+	held x86.Mem                    // AVX2: the mask in the tail's register
 }
 
 func (e *emitter) arrays() int { return len(e.p.In) + len(e.p.Out) }
@@ -72,6 +73,10 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 			return
 		}
 	}
+	if tail && e.masked && (m.next > 0 || m.place == inArray) {
+		e.under(m, in, group)
+		return
+	}
 	tail = tail && e.isa == AVX512
 	if m.next > 0 && tail { // the lanes behind stay 0
 		in.Mask, in.Zero = 1+x86.Reg(m.part), true
@@ -91,7 +96,7 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
 	case inArray:
 		t := e.typeOf(m.io)
-		in.Mem = x86.Mem{Base: e.base(m.io), Index: indexReg, Scale: uint8(t.Size()), Disp: in.Mem.Disp + int32(group*e.e*t.Size())}
+		in.Mem = e.elements(m, group)
 		if tail {
 			in.Mask = 1 + x86.Reg(m.part)
 			in.Zero = !m.store
@@ -103,23 +108,65 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 			}
 		}
 	}
-	e.text.Emit(&in)
+	e.add(m, &in)
+}
+
+// add encodes in for m.
+func (e *emitter) add(m *minst, in *x86.Inst) {
+	e.text.Emit(in)
 	if e.list != nil {
 		e.list(int(m.src), in.String())
+	}
+}
+
+// elements is where m has elements of an array.
+func (e *emitter) elements(m *minst, group int) x86.Mem {
+	size := e.typeOf(m.io).Size()
+	return x86.Mem{Base: e.base(m.io), Index: indexReg, Scale: uint8(size), Disp: m.Mem.Disp + int32(group*e.e*size)}
+}
+
+// under is in, which moves a part of an array or of a carry, under AVX2's masks; a carry's lanes behind stay 0.
+func (e *emitter) under(m *minst, in x86.Inst, group int) {
+	if m.next > 0 {
+		e.hold(m.part, m.next == 8)
+		in.Op, in.A = x86.AndPS, e.tail
+		e.add(m, &in)
+		return
+	}
+	wide := e.typeOf(m.io).Size() == 8
+	e.hold(m.part, wide)
+	in.Mem, in.A, in.Op = e.elements(m, group), e.tail, x86.MaskLoadS
+	if m.store {
+		in.Op = x86.MaskStoreS
+	}
+	if wide {
+		in.Op++
+	}
+	e.add(m, &in)
+}
+
+// hold has the tail's register say which lanes of a part count.
+func (e *emitter) hold(part int32, wide bool) {
+	at := x86.Mem{Base: leftReg, Index: x86.NoReg}
+	if wide {
+		at.Disp = 32 + 32*part
+	}
+	if at != e.held {
+		e.text.Emit(&x86.Inst{Op: x86.MovLoad, VL: x86.V256, Dst: e.tail, IsMem: true, Mem: at})
+		e.held = at
 	}
 }
 
 // some is in, which makes lanes of a fold, for the tail's lanes alone.
 func (e *emitter) some(m *minst, in x86.Inst) {
 	t, acc := &e.text, in.Dst
-	at := x86.Mem{Base: leftReg, Index: x86.NoReg}
-	op := x86.BlendVPS
-	if f := e.folds[int(m.Dst-accReg)/e.isa.vectors()]; f.t.Bits() == 64 {
-		op, at.Disp = x86.BlendVPD, 32+32*m.part
+	op, f := x86.BlendVPS, e.folds[int(m.Dst-accReg)/e.isa.vectors()]
+	if f.t.Bits() == 64 {
+		op = x86.BlendVPD
 	}
 	in.Dst = e.spare
 	t.Emit(&in)
-	t.Emit(&x86.Inst{Op: x86.MovLoad, VL: in.VL, Dst: e.tail, IsMem: true, Mem: at})
+	e.hold(m.part, f.t.Bits() == 64)
 	t.Emit(&x86.Inst{Op: op, VL: in.VL, Dst: acc, A: acc, B: e.spare, C: e.tail})
 }
 
@@ -274,12 +321,16 @@ func (e *emitter) emit() []byte {
 		t.Zero(indexReg)
 		t.Load(leftReg, argMem(ArgN))
 		t.SubImm(leftReg, int32((e.groups-1)*e.e))
-		if e.ragged(int32(e.groups - 1)) {
+		switch ragged := e.ragged(int32(e.groups - 1)); {
+		case ragged && e.masked:
+			t.Load(leftReg, argMem(ArgTail))
+		case ragged:
 			e.mask()
 		}
 		e.carry(false)
 	}
 	row := t.Here(1)
+	e.held = x86.Mem{}
 	fixed(inSplat)
 	e.begin()
 	if e.atOnce {
@@ -341,26 +392,31 @@ func (e *emitter) row(unroll int) {
 		t.Land(t.Jump(x86.Greater), one)
 		t.Land(none, t.Here(1))
 	}
-	if !masked && len(e.folds) > 0 {
-		e.copied()
+	if e.masked || !masked && len(e.folds) > 0 {
+		e.rest()
 	}
 }
 
-// copied encodes the rest of a row, on copies.
-func (e *emitter) copied() {
+// rest encodes the rest of a row on AVX2, under masks or on copies.
+func (e *emitter) rest() {
 	t := &e.text
 	t.Load(leftReg, argMem(ArgTail))
 	t.CmpImm(leftReg, 0)
 	none := t.Jump(x86.Equal)
 	for i := range e.arrays() {
-		if i < len(pointerRegs) {
+		switch {
+		case e.masked:
+		case i < len(pointerRegs):
 			t.Load(pointerRegs[i], argMem(ArgArrays+2*i+1))
-		} else {
+		default:
 			t.Load(tempReg, argMem(ArgArrays+2*i+1))
 			t.Store(argMem(ArgArrays+2*i), tempReg)
 		}
 	}
-	t.Zero(indexReg)
+	if !e.masked {
+		t.Zero(indexReg)
+	}
+	e.held = x86.Mem{}
 	e.body(0, false, true)
 	t.Land(none, t.Here(1))
 }

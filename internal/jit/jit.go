@@ -5,6 +5,7 @@ package jit
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -89,6 +90,15 @@ type Program struct {
 	Code []vec.Instr
 	Out  []Out // by At
 	N    int   // the elements of every row, if that is known
+	// Masks has AVX2's code, too, do the last elements of a row under masks, which costs a register: where all inputs and
+	// outputs are of 4 bytes and more and no input has an Index.
+	Masks bool
+}
+
+// masks reports whether a register of AVX2's code holds the masks of tails.
+func (p *Program) masks(isa ISA) bool {
+	return p.Masks && isa == AVX2 && !slices.ContainsFunc(p.In, func(x In) bool { return x.Index > 0 || x.T.Size() < 4 }) &&
+		!slices.ContainsFunc(p.Out, func(o Out) bool { return o.T.Size() < 4 })
 }
 
 // Func is machine code.
@@ -100,6 +110,7 @@ type Func struct {
 	arrays int
 	spill  int
 	step   int
+	masks  bool
 	frame  int // of a routine: bytes above the spilled registers, and the offset of its beginning
 	start  int
 }
@@ -108,7 +119,7 @@ type Func struct {
 func (p *Program) Assemble(isa ISA) *Func {
 	c := lower(p, isa)
 	e := emitter{allocator: allocateBeside(c, p.N), p: p}
-	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e}
+	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e, masks: isa == AVX512 || c.masked}
 	return f
 }
 
@@ -135,14 +146,24 @@ func (p *Program) Unchanged(v vec.Value) bool {
 // SpillBytes is the size of the scratch that a call needs.
 func (f *Func) SpillBytes() int { return f.spill }
 
-// Step is what n must be a multiple of: 1 where the code masks its tail. Where there are folds the rest of a row, of one at
+// Step is what n must be a multiple of: 1 where the code masks its tail, as Split says. Else, where there are folds the rest of a row, of one at
 // a time, comes from copies: args says at ArgTail which lanes count (TailLanes), and has the copies' addresses, those of
 // splats and folds as they are, where the bytes from one row to the next are otherwise.
 func (f *Func) Step() int {
-	if f.isa == AVX512 {
+	if f.masks {
 		return 1
 	}
 	return f.step
+}
+
+// Split is what args says at ArgN and at ArgTail of rows of n elements, for code that masks its tail.
+func (f *Func) Split(n int) (whole, tail uintptr) {
+	if f.isa == AVX2 {
+		if last := n & (f.step - 1); last > 0 {
+			return uintptr(n - last), TailLanes(last)
+		}
+	}
+	return uintptr(n), 0
 }
 
 // Size is the bytes of the code and its constants.

@@ -357,7 +357,7 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		}
 	}
 	in := slices.Clone(w.in)
-	p := &Program{In: in, Code: w.Code(), Out: outs}
+	p := &Program{In: in, Code: w.Code(), Out: outs, Masks: r.IntN(2) == 0}
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
 		t.Fatal(err)
@@ -443,7 +443,9 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		set(len(in)+i, newGuarded(row*rows*o.T.Size(), r.IntN(8)*o.T.Size()), row*o.T.Size())
 	}
 	var copies []guarded // of the last elements
-	if args[ArgN] -= uintptr(last); last > 0 {
+	if args[ArgN] -= uintptr(last); last == 0 {
+		args[ArgN], args[ArgTail] = f.Split(n)
+	} else {
 		args[ArgTail] = TailLanes(last)
 		for k, g := range all {
 			tail := g
@@ -563,6 +565,7 @@ func TestCarries(t *testing.T) {
 }
 
 func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) bool {
+	p.Masks = r.IntN(2) == 0
 	step := p.Assemble(isa).Step()
 	n, rows := (1+r.IntN(64/step))*step, 1+r.IntN(5)
 	if p.N = n; r.IntN(4) == 0 {
@@ -575,7 +578,8 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 	}
 	args := make([]uintptr, f.Words())
 	spill := newGuarded(f.SpillBytes(), 0)
-	args[ArgN], args[ArgRows], args[ArgSpill] = uintptr(n), uintptr(rows), uintptr(spill.ptr())
+	args[ArgN], args[ArgTail] = f.Split(n)
+	args[ArgRows], args[ArgSpill] = uintptr(rows), uintptr(spill.ptr())
 	const padded = 64
 	arrays := make([]guarded, len(p.In)+len(p.Out))
 	var oracle [3]unsafe.Pointer

@@ -92,6 +92,7 @@ type code struct {
 	pooled map[poolKey]int32 // nil, or where the pool has what earlier code put there
 	folds  []fold
 
+	masked  bool // AVX2: a register holds the masks of tails
 	atOnce  bool // rows of few elements are done at once, and carries stay in registers
 	carries []carry
 }
@@ -162,7 +163,8 @@ func (l *lowering) run() {
 	if wide {
 		l.e /= 2
 	}
-	l.atOnce = p.N > 0 && ceil(p.N, l.e) <= mostWhole && len(p.Code) <= mostWholeCode && (l.isa == AVX512 || l.isa == AVX2 && p.N%l.e == 0)
+	l.masked = p.masks(l.isa)
+	l.atOnce = p.N > 0 && ceil(p.N, l.e) <= mostWhole && len(p.Code) <= mostWholeCode && (l.isa == AVX512 || l.masked || l.isa == AVX2 && p.N%l.e == 0)
 	l.val = make([]value, len(p.Code))
 	l.insts = make([]vinst, 0, len(p.Code)+len(p.Out)+8)
 	out := 0
@@ -832,7 +834,7 @@ func (l *lowering) widen(in *vec.Instr, part int) vreg {
 	if l.isa == scalar {
 		return l.one(op, a, slotMem, 0)
 	}
-	if h := l.homes[a]; part == 1 && h.place == inArray { // its upper half is there to be read
+	if h := l.homes[a]; part == 1 && h.place == inArray && !l.masked { // its upper half is there to be read
 		return l.put(vinst{op: op, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: h.at, off: int32(l.vl().Bytes() / 2), part: 1}, false)
 	}
 	if part == 1 && l.homes[a].place != inPool && l.homes[a].place != inSplat {

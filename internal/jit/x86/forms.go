@@ -154,6 +154,10 @@ const (
 	GatherPD
 	VGatherPS // AVX2: clears its mask
 	VGatherPD
+	MaskLoadS // AVX2: a vector, A, is the mask
+	MaskLoadD
+	MaskStoreS
+	MaskStoreD
 	NumOps
 )
 
@@ -301,6 +305,10 @@ func init() {
 	forms[GatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, l: -1, tuple: bytes8, b: low, isEVEX: true}
 	forms[VGatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, isVEX: true}
 	forms[VGatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, vexW: true, l: -1, b: low, isVEX: true}
+	for i, name := range []string{"VMASKMOVPS", "VMASKMOVPD"} {
+		forms[MaskLoadS+Op(i)] = form{name: name, pp: p66, mm: 2, op: 0x2c + uint8(i), l: -1, isVEX: true}
+		forms[MaskStoreS+Op(i)] = form{name: name, shape: mvr, pp: p66, mm: 2, op: 0x2e + uint8(i), l: -1, isVEX: true}
+	}
 	k := func(op Op, f form) {
 		f.isVEX, f.mm, f.dst = true, max(f.mm, 1), mask
 		if f.b == vec {

@@ -46,7 +46,7 @@ func (in *Inst) String() string {
 		vector = mask
 	}
 	mem, dst, b := in.Mem.String(), reg(in.Dst, f.dst), reg(in.B, f.b)
-	if in.IsMem && f.shape == mr {
+	if in.IsMem && (f.shape == mr || f.shape == mvr) {
 		dst = mem
 	} else if in.IsMem {
 		b = mem
@@ -77,7 +77,7 @@ func (in *Inst) String() string {
 		ops = append(ops, reg(in.C, vec))
 	}
 	ops = append(ops, b)
-	if f.shape == rvm || f.shape == rvmr {
+	if f.shape == rvm || f.shape == rvmr || f.shape == mvr {
 		ops = append(ops, reg(in.A, vector))
 	}
 	if in.Mask != 0 {

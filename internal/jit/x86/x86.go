@@ -69,6 +69,7 @@ const (
 	rvm  shape = iota // dst in reg, A in vvvv, B in r/m
 	rm                // dst in reg, B in r/m
 	mr                // B in reg, dst in r/m
+	mvr               // B in reg, A in vvvv, dst in r/m
 	vmi               // dst in vvvv, B in r/m, an opcode extension in reg
 	rvmr              // dst in reg, A in vvvv, B in r/m, C in the last byte
 	rv                // dst in reg, memory indexed by vector A
@@ -141,6 +142,8 @@ func (t *Text) Emit(in *Inst) {
 		reg = in.Dst
 	case mr:
 		reg = in.B
+	case mvr:
+		reg, v = in.B, in.A
 	case vmi:
 		reg, v = Reg(f.ext), in.Dst
 	case rv:

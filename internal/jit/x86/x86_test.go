@@ -175,6 +175,9 @@ func random(r *rand.Rand, op Op) Inst {
 	if op == Mov || op == MovD {
 		in.IsMem = false
 	}
+	if op >= MaskLoadS && op <= MaskStoreD {
+		in.IsMem = true
+	}
 	if f.shape == rv {
 		in.IsMem = true
 		if f.isVEX { // three registers apart
