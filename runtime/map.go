@@ -23,12 +23,14 @@ type mapCode struct {
 	placed  []placedValue
 	values  int
 	slots   int
+	stores  []int // operations that an array is made by
 }
 
 // mapLeaf is a node that is read: its elements, or, where the cluster copies it, those of its operand.
 type mapLeaf struct {
 	node   *ir.Node
 	copied bool
+	op     int // that loads it
 }
 
 // mapOp computes value dst by f, or, where f is nil, loads it from a leaf.
@@ -72,7 +74,7 @@ func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
 		return op.dst
 	}
 	load := func(n *ir.Node, buffer int) int {
-		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0})
+		m.leaves = append(m.leaves, mapLeaf{n, buffer >= 0, len(m.ops)})
 		return produce(n, mapOp{node: n, leaf: len(m.leaves) - 1, buffer: buffer})
 	}
 	var read func(n *ir.Node) int
@@ -149,6 +151,9 @@ func (m *mapCode) assignSlots() {
 	size := make([]int, m.values)
 	for i := range m.ops {
 		op := &m.ops[i]
+		if op.buffer >= 0 {
+			m.stores = append(m.stores, i)
+		}
 		op.lastRead = last[op.dst]
 		size[op.dst] = op.size
 		dying := op.arg[:0:0]

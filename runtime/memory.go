@@ -76,14 +76,13 @@ func (u *mapUnit) inPlace(from, to int) bool {
 			return x.own && reader >= 0
 		}
 	}
-	last := len(u.ops)
-	for i := range u.ops {
-		op := &u.ops[i]
-		switch {
-		case op.f == nil && op.leaf == reader && op.buffer < 0:
-			last = op.lastRead
-		case op.buffer == to:
-			return op.f != nil && last <= i
+	if reader < 0 || u.leaves[reader].copied {
+		return false
+	}
+	load := u.leaves[reader].op
+	for _, i := range u.stores {
+		if op := &u.ops[i]; op.buffer == to {
+			return op.f != nil && load < i && u.ops[load].lastRead <= i
 		}
 	}
 	return false

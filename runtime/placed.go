@@ -46,7 +46,13 @@ func (b *binding) placing(m *mapCode) *mapCode {
 		good[n] = b.worthPlacing(n, pieces)
 	}
 	y := *m
-	y.ops, y.placed = slices.Clone(m.ops), nil
+	y.placed = nil
+	set := func(i int) { // the operation's result goes from its tile
+		if len(y.ops) > 0 && &y.ops[0] == &m.ops[0] {
+			y.ops = slices.Clone(m.ops)
+		}
+		y.ops[i].buffer, y.ops[i].placed = -1, true
+	}
 	add := func(p placed, x placedValue) {
 		at := b.placeOf(p.at, p.piece)
 		x.size, x.dst, x.offset, x.view = at.t.Size(), b.root(p.at), at.offset, at.view
@@ -55,21 +61,21 @@ func (b *binding) placing(m *mapCode) *mapCode {
 	}
 	for i := range y.ops {
 		op := &y.ops[i]
-		ps := b.p.low.placed[op.node]
-		bad := func(p placed) bool { return !good[p.at] }
 		if op.buffer < 0 || op.f == nil {
 			continue
 		}
+		ps := b.p.low.placed[op.node]
+		bad := func(p placed) bool { return !good[p.at] }
 		if b.streamed(op.node) {
 			v, _ := kernels.MakeView([]int{m.cluster.shape.SizeAt(b.batch)}, []int{1})
 			y.placed = append(y.placed, placedValue{value: op.dst, own: true, size: op.size, dst: op.buffer, view: v})
-			op.buffer, op.placed = -1, true
+			set(i)
 			continue
 		}
 		if len(ps) == 0 || slices.ContainsFunc(ps, bad) {
 			continue
 		}
-		op.buffer, op.placed = -1, true
+		set(i)
 		for _, p := range ps {
 			add(p, placedValue{value: op.dst})
 			for i, x := range p.at.In {

@@ -167,6 +167,8 @@ func (l *lowering) run() {
 	l.atOnce = p.N > 0 && ceil(p.N, l.e) <= mostWhole && len(p.Code) <= mostWholeCode && (l.isa == AVX512 || l.masked || l.isa == AVX2 && p.N%l.e == 0)
 	l.val = make([]value, len(p.Code))
 	l.insts = make([]vinst, 0, len(p.Code)+len(p.Out)+8)
+	regs := len(p.Code) + 32
+	l.homes, l.isMask, l.def = make([]home, 0, regs), make([]bool, 0, regs), make([]int32, 0, regs)
 	out := 0
 	for i := range p.Code {
 		for ; out < len(p.Out) && p.Out[out].At <= i; out++ {

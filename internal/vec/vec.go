@@ -143,12 +143,12 @@ type Builder struct {
 	Wide bool
 	in   []dtype.Type
 	code []Instr
-	seen map[Instr]Value
+	seen []Value // a table by hash of the instructions so far: their numbers and one more, 0 for none
 }
 
 // NewBuilder starts a program with inputs of the given element types.
 func NewBuilder(in ...dtype.Type) *Builder {
-	return &Builder{in: in, seen: map[Instr]Value{}}
+	return &Builder{in: in}
 }
 
 // AddInput adds an input of element type t and returns its number.
@@ -164,13 +164,32 @@ func (b *Builder) Code() []Instr { return b.code }
 func (b *Builder) TypeOf(v Value) Type { return b.code[v].T }
 
 func (b *Builder) emit(in Instr) Value {
-	if v, ok := b.seen[in]; ok {
-		return v
+	if 2*len(b.code) >= len(b.seen) {
+		b.seen = make([]Value, max(64, 4*len(b.code)))
+		for i := range b.code {
+			*b.place(&b.code[i]) = Value(i + 1)
+		}
 	}
-	v := Value(len(b.code))
-	b.code = append(b.code, in)
-	b.seen[in] = v
-	return v
+	at := b.place(&in)
+	if *at == 0 {
+		b.code = append(b.code, in)
+		*at = Value(len(b.code))
+	}
+	return *at - 1
+}
+
+// place is where an instruction is in seen, or belongs.
+func (b *Builder) place(in *Instr) *Value {
+	h := (uint64(uint32(in.A))<<32 | uint64(uint32(in.B))) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>29 ^ in.Imm ^ uint64(uint32(in.C))<<16 ^ uint64(in.Op)<<8 ^ uint64(in.T)) * 0xbf58476d1ce4e5b9
+	for i := int(h >> 32 % uint64(len(b.seen))); ; i++ {
+		if i == len(b.seen) {
+			i = 0
+		}
+		if v := &b.seen[i]; *v == 0 || b.code[*v-1] == *in {
+			return v
+		}
+	}
 }
 
 func (b *Builder) same(op Op, vs ...Value) Type {
