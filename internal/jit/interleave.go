@@ -12,7 +12,14 @@ import (
 // in one unit: what else there is to do should come between them. Rows of few elements, n, are whole.
 func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
-		return allocate(c.interleaved(ceil(n, c.e)).scheduled())
+		g := ceil(n, c.e)
+		a := allocate(c.interleaved(g).scheduled())
+		if a.slots > 0 && g == 4 { // two pairs, one after the other
+			if b := allocate(c.interleaved(2).scheduled().repeated(2)); len(b.out) < len(a.out) {
+				return b
+			}
+		}
+		return a
 	}
 	if len(c.insts) > mostBeside {
 		return c.allocateLong()
@@ -60,36 +67,50 @@ func divides(in vinst) bool {
 
 // interleaved is c for several iterations at once. What is the same for all elements they share.
 func (c *code) interleaved(groups int) *code {
-	w := *c
-	w.groups = groups
-	w.insts = make([]vinst, 0, groups*len(c.insts))
-	w.homes, w.isMask = slices.Repeat(c.homes, groups), slices.Repeat(c.isMask, groups)
-	shared, lanes := make([]bool, len(c.homes)), make([]bool, len(c.homes))
-	for _, f := range c.folds {
-		for part := range f.parts {
-			lanes[f.acc[part]] = true
-		}
-	}
-	for v := range shared {
-		shared[v] = lanes[v] || c.steady(vreg(v))
-	}
-	w.carries = nil
-	for _, x := range c.carries {
-		for g := range groups {
-			x.group, x.reg = int32(g), x.reg+vreg(min(g, 1)*len(c.homes))
-			w.carries = append(w.carries, x)
-		}
-	}
-	for i, n := 0, 1; i < len(c.insts); i += n {
-		n = 1
-		if in := &c.insts[i]; in.a != none && lanes[in.a] || in.b != none && lanes[in.b] {
+	return c.several(groups, func(i int) int {
+		n := 1
+		if in := &c.insts[i]; in.a != none && c.isLane(in.a) || in.b != none && c.isLane(in.b) {
 			for c.insts[i+n-1].kind != accum { // a fold's lanes are changed before they are read again
 				n++
 			}
 		}
+		return n
+	})
+}
+
+// repeated is c for several iterations, or times as many as c is for, one behind the other.
+func (c *code) repeated(times int) *code {
+	return c.several(times, func(int) int { return len(c.insts) })
+}
+
+// isLane reports whether v is a fold's lanes.
+func (c *code) isLane(v vreg) bool {
+	return slices.ContainsFunc(c.folds, func(f fold) bool { return v == f.acc[0] || f.parts > 1 && v == f.acc[1] })
+}
+
+// several is c several times; together says how many instructions from one on stay together.
+func (c *code) several(groups int, together func(i int) int) *code {
+	w := *c
+	w.groups = groups * c.groups
+	w.insts = make([]vinst, 0, groups*len(c.insts))
+	w.homes, w.isMask = slices.Repeat(c.homes, groups), slices.Repeat(c.isMask, groups)
+	shared := make([]bool, len(c.homes))
+	for v := range shared {
+		shared[v] = c.isLane(vreg(v)) || c.steady(vreg(v))
+	}
+	w.carries = nil
+	for _, x := range c.carries {
+		for g := range groups {
+			y := x
+			y.group, y.reg = x.group+int32(g*c.groups), x.reg+vreg(g*len(c.homes))
+			w.carries = append(w.carries, y)
+		}
+	}
+	for i, n := 0, 1; i < len(c.insts); i += n {
+		n = together(i)
 		for g := range groups {
 			for _, in := range c.insts[i : i+n] {
-				in.group = int32(g)
+				in.group += int32(g * c.groups)
 				for _, v := range []*vreg{&in.a, &in.b, &in.c, &in.mask, &in.dst} {
 					if *v != none && !shared[*v] {
 						*v += vreg(g * len(c.homes))
