@@ -270,6 +270,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 			u.placed[i].ref = u.ref(by[v], feeds[v])
 		}
 	}
+	u.plain = u.plainRefs()
 	b.placeArrays(u)
 	for _, f := range feeds {
 		u.copies = u.copies || f == copyFeed
@@ -818,6 +819,52 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 	return x
 }
 
+// plainRef is where an argument of code is: fixed, or elements of col bytes from a place in an array on.
+type plainRef struct {
+	fixed               unsafe.Pointer
+	buffer, offset, col int
+}
+
+// plainRefs are the arguments of code that is one loop over all elements, in place, nil where u's is more than that.
+func (u *mapUnit) plainRefs() []plainRef {
+	if u.code == nil {
+		return nil
+	}
+	if s := u.code.segs; u.mode != flat || u.cols < u.elems || len(s) != 1 || s[0].f == nil || len(s[0].loads) > 0 || len(u.placed) > 0 {
+		return nil
+	}
+	var refs []plainRef
+	for _, x := range u.refs[0] {
+		y := plainRef{buffer: x.buffer, col: x.col}
+		switch {
+		case x.splat:
+			y.fixed = u.leaf[x.leaf].splat
+		case x.leaf >= 0:
+			y.buffer, y.offset = u.leaf[x.leaf].buffer, u.leaf[x.leaf].offset
+		case x.buffer < 0:
+			return nil
+		}
+		refs = append(refs, y)
+	}
+	return refs
+}
+
+// enterPlain is enter for code whose arguments are plain.
+func (u *mapUnit) enterPlain(r *run, w *worker, start, n int) {
+	args := w.args[jit.ArgArrays:]
+	for k := range u.plain {
+		x := &u.plain[k]
+		p := x.fixed
+		if p == nil {
+			p = unsafe.Add(r.ptr[x.buffer], x.offset+start*x.col)
+		}
+		args[2*k] = uintptr(p)
+	}
+	args, f := w.args, u.code.segs[0].f
+	args[jit.ArgN], args[jit.ArgTail], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(n), 0, 1, u.spill(w)
+	f.Run(args)
+}
+
 // setRows says where rows of cols elements of l are.
 func (x *ref) setRows(l *leaf, cols int) {
 	_, v := l.byRows(cols)
@@ -882,6 +929,10 @@ func (u *mapUnit) spill(w *worker) uintptr {
 
 // enter runs the code for n elements from start.
 func (u *mapUnit) enter(r *run, w *worker, start, n int) {
+	if len(u.plain) > 0 && n&(u.code.segs[0].f.Step()-1) == 0 { // a power of two
+		u.enterPlain(r, w, start, n)
+		return
+	}
 	for i := range u.code.segs {
 		for _, k := range u.code.segs[i].loads {
 			op := &u.ops[k]

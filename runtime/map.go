@@ -222,6 +222,7 @@ type mapUnit struct {
 	arrays            []placedArray // that placed values go to
 	even              int           // of code: its rows lie evenly in groups of so many, 0: all of them do
 	refs              [][]ref       // of code, by segment and argument
+	plain             []plainRef    // of code that is one loop over all elements, by argument
 	folded            []ref         // of code, by fold: the value
 }
 

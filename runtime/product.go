@@ -111,6 +111,7 @@ func (b *binding) dropProducts() {
 					l.buffer = to
 				}
 			}
+			e.plain = e.plainRefs()
 			b.buffers[u.c].bytes = 0
 			u.c = to
 			break
