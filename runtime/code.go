@@ -293,7 +293,7 @@ func (b *binding) findCode(u *mapUnit) []feed {
 		}
 	}
 	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds, key[0] == foldedRows || key[0] == foldedColumns)
+		u.code = u.assemble(*b.isa, feeds, keyFolds(key))
 		u.code.key = string(key)
 		if b.p.profile {
 			u.code.name = u.name()
@@ -383,6 +383,9 @@ const (
 	foldedColumns
 	maskedRows
 )
+
+// keyFolds reports whether code of a structure folds.
+func keyFolds(key []byte) bool { return key[0] == foldedRows || key[0] == foldedColumns }
 
 func foldOf(k kernels.Reduction) jit.Fold { return jit.Sum + jit.Fold(k) }
 

@@ -138,9 +138,13 @@ func TestDisassemble(t *testing.T) {
 	}
 	outs, inputs := chainStep(true)
 	checkListing(t, outs, inputs, "")
+	outs, inputs = columnsStep(24)
+	if s := checkListing(t, outs, inputs, ""); s != "" && !strings.Contains(s, "// fold\n") {
+		t.Errorf("no sum of columns in\n%s", s)
+	}
 }
 
-func checkListing(t *testing.T, outs []*ir.Node, inputs []Input, level string) {
+func checkListing(t *testing.T, outs []*ir.Node, inputs []Input, level string) string {
 	t.Helper()
 	p, err := Compile(outs, inputs, Options{Level: level})
 	if err != nil {
@@ -154,7 +158,7 @@ func checkListing(t *testing.T, outs []*ir.Node, inputs []Input, level string) {
 		if s != "" {
 			t.Error(s)
 		}
-		return
+		return s
 	}
 	if strings.Contains(s, "?") || strings.Contains(s, "// \n") {
 		t.Errorf("a line says not all\n%s", s)
@@ -170,6 +174,7 @@ func checkListing(t *testing.T, outs []*ir.Node, inputs []Input, level string) {
 			t.Errorf("%q is not in\n%s", name, s)
 		}
 	}
+	return s
 }
 
 // recurrence is a cell of 14 float64 over a sequence: gates of its input and its state, both elementwise.

@@ -76,7 +76,7 @@ func (u *mapUnit) list(w *strings.Builder, where string, isa *jit.ISA) {
 		return
 	}
 	feeds, key := u.structure(*isa)
-	a, c := u.write(*isa, feeds, key[0] == 1)
+	a, c := u.write(*isa, feeds, keyFolds(key))
 	for s := range c.segs {
 		if f := u.code.segs[s].f; f == nil {
 			fmt.Fprintf(w, "%s, part %d: a tile of %s\n", where, s, label(u.ops[c.segs[s].op].node))
