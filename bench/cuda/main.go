@@ -44,12 +44,18 @@ type task struct {
 var tasks = []task{
 	{"mlp step, batch 256", mlp(256)},
 	{"mlp step, batch 16384", mlp(16384)},
-	{"copy f32", pointwise(func(x ad.Value) ad.Value { return x.Neg() }, 1)},
+	{"transformer step, batch 8", transformer(8)},
+	{"transformer step, batch 64", transformer(64)},
+	{"copy f32", pointwise(func(x ad.Value) ad.Value { return x }, 1)},
+	{"negation f32", pointwise(func(x ad.Value) ad.Value { return x.Neg() }, 1)},
 	{"chain of 16, f32", pointwise(chain, 1)},
 	{"softmax of rows of 1024, f32", rows},
+	{"layer norm of rows of 1024, f32", norms},
 	{"sum of columns, f32", columns},
 	{"product f32", product(ad.F32)},
 	{"product f64", product(ad.F64)},
+	{"product bf16", product(ad.BF16)},
+	{"1000 steps of 2 small kernels", small},
 }
 
 func run(args []string, stdout, stderr io.Writer) error {
@@ -182,6 +188,25 @@ func rows(size int, o ad.Options) (*job, error) {
 	return compile(func(x []ad.Value) ad.Value { return x[0].Softmax(-1) }, []ad.Value{array(ad.F32, n, 1024)}, o, 8e-9*float64(n*1024), "GB/s")
 }
 
+func norms(size int, o ad.Options) (*job, error) {
+	n := []int{3, 1 << 12, 1 << 16}[size]
+	return compile(func(x []ad.Value) ad.Value { return unit(x[0]) }, []ad.Value{array(ad.F32, n, 1024)}, o, 8e-9*float64(n*1024), "GB/s")
+}
+
+// unit is x's rows, each of mean 0 and variance 1.
+func unit(x ad.Value) ad.Value {
+	c := x.Sub(x.MeanKeep(-1))
+	return c.Mul(c.Square().MeanKeep(-1).Shift(1e-5).Rsqrt())
+}
+
+// small has two kernels a step that nothing makes one of, so that what is between kernels is what it costs.
+func small(size int, o ad.Options) (*job, error) {
+	n := []int{2, 1000, 1000}[size]
+	return compile(func(x []ad.Value) ad.Value {
+		return ad.ForI(n, func(_, c ad.Value) ad.Value { return c.Add(c.Sum(0).Scale(1e-3)).Tanh() }, x[0])
+	}, []ad.Value{array(ad.F32, 128, 256)}, o, 2*float64(n), "kernels/s")
+}
+
 func columns(size int, o ad.Options) (*job, error) {
 	n := []int{3, 1 << 12, 1 << 16}[size]
 	return compile(func(x []ad.Value) ad.Value { return x[0].Sum(0) }, []ad.Value{array(ad.F32, n, 1024)}, o, 4e-9*float64(n*1024), "GB/s")
@@ -196,6 +221,8 @@ func product(t ad.DType) func(size int, o ad.Options) (*job, error) {
 }
 
 type layer struct{ W, B ad.Value }
+
+func (l layer) of(x ad.Value) ad.Value { return x.MatMul(l.W).Add(l.B) }
 
 type step struct {
 	Net  []layer
@@ -241,6 +268,56 @@ func mlp(size int) func(_ int, o ad.Options) (*job, error) {
 			return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
 		}
 		out := step{Net: net}
+		return &job{
+			run:   func() error { return p.RunInto(context.Background(), &out, out.Net, data) },
+			units: 1, unit: "steps/s",
+			value: func() float64 { return out.Loss.Item() },
+		}, nil
+	}
+}
+
+type block struct{ Norm1, QKV, Out, Norm2, Up, Down layer } // W and B of a norm are its gain and bias
+
+type blockStep struct {
+	Net  block
+	Loss ad.Value
+}
+
+// transformer is a step of training of one block, weights in place.
+func transformer(size int) func(_ int, o ad.Options) (*job, error) {
+	return func(s int, o ad.Options) (*job, error) {
+		n, tokens, dim, heads := size, 128, 256, 4
+		if s == 0 {
+			n, tokens, dim, heads = 2, 3, 8, 2
+		}
+		of := func(b block, x ad.Value) ad.Value {
+			norm := func(l layer, x ad.Value) ad.Value { return unit(x).Mul(l.W).Add(l.B) }
+			qkv := b.QKV.of(norm(b.Norm1, x)).Reshape(-1, tokens, 3, heads, dim/heads).Transpose(2, 0, 3, 1, 4)
+			scores := qkv.Index(0).MatMul(qkv.Index(1).T()).Scale(1 / math.Sqrt(float64(dim/heads)))
+			mixed := scores.Softmax(-1).MatMul(qkv.Index(2)).Transpose(0, 2, 1, 3).Reshape(-1, tokens, dim)
+			x = x.Add(b.Out.of(mixed))
+			return x.Add(b.Down.of(b.Up.of(norm(b.Norm2, x)).GELU()))
+		}
+		train := func(b block, d batch) blockStep {
+			r := ad.ValueAndGrad2(func(b block, d batch) ad.Value { return of(b, d.X).Sub(d.Y).Square().Mean() })(b, d)
+			return blockStep{ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0].Sub(v[1].Scale(0.5)) }, b, r.Grad), r.Value}
+		}
+		linear := func(in, out int) layer {
+			return layer{array(ad.F32, in, out).Scale(1 / math.Sqrt(float64(in))), ad.F32.Zeros(out)}
+		}
+		norm := func() layer { return layer{ad.F32.Zeros(dim).Shift(1), ad.F32.Zeros(dim)} }
+		net := block{norm(), linear(dim, 3*dim), linear(dim, dim), norm(), linear(dim, 4*dim), linear(4*dim, dim)}
+		x := array(ad.F32, n, tokens, dim)
+		data := batch{x, x.Neg().Clone()}
+		spec := ad.F32.Spec(ad.AnyBatch, tokens, dim)
+		p, err := ad.Compile2(train, net, batch{spec, spec}, o)
+		if err != nil {
+			return nil, err
+		}
+		if o.Device != "" && p.Device() != o.Device {
+			return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
+		}
+		out := blockStep{Net: net}
 		return &job{
 			run:   func() error { return p.RunInto(context.Background(), &out, out.Net, data) },
 			units: 1, unit: "steps/s",

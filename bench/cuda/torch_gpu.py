@@ -35,16 +35,48 @@ def mlp(batch):
                 h = h.relu()
         return torch.nn.functional.cross_entropy(h, y)
 
+    return step_of(loss, ws + bs, 0.01)
+
+
+def step_of(loss, params, rate):
     def wrap(f):
         def step():
             value = f()
-            grads = torch.autograd.grad(value, ws + bs)
+            grads = torch.autograd.grad(value, params)
             with torch.no_grad():
-                for p, g in zip(ws + bs, grads):
-                    p -= 0.01 * g
+                for p, g in zip(params, grads):
+                    p -= rate * g
             return value
         return step
     return loss, wrap, 1, "steps/s"
+
+
+def transformer(batch, tokens=128, dim=256, heads=4):
+    shapes = [(dim, 3 * dim), (dim, dim), (dim, 4 * dim), (4 * dim, dim)]
+    ws = [(array(*s) / math.sqrt(s[0])).requires_grad_() for s in shapes]
+    bs = [torch.zeros(s[1], device=dev, requires_grad=True) for s in shapes]
+    gains = [torch.ones(dim, device=dev, requires_grad=True) for _ in range(2)]
+    shifts = [torch.zeros(dim, device=dev, requires_grad=True) for _ in range(2)]
+    x = array(batch, tokens, dim)
+    y = -x
+
+    def loss():
+        f = torch.nn.functional
+        norm = lambda i, x: f.layer_norm(x, (dim,), gains[i], shifts[i])
+        linear = lambda i, x: x @ ws[i] + bs[i]
+        q, k, v = linear(0, norm(0, x)).reshape(batch, tokens, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
+        mixed = f.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, tokens, dim)
+        h = x + linear(1, mixed)
+        h = h + linear(3, f.gelu(linear(2, norm(1, h))))
+        return (h - y).square().mean()
+
+    return step_of(loss, gains + shifts + ws + bs, 0.5)
+
+
+def small(x):
+    for _ in range(1000):
+        x = torch.tanh(x + x.sum(0) * 1e-3)
+    return x
 
 
 def plain(f, units, unit):
@@ -55,20 +87,26 @@ def cases():
     n = 1 << 26
     yield "mlp step, batch 256", lambda: mlp(256)
     yield "mlp step, batch 16384", lambda: mlp(16384)
+    yield "transformer step, batch 8", lambda: transformer(8)
+    yield "transformer step, batch 64", lambda: transformer(64)
     x = array(n)
-    yield "copy f32", lambda: plain(lambda: -x, 8e-9 * n, "GB/s")
+    yield "copy f32", lambda: plain(lambda: x.clone(), 8e-9 * n, "GB/s")
+    yield "negation f32", lambda: plain(lambda: -x, 8e-9 * n, "GB/s")
     yield "chain of 16, f32", lambda: plain(lambda: chain(x), 8e-9 * n, "GB/s")
     r = x.reshape(1 << 16, 1024)
     yield "softmax of rows of 1024, f32", lambda: plain(lambda: r.softmax(-1), 8e-9 * n, "GB/s")
+    yield "layer norm of rows of 1024, f32", lambda: plain(lambda: torch.nn.functional.layer_norm(r, (1024,)), 8e-9 * n, "GB/s")
     yield "sum of columns, f32", lambda: plain(lambda: r.sum(0), 4e-9 * n, "GB/s")
-    for name, t in ("f32", torch.float32), ("f64", torch.float64):
+    for name, t in ("f32", torch.float32), ("f64", torch.float64), ("bf16", torch.bfloat16):
         a, b = array(8192, 8192, dtype=t), array(8192, 8192, dtype=t)
         yield "product " + name, lambda a=a, b=b: plain(lambda: a @ b, 2e-12 * 8192 ** 3, "TFLOP/s")
+    c = array(128, 256)
+    yield "1000 steps of 2 small kernels", lambda: plain(lambda: small(c), 2000, "kernels/s")
 
 
 print(torch.__version__, torch.cuda.get_device_name())
 for name, make in cases():
-    for how in "eager", "compiled":
+    for how in ("eager",) if name.startswith("1000") else ("eager", "compiled"):  # else 3000 operations are compiled
         f, wrap, units, unit = make()
         step = wrap(torch.compile(f) if how == "compiled" else f)
         for _ in range(5):
