@@ -192,6 +192,24 @@ func TestPlanLongFolds(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanRunningSums: along the last axis, of few and of many rows, along others, either way, in order.
+func TestPlanRunningSums(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 23))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, dims := range [][]int{{1}, {9}, {5000}, {3, 700}, {33, 65}, {70, 130}, {4, 20, 9}} {
+			s := &sketch{source: rng, g: ir.New()}
+			x := s.param(typ, ir.Static(dims...), 1000)
+			var outs []*ir.Node
+			for axis := range dims {
+				outs = append(outs, s.g.CumSum(x, axis, false), s.g.CumSum(x, axis, true))
+			}
+			all = append(all, plans(t, fmt.Sprint(typ, dims), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+		}
+	}
+	runPlans(t, all)
+}
+
 // TestPlanTransposes: every order of up to four axes, of every size of element.
 func TestPlanTransposes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 12))

@@ -285,12 +285,15 @@ func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Uni
 	return u, err
 }
 
-// CumSum is a running sum along an axis, from the first element itself, in order: one thread per column.
+// CumSum is a running sum along an axis, from the first element itself, in order: a thread adds up each column.
 func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)
 	n := outer * inner
 	if n*d == 0 {
 		return Unit{}, nil
+	}
+	if inner == 1 {
+		return w.cumSumRows(o, x, outer, d, reverse)
 	}
 	t, wide := newText("cumsum"), n*d >= narrow
 	i, typ := index(wide), ctype(o.Type)
@@ -305,16 +308,67 @@ func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
 	t.line("if (i >= n) return;")
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner);", i)
-	t.line("i64 at = (i64)(o * (%s)d) * (i64)%s + c + first;", i, plain("inner", wide))
-	t.line("%s a = p[at];", typ)
-	t.line("q[at] = a;")
-	t.body.WriteString("#pragma unroll 4\n")
-	t.line("for (%s k = 1; k < d; k++) {", i)
-	t.line("\tat += step;")
-	t.line("\ta = f_sum(p[at], a);")
-	t.line("\tq[at] = a;")
+	t.line("p += (i64)(o * (%s)d) * (i64)%s + c + first, q += (i64)(o * (%s)d) * (i64)%s + c + first;", i, plain("inner", wide), i, plain("inner", wide))
+	t.line("%s a = p[0], x[%d];", typ, cumAhead)
+	t.line("q[0] = a;")
+	t.line("for (u64 k = 1; k < d; k += %d) {", cumAhead)
+	t.line("\tconst u64 left = d - k;")
+	t.line("\tloads(x, p + (i64)k * step, step, left);")
+	t.body.WriteString("#pragma unroll\n")
+	t.line("\tfor (int j = 0; j < %d; j++)", cumAhead)
+	t.line("\t\tif (j < left) q[(i64)(k + j) * step] = a = f_sum(x[j], a);")
 	t.line("}")
 	return one(w.launch(t, ceil(n, block)))
+}
+
+// cumAhead is how many elements a sum reads before it adds them, one after the other.
+const cumAhead = 8
+
+// cumSumRows writes sums along the last axis: a block brings parts of some rows to shared memory, side by side, where
+// a thread adds up each row in order.
+func (w *Writer) cumSumRows(o, x *Operand, outer, d int, reverse bool) (Unit, error) {
+	rows := 1
+	for rows < 32 && rows*2 <= outer {
+		rows *= 2
+	}
+	across := 2048 / rows
+	t, typ := newText("cumsumrows"), ctype(o.Type)
+	t.in(typ, "p", x.arg())
+	t.out(typ, "q", o.arg())
+	t.size("rows", outer)
+	t.size("d", d)
+	t.number("first", map[bool]int{false: 0, true: d - 1}[reverse])
+	t.number("step", map[bool]int{false: 1, true: -1}[reverse])
+	t.line("__shared__ %s part[%d][%d];", typ, rows, across+1)
+	t.line("const u32 t = threadIdx.x;")
+	t.line("const u64 row0 = (u64)blockIdx.x * %d;", rows)
+	t.line("p += (i64)(row0 * d) + first, q += (i64)(row0 * d) + first;")
+	t.line("%s a = 0;", typ)
+	t.line("for (u64 base = 0; base < d; base += %d) {", across)
+	t.line("\tconst u32 size = d - base < %d ? (u32)(d - base) : %d;", across, across)
+	t.line("\tfor (u32 k = t; k < %d; k += %d) {", rows*across, block)
+	t.line("\t\tconst u32 r = k / %d, c = k %% %d;", across, across)
+	t.line("\t\tif (c < size && row0 + r < rows) part[r][c] = p[(i64)(r * d) + (i64)(base + c) * step];")
+	t.line("\t}")
+	t.line("\t__syncthreads();")
+	t.line("\tif (t < %d && row0 + t < rows) {", rows)
+	t.line("\t\t%s x[%d];", typ, cumAhead)
+	t.line("\t\tfor (u32 c = 0; c < size; c += %d) {", cumAhead)
+	t.line("\t\t\tconst u64 left = size - c;")
+	t.line("\t\t\tloads(x, part[t] + c, 1, left);")
+	t.body.WriteString("#pragma unroll\n")
+	t.line("\t\t\tfor (int j = 0; j < %d; j++)", cumAhead)
+	t.line("\t\t\t\tif (j < left) part[t][c + j] = a = base + c + j == 0 ? x[j] : f_sum(x[j], a);")
+	t.line("\t\t}")
+	t.line("\t}")
+	t.line("\t__syncthreads();")
+	t.line("\tfor (u32 k = t; k < %d; k += %d) {", rows*across, block)
+	t.line("\t\tconst u32 r = k / %d, c = k %% %d;", across, across)
+	t.line("\t\tif (c < size && row0 + r < rows) q[(i64)(r * d) + (i64)(base + c) * step] = part[r][c];")
+	t.line("\t}")
+	t.line("\t__syncthreads();")
+	t.line("}")
+	return one(w.launch(t, ceil(outer, rows)))
 }
 
 // ArgReduce finds the first extreme of each run [outer, run, inner], 0 if that is empty; a NaN is more extreme than
