@@ -459,10 +459,10 @@ func TestPlanHost(t *testing.T) {
 			y := sines(g, x, ir.LoopOptions{Length: ir.D(9), Slots: 2})
 			return g.VJP([]*ir.Node{y}, []*ir.Node{y}, []*ir.Node{x})[0]
 		}, ""},
-		ops.GammaIncDAA.String(): {func(g *ir.Graph, x, _ *ir.Node) *ir.Node { // a cluster
-			y := g.Apply(ops.GammaIncDAA, x, x)
+		"a cluster of 501 arrays": {func(g *ir.Graph, x, _ *ir.Node) *ir.Node {
+			y := many(g, x)
 			return g.Apply(ops.Add, y, g.Broadcast(g.Reshape(g.Reduce(ir.Sum, y, 1), ir.Static(5, 1)), x.Shape))
-		}, "no text"},
+		}, "parameters are too many"},
 	} {
 		s := newSketch()
 		x, i := s.param(dtype.F32, ir.Static(5, 5), 0), s.param(dtype.I64, nil, 5)
@@ -479,6 +479,16 @@ func TestPlanHost(t *testing.T) {
 		}
 		runPlans(t, all)
 	}
+}
+
+// many is x and 501 arrays of its shape, which are more than a kernel takes.
+func many(g *ir.Graph, x *ir.Node) *ir.Node {
+	for i := range 501 {
+		a := newArray(x.Type, x.Shape.At(1))
+		a.setBits(0, ir.FloatBits(x.Type, float64(i)))
+		x = g.Apply(ops.Add, x, g.Captured(x.Type, x.Shape, &ir.Array{Bytes: a.bytes}))
+	}
+	return x
 }
 
 // everything has steps run on the device that are too small for one.

@@ -17,6 +17,8 @@ var (
 	prelude string
 	//go:embed special.cuh
 	special string
+	//go:embed orders.cuh
+	orders string
 	//go:embed beyond.cuh
 	beyond string
 )
@@ -172,7 +174,10 @@ func (x *body) compute(i int, v *Value) error {
 		name, args = "v_mul", []vec.Value{args[0], args[0]}
 	case v.Op == ops.Mod:
 		wide = false
-	case !strings.Contains(special, name+"("):
+	case strings.Contains(special, " "+name+"("):
+	case strings.Contains(orders, " "+name+"("):
+		x.needs[&orders] = true
+	default:
 		return &Unsupported{v.Op.String(), "it has no text for " + t.String()}
 	}
 	x.val[i] = x.call(bodyInput{t: t, args: args, guard: vec.None, call: name, wide: wide})

@@ -119,7 +119,7 @@ ADJ double s_erfi(double x) {
 	return 1.1283791670955126 * s_imaginaryerf(x);
 }
 
-static __device__ __noinline__ double s_besseli(double n, double x) {
+static __device__ __noinline__ double s_besseli01(double n, double x) {
 	const double a = fabs(x);
 	if (a > 30) {
 		const double mu = 4 * n * n;
@@ -144,8 +144,8 @@ static __device__ __noinline__ double s_besseli(double n, double x) {
 	}
 	return n == 1 ? x / 2 * sum : sum;
 }
-ADJ double s_besseli0(double a) { return s_besseli(0, a); }
-ADJ double s_besseli1(double a) { return s_besseli(1, a); }
+ADJ double s_besseli0(double a) { return s_besseli01(0, a); }
+ADJ double s_besseli1(double a) { return s_besseli01(1, a); }
 
 static __device__ __noinline__ double s_expint(double x) {
 	if (!(x >= 0)) return s_nan();

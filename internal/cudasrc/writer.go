@@ -92,6 +92,9 @@ func (w *Writer) launch(t *text, blocks int) (Launch, error) {
 	if t.needs[&special] {
 		s.WriteString(special)
 	}
+	if t.needs[&orders] {
+		s.WriteString(orders)
+	}
 	if t.needs[&beyond] {
 		s.WriteString(beyondTables())
 		s.WriteString(beyond)
