@@ -8,8 +8,14 @@ import ad "github.com/adjoint-go/adjoint/autodiff"
 //
 //	step := ad.ValueAndGrad2(nn.Mixed(loss))
 func Mixed[P, D any](loss func(p P, data D) ad.Value) func(p P, data D) ad.Value {
+	return MixedIn(ad.BF16, loss)
+}
+
+// MixedIn is Mixed in half, [ad.BF16] or [ad.F16]. With F16, whose least number is 2⁻²⁴, small gradients on their way
+// to the parameters become 0 and large ones infinite: package optim's Scaler is for that.
+func MixedIn[P, D any](half ad.DType, loss func(p P, data D) ad.Value) func(p P, data D) ad.Value {
 	return func(p P, data D) ad.Value {
-		return loss(Cast(p, ad.F32, ad.BF16), Cast(data, ad.F32, ad.BF16)).Convert(ad.F32)
+		return loss(Cast(p, ad.F32, half), Cast(data, ad.F32, half)).Convert(ad.F32)
 	}
 }
 

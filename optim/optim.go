@@ -101,11 +101,16 @@ func floats[P any](f func(v ...ad.Value) ad.Value, tree P, more ...P) P {
 // zeros are the floats of a tree, all 0.
 func zeros[P any](p P) P {
 	return ad.TreeMap(func(v ...ad.Value) ad.Value {
-		if t := v[0].DType(); t != ad.F32 && t != ad.F64 && t != ad.BF16 && t != ad.F16 {
+		if !isFloat(v[0]) {
 			return ad.Value{}
 		}
 		return v[0].DType().Zeros(v[0].Shape()...)
 	}, p)
+}
+
+func isFloat(v ad.Value) bool {
+	t := v.DType()
+	return t == ad.F32 || t == ad.F64 || t == ad.BF16 || t == ad.F16
 }
 
 // number is x in the type of the parameter that it meets.
