@@ -275,7 +275,7 @@ func (r *GemmRun) nextElement(batch, strip int) (next unsafe.Pointer, step, step
 		}
 	}
 	steps = ceil(elems*size, strips*askBytes)
-	return unsafe.Add(x, at*size+strip*steps*askBytes), askBytes, steps
+	return unsafe.Add(x, at*size+min(strip*steps*askBytes, elems*size-1)), askBytes, steps // inside: it is a pointer
 }
 
 // dot is block for N == 1.
