@@ -58,6 +58,11 @@ type GemmKernel struct {
 	Strip func(k int, a unsafe.Pointer, aRow, aCol, aPanel int, b unsafe.Pointer, bRow int,
 		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step, steps int)
 
+	// Lines, where not nil, is Strip for 0 < m ≤ MR rows of A, whose k lie in as many lines, at least one: line is the
+	// first line's start, step (not read: it is aCol) and length, in elements.
+	Lines func(line, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int,
+		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
+
 	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2.
 	Batch func(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int,
 		c unsafe.Pointer, cRow, cBatch int, m, n int)
@@ -208,8 +213,12 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 			}
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*rows
 		}
+		var cols []line
+		if p.lines {
+			cols = g.AGrid.Cols.lines(unsafe.Slice((*line)(r.Worker[worker]), KC)[:0], k0, kc)
+		}
 		j := j0
-		if i1-i0 == 1 && k.Row != nil && p.b == inPlace && j1-j0 >= RowPad {
+		if i1-i0 == 1 && k.Row != nil && p.b == inPlace && !p.lines && j1-j0 >= RowPad {
 			n := (j1 - j0) &^ (RowPad - 1)
 			k.Row(kc, a, aCol, unsafe.Add(B, size*(k0*g.BRow+j)), size*g.BRow, unsafe.Add(C, size*j), n, add)
 			j += n
@@ -241,6 +250,10 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 				p.panels(to, b, in*g.BCol, bRow, n, kc, true)
 				b, bRow = to, size*k.NR
 			}
+			if p.lines {
+				r.stripLines(batch, i0, i1, cols, kc, b, bRow, unsafe.Add(C, size*j), n, add, next, step)
+				continue
+			}
 			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, steps)
 		}
 		if k0+KC >= ch.k1 {
@@ -255,6 +268,32 @@ func (r *GemmRun) after(k0, j, j0, j1 int) (int, int) {
 		return k0, j
 	}
 	return k0 + KC, j0
+}
+
+// stripLines is Strip for rows i0 … i1-1 of a grid, whose columns lie in cols: as many rows at once as lie evenly.
+func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool, next unsafe.Pointer, step int) {
+	g, k, size := &r.Plan.g, &r.Plan.k, r.Plan.size
+	A, asked := unsafe.Add(r.A, size*batch*g.ABatch), 0
+	var rowLines [8 * maxMR]line
+	for i0 < i1 {
+		m := min(8*k.MR, i1-i0)
+		for _, row := range g.AGrid.Rows.lines(rowLines[:0], i0, m) {
+			for parts := ceil(row.n, k.MR); parts > 0; parts-- {
+				m := ceil(row.n, parts)
+				k.Lines(unsafe.Pointer(&cols[0]), unsafe.Add(A, size*row.start), size*row.step, size*cols[0].step, len(cols),
+					b, bRow, c, size*g.CRow, m, n, add, next, step)
+				if asked += kc / 2; asked < kc {
+					next = unsafe.Add(next, kc/2*step)
+				} else {
+					next, step = nil, 0
+				}
+				c = unsafe.Add(c, m*size*g.CRow)
+				row.start += m * row.step
+				row.n -= m
+			}
+		}
+		i0 += m
+	}
 }
 
 // askBytes is what a strip asks for in one step.

@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"runtime"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 )
@@ -17,6 +18,7 @@ type GemmPlan struct {
 	dot    bool
 	packA  bool // each worker packs its block of A
 	rowsA  bool // but not where few strips are multiplied: A could be read in place
+	lines  bool // A is a grid that is read in place
 	b      packing
 	mc, nc int // a task's block of C
 	group  int // batch elements per task; more than 1 only where a block is a whole product
@@ -175,15 +177,19 @@ func (p *GemmPlan) planBlocks() {
 	if kc < 128 {
 		least = k.MR << 16
 	}
-	p.packA = g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
+	p.lines = g.AGrid != nil && k.Lines != nil && !g.Scaled && g.K > 0 && g.AGrid.even()
+	p.packA = !p.lines && (g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
-		(g.Scaled || g.AGrid != nil || half) && g.K > 0
+		(g.Scaled || g.AGrid != nil || half) && g.K > 0)
 	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && !half
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}
+	if p.lines {
+		p.aBytes = align(KC * int(unsafe.Sizeof(line{})))
+	}
 	if p.small = k.Batch != nil && g.N <= k.NR/2 && (g.M <= BatchRows || g.M <= 2*BatchRows && (g.Batch > 1 || g.M > k.MR)) &&
-		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA; p.small {
+		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA && !p.lines; p.small {
 		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
 	}
 	// The hardware does not see across pages where a batch goes on.

@@ -549,3 +549,56 @@ func benchGemm[T float](b *testing.B, lv *Level, batch, m, n, k int, l layout, t
 		b.ReportMetric(2*float64(batch*m*n*k)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 	})
 }
+
+// Windows of a picture, channels last, as a matrix that is a view, and that transposed: lines of rows and of k of all lengths.
+func TestGemmGridF32(t *testing.T) { testGemmGrid[float32](t) }
+func TestGemmGridF64(t *testing.T) { testGemmGrid[float64](t) }
+
+func testGemmGrid[T float](t *testing.T) {
+	size := int(unsafe.Sizeof(T(0)))
+	rng := rand.New(rand.NewPCG(11, 12))
+	random := func(n int) []T {
+		x := make([]T, n)
+		for i := range x {
+			x[i] = T(rng.Float64() - 0.5)
+		}
+		return x
+	}
+	for _, s := range []struct{ h, w, c, filter, stride int }{
+		{9, 20, 8, 3, 1}, {7, 17, 40, 3, 1}, {17, 33, 9, 3, 2}, {4, 62, 30, 2, 1}, {6, 5, 3, 2, 1},
+	} {
+		oh, ow := (s.h-s.filter)/s.stride+1, (s.w-s.filter)/s.stride+1
+		rows, _ := MakeView([]int{oh, ow}, []int{s.stride * s.w * s.c, s.stride * s.c})
+		cols, _ := MakeView([]int{s.filter, s.filter * s.c}, []int{s.w * s.c, 1})
+		for _, grid := range []Grid{{rows, cols}, {cols, rows}} {
+			m, k := oh*ow, s.filter*s.filter*s.c
+			if grid.Rows == cols {
+				m, k = k, m
+			}
+			const batch = 2
+			x := random(batch * s.h * s.w * s.c)
+			a := make([]T, batch*m*k)
+			for i := range a {
+				a[i] = x[i/(m*k)*s.h*s.w*s.c+grid.Rows.At(i/k%m)+grid.Cols.At(i%k)]
+			}
+			for _, n := range []int{2, 13, 16, 33, 64} {
+				g := Gemm{Type: typeOf[T](), Batch: batch, M: m, N: n, K: k, ARow: k, ACol: 1, ABatch: m * k, BRow: n, BCol: 1, CRow: n + 3, CBatch: m * (n + 3)}
+				b, want := random(k*n), make([]T, batch*m*(n+3))
+				for i := range want {
+					want[i] = T(math.NaN())
+				}
+				naive(g, a, b, want)
+				g.ARow, g.ACol, g.ABatch, g.AGrid = 0, 0, s.h*s.w*s.c, &grid
+				for _, lv := range distinct() {
+					c := gemmScratch(len(want) * size)
+					runShuffled(newRun(lv, g, unsafe.Pointer(&x[0]), unsafe.Pointer(&b[0]), c, 2), rng)
+					for i, got := range unsafe.Slice((*T)(c), len(want)) {
+						if got != want[i] && (got == got || want[i] == want[i]) {
+							t.Fatalf("%s: %+v, %d×%d×%d: c[%d] = %v, want %v", lv.Name, s, m, n, k, i, got, want[i])
+						}
+					}
+				}
+			}
+		}
+	}
+}

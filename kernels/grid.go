@@ -39,6 +39,12 @@ func (v *View) lines(to []line, first, n int) []line {
 	}
 }
 
+// even reports whether so many rows and columns lie evenly that they are multiplied where they are.
+func (g *Grid) even() bool {
+	r, c := &g.Rows, &g.Cols
+	return r.Rank > 0 && c.Rank > 0 && r.Dim[r.Rank-1] >= 4 && c.Dim[c.Rank-1] >= 8
+}
+
 // maxMR bounds the rows of a panel of A.
 const maxMR = 16
 

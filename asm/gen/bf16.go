@@ -27,7 +27,7 @@ func genBF16() map[string][]byte {
 			g.zip("A", i.mr)
 			g.t.name, g.pairs = "BF16Pairs", true
 			g.flushed("GemmBF16Dot"+i.name, "GemmBF16Pairs"+i.name)
-			g.stripMasked()
+			g.stripMasked(false)
 			fmt.Fprintf(&d, bf16DotDecls, i.name, i.mr)
 		}
 	}

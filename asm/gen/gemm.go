@@ -19,7 +19,8 @@ func genGemm() map[string][]byte {
 		for _, t := range gemmTypes {
 			g := &gemm{isa: i, t: t, perVec: i.bytes / t.size, w: &s}
 			if i.masks {
-				g.stripMasked()
+				g.stripMasked(false)
+				g.stripMasked(true)
 				g.batch()
 				fmt.Fprintf(&d, batchDecl, t.name, i.name, batchRows, g.perVec)
 			} else {
@@ -121,6 +122,11 @@ func PackB%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
 const batchRows = 8
 
 const batchDecl = `
+// Lines%[1]s%[2]s is kernels.GemmKernel's Lines.
+//
+//go:noescape
+func Lines%[1]s%[2]s(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
+
 // Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns.
 //
 //go:noescape
@@ -145,6 +151,7 @@ type gemm struct {
 	perVec int // elements in a vector
 	w      *bytes.Buffer
 	label  int
+	lines  bool // of A's k, one after the other
 	pairs  bool // of BF16s are multiplied, by an instruction that Go's assembler does not know
 }
 
@@ -348,11 +355,15 @@ func aRow(i int) string {
 
 // stripMasked is strip with mask registers: as loads and stores under a mask cost nothing, all strips are
 // one vector and a part or a part, and the sums of all numbers of rows are stored by one chain of code,
-// from the last row up.
-func (g *gemm) stripMasked() {
+// from the last row up. In lines, there is one panel of rows, and its k lie in lines.
+func (g *gemm) stripMasked(lines bool) {
 	acc := func(i, j int) int { return 4 + i*g.vecs + j }
 	g.p("")
-	g.p("TEXT ·Gemm%s%s(SB), NOSPLIT, $0-120", g.t.name, g.name)
+	if g.lines = lines; lines {
+		g.p("TEXT ·Lines%s%s(SB), NOSPLIT, $0-112", g.t.name, g.name)
+	} else {
+		g.p("TEXT ·Gemm%s%s(SB), NOSPLIT, $0-120", g.t.name, g.name)
+	}
 	g.p("MOVQ a+8(FP), R12")
 	g.p("MOVQ aRow+16(FP), SI")
 	g.p("LEAQ (SI)(SI*2), BX")
@@ -389,7 +400,7 @@ func (g *gemm) stripMasked() {
 			g.p("%s%d:", name, r)
 			g.sums(r, vecs, acc)
 			whole := r == g.mr && vecs == g.vecs
-			if whole {
+			if whole && !lines {
 				more := g.newLabel("more")
 				g.p("MOVQ k+0(FP), AX")
 				g.p("SHRQ $1, AX")
@@ -397,14 +408,16 @@ func (g *gemm) stripMasked() {
 				g.p("JGT %s", more)
 				g.p("MOVQ $0, step+104(FP)")
 				g.p("%s:", more)
+			}
+			if whole {
 				g.addAll(acc)
 			}
-			if r > 1 {
+			if !lines {
 				g.p("LEAQ -%d(R11), R11", r)
+			}
+			if r > 1 {
 				g.p("IMUL3Q $%d, R10, CX", r-1)
 				g.p("ADDQ CX, DX // the last row")
-			} else {
-				g.p("DECQ R11")
 			}
 			if !whole {
 				g.p("CMPB add+88(FP), $0")
@@ -437,12 +450,20 @@ func (g *gemm) stripMasked() {
 			}
 		}
 		g.p("%snext:", name)
+		if lines {
+			g.p("VZEROUPPER")
+			g.p("RET")
+			continue
+		}
 		g.p("TESTQ R11, R11")
 		g.p("JEQ end // else these were %d rows", g.mr)
 		g.p("IMUL3Q $%d, R10, CX", g.mr)
 		g.p("ADDQ CX, DX")
 		g.p("ADDQ aPanel+32(FP), R12")
 		g.p("JMP %s", name)
+	}
+	if lines {
+		return
 	}
 	g.p("end:")
 	g.p("VZEROUPPER")
@@ -547,18 +568,46 @@ func (g *gemm) ahead() {
 // elements under K1. A masked load takes a slot of an fma, so that full tiles have a loop without, of two k. They ask
 // for their part of C first.
 func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
-	loop, done := g.newLabel("loop"), g.newLabel("done")
-	g.p("MOVQ R12, AX")
-	if rows > 7 {
-		g.p("LEAQ (AX)(R13*1), R14")
-		g.p("LEAQ (R14)(SI*2), R14")
-	}
-	g.p("MOVQ b+40(FP), R8")
-	g.p("MOVQ k+0(FP), CX")
+	loop, done, line := g.newLabel("loop"), g.newLabel("done"), ""
 	for i := range rows {
 		for j := range vecs {
 			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", acc(i, j))
 		}
+	}
+	start := func() {
+		if rows > 7 {
+			g.p("LEAQ (AX)(R13*1), R14")
+			g.p("LEAQ (R14)(SI*2), R14")
+		}
+	}
+	ask := func() {
+		g.p("MOVQ DX, R8")
+		for i := range rows {
+			g.p("PREFETCHT0 (R8)")
+			g.p("PREFETCHT0 64(R8)")
+			if i < rows-1 {
+				g.p("ADDQ R10, R8")
+			}
+		}
+	}
+	whole := rows == g.mr && vecs == g.vecs
+	if g.lines {
+		if whole {
+			ask()
+		}
+		line = g.newLabel("line")
+		g.p("MOVQ b+40(FP), R8")
+		g.p("MOVQ line+0(FP), R11")
+		g.p("%s:", line)
+		g.p("MOVQ (R11), AX")
+		g.p("LEAQ (R12)(AX*%d), AX", g.t.size)
+		g.p("MOVQ 16(R11), CX")
+		start()
+	} else {
+		g.p("MOVQ R12, AX")
+		start()
+		g.p("MOVQ b+40(FP), R8")
+		g.p("MOVQ k+0(FP), CX")
 	}
 	step := func(mask string, ask ...string) {
 		for j := range vecs {
@@ -589,21 +638,16 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 		}
 		g.p("ADDQ R9, R8")
 	}
-	if rows == g.mr && vecs == g.vecs {
+	if whole {
 		pair, rest, part := g.newLabel("pair"), g.newLabel("rest"), g.newLabel("part")
-		short := g.newLabel("short")
-		g.p("CMPQ CX, $128 // else there is no time to wait for C")
-		g.p("JLT %s", short)
-		g.p("MOVQ DX, R8")
-		for i := range rows {
-			g.p("PREFETCHT0 (R8)")
-			g.p("PREFETCHT0 64(R8)")
-			if i < rows-1 {
-				g.p("ADDQ R10, R8")
-			}
+		if !g.lines {
+			short := g.newLabel("short")
+			g.p("CMPQ CX, $128 // else there is no time to wait for C")
+			g.p("JLT %s", short)
+			ask()
+			g.p("MOVQ b+40(FP), R8")
+			g.p("%s:", short)
 		}
-		g.p("MOVQ b+40(FP), R8")
-		g.p("%s:", short)
 		g.p("CMPQ n+80(FP), $%d", vecs*g.perVec)
 		g.p("JNE %s", part)
 		g.p("SUBQ $2, CX")
@@ -628,6 +672,11 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 	g.p("DECQ CX")
 	g.p("JNZ %s", loop)
 	g.p("%s:", done)
+	if g.lines {
+		g.p("ADDQ $24, R11")
+		g.p("DECQ lines+32(FP)")
+		g.p("JNZ %s", line)
+	}
 }
 
 // mask sets K1 … to the first CX elements of so many vectors. It uses AX.
