@@ -35,4 +35,22 @@ type Level struct {
 	Reductions [NumReductions][dtype.Count]ReductionKernel
 	// FFT's passes by the type of the rows, F32 and F64.
 	FFT [dtype.Count]fft.Passes
+	// Lanes of small matrices; nil where there are none.
+	Lanes *Lanes
+}
+
+// Lanes are steps of internal/linalg's functions of eight float64 matrices side by side: element k of matrix l is number
+// 8·k+l. Each does what the loops there do with every matrix, to the bit. Matrices have n columns; y and x are rows of m.
+type Lanes struct {
+	// Cholesky makes l's lower triangle the factor; it stops and reports false where a pivot is not positive.
+	Cholesky func(l unsafe.Pointer, n int) bool
+	// Pivot is, as eight float64s, the first row from j on whose element of column j is the largest.
+	Pivot func(f unsafe.Pointer, n, j int, at unsafe.Pointer)
+	// Eliminate is step j of LU after the exchange of rows, with pivots that are not 0.
+	Eliminate func(f unsafe.Pointer, n, j int)
+	// Row is y = (y - Σ a[p]·x[p]) / d over k rows x, Dot the same for m = 1, in four sums. A d of nil is 1.
+	Row func(a, x, y, d unsafe.Pointer, k, m int)
+	Dot func(a, x, y, d unsafe.Pointer, k int)
+	// Column is y /= d and then x[p] -= a[p]·y.
+	Column func(a, x, y, d unsafe.Pointer, k, m int)
 }

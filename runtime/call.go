@@ -7,6 +7,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/linalg"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // callArgs is one batch element of a call: result and operands in float64, the rows and columns of the first
@@ -21,54 +22,69 @@ type callArgs struct {
 
 func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
 
-// callKernel is the value of a call: run, with room for work numbers.
+// callKernel is the value of a call: run, with room for work numbers, and of several matrices side by side.
 type callKernel struct {
-	work func(m, n, k int) int
-	run  func(a callArgs) error
+	work     func(m, n, k int) int
+	run      func(a callArgs) error
+	together func(c callLanes) bool // false: one by one
 }
 
 var callKernels = [ir.NumCalls]callKernel{
 	ir.Cholesky: {none, func(a callArgs) error {
 		copy(a.y, a.in[0])
 		return linalg.Cholesky(a.y, a.n)
+	}, func(c callLanes) bool {
+		c.load(0, c.y)
+		return c.Cholesky(c.y, c.u.cols)
 	}},
 	ir.TriSolve: {none, func(a callArgs) error {
 		copy(a.y, a.in[1])
-		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k,
-			linalg.Solving{Upper: a.is(ir.Upper), Transposed: a.is(ir.Transposed), Unit: a.is(ir.UnitDiagonal)})
+		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags))
+	}, func(c callLanes) bool {
+		c.load(1, c.y)
+		return c.SolveTriangular(c.operand(0), c.y, c.u.cols, c.u.rhs, solving(c.u.n.Bits))
 	}},
 	ir.LU: {func(m, n, k int) int { return n }, func(a callArgs) error {
 		copy(a.y, a.in[0])
 		linalg.LU(a.y, a.n, a.work)
 		return nil
+	}, func(c callLanes) bool {
+		c.load(0, c.y)
+		return c.LU(c.y, c.u.cols)
 	}},
 	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs) error {
 		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work)
+	}, func(c callLanes) bool {
+		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
 	}},
 	ir.LogDet: {none, func(a callArgs) error {
 		a.y[0] = linalg.LogDet(a.in[1], a.n)
 		return nil
-	}},
+	}, nil},
 	ir.Det: {func(m, n, k int) int { return n*n + 3*n }, func(a callArgs) error {
 		a.y[0] = linalg.Det(a.in[0], a.n, a.work)
 		return nil
-	}},
+	}, func(c callLanes) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }},
 	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs) error {
 		return linalg.Cofactor(a.y, a.in[0], a.n, a.work)
-	}},
+	}, nil},
 	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs) error {
 		linalg.QR(a.y, a.in[0], a.m, a.n, a.work)
 		return nil
-	}},
+	}, nil},
 	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs) error {
 		return linalg.Eigh(a.y, a.in[0], a.n, a.work)
-	}},
+	}, nil},
 	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs) error {
 		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work)
-	}},
+	}, nil},
 	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work)
-	}},
+	}, nil},
+}
+
+func solving(flags uint64) linalg.Solving {
+	return linalg.Solving{Upper: flags&ir.Upper != 0, Transposed: flags&ir.Transposed != 0, Unit: flags&ir.UnitDiagonal != 0}
 }
 
 func none(m, n, k int) int { return 0 }
@@ -85,6 +101,8 @@ type callUnit struct {
 	rows, cols int
 	rhs        int
 	work       int // float64s of a worker, those of converted operands included
+	lanes      *kernels.Lanes
+	together   int // float64s of a worker of matrices side by side
 }
 
 func (b *binding) newCall(n *ir.Node) unit {
@@ -92,11 +110,14 @@ func (b *binding) newCall(n *ir.Node) unit {
 		return b.newFFT(n)
 	}
 	u := newCallUnit(n, b.batch)
+	if n.Call.Core(0) == 2 {
+		u.sideBySide(b.p.level.Lanes)
+	}
 	for _, x := range n.In {
 		u.in = append(u.in, b.operand(x))
 	}
 	u.dst = b.root(n)
-	b.scratch = max(b.scratch, 8*u.work)
+	b.scratch = max(b.scratch, 8*u.work, 8*u.together)
 	return u
 }
 
@@ -128,6 +149,23 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 	return u
 }
 
+// sideBySide has the call computed of several matrices at once, if it can be.
+func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
+	k := callKernels[u.n.Call]
+	if lanes == nil || k.together == nil || u.cols > linalg.Small || u.size == 0 {
+		return
+	}
+	u.lanes = lanes
+	u.grain = ceil(u.grain, linalg.Lanes) * linalg.Lanes
+	u.together = linalg.Lanes * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
+	if u.n.Type == dtype.F32 {
+		u.together += linalg.Lanes * max(u.size, u.sizes[0], u.sizes[1], u.sizes[2])
+	}
+}
+
+// alone is the largest matrix that is done by itself where it is the only one.
+const alone = 12
+
 func (u *callUnit) phases() int     { return 1 }
 func (u *callUnit) tasks(_ int) int { return ceil(u.count, u.grain) }
 func (u *callUnit) do(r *run, _, worker, task int) {
@@ -135,10 +173,21 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 	for i := range u.in {
 		in[i] = u.in[i].ptr(r)
 	}
-	for i := task * u.grain; i < min((task+1)*u.grain, u.count); i++ {
-		if err := u.element(i, r.ptr[u.dst], in, r.workers[worker].scratch); err != nil {
-			r.fail(err)
-			return
+	y, scratch := r.ptr[u.dst], r.workers[worker].scratch
+	for i, end := task*u.grain, min((task+1)*u.grain, u.count); i < end; {
+		w := 1
+		if u.lanes != nil {
+			w = min(linalg.Lanes, end-i)
+		}
+		if (w > 1 || u.lanes != nil && u.cols > alone) && u.several(i, w, y, in, scratch) {
+			i += w
+			continue
+		}
+		for next := i + w; i < next; i++ {
+			if err := u.element(i, y, in, scratch); err != nil {
+				r.fail(err)
+				return
+			}
 		}
 	}
 }
@@ -185,6 +234,75 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		}
 	}
 	return nil
+}
+
+// callLanes is w elements of the batch side by side, from number i on. y is the result, float64s in lanes.
+type callLanes struct {
+	linalg.Together
+	u       *callUnit
+	i, w    int
+	in      [3]unsafe.Pointer
+	y, work []float64
+	places  [3][]float64 // of the operands
+	rows    []float64    // where float32s are converted
+}
+
+// several computes w elements of the batch, or reports that they have to be computed one by one.
+func (u *callUnit) several(i, w int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) bool {
+	rest := unsafe.Slice((*float64)(scratch), u.together)
+	take := func(n int) (x []float64) {
+		x, rest = rest[:linalg.Lanes*n], rest[linalg.Lanes*n:]
+		return x
+	}
+	c := callLanes{Together: linalg.Together{Lanes: u.lanes}, u: u, i: i, w: w, in: in, y: take(u.size)}
+	for k := range c.places {
+		c.places[k] = take(u.sizes[k])
+	}
+	c.work = take(callKernels[u.n.Call].work(u.rows, u.cols, u.rhs))
+	c.rows = rest
+	if !callKernels[u.n.Call].together(c) {
+		return false
+	}
+	t := u.n.Type.Size()
+	y = unsafe.Add(y, i*u.size*t)
+	to := y
+	if u.n.Type == dtype.F32 {
+		to = unsafe.Pointer(&c.rows[0])
+	}
+	kernels.Transpose(to, u.size*8, unsafe.Pointer(&c.y[0]), linalg.Lanes*8, w, u.size, 8)
+	if u.n.Type == dtype.F32 {
+		for j, v := range c.rows[:w*u.size] {
+			*(*float32)(unsafe.Add(y, j*4)) = float32(v)
+		}
+	}
+	return true
+}
+
+// operand is number k, in lanes.
+func (c callLanes) operand(k int) []float64 {
+	c.load(k, c.places[k])
+	return c.places[k]
+}
+
+// load puts operand k into lanes. Those beyond w repeat the first.
+func (c callLanes) load(k int, to []float64) {
+	size, t := c.u.sizes[k], c.u.n.Type.Size()
+	x := unsafe.Add(c.in[k], c.i*size*t)
+	if c.u.n.Type == dtype.F32 {
+		for j, v := range unsafe.Slice((*float32)(x), c.w*size) {
+			c.rows[j] = float64(v)
+		}
+		x = unsafe.Pointer(&c.rows[0])
+	}
+	kernels.Transpose(unsafe.Pointer(&to[0]), linalg.Lanes*8, x, size*8, size, c.w, 8)
+	if c.w < linalg.Lanes {
+		for j := range size {
+			e := to[linalg.Lanes*j:][:linalg.Lanes]
+			for l := c.w; l < len(e); l++ {
+				e[l] = e[0]
+			}
+		}
+	}
 }
 
 var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64){

@@ -1,6 +1,7 @@
 // Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: by loops of
 // its own, whose large products are package blas', and by gonum's LAPACK where that is faster: Cholesky and LU of
-// 13 to 64 rows, singular values of more than 12 columns. It imports blas and gonum.
+// 33 to 64 rows, singular values of more than 12 columns. Smaller matrices of a batch go side by side (Together). It
+// imports blas, kernels and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
 // processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
@@ -25,10 +26,11 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU, singular values and triangles; in
+// Small is the largest size for which the loops here serve Cholesky, LU and triangles; for singular values it is jacobi, in
 // products smallProduct. Cholesky and LU are gonum's up to middle and in blocks of our own beyond.
 const (
-	Small        = 12
+	Small        = 32
+	jacobi       = 12
 	middle       = 64
 	smallProduct = 16
 )
@@ -633,7 +635,7 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 	if top-top != 0 {
 		return ErrSteps
 	}
-	if n > Small {
+	if n > jacobi {
 		copy(x, a[:m*n])
 		if !lap.Dgesvd(lapack.SVDStore, lapack.SVDStore, m, n, x, n, s, u, n, vt, n, work, len(work)) {
 			return ErrSteps
@@ -672,7 +674,7 @@ func SVD(y, a []float64, m, n int, work []float64) error {
 // SVDWork is the work of SVD.
 func SVDWork(m, n int) int {
 	w := m*n + n*n
-	if n > Small {
+	if n > jacobi {
 		w += 68*(m+n) + m*n + n*n
 	}
 	return w

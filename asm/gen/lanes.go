@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// genLanes returns the assembly of functions of float64 matrices that lie side by side, element by element 64 bytes
+// apart, by file name. Each follows a loop of internal/linalg, operation by operation.
+func genLanes() map[string][]byte {
+	var s, d bytes.Buffer
+	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
+	d.WriteString(gemmHead + "\npackage asm\n\nimport \"unsafe\"\n")
+	for _, isa := range []struct {
+		name, reg string
+		bytes     int
+	}{{"AVX2", "Y", 32}, {"AVX512", "Z", 64}} {
+		l := &lanes{w: &s, reg: isa.reg}
+		for _, f := range []struct {
+			name, args, doc string
+			body            func()
+		}{
+			{"Cholesky", "l unsafe.Pointer, n int) (ok bool", "makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive", l.cholesky},
+			{"Pivot", "f unsafe.Pointer, n, j int, at unsafe.Pointer", "finds at, as float64s, the first of the rows from j on whose element of column j is largest", l.pivot},
+			{"Eliminate", "f unsafe.Pointer, n, j int", "is step j of an LU factorization, with the pivot in its place and not 0", l.eliminate},
+			{"Row", "a, x, y, d unsafe.Pointer, k, m int", "is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1", l.row},
+			{"Dot", "a, x, y, d unsafe.Pointer, k int", "is Row of one column, in four partial sums", l.dot},
+			{"Column", "a, x, y, d unsafe.Pointer, k, m int", "is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1", l.column},
+		} {
+			name := f.name + "Lanes" + isa.name
+			fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/8, f.args)
+			fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
+			fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48}[f.name])
+			f.body()
+		}
+	}
+	return map[string][]byte{"lanes_amd64.s": s.Bytes(), "lanes_amd64.go": d.Bytes()}
+}
+
+type lanes struct {
+	w   *bytes.Buffer
+	reg string
+}
+
+func (l *lanes) p(format string, args ...any) { fmt.Fprintf(l.w, "\t"+format+"\n", args...) }
+func (l *lanes) label(name string)            { fmt.Fprintf(l.w, "%s:\n", name) }
+
+func (l *lanes) load(v int, from string)   { l.p("VMOVUPD %s, %s%d", from, l.reg, v) }
+func (l *lanes) store(v int, where string) { l.p("VMOVUPD %s%d, %s", l.reg, v, where) }
+
+// op is dst = a op b, where b is a register or memory.
+func (l *lanes) op(name string, dst, a int, b any) {
+	if n, ok := b.(int); ok {
+		b = fmt.Sprintf("%s%d", l.reg, n)
+	}
+	l.p("V%sPD %v, %s%d, %s%d", name, b, l.reg, a, l.reg, dst)
+}
+
+func (l *lanes) zero(v int) { l.op("XOR", v, v, v) }
+
+// sign makes register v the sign bit of each lane.
+func (l *lanes) sign(v int) {
+	if l.reg == "Z" {
+		l.p("VPTERNLOGD $255, Z%d, Z%d, Z%d", v, v, v)
+	} else {
+		l.p("VPCMPEQD Y%d, Y%d, Y%d", v, v, v)
+	}
+	l.p("VPSLLQ $63, %s%d, %s%d", l.reg, v, l.reg, v)
+}
+
+func (l *lanes) end() {
+	l.p("VZEROUPPER")
+	l.p("RET")
+}
+
+// fourSums adds the products of R10/64 elements at AX and BX, which move on, to registers 0 to 3, and those into 0.
+func (l *lanes) fourSums(name string) {
+	for v := range 4 {
+		l.zero(v)
+	}
+	l.p("SUBQ $256, R10")
+	l.p("JLT %sFew", name)
+	l.label(name + "Four")
+	for v := range 4 {
+		l.load(4+v, fmt.Sprintf("%d(AX)", 64*v))
+		l.op("MUL", 4+v, 4+v, fmt.Sprintf("%d(BX)", 64*v))
+		l.op("ADD", v, v, 4+v)
+	}
+	l.p("ADDQ $256, AX")
+	l.p("ADDQ $256, BX")
+	l.p("SUBQ $256, R10")
+	l.p("JGE %sFour", name)
+	l.label(name + "Few")
+	l.p("ADDQ $256, R10")
+	l.p("JEQ %sSum", name)
+	l.label(name + "One")
+	l.load(4, "(AX)")
+	l.op("MUL", 4, 4, "(BX)")
+	l.op("ADD", 0, 0, 4)
+	l.p("ADDQ $64, AX")
+	l.p("ADDQ $64, BX")
+	l.p("SUBQ $64, R10")
+	l.p("JGT %sOne", name)
+	l.label(name + "Sum")
+	l.op("ADD", 0, 0, 1)
+	l.op("ADD", 2, 2, 3)
+	l.op("ADD", 0, 0, 2)
+}
+
+// cholesky: DI is row j, SI row i, R8 a row's bytes, R9 64·j, CX the rows that are left.
+func (l *lanes) cholesky() {
+	l.p("MOVQ l+0(FP), DI")
+	l.p("MOVQ n+8(FP), DX")
+	l.p("MOVQ DX, R8")
+	l.p("SHLQ $6, R8")
+	l.p("XORQ R9, R9")
+	l.zero(9)
+	l.label("column")
+	l.p("MOVQ DI, SI")
+	l.p("MOVQ DX, CX")
+	l.label("row")
+	l.p("MOVQ SI, AX")
+	l.p("MOVQ DI, BX")
+	l.p("MOVQ R9, R10")
+	l.fourSums("dot")
+	l.load(1, "(SI)(R9*1)")
+	l.op("SUB", 0, 1, 0)
+	l.p("CMPQ SI, DI")
+	l.p("JNE below")
+	if l.reg == "Z" {
+		l.p("VCMPPD $30, Z9, Z0, K1")
+		l.p("KMOVB K1, AX")
+		l.p("CMPL AX, $255")
+	} else {
+		l.p("VCMPPD $30, Y9, Y0, Y1")
+		l.p("VMOVMSKPD Y1, AX")
+		l.p("CMPL AX, $15")
+	}
+	l.p("JNE bad")
+	l.p("VSQRTPD %s0, %s8", l.reg, l.reg)
+	l.store(8, "(SI)(R9*1)")
+	l.p("JMP next")
+	l.label("below")
+	l.op("DIV", 0, 0, 8)
+	l.store(0, "(SI)(R9*1)")
+	l.label("next")
+	l.p("ADDQ R8, SI")
+	l.p("DECQ CX")
+	l.p("JNZ row")
+	l.p("ADDQ R8, DI")
+	l.p("ADDQ $64, R9")
+	l.p("DECQ DX")
+	l.p("JNZ column")
+	l.p("MOVB $1, ok+16(FP)")
+	l.end()
+	l.label("bad")
+	l.p("MOVB $0, ok+16(FP)")
+	l.end()
+}
+
+// step puts f[j, j] in SI, a row's bytes in R8, the rows below j in CX.
+func (l *lanes) step() {
+	l.p("MOVQ f+0(FP), SI")
+	l.p("MOVQ n+8(FP), CX")
+	l.p("MOVQ j+16(FP), DX")
+	l.p("MOVQ CX, R8")
+	l.p("SHLQ $6, R8")
+	l.p("LEAQ 64(R8), AX")
+	l.p("IMULQ DX, AX")
+	l.p("ADDQ AX, SI")
+	l.p("SUBQ DX, CX")
+	l.p("DECQ CX")
+}
+
+func (l *lanes) pivot() {
+	l.step()
+	l.sign(3)
+	l.load(0, "(SI)")
+	l.op("ANDN", 0, 3, 0)
+	l.p("VCVTSI2SDQ DX, X1, X1")
+	l.p("VBROADCASTSD X1, %s1", l.reg) // the best row
+	l.p("MOVQ $1, AX")
+	l.p("VCVTSI2SDQ AX, X5, X5")
+	l.p("VBROADCASTSD X5, %s5", l.reg)
+	l.p("VMOVAPD %s1, %s2", l.reg, l.reg) // the row
+	l.p("TESTQ CX, CX")
+	l.p("JLE done")
+	l.label("row")
+	l.p("ADDQ R8, SI")
+	l.op("ADD", 2, 2, 5)
+	l.load(4, "(SI)")
+	l.op("ANDN", 4, 3, 4)
+	if l.reg == "Z" {
+		l.p("VCMPPD $30, Z0, Z4, K1")
+		l.p("VMOVAPD Z4, K1, Z0")
+		l.p("VMOVAPD Z2, K1, Z1")
+	} else {
+		l.p("VCMPPD $30, Y0, Y4, Y6")
+		l.p("VBLENDVPD Y6, Y4, Y0, Y0")
+		l.p("VBLENDVPD Y6, Y2, Y1, Y1")
+	}
+	l.p("DECQ CX")
+	l.p("JNZ row")
+	l.label("done")
+	l.p("MOVQ at+24(FP), DI")
+	l.store(1, "(DI)")
+	l.end()
+}
+
+// eliminate: SI is f[j, j], DI f[i, j], R9 the bytes right of column j.
+func (l *lanes) eliminate() {
+	l.step()
+	l.sign(9)
+	l.p("MOVQ CX, R9")
+	l.p("SHLQ $6, R9")
+	l.p("JEQ done")
+	l.load(8, "(SI)")
+	l.p("LEAQ (SI)(R8*1), DI")
+	l.label("row")
+	l.load(0, "(DI)")
+	l.op("DIV", 0, 0, 8)
+	l.store(0, "(DI)")
+	l.op("XOR", 0, 0, 9)
+	l.p("MOVQ R9, BX")
+	l.label("column")
+	l.op("MUL", 1, 0, "(SI)(BX*1)")
+	l.op("ADD", 1, 1, "(DI)(BX*1)")
+	l.store(1, "(DI)(BX*1)")
+	l.p("SUBQ $64, BX")
+	l.p("JGT column")
+	l.p("ADDQ R8, DI")
+	l.p("DECQ CX")
+	l.p("JNZ row")
+	l.label("done")
+	l.end()
+}
+
+// triangle reads the arguments of row, dot and column: R8 is a row's bytes, register 8 the divisor, where R9 is not nil.
+func (l *lanes) triangle(m bool) {
+	l.p("MOVQ a+0(FP), SI")
+	l.p("MOVQ x+8(FP), BX")
+	l.p("MOVQ y+16(FP), DI")
+	l.p("MOVQ d+24(FP), R9")
+	l.p("MOVQ k+32(FP), R10")
+	if m {
+		l.p("MOVQ m+40(FP), R8")
+		l.p("SHLQ $6, R8")
+		l.sign(9)
+	}
+	l.p("TESTQ R9, R9")
+	l.p("JEQ plain")
+	l.load(8, "(R9)")
+	l.label("plain")
+}
+
+// row: four columns at a time and then single ones; AX goes along a, DX down x, of R11 and R10 the rest counts.
+func (l *lanes) row() {
+	l.triangle(true)
+	l.p("MOVQ R8, R12") // bytes of columns that are left
+	for _, cols := range []int{4, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		l.label(name)
+		l.p("CMPQ R12, $%d", 64*cols)
+		l.p("JLT %sEnd", name)
+		for v := range cols {
+			l.load(v, fmt.Sprintf("%d(DI)", 64*v))
+			l.op("XOR", v, v, 9)
+		}
+		l.p("MOVQ SI, AX")
+		l.p("MOVQ BX, DX")
+		l.p("MOVQ R10, R11")
+		l.p("TESTQ R11, R11")
+		l.p("JEQ %sSum", name)
+		l.label(name + "Loop")
+		l.load(4, "(AX)")
+		for v := range cols {
+			l.op("MUL", 5, 4, fmt.Sprintf("%d(DX)", 64*v))
+			l.op("ADD", v, v, 5)
+		}
+		l.p("ADDQ $64, AX")
+		l.p("ADDQ R8, DX")
+		l.p("DECQ R11")
+		l.p("JNZ %sLoop", name)
+		l.label(name + "Sum")
+		for v := range cols {
+			l.op("XOR", v, v, 9)
+		}
+		l.p("TESTQ R9, R9")
+		l.p("JEQ %sStore", name)
+		for v := range cols {
+			l.op("DIV", v, v, 8)
+		}
+		l.label(name + "Store")
+		for v := range cols {
+			l.store(v, fmt.Sprintf("%d(DI)", 64*v))
+		}
+		l.p("ADDQ $%d, DI", 64*cols)
+		l.p("ADDQ $%d, BX", 64*cols)
+		l.p("SUBQ $%d, R12", 64*cols)
+		l.p("JMP %s", name)
+		l.label(name + "End")
+	}
+	l.end()
+}
+
+func (l *lanes) dot() {
+	l.triangle(false)
+	l.p("MOVQ SI, AX")
+	l.p("SHLQ $6, R10")
+	l.fourSums("dot")
+	l.load(1, "(DI)")
+	l.op("SUB", 0, 1, 0)
+	l.p("TESTQ R9, R9")
+	l.p("JEQ store")
+	l.op("DIV", 0, 0, 8)
+	l.label("store")
+	l.store(0, "(DI)")
+	l.end()
+}
+
+// column: AX goes along y and DX along x's row.
+func (l *lanes) column() {
+	l.triangle(true)
+	l.p("TESTQ R9, R9")
+	l.p("JEQ rows")
+	l.p("XORQ AX, AX")
+	l.label("divide")
+	l.load(0, "(DI)(AX*1)")
+	l.op("DIV", 0, 0, 8)
+	l.store(0, "(DI)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R8")
+	l.p("JLT divide")
+	l.label("rows")
+	l.p("TESTQ R10, R10")
+	l.p("JEQ done")
+	l.label("row")
+	l.load(0, "(SI)")
+	l.op("XOR", 0, 0, 9)
+	l.p("XORQ AX, AX")
+	l.label("next")
+	l.op("MUL", 1, 0, "(DI)(AX*1)")
+	l.op("ADD", 1, 1, "(BX)(AX*1)")
+	l.store(1, "(BX)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R8")
+	l.p("JLT next")
+	l.p("ADDQ $64, SI")
+	l.p("ADDQ R8, BX")
+	l.p("DECQ R10")
+	l.p("JNZ row")
+	l.label("done")
+	l.end()
+}

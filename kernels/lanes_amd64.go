@@ -1,0 +1,46 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/asm"
+)
+
+// AVX2's registers hold four of the eight, so that it does everything twice.
+var (
+	lanesAVX2 = Lanes{
+		Cholesky: func(l unsafe.Pointer, n int) bool {
+			return asm.CholeskyLanesAVX2(l, n) && asm.CholeskyLanesAVX2(unsafe.Add(l, 32), n)
+		},
+		Pivot: func(f unsafe.Pointer, n, j int, at unsafe.Pointer) {
+			asm.PivotLanesAVX2(f, n, j, at)
+			asm.PivotLanesAVX2(unsafe.Add(f, 32), n, j, unsafe.Add(at, 32))
+		},
+		Eliminate: func(f unsafe.Pointer, n, j int) {
+			asm.EliminateLanesAVX2(f, n, j)
+			asm.EliminateLanesAVX2(unsafe.Add(f, 32), n, j)
+		},
+		Row: func(a, x, y, d unsafe.Pointer, k, m int) {
+			asm.RowLanesAVX2(a, x, y, d, k, m)
+			asm.RowLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k, m)
+		},
+		Dot: func(a, x, y, d unsafe.Pointer, k int) {
+			asm.DotLanesAVX2(a, x, y, d, k)
+			asm.DotLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k)
+		},
+		Column: func(a, x, y, d unsafe.Pointer, k, m int) {
+			asm.ColumnLanesAVX2(a, x, y, d, k, m)
+			asm.ColumnLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k, m)
+		},
+	}
+	lanesAVX512 = Lanes{asm.CholeskyLanesAVX512, asm.PivotLanesAVX512, asm.EliminateLanesAVX512, asm.RowLanesAVX512, asm.DotLanesAVX512, asm.ColumnLanesAVX512}
+)
+
+func second(d unsafe.Pointer) unsafe.Pointer {
+	if d == nil {
+		return nil
+	}
+	return unsafe.Add(d, 32)
+}

@@ -1,0 +1,42 @@
+package runtime
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/linalg"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Matrices side by side, and those left over, have the bits of single ones, on every level; factors and right sides also with
+// zeros, infinities and NaNs.
+func TestMatricesSideBySide(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range []int{1, 2, 5, 11, 16, linalg.Small, linalg.Small + 1} {
+			for _, k := range []int{1, 6} {
+				t.Run(fmt.Sprint(typ, n, k), func(t *testing.T) {
+					s := newSketch()
+					square := ir.Shape{ir.Batch, ir.D(n), ir.D(n)}
+					raw := s.param(typ, square, 0)
+					size := s.g.Apply(ops.Abs, raw)
+					limit := func(v float64) *ir.Node { return s.g.Const(typ, square, v) }
+					x := s.g.Apply(ops.Where, s.g.Apply(ops.And, s.g.Apply(ops.Gt, size, limit(1e-30)), s.g.Apply(ops.Lt, size, limit(100))), raw, limit(0.7))
+					b := s.param(typ, ir.Shape{ir.Batch, ir.D(n), ir.D(k)}, 0)
+					xt := s.g.Transpose(x, []int{0, 2, 1})
+					lu := s.g.Call(ir.LU, 0, "", x)
+					outs := []*ir.Node{s.g.Call(ir.Cholesky, 0, "", s.g.Map(ops.Add, s.g.MatMul(x, xt), s.g.Identity(x))), lu, s.g.Call(ir.LU, 0, "", raw), s.g.Call(ir.Det, 0, "", raw), s.g.Call(ir.Det, 0, "", x)}
+					for flags := range uint64(8) {
+						outs = append(outs, s.g.Call(ir.TriSolve, flags, "", x, b))
+					}
+					for _, flags := range []uint64{0, ir.Transposed} {
+						outs = append(outs, s.g.Call(ir.LUSolve, flags, "", x, lu, b))
+					}
+					s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 1, 11)
+				})
+			}
+		}
+	}
+}
