@@ -37,6 +37,23 @@ type Level struct {
 	FFT [dtype.Count]fft.Passes
 	// Lanes of small matrices; nil where there are none.
 	Lanes *Lanes
+	// Rows of a matrix; nil where there are none.
+	Rows *Rows
+}
+
+// Rows are steps of internal/linalg's functions along the rows of one float64 matrix, stride or step bytes apart, of which
+// there is one at least. Each does what the loops there do, to the bit.
+type Rows struct {
+	// Rotate turns x's row and the next one by the first of count cosines and sines, then that and the one after it; cols is
+	// a multiple of 4.
+	Rotate func(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+	// Reflect is x[i] -= (beta·(v·x[i]))·v.
+	Reflect func(x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+	// MatVec is y[i] = beta·(v·x[i]), with products in four sums.
+	MatVec func(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+	// Combine is y += Σ a[i]·x[i], in order, and Rank1 x[i] -= a[i]·y.
+	Combine func(y, a, x unsafe.Pointer, rows, cols, stride int)
+	Rank1   func(x, a, y unsafe.Pointer, rows, cols, stride int)
 }
 
 // Lanes are steps of internal/linalg's functions of eight float64 matrices side by side: element k of matrix l is number

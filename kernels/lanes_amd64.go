@@ -44,3 +44,6 @@ func second(d unsafe.Pointer) unsafe.Pointer {
 	}
 	return unsafe.Add(d, 32)
 }
+
+// Rows are too short for wider vectors to gain.
+var rowsAVX2 = Rows{asm.RotateRowsAVX2, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}

@@ -24,7 +24,7 @@ func avx2() *Level {
 	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		return nil
 	}
-	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: &lanesAVX2}
+	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: &lanesAVX2, Rows: &rowsAVX2}
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l

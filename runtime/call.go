@@ -18,6 +18,7 @@ type callArgs struct {
 	m, n, k int
 	flags   uint64
 	work    []float64
+	rows    linalg.Rows
 }
 
 func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
@@ -39,21 +40,21 @@ var callKernels = [ir.NumCalls]callKernel{
 	}},
 	ir.TriSolve: {none, func(a callArgs) error {
 		copy(a.y, a.in[1])
-		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags))
+		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags), a.rows)
 	}, func(c callLanes) bool {
 		c.load(1, c.y)
 		return c.SolveTriangular(c.operand(0), c.y, c.u.cols, c.u.rhs, solving(c.u.n.Bits))
 	}},
 	ir.LU: {func(m, n, k int) int { return n }, func(a callArgs) error {
 		copy(a.y, a.in[0])
-		linalg.LU(a.y, a.n, a.work)
+		linalg.LU(a.y, a.n, a.work, a.rows)
 		return nil
 	}, func(c callLanes) bool {
 		c.load(0, c.y)
 		return c.LU(c.y, c.u.cols)
 	}},
 	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs) error {
-		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work)
+		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work, a.rows)
 	}, func(c callLanes) bool {
 		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
 	}},
@@ -62,24 +63,24 @@ var callKernels = [ir.NumCalls]callKernel{
 		return nil
 	}, nil},
 	ir.Det: {func(m, n, k int) int { return n*n + 3*n }, func(a callArgs) error {
-		a.y[0] = linalg.Det(a.in[0], a.n, a.work)
+		a.y[0] = linalg.Det(a.in[0], a.n, a.work, a.rows)
 		return nil
 	}, func(c callLanes) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }},
 	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs) error {
-		return linalg.Cofactor(a.y, a.in[0], a.n, a.work)
+		return linalg.Cofactor(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
 	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs) error {
-		linalg.QR(a.y, a.in[0], a.m, a.n, a.work)
+		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 		return nil
 	}, nil},
 	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs) error {
-		return linalg.Eigh(a.y, a.in[0], a.n, a.work)
+		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
 	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs) error {
-		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work)
+		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 	}, nil},
 	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
-		return linalg.Expm(a.y, a.in[0], a.n, a.work)
+		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
 }
 
@@ -101,6 +102,7 @@ type callUnit struct {
 	rows, cols int
 	rhs        int
 	work       int // float64s of a worker, those of converted operands included
+	kernels    linalg.Rows
 	lanes      *kernels.Lanes
 	together   int // float64s of a worker of matrices side by side
 }
@@ -111,6 +113,7 @@ func (b *binding) newCall(n *ir.Node) unit {
 	}
 	u := newCallUnit(n, b.batch)
 	if n.Call.Core(0) == 2 {
+		u.kernels = linalg.Rows{Rows: b.p.level.Rows}
 		u.sideBySide(b.p.level.Lanes)
 	}
 	for _, x := range n.In {
@@ -152,7 +155,7 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 // sideBySide has the call computed of several matrices at once, if it can be.
 func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	k := callKernels[u.n.Call]
-	if lanes == nil || k.together == nil || u.cols > linalg.Small || u.size == 0 {
+	if lanes == nil || k.together == nil || u.cols > linalg.Small || u.size == 0 || u.cols == 0 {
 		return
 	}
 	u.lanes = lanes
@@ -205,7 +208,7 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, ids, work)
 		return nil
 	}
-	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits}
+	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: u.kernels}
 	if t == dtype.F64 {
 		a.y = unsafe.Slice((*float64)(unsafe.Add(y, i*u.size*8)), u.size)
 		for k := range u.n.In {

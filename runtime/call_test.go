@@ -21,9 +21,7 @@ func TestMatricesSideBySide(t *testing.T) {
 					s := newSketch()
 					square := ir.Shape{ir.Batch, ir.D(n), ir.D(n)}
 					raw := s.param(typ, square, 0)
-					size := s.g.Apply(ops.Abs, raw)
-					limit := func(v float64) *ir.Node { return s.g.Const(typ, square, v) }
-					x := s.g.Apply(ops.Where, s.g.Apply(ops.And, s.g.Apply(ops.Gt, size, limit(1e-30)), s.g.Apply(ops.Lt, size, limit(100))), raw, limit(0.7))
+					x := bounded(s.g, raw)
 					b := s.param(typ, ir.Shape{ir.Batch, ir.D(n), ir.D(k)}, 0)
 					xt := s.g.Transpose(x, []int{0, 2, 1})
 					lu := s.g.Call(ir.LU, 0, "", x)
@@ -39,4 +37,29 @@ func TestMatricesSideBySide(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Factors that a level's kernels compute along rows have the bits of Go's loops, whatever the elements are.
+func TestFactorsByRows(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, d := range [][2]int{{1, 1}, {3, 2}, {5, 5}, {9, 8}, {16, 13}, {17, 17}, {40, 33}} {
+			t.Run(fmt.Sprint(typ, d), func(t *testing.T) {
+				m, n := d[0], d[1]
+				s := newSketch()
+				raw := s.param(typ, ir.Shape{ir.Batch, ir.D(m), ir.D(n)}, 0)
+				x := bounded(s.g, raw)
+				square := s.g.MatMul(s.g.Transpose(x, []int{0, 2, 1}), x)
+				outs := []*ir.Node{s.g.Call(ir.Expm, 0, "", square), s.g.Call(ir.QR, 0, "", raw), s.g.Call(ir.QR, 0, "", x), s.g.Call(ir.SVD, 0, "", x),
+					s.g.Call(ir.Eigh, 0, "", square)}
+				s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 1, 3)
+			})
+		}
+	}
+}
+
+// bounded is x with 0.7 in the place of zeros, tiny numbers, large ones and NaNs.
+func bounded(g *ir.Graph, x *ir.Node) *ir.Node {
+	size := g.Apply(ops.Abs, x)
+	limit := func(v float64) *ir.Node { return g.Const(x.Type, x.Shape, v) }
+	return g.Apply(ops.Where, g.Apply(ops.And, g.Apply(ops.Gt, size, limit(1e-30)), g.Apply(ops.Lt, size, limit(100))), x, limit(0.7))
 }

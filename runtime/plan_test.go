@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -52,12 +51,6 @@ func plans(t *testing.T, name string, outs []*ir.Node, inputs []Input, values fu
 // poisoned.
 func runPlans(t *testing.T, all []planned) {
 	t.Helper()
-	runPlansNear(t, all, 0)
-}
-
-// runPlansNear allows floats to be off by a part of their size.
-func runPlansNear(t *testing.T, all []planned, off float64) {
-	t.Helper()
 	if err := shim.Missing(); err != nil {
 		t.Skip(err)
 	}
@@ -81,14 +74,6 @@ func runPlansNear(t *testing.T, all []planned, off float64) {
 		for i, w := range x.want {
 			if k := sameBits(x.outs[i].Type, outs[i], w); k >= 0 {
 				a, b := array{x.outs[i].Type, nil, outs[i]}, array{x.outs[i].Type, nil, w}
-				near := off > 0
-				for j := range a.len() {
-					y, z := ir.BitsFloat(a.t, a.bits(j)), ir.BitsFloat(b.t, b.bits(j))
-					near = near && math.Abs(y-z) <= off*(1+math.Abs(z))
-				}
-				if near {
-					continue
-				}
 				t.Errorf("%s, output %d, element %d: %v, reference %v\n%s", x.name, i, k,
 					ir.BitsFloat(a.t, a.bits(k)), ir.BitsFloat(b.t, b.bits(k)), ir.Print(x.outs))
 				break

@@ -80,9 +80,9 @@ func (t Together) LU(f []float64, n int) bool {
 		perm[i] = float64(i / Lanes)
 	}
 	parity := [Lanes]float64{1, 1, 1, 1, 1, 1, 1, 1}
-	var pivots [Lanes]float64
+	pivots := sign[:Lanes] // room until the signs are known
 	for j := range n {
-		t.Pivot(unsafe.Pointer(&f[0]), n, j, unsafe.Pointer(&pivots))
+		t.Pivot(unsafe.Pointer(&f[0]), n, j, unsafe.Pointer(&pivots[0]))
 		for l, pivot := range pivots {
 			if p := int(pivot); p != j {
 				x, y := f[Lanes*j*n+l:Lanes*(j+1)*n], f[Lanes*p*n+l:]

@@ -1,7 +1,7 @@
 // Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: by loops of
 // its own, whose large products are package blas', and by gonum's LAPACK where that is faster: Cholesky and LU of
-// 33 to 64 rows, singular values of more than 12 columns. Smaller matrices of a batch go side by side (Together). It
-// imports blas, kernels and gonum.
+// 33 to 64 rows. Smaller matrices of a batch go side by side (Together), the rows of others through a level's kernels (Rows).
+// It imports blas, kernels and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
 // processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
@@ -13,7 +13,6 @@ import (
 	"unsafe"
 
 	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/lapack"
 	lapackimpl "gonum.org/v1/gonum/lapack/gonum"
 
 	ours "github.com/adjoint-go/adjoint/blas"
@@ -26,11 +25,10 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU and triangles; for singular values it is jacobi, in
-// products smallProduct. Cholesky and LU are gonum's up to middle and in blocks of our own beyond.
+// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in products smallProduct. Cholesky
+// and LU are gonum's up to middle and in blocks of our own beyond.
 const (
 	Small        = 32
-	jacobi       = 12
 	middle       = 64
 	smallProduct = 16
 )
@@ -117,10 +115,13 @@ func MatMul(y, a, b []float64, m, k, n int) {
 	}
 }
 
-func transpose(y, x []float64, m, n int) {
+func transpose(y, x []float64, m, n int) { turn(y, x, m, n, n) }
+
+// turn is transpose for rows of x that are stride apart.
+func turn(y, x []float64, m, n, stride int) {
 	for i := range m {
-		for j := range n {
-			y[j*m+i] = x[i*n+j]
+		for j, v := range x[i*stride:][:n] {
+			y[j*m+i] = v
 		}
 	}
 }
@@ -169,7 +170,7 @@ func Cholesky(l []float64, n int) error {
 }
 
 // SolveTriangular makes b, [n m], op(a)⁻¹·b for a triangle of a.
-func SolveTriangular(a, b []float64, n, m int, s Solving) error {
+func SolveTriangular(a, b []float64, n, m int, s Solving, r Rows) error {
 	if !s.Unit {
 		for i := range n {
 			if a[i*n+i] == 0 {
@@ -208,7 +209,7 @@ func SolveTriangular(a, b []float64, n, m int, s Solving) error {
 				for j := range row {
 					row[j] = -row[j]
 				}
-				combine(row, a[i*n+lo:i*n+hi], b[min(lo*m, len(b)):], m)
+				r.combine(row, a[i*n+lo:i*n+hi], b[min(lo*m, len(b)):], m)
 				for j := range row {
 					row[j] = -row[j]
 				}
@@ -223,9 +224,7 @@ func SolveTriangular(a, b []float64, n, m int, s Solving) error {
 			if m == 1 {
 				axpy(-row[0], a[i*n+lo:i*n+hi], b[lo:])
 			} else {
-				for j := lo; j < hi; j++ {
-					axpy(-a[i*n+j], row, b[j*m:(j+1)*m])
-				}
+				r.rank1(b[min(lo*m, len(b)):], a[i*n+lo:i*n+hi], row, m)
 			}
 		}
 	}
@@ -234,7 +233,7 @@ func SolveTriangular(a, b []float64, n, m int, s Solving) error {
 
 // LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
 // are 0 are no error. work holds n.
-func LU(f []float64, n int, work []float64) {
+func LU(f []float64, n int, work []float64, r Rows) {
 	perm, sign := f[n*n:n*n+n], f[n*n+n:n*n+2*n]
 	for i := range perm {
 		perm[i] = float64(i)
@@ -268,9 +267,13 @@ func LU(f []float64, n int, work []float64) {
 			if f[j*n+j] == 0 {
 				continue
 			}
-			for i := j + 1; i < n; i++ {
-				f[i*n+j] /= f[j*n+j]
-				axpy(-f[i*n+j], f[j*n+j+1:j*n+end], f[i*n+j+1:])
+			below := work[:n-j-1]
+			for i := range below {
+				f[(j+1+i)*n+j] /= f[j*n+j]
+				below[i] = f[(j+1+i)*n+j]
+			}
+			if right := f[j*n+j+1 : j*n+end]; len(right) > 0 {
+				r.rank1(f[(j+1)*n+j+1:], below, right, n)
 			}
 		}
 		if rest := n - end; rest > 0 {
@@ -285,7 +288,7 @@ func LU(f []float64, n int, work []float64) {
 }
 
 // SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
-func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64) error {
+func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64, r Rows) error {
 	for i := range n {
 		if f[i*n+i] == 0 {
 			return ErrSingular
@@ -296,13 +299,13 @@ func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64) error
 		for i, p := range perm {
 			copy(x[i*m:(i+1)*m], b[int(p)*m:])
 		}
-		SolveTriangular(f, x, n, m, Solving{Unit: true})
-		return SolveTriangular(f, x, n, m, Solving{Upper: true})
+		SolveTriangular(f, x, n, m, Solving{Unit: true}, r)
+		return SolveTriangular(f, x, n, m, Solving{Upper: true}, r)
 	}
 	y := work[:n*m]
 	copy(y, b)
-	SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true})
-	SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true})
+	SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true}, r)
+	SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true}, r)
 	for i, p := range perm {
 		copy(x[int(p)*m:(int(p)+1)*m], y[i*m:])
 	}
@@ -319,10 +322,10 @@ func LogDet(f []float64, n int) float64 {
 }
 
 // Det is det a. work holds n·n + 3n.
-func Det(a []float64, n int, work []float64) float64 {
+func Det(a []float64, n int, work []float64, r Rows) float64 {
 	f, work := work[:n*n+2*n], work[n*n+2*n:]
 	copy(f, a[:n*n])
-	LU(f, n, work)
+	LU(f, n, work, r)
 	return det(f, n)
 }
 
@@ -339,13 +342,13 @@ func det(f []float64, n int) float64 {
 
 // Cofactor is det a·a⁻ᵀ. A singular matrix has one, too: from the singular values, with the product of all
 // others in the place of each. work holds CofactorWork(n).
-func Cofactor(y, a []float64, n int, work []float64) error {
+func Cofactor(y, a []float64, n int, work []float64, r Rows) error {
 	if n == 0 {
 		return nil
 	}
 	f, rest := work[:n*n+2*n], work[n*n+2*n:]
 	copy(f, a[:n*n])
-	LU(f, n, rest)
+	LU(f, n, rest, r)
 	smallest, largest := math.Inf(1), 0.0
 	for i := range n {
 		smallest = min(smallest, math.Abs(f[i*n+i]))
@@ -355,16 +358,16 @@ func Cofactor(y, a []float64, n int, work []float64) error {
 		e, rest := rest[:n*n], rest[n*n:]
 		identity(e, n)
 		scale(det(f, n), e)
-		return SolveLU(f, e, y, n, n, true, rest)
+		return SolveLU(f, e, y, n, n, true, rest, r)
 	}
 	// a = U·S·Vᵀ: det U·det V·U·(others of S)·Vᵀ.
 	size := 2*n*n + n
 	svd, rest := rest[:size], rest[size:]
-	if err := SVD(svd, a, n, n, rest); err != nil {
+	if err := SVD(svd, a, n, n, rest, r); err != nil {
 		return err
 	}
 	u, v, s := svd[:n*n], svd[n*n:2*n*n], svd[2*n*n:]
-	sign := Det(u, n, rest) * Det(v, n, rest)
+	sign := Det(u, n, rest, r) * Det(v, n, rest, r)
 	vt := rest[:n*n]
 	transpose(vt, v, n, n)
 	for i := range n {
@@ -384,10 +387,10 @@ func Cofactor(y, a []float64, n int, work []float64) error {
 func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + 2*n*n + 3*n }
 
 // QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
-func QR(y, a []float64, m, n int, work []float64) {
-	q, r := y[:m*n], y[m*n:m*n+n*n]
+func QR(y, a []float64, m, n int, work []float64, r Rows) {
+	q, upper := y[:m*n], y[m*n:m*n+n*n]
 	copy(q, a[:m*n])
-	clear(r)
+	clear(upper)
 	if m < n { // an empty batch
 		return
 	}
@@ -401,12 +404,12 @@ func QR(y, a []float64, m, n int, work []float64) {
 			v[i] = q[i*n+k]
 		}
 		if k+1 < m && len(w) > 0 {
-			combine(w, v[k+1:], q[(k+1)*n+j:], n)
+			r.combine(w, v[k+1:], q[(k+1)*n+j:], n)
 		}
 		scale(tau, w)
 		axpy(-1, w, q[k*n+j:])
-		for i := k + 1; i < m; i++ {
-			axpy(-q[i*n+k], w, q[i*n+j:])
+		if k+1 < m && len(w) > 0 {
+			r.rank1(q[(k+1)*n+j:], v[k+1:], w, n)
 		}
 	}
 	for k := range n {
@@ -430,7 +433,7 @@ func QR(y, a []float64, m, n int, work []float64) {
 			reflect(k, k+1, tau[k])
 			q[k*n+k] = beta
 		}
-		copy(r[k*n+k:(k+1)*n], q[k*n+k:])
+		copy(upper[k*n+k:(k+1)*n], q[k*n+k:])
 	}
 	for k := n - 1; k >= 0; k-- {
 		clear(q[k*n+k+1 : (k+1)*n])
@@ -452,7 +455,7 @@ func QRWork(m, n int) int {
 
 // Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds
 // EighWork.
-func Eigh(y, a []float64, n int, work []float64) error {
+func Eigh(y, a []float64, n int, work []float64, r Rows) error {
 	v, w := y[:n*n], y[n*n:n*n+n]
 	top := largest(a[:n*n])
 	switch {
@@ -461,23 +464,24 @@ func Eigh(y, a []float64, n int, work []float64) error {
 	case top-top != 0:
 		return ErrSteps
 	}
-	exp := exponent(top)
+	exp, vn := exponent(top), padded(n)
 	x, work := work[:n*n], work[n*n:]
-	vt, e := work[:n*n], work[n*n:n*n+n]
+	vt, work := work[:n*vn], work[n*vn:]
+	e, work := work[:n], work[n:]
 	copy(x, a[:n*n])
 	scale(math.Ldexp(1, -exp), x)
-	tridiagonal(x, vt, w, e, n, work[n*n+n:])
-	if err := implicitQL(vt, w, e, n); err != nil {
+	tridiagonal(x, vt, w, e, n, work, r)
+	if err := implicitQL(vt, w, e, n, work, r); err != nil {
 		return err
 	}
 	scale(math.Ldexp(1, exp), w)
-	order(w, vt, nil, n, n, 0, false)
-	transpose(v, vt, n, n)
+	order(w, vt, nil, n, vn, 0, false)
+	turn(v, vt, n, n, vn)
 	return nil
 }
 
 // EighWork is the work of Eigh.
-func EighWork(n int) int { return 2*n*n + 3*n }
+func EighWork(n int) int { return n*n + n*padded(n) + 3*n }
 
 func largest(x []float64) float64 {
 	top := 0.0
@@ -496,54 +500,39 @@ func exponent(x float64) int {
 const sweeps = 60
 
 // tridiagonal finds Q and a matrix of diagonal d and off-diagonal e with Q·x·Qᵀ equal to that, by Householder's
-// reflections, which take x's place. work holds 2n.
-func tridiagonal(x, q, d, e []float64, n int, work []float64) {
+// reflections, which take x's place. Rows of q are padded. work holds 2n.
+func tridiagonal(x, q, d, e []float64, n int, work []float64, r Rows) {
 	beta, p := work[:n], work[n:2*n]
 	for k := range n {
 		d[k] = x[k*n+k]
-		e[k], beta[k] = 0, 0
 		if k == n-1 {
+			e[k], beta[k] = 0, 0
 			break
 		}
-		v, rest := x[k*n+k+1:(k+1)*n], 0.0
-		for _, u := range v[1:] {
-			rest += float64(u * u)
-		}
-		if rest == 0 {
-			e[k] = v[0]
-			continue
-		}
-		e[k] = -math.Copysign(math.Sqrt(float64(v[0]*v[0])+rest), v[0])
-		v[0] -= e[k]
-		beta[k] = 2 / (float64(v[0]*v[0]) + rest)
-		p := p[:len(v)]
-		for i := range p {
-			at := (k+1+i)*n + k + 1
-			p[i] = beta[k] * dot(v, x[at:])
-		}
-		axpy(-beta[k]/2*dot(p, v), v, p)
-		for i := range p {
-			row := x[(k+1+i)*n+k+1 : (k+2+i)*n]
-			axpy(-v[i], p, row)
-			axpy(-p[i], v, row)
-		}
-	}
-	identity(q, n)
-	for k := n - 2; k >= 0; k-- {
+		v := x[k*n+k+1 : (k+1)*n]
+		e[k], beta[k] = householder(v)
 		if beta[k] == 0 {
 			continue
 		}
-		v := x[k*n+k+1 : (k+1)*n]
-		for i := k + 1; i < n; i++ {
-			row := q[i*n+k+1 : (i+1)*n]
-			axpy(-beta[k]*dot(v, row), v, row)
+		p, rest := p[:len(v)], x[(k+1)*n+k+1:]
+		r.times(p, rest, v, beta[k], n)
+		axpy(-beta[k]/2*dot(p, v), v, p)
+		r.rank1(rest, v, p, n)
+		r.rank1(rest, p, v, n)
+	}
+	qn := padded(n)
+	clear(q)
+	for k := n - 1; k >= 0; k-- {
+		q[k*qn+k] = 1
+		if beta[k] != 0 {
+			r.reflect(q[(k+1)*qn+k+1:], x[k*n+k+1:(k+1)*n], beta[k], n-k-1, qn)
 		}
 	}
 }
 
 // implicitQL makes a tridiagonal matrix diagonal by the QL algorithm with implicit shifts (A. Dubrulle,
-// R. Martin, J. Wilkinson, 1968), and applies its rotations to q's rows.
-func implicitQL(q, d, e []float64, n int) error {
+// R. Martin, J. Wilkinson, 1968), and applies its rotations to q's rows, which are padded. work holds 2n.
+func implicitQL(q, d, e []float64, n int, work []float64, r Rows) error {
 	for l := range n {
 		for step := 0; ; step++ {
 			m := l
@@ -559,23 +548,25 @@ func implicitQL(q, d, e []float64, n int) error {
 			theta := (d[l+1] - d[l]) / (2 * e[l])
 			g := d[m] - d[l] + e[l]/(theta+math.Copysign(math.Sqrt(float64(theta*theta)+1), theta))
 			c, s, shift := 1.0, 1.0, 0.0
-			i := m - 1
+			i, count := m-1, 0
 			for ; i >= l; i-- {
 				f, b := s*e[i], c*e[i]
-				r := math.Sqrt(float64(f*f) + float64(g*g))
-				e[i+1] = r
-				if r == 0 {
+				z := math.Sqrt(float64(f*f) + float64(g*g))
+				e[i+1] = z
+				if z == 0 {
 					d[i+1] -= shift
 					break
 				}
-				s, c = f/r, g/r
+				s, c = f/z, g/z
 				g = d[i+1] - shift
-				r = float64((d[i]-g)*s) + float64(2*c*b)
-				shift = s * r
+				z = float64((d[i]-g)*s) + float64(2*c*b)
+				shift = s * z
 				d[i+1] = g + shift
-				g = float64(c*r) - b
-				rotate(c, s, q[i*n:(i+1)*n], q[(i+1)*n:])
+				g = float64(c*z) - b
+				work[2*count], work[2*count+1] = c, s
+				count++
 			}
+			r.rotate(q, padded(n), m, -1, count, work)
 			e[m] = 0
 			if i < l {
 				d[l] -= shift
@@ -584,17 +575,6 @@ func implicitQL(q, d, e []float64, n int) error {
 		}
 	}
 	return nil
-}
-
-// rotation makes [[a, h], [h, b]] diagonal.
-func rotation(a, b, h float64) (c, s, t float64) {
-	theta := (b - a) / (2 * h)
-	t = 1 / (math.Abs(theta) + math.Sqrt(float64(theta*theta)+1))
-	if theta < 0 {
-		t = -t
-	}
-	c = 1 / math.Sqrt(float64(t*t)+1)
-	return c, t * c, t
 }
 
 // order sorts w, with rows of v and u along: of n and m elements.
@@ -623,119 +603,9 @@ func swap(x, y []float64) {
 	}
 }
 
-// SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
-func SVD(y, a []float64, m, n int, work []float64) error {
-	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
-	if n == 0 || m < n {
-		return nil
-	}
-	x, work := work[:m*n], work[m*n:]
-	vt, work := work[:n*n], work[n*n:]
-	top := largest(a[:m*n])
-	if top-top != 0 {
-		return ErrSteps
-	}
-	if n > jacobi {
-		copy(x, a[:m*n])
-		if !lap.Dgesvd(lapack.SVDStore, lapack.SVDStore, m, n, x, n, s, u, n, vt, n, work, len(work)) {
-			return ErrSteps
-		}
-		transpose(v, vt, n, n)
-		return nil
-	}
-	// Rotations make the columns of a, here rows, orthogonal.
-	exp := exponent(top)
-	transpose(x, a, m, n)
-	scale(math.Ldexp(1, -exp), x)
-	identity(vt, n)
-	if err := hestenes(x, vt, s, m, n); err != nil {
-		return err
-	}
-	for i := range n {
-		s[i] = norm(x[i*m : (i+1)*m])
-	}
-	order(s, vt, x, n, n, m, true)
-	for i := range n {
-		row := x[i*m : (i+1)*m]
-		if s[i] > 1e-300 && s[i] > 1e-17*s[0] {
-			for j := range row {
-				row[j] /= s[i]
-			}
-		} else {
-			complete(x, i, m)
-		}
-	}
-	scale(math.Ldexp(1, exp), s)
-	transpose(u, x, n, m)
-	transpose(v, vt, n, n)
-	return nil
-}
-
-// SVDWork is the work of SVD.
-func SVDWork(m, n int) int {
-	w := m*n + n*n
-	if n > jacobi {
-		w += 68*(m+n) + m*n + n*n
-	}
-	return w
-}
-
-func norm(x []float64) float64 { return math.Sqrt(dot(x, x)) }
-
-// hestenes makes x's rows orthogonal by rotations, which it applies to v's rows, too. square has room for the
-// squares of their lengths.
-func hestenes(x, v, square []float64, m, n int) error {
-	for range sweeps {
-		done := true
-		for p := range n {
-			square[p] = dot(x[p*m:(p+1)*m], x[p*m:])
-		}
-		for p := range n {
-			a := x[p*m : (p+1)*m]
-			for q := p + 1; q < n; q++ {
-				b := x[q*m : (q+1)*m]
-				aa, bb, ab := square[p], square[q], dot(a, b)
-				if ab == 0 || math.Abs(ab) <= 0x1p-53*float64(m)*math.Sqrt(aa)*math.Sqrt(bb) {
-					continue
-				}
-				done = false
-				c, s, t := rotation(aa, bb, ab)
-				rotate(c, s, a, b)
-				rotate(c, s, v[p*n:(p+1)*n], v[q*n:])
-				square[p], square[q] = max(0, aa-float64(t*ab)), bb+float64(t*ab)
-			}
-		}
-		if done {
-			return nil
-		}
-	}
-	return ErrSteps
-}
-
-// complete makes row i of x a unit vector that is orthogonal to the rows before it.
-func complete(x []float64, i, m int) {
-	row := x[i*m : (i+1)*m]
-	for k := range m {
-		clear(row)
-		row[k] = 1
-		for range 2 {
-			for j := range i {
-				other := x[j*m : (j+1)*m]
-				axpy(-dot(row, other), other, row)
-			}
-		}
-		if d := norm(row); d > 0.5/math.Sqrt(float64(m)) {
-			for j := range row {
-				row[j] /= d
-			}
-			return
-		}
-	}
-}
-
 // Expm is eᵃ by the Padé approximant of degree 13, scaling and squaring (N. Higham, "The scaling and squaring
 // method for the matrix exponential revisited", 2005). work holds ExpmWork.
-func Expm(y, a []float64, n int, work []float64) error {
+func Expm(y, a []float64, n int, work []float64, r Rows) error {
 	if n == 0 {
 		return nil
 	}
@@ -796,8 +666,8 @@ func Expm(y, a []float64, n int, work []float64) error {
 		f[i] = v[i] - u[i]
 		v[i] += u[i]
 	}
-	LU(f, n, rest)
-	if err := SolveLU(f, v, y, n, n, false, rest); err != nil {
+	LU(f, n, rest, r)
+	if err := SolveLU(f, v, y, n, n, false, rest, r); err != nil {
 		return err
 	}
 	for range squarings {

@@ -22,7 +22,7 @@ func TestScales(t *testing.T) {
 		for _, scale := range []float64{1, 1e160, 1e300, 1e-160, 1e-300} {
 			a := random(n*n, scale)
 			y := make([]float64, 2*n*n+n)
-			if err := SVD(y, a, n, n, make([]float64, SVDWork(n, n))); err != nil {
+			if err := SVD(y, a, n, n, make([]float64, SVDWork(n, n)), Rows{}); err != nil {
 				t.Fatal(n, scale, err)
 			}
 			u, v, s := y[:n*n], y[n*n:2*n*n], y[2*n*n:]
@@ -42,7 +42,7 @@ func TestScales(t *testing.T) {
 					a[i*n+j] = a[j*n+i]
 				}
 			}
-			if err := Eigh(y, a, n, make([]float64, EighWork(n))); err != nil {
+			if err := Eigh(y, a, n, make([]float64, EighWork(n)), Rows{}); err != nil {
 				t.Fatal(n, scale, err)
 			}
 			v, w := y[:n*n], y[n*n:]
@@ -74,11 +74,11 @@ func BenchmarkFactors(b *testing.B) {
 		work := make([]float64, max(EighWork(n), SVDWork(n, n), QRWork(n, n), ExpmWork(n)))
 		for name, f := range map[string]func(){
 			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n) },
-			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work) },
-			"qr":       func() { QR(y, a, n, n, work) },
-			"eigh":     func() { Eigh(y, a, n, work) },
-			"svd":      func() { SVD(y, a, n, n, work) },
-			"expm":     func() { Expm(y, a, n, work) },
+			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work, Rows{}) },
+			"qr":       func() { QR(y, a, n, n, work, Rows{}) },
+			"eigh":     func() { Eigh(y, a, n, work, Rows{}) },
+			"svd":      func() { SVD(y, a, n, n, work, Rows{}) },
+			"expm":     func() { Expm(y, a, n, work, Rows{}) },
 		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
@@ -87,4 +87,73 @@ func BenchmarkFactors(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Singular values of matrices that are hard: of low rank, with zeros on the diagonal, of one value, graded, tall.
+func TestSVDCases(t *testing.T) {
+	for _, n := range []int{13, 16, 32, 65} {
+		for name, f := range map[string]func(i, j int) float64{
+			"zero":       func(i, j int) float64 { return 0 },
+			"ones":       func(i, j int) float64 { return 1 },
+			"identity":   func(i, j int) float64 { return float64(b2i(i == j)) },
+			"shift":      func(i, j int) float64 { return float64(b2i(j == i+1)) },
+			"bidiagonal": func(i, j int) float64 { return float64(b2i(j == i+1) + b2i(i == j && i%3 != 1)) },
+			"graded":     func(i, j int) float64 { return math.Ldexp(1+math.Sin(float64(7*i+j*j)), -3*i-j) },
+			"hilbert":    func(i, j int) float64 { return 1 / float64(1+i+j) },
+			"rank 2":     func(i, j int) float64 { return math.Sin(float64(i + j)) },
+			"tiny":       func(i, j int) float64 { return math.Ldexp(math.Sin(float64(i*j+1)), -600*b2i(i != j)) },
+		} {
+			m := n + 5
+			a := make([]float64, m*n)
+			for i := range m {
+				for j := range n {
+					a[i*n+j] = f(i, j)
+				}
+			}
+			y := make([]float64, m*n+n*n+n)
+			if err := SVD(y, a, m, n, make([]float64, SVDWork(m, n)), Rows{}); err != nil {
+				t.Fatal(name, n, err)
+			}
+			u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:]
+			tol := 1e-14 * float64(n) * max(1, s[0])
+			for i := range m {
+				for j := range n {
+					sum := 0.0
+					for k := range n {
+						sum += u[i*n+k] * s[k] * v[j*n+k]
+					}
+					if !(math.Abs(sum-a[i*n+j]) <= tol) {
+						t.Fatalf("%s of %d: element %d %d is %v, not %v", name, n, i, j, sum, a[i*n+j])
+					}
+				}
+			}
+			orthonormal := func(x []float64, rows int) {
+				for i := range n {
+					for j := range n {
+						sum := 0.0
+						for k := range rows {
+							sum += x[k*n+i] * x[k*n+j]
+						}
+						if math.Abs(sum-float64(b2i(i == j))) > 1e-14*float64(n) {
+							t.Fatalf("%s of %d: columns %d and %d: %v", name, n, i, j, sum)
+						}
+					}
+				}
+			}
+			orthonormal(u, m)
+			orthonormal(v, n)
+			for i := range s {
+				if !(s[i] >= 0) || i > 0 && s[i] > s[i-1] {
+					t.Fatalf("%s of %d: values %v", name, n, s)
+				}
+			}
+		}
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// genRows returns the assembly of internal/linalg's steps along the rows of one float64 matrix, by file name.
+func genRows() map[string][]byte {
+	var s, d bytes.Buffer
+	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
+	d.WriteString(gemmHead + "\npackage asm\n\nimport \"unsafe\"\n")
+	r := &rows{lanes{w: &s, reg: "Y"}}
+	for _, f := range []struct {
+		name, args, doc string
+		frame           int
+		body            func()
+	}{
+		{"Rotate", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4", 40, r.rotate},
+		{"Reflect", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, r.reflect},
+		{"MatVec", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, r.matVec},
+		{"Combine", "y, a, x unsafe.Pointer, rows, cols, stride int", "is y += Σ a[i]·x[i], in order", 48, r.combine},
+		{"Rank1", "x, a, y unsafe.Pointer, rows, cols, stride int", "is x[i] -= a[i]·y", 48, r.rank1},
+	} {
+		name := f.name + "RowsAVX2"
+		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", name, f.doc, f.args)
+		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, f.args, f.frame)
+		f.body()
+	}
+	return map[string][]byte{"rows_amd64.s": s.Bytes(), "rows_amd64.go": d.Bytes()}
+}
+
+type rows struct{ lanes }
+
+// rotate: R9 is the block's first row, AX the row that register 0 and those after it hold, DX the next one.
+func (r *rows) rotate() {
+	r.p("MOVQ x+0(FP), R9")
+	r.p("MOVQ step+8(FP), R8")
+	r.p("MOVQ count+16(FP), R10")
+	r.p("MOVQ cs+24(FP), DI")
+	r.p("MOVQ cols+32(FP), CX")
+	for _, vectors := range []int{4, 1} {
+		name := fmt.Sprintf("by%d", 4*vectors)
+		r.label(name)
+		r.p("CMPQ CX, $%d", 4*vectors)
+		r.p("JLT %sEnd", name)
+		r.p("MOVQ R9, AX")
+		r.p("MOVQ DI, SI")
+		r.p("MOVQ R10, R11")
+		for v := range vectors {
+			r.load(v, fmt.Sprintf("%d(AX)", 32*v))
+		}
+		r.label(name + "Loop")
+		r.p("LEAQ (AX)(R8*1), DX")
+		r.p("VBROADCASTSD (SI), Y8")
+		r.p("VBROADCASTSD 8(SI), Y9")
+		for v := range vectors {
+			r.load(4, fmt.Sprintf("%d(DX)", 32*v))
+			r.op("MUL", 5, 9, 4)
+			r.op("MUL", 6, 8, v)
+			r.op("ADD", 5, 5, 6)
+			r.store(5, fmt.Sprintf("%d(AX)", 32*v))
+			r.op("MUL", 4, 8, 4)
+			r.op("MUL", 5, 9, v)
+			r.op("SUB", v, 4, 5)
+		}
+		r.p("MOVQ DX, AX")
+		r.p("ADDQ $16, SI")
+		r.p("DECQ R11")
+		r.p("JNZ %sLoop", name)
+		for v := range vectors {
+			r.store(v, fmt.Sprintf("%d(AX)", 32*v))
+		}
+		r.p("ADDQ $%d, R9", 32*vectors)
+		r.p("SUBQ $%d, CX", 4*vectors)
+		r.p("JMP %s", name)
+		r.label(name + "End")
+	}
+	r.end()
+}
+
+// subtract takes register 0 times the CX elements at DI from those at SI, four at a time, then single ones.
+func (r *rows) subtract() {
+	r.p("XORQ R11, R11")
+	r.p("MOVQ CX, R12")
+	r.p("SUBQ $4, R12")
+	r.p("JLT subFew")
+	r.label("subFour")
+	r.difference("PD", "Y")
+	r.p("ADDQ $32, R11")
+	r.p("SUBQ $4, R12")
+	r.p("JGE subFour")
+	r.label("subFew")
+	r.p("ADDQ $4, R12")
+	r.p("JEQ subEnd")
+	r.label("subOne")
+	r.difference("SD", "X")
+	r.p("ADDQ $8, R11")
+	r.p("DECQ R12")
+	r.p("JNZ subOne")
+	r.label("subEnd")
+}
+
+func (r *rows) difference(suffix, reg string) {
+	r.p("VMUL%s (DI)(R11*1), %s0, %s1", suffix, reg, reg)
+	r.move(suffix, reg, "(SI)(R11*1)", 2, false)
+	r.p("VSUB%s %s1, %s2, %s2", suffix, reg, reg, reg)
+	r.move(suffix, reg, "(SI)(R11*1)", 2, true)
+}
+
+// product puts the product of the CX elements at SI and DI into X0, in four partial sums.
+func (r *rows) product() {
+	r.zero(0)
+	r.p("XORQ R11, R11")
+	r.p("MOVQ CX, R12")
+	r.p("SUBQ $4, R12")
+	r.p("JLT few")
+	r.label("four")
+	r.load(1, "(SI)(R11*1)")
+	r.op("MUL", 1, 1, "(DI)(R11*1)")
+	r.op("ADD", 0, 0, 1)
+	r.p("ADDQ $32, R11")
+	r.p("SUBQ $4, R12")
+	r.p("JGE four")
+	r.label("few")
+	r.p("VEXTRACTF128 $1, Y0, X2") // the sums 2 and 3
+	r.p("VPERMILPD $1, X0, X3")    // 1
+	r.p("ADDQ $4, R12")
+	r.p("JEQ sum")
+	r.label("one")
+	r.p("VMOVSD (SI)(R11*1), X1")
+	r.p("VMULSD (DI)(R11*1), X1, X1")
+	r.p("VADDSD X1, X0, X0")
+	r.p("ADDQ $8, R11")
+	r.p("DECQ R12")
+	r.p("JNZ one")
+	r.label("sum")
+	r.p("VADDSD X3, X0, X0")
+	r.p("VPERMILPD $1, X2, X3")
+	r.p("VADDSD X3, X2, X2")
+	r.p("VADDSD X2, X0, X0")
+}
+
+func (r *rows) reflect() {
+	r.p("MOVQ x+0(FP), SI")
+	r.p("MOVQ v+8(FP), DI")
+	r.p("VMOVSD beta+16(FP), X8")
+	r.p("MOVQ rows+24(FP), R10")
+	r.p("MOVQ cols+32(FP), CX")
+	r.p("MOVQ stride+40(FP), R8")
+	r.label("row")
+	r.product()
+	r.p("VMULSD X8, X0, X0")
+	r.p("VBROADCASTSD X0, Y0")
+	r.subtract()
+	r.p("ADDQ R8, SI")
+	r.p("DECQ R10")
+	r.p("JNZ row")
+	r.end()
+}
+
+// move loads or stores a vector or an element.
+func (r *rows) move(suffix, reg, where string, v int, store bool) {
+	op := map[string]string{"PD": "VMOVUPD", "SD": "VMOVSD"}[suffix]
+	if store {
+		r.p("%s %s%d, %s", op, reg, v, where)
+	} else {
+		r.p("%s %s, %s%d", op, where, reg, v)
+	}
+}
+
+func (r *rows) matVec() {
+	r.p("MOVQ y+0(FP), BX")
+	r.p("MOVQ x+8(FP), SI")
+	r.p("MOVQ v+16(FP), DI")
+	r.p("VMOVSD beta+24(FP), X8")
+	r.p("MOVQ rows+32(FP), R10")
+	r.p("MOVQ cols+40(FP), CX")
+	r.p("MOVQ stride+48(FP), R8")
+	r.label("row")
+	r.product()
+	r.p("VMULSD X8, X0, X0")
+	r.p("VMOVSD X0, (BX)")
+	r.p("ADDQ $8, BX")
+	r.p("ADDQ R8, SI")
+	r.p("DECQ R10")
+	r.p("JNZ row")
+	r.end()
+}
+
+// combine: a block of columns at a time, down all the rows.
+func (r *rows) combine() {
+	r.p("MOVQ y+0(FP), DI")
+	r.p("MOVQ a+8(FP), BX")
+	r.p("MOVQ x+16(FP), SI")
+	r.p("MOVQ rows+24(FP), R10")
+	r.p("MOVQ cols+32(FP), CX")
+	r.p("MOVQ stride+40(FP), R8")
+	for _, cols := range []int{16, 4, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		suffix, reg, each, vectors := "PD", "Y", 32, cols/4
+		if cols == 1 {
+			suffix, reg, each, vectors = "SD", "X", 8, 1
+		}
+		r.label(name)
+		r.p("CMPQ CX, $%d", cols)
+		r.p("JLT %sEnd", name)
+		for v := range vectors {
+			r.move(suffix, reg, fmt.Sprintf("%d(DI)", each*v), v, false)
+		}
+		r.p("MOVQ SI, AX")
+		r.p("MOVQ BX, DX")
+		r.p("MOVQ R10, R11")
+		r.label(name + "Loop")
+		if cols == 1 {
+			r.p("VMOVSD (DX), X4")
+		} else {
+			r.p("VBROADCASTSD (DX), Y4")
+		}
+		for v := range vectors {
+			r.p("VMUL%s %d(AX), %s4, %s5", suffix, each*v, reg, reg)
+			r.p("VADD%s %s5, %s%d, %s%d", suffix, reg, reg, v, reg, v)
+		}
+		r.p("ADDQ $8, DX")
+		r.p("ADDQ R8, AX")
+		r.p("DECQ R11")
+		r.p("JNZ %sLoop", name)
+		for v := range vectors {
+			r.move(suffix, reg, fmt.Sprintf("%d(DI)", each*v), v, true)
+		}
+		r.p("ADDQ $%d, DI", 8*cols)
+		r.p("ADDQ $%d, SI", 8*cols)
+		r.p("SUBQ $%d, CX", cols)
+		r.p("JMP %s", name)
+		r.label(name + "End")
+	}
+	r.end()
+}
+
+func (r *rows) rank1() {
+	r.p("MOVQ x+0(FP), SI")
+	r.p("MOVQ a+8(FP), BX")
+	r.p("MOVQ y+16(FP), DI")
+	r.p("MOVQ rows+24(FP), R10")
+	r.p("MOVQ cols+32(FP), CX")
+	r.p("MOVQ stride+40(FP), R8")
+	r.label("row")
+	r.p("VBROADCASTSD (BX), Y0")
+	r.subtract()
+	r.p("ADDQ $8, BX")
+	r.p("ADDQ R8, SI")
+	r.p("DECQ R10")
+	r.p("JNZ row")
+	r.end()
+}

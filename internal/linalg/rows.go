@@ -1,0 +1,97 @@
+package linalg
+
+import (
+	"math"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// Rows are steps along the rows of a matrix, by a level's kernels, nil for Go's loops, with the same bits.
+type Rows struct{ *kernels.Rows }
+
+// short is the number of columns below which a loop takes no longer than a kernel.
+const short = 4
+
+func (r Rows) slow(rows, cols int) bool { return r.Rows == nil || cols < short || rows == 0 }
+
+func first(x []float64) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
+
+// rotate turns x's row from and the one after it, step further, by the first of count cosines and sines, then that one and
+// the next: (row, next) = (c·row + s·next, c·next - s·row). Rows have n elements, a multiple of 4.
+func (r Rows) rotate(x []float64, n, from, step, count int, cs []float64) {
+	if count == 0 {
+		return
+	}
+	if r.Rows != nil {
+		r.Rotate(unsafe.Pointer(&x[from*n]), 8*step*n, count, first(cs), n)
+		return
+	}
+	for k := range count {
+		rotate(cs[2*k], cs[2*k+1], x[(from+step)*n:(from+step+1)*n], x[from*n:])
+		from += step
+	}
+}
+
+// reflect takes beta·(v·row)·v from each of rows rows of x, of as many elements as v, stride apart.
+func (r Rows) reflect(x, v []float64, beta float64, rows, stride int) {
+	if r.slow(rows, len(v)) {
+		for i := range rows {
+			row := x[i*stride:][:len(v)]
+			axpy(-(beta * dot(v, row)), v, row)
+		}
+		return
+	}
+	r.Reflect(first(x), first(v), beta, rows, len(v), 8*stride)
+}
+
+// times is y[i] = beta·(v·x[i]).
+func (r Rows) times(y, x, v []float64, beta float64, stride int) {
+	if r.slow(len(y), len(v)) {
+		for i := range y {
+			y[i] = beta * dot(v, x[i*stride:])
+		}
+		return
+	}
+	r.MatVec(first(y), first(x), first(v), beta, len(y), len(v), 8*stride)
+}
+
+// combine is y += Σ a[i]·x[i], in order.
+func (r Rows) combine(y, a, x []float64, stride int) {
+	if r.slow(len(a), len(y)) {
+		if len(y) > 0 {
+			combine(y, a, x, stride)
+		}
+		return
+	}
+	r.Combine(first(y), first(a), first(x), len(a), len(y), 8*stride)
+}
+
+// rank1 is x[i] -= a[i]·y.
+func (r Rows) rank1(x, a, y []float64, stride int) {
+	if r.slow(len(a), len(y)) {
+		for i, v := range a {
+			axpy(-v, y, x[i*stride:][:len(y)])
+		}
+		return
+	}
+	r.Rank1(first(x), first(a), first(y), len(a), len(y), 8*stride)
+}
+
+// padded is the length of rows of n elements that are rotated.
+func padded(n int) int { return (n + 3) &^ 3 }
+
+// householder makes v the vector, and beta the number, of the reflection I - beta·v·vᵀ that takes v to its first element,
+// head. Elements whose squares are beyond what a number holds beside 1 are as good as 0; then beta is 0.
+func householder(v []float64) (head, beta float64) {
+	rest := 0.0
+	for _, u := range v[1:] {
+		rest += float64(u * u)
+	}
+	if rest < 0x1p-900 {
+		return v[0], 0
+	}
+	head = -math.Copysign(math.Sqrt(float64(v[0]*v[0])+rest), v[0])
+	v[0] -= head
+	return head, 2 / (float64(v[0]*v[0]) + rest)
+}
