@@ -89,6 +89,12 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	74: {dtype.I32: shlInt32AVX2, dtype.I64: shlInt64AVX2},                                                                                          // shl
 	75: {dtype.I32: shrInt32AVX2, dtype.I64: shrInt64AVX2},                                                                                          // shr
 	76: {dtype.F32: erfinvFloat32AVX2, dtype.F64: erfinvFloat64AVX2},                                                                                // erfinv
+	77: {dtype.F32: gammaFloat32AVX2},                                                                                                               // gamma
+	78: {dtype.F32: erfcxFloat32AVX2, dtype.F64: erfcxFloat64AVX2},                                                                                  // erfcx
+	79: {dtype.F32: erfiFloat32AVX2, dtype.F64: erfiFloat64AVX2},                                                                                    // erfi
+	80: {dtype.F32: dawsonFloat32AVX2, dtype.F64: dawsonFloat64AVX2},                                                                                // dawson
+	85: {dtype.F32: besseli0Float32AVX2, dtype.F64: besseli0Float64AVX2},                                                                            // besseli0
+	86: {dtype.F32: besseli1Float32AVX2, dtype.F64: besseli1Float64AVX2},                                                                            // besseli1
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -656,6 +662,39 @@ func erfinvFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func erfinvFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcxFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcxFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfiFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfiFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func dawsonFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func dawsonFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

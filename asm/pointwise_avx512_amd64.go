@@ -89,6 +89,12 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	74: {dtype.I32: shlInt32AVX512, dtype.I64: shlInt64AVX512},                                                                                                // shl
 	75: {dtype.I32: shrInt32AVX512, dtype.I64: shrInt64AVX512},                                                                                                // shr
 	76: {dtype.F32: erfinvFloat32AVX512, dtype.F64: erfinvFloat64AVX512},                                                                                      // erfinv
+	77: {dtype.F32: gammaFloat32AVX512},                                                                                                                       // gamma
+	78: {dtype.F32: erfcxFloat32AVX512, dtype.F64: erfcxFloat64AVX512},                                                                                        // erfcx
+	79: {dtype.F32: erfiFloat32AVX512, dtype.F64: erfiFloat64AVX512},                                                                                          // erfi
+	80: {dtype.F32: dawsonFloat32AVX512, dtype.F64: dawsonFloat64AVX512},                                                                                      // dawson
+	85: {dtype.F32: besseli0Float32AVX512, dtype.F64: besseli0Float64AVX512},                                                                                  // besseli0
+	86: {dtype.F32: besseli1Float32AVX512, dtype.F64: besseli1Float64AVX512},                                                                                  // besseli1
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -656,6 +662,39 @@ func erfinvFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func erfinvFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcxFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfcxFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfiFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func erfiFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func dawsonFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func dawsonFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -9,6 +9,9 @@ func expSquare(x, sign float64) float64 {
 		return math.Exp(sign * hi)
 	}
 	e := math.Exp(sign * hi)
+	if math.IsInf(e, 1) {
+		return e
+	}
 	return e + e*sign*math.FMA(x, x, -hi)
 }
 
@@ -37,7 +40,7 @@ func erfcx(x float64) float64 {
 	case x < 0:
 		return 2*expSquare(x, 1) - erfcx(-x)
 	case x > far:
-		return asymptotic(x, -1) / (x * math.SqrtPi)
+		return asymptotic(x, -1) / x / math.SqrtPi
 	}
 	return expSquare(x, 1) * math.Erfc(x)
 }
@@ -58,7 +61,7 @@ func imaginaryErf(x float64) float64 {
 
 func dawson(x float64) float64 {
 	if math.Abs(x) > far {
-		return asymptotic(x, 1) / (2 * x)
+		return 0.5 * asymptotic(x, 1) / x
 	}
 	return expSquare(x, -1) * imaginaryErf(x) // NaN too
 }
@@ -89,8 +92,8 @@ func besselI(n, x float64) float64 {
 			sum += term
 		}
 		y := math.Exp(a/2) / math.Sqrt(2*math.Pi*a) * sum * math.Exp(a/2)
-		if math.IsInf(a, 1) {
-			y = a
+		if a > 720 {
+			y = math.Inf(1)
 		}
 		if n == 1 {
 			return math.Copysign(y, x)

@@ -409,7 +409,7 @@ func logBase(b *Builder, t Type, x Value, to *base) Value {
 	e, p := tab.piece(b, t, x, false)
 	c := b.F(t, to.e[0])
 	g := b.Mul(p.f, c)
-	gl := b.FMA(p.fl, c, b.FMA(p.f, b.F(t, to.e[1]), b.FMS(p.f, c, g)))
+	gl := b.FMA(p.fl, b.FNMA(p.f, c, c), b.FMA(p.f, b.F(t, to.e[1]), b.FMS(p.f, c, g))) // fl counts for 1/(1+f) of its size
 	y := e
 	if to.two[1] != 0 { // else that of 2 is 1
 		k := b.Add(e, b.Table(t, p.i, tab.k...))

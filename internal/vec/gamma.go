@@ -22,6 +22,18 @@ func init() {
 	}
 }
 
+// Γ of float32s is e^log Γ of float64s, which is too far off for float64s themselves.
+func init() {
+	scalar := ops.Gamma.Row().Eval
+	limits[ops.Gamma][F32] = &Limits{0x1p-126, 36, func(a float64) float64 { return scalar(a, 0, 0) }}
+	register(ops.Gamma, func(b *Builder, t Type, x []Value) Value {
+		if t != F32 {
+			return None
+		}
+		return b.inFloat64(func(x ...Value) Value { return exp(b, F64, lgamma(b, x[0])) }, x...)
+	})
+}
+
 // The series' coefficients, by 1/x² (Abramowitz & Stegun 6.1.41, 6.3.18).
 var (
 	stirling      = []float64{1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156, -3617. / 122400, 43867. / 244188}

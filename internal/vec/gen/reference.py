@@ -53,6 +53,11 @@ FUNCS = [
     ("lgamma", lambda x: mp.loggamma(x), lambda: abs(spread(-1000, 990)) if random.random() < 0.3 else U(0, 40) if random.random() < 0.7 else random.choice((1, 2)) + spread(-40, -2)),
     ("digamma", mp.digamma, lambda: abs(spread(-1000, 1000)) if random.random() < 0.3 else U(0, 40)),
     ("erfinv", inverse, mix(lambda: U(-1, 1) if random.random() < 0.5 else random.choice((-1, 1)) * (1 - 2.0 ** U(-53, -2)), -1074, -1)),
+    ("erfcx", lambda x: mp.exp(x * x) * erfc(x), mix(lambda: U(-26, 35), -60, 4.5)),
+    ("dawson", lambda x: mp.sqrt(pi) / 2 * mp.exp(-x * x) * mp.erfi(x), mix(lambda: U(-35, 35), -60, 4.5)),
+    ("erfi", mp.erfi, mix(lambda: U(-26, 26), -60, 4.5)),
+    ("besseli0", lambda x: mp.besseli(0, x), mix(lambda: U(-40, 40), -60, 9.4)),
+    ("besseli1", lambda x: mp.besseli(1, x), mix(lambda: U(-40, 40), -60, 9.4)),
 ]
 
 if __name__ == "__main__":
