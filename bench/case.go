@@ -66,7 +66,7 @@ type Work struct {
 func allCases() []Case {
 	var cs []Case
 	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, convCases, persampleCases,
-		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases, featureCases} {
+		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases, featureCases, transformCases} {
 		cs = append(cs, f()...)
 	}
 	return cs

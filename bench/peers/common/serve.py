@@ -145,6 +145,43 @@ def small_matrices(a):
     return m @ m.swapaxes(1, 2) + n * np.eye(n)
 
 
+def factor_matrices(a):
+    n = a["n"]
+    m = numbers("f64", 1, a["batch"] * n * n, -1, 1).reshape(-1, n, n)
+    return m + m.swapaxes(1, 2) if a["symmetric"] else m
+
+
+def square(seed, n, dtype="f64"):
+    """A matrix whose product with a vector is about as large as that."""
+    r = 1 / np.sqrt(n)
+    return numbers(dtype, seed, n * n, -r, r).reshape(n, n)
+
+
+def transform_data(a):
+    """The arrays of the cases in cases_transforms.go."""
+    op, t, n = a["op"], a["dtype"], a.get("n")
+    if op == "fft":
+        shape = a["rows"], n
+        re, im = (numbers(t, s, a["rows"] * n, -1, 1).reshape(shape) for s in (1, 2))
+        return [re + 1j * im]
+    if op in ("svd", "eigh", "qr"):
+        return [factor_matrices(a)]
+    if op == "scan":
+        shape = a["steps"], a["rows"], a["width"]
+        return [square(1, a["width"], t), numbers(t, 2, int(np.prod(shape)), -1, 1).reshape(shape)]
+    if op == "while":
+        return [np.array(1.0)]
+    if op == "jacobian":
+        return [square(1, n), square(2, n), numbers(t, 3, n, -1, 1)]
+    if op == "solve":
+        return [square(1, n) + 2 * np.eye(n), numbers(t, 2, n, -1, 1)]
+    if op == "fixedpoint":
+        return [0.5 * square(1, n), numbers(t, 2, n, -1, 1)]
+    if op == "checkpoint":
+        return [square(1, n).astype(DTYPES[t]), numbers(t, 2, n * n, -1, 1).reshape(n, n)]
+    return arguments(a)
+
+
 class Unsupported(Exception):
     pass
 

@@ -276,7 +276,78 @@ def feature(a):
     return jitted(f, jax.random.PRNGKey(42))
 
 
+def parts(y):
+    return [y.real, y.imag]
+
+
+def factored(op):
+    """What is unique first."""
+    def f(m):
+        if op == "svd":
+            u, s, vt = jnp.linalg.svd(m)
+            return s, u, vt
+        if op == "eigh":
+            return tuple(jnp.linalg.eigh(m))
+        q, r = jnp.linalg.qr(m)
+        return jnp.abs(r), q
+    return f
+
+
+def transform(a):
+    op, data = a["op"], serve.transform_data(a)
+    if op == "fft":
+        return jitted(jnp.fft.fft, *data, keep=parts)
+    if op in ("svd", "eigh", "qr"):
+        return jitted(factored(op), *data)
+    if op == "scan":
+        def loss(w, xs):
+            h, _ = jax.lax.scan(lambda h, x: (jnp.tanh(h @ w + x), None), jnp.zeros_like(xs[0]), xs)
+            return (h * h).sum()
+        return jitted(jax.value_and_grad(loss), *data)
+    if op == "while":
+        return jitted(lambda x: jax.lax.while_loop(lambda s: s[0] > a["end"], lambda s: (s[0] * a["factor"], s[1] + 1), (x, 0.0)), *data)
+    if op == "jacobian":
+        return jitted(lambda v, w, x: jax.jacfwd(lambda x: jnp.tanh(w @ jnp.tanh(v @ x)))(x), *data)
+    if op == "hessian":
+        return jitted(jax.hessian(rosenbrock), *data)
+    if op == "jvp":
+        return jitted(lambda x, t: jax.jvp(lambda x: jnp.tanh(jnp.sin(x) * x), (x,), (t,)), *data)
+    if op == "taylor":
+        from jax.experimental.jet import jet
+
+        def fifth(x):
+            one, zero = jnp.ones_like(x), jnp.zeros_like(x)
+            return jet(lambda x: jnp.exp(-0.5 * x * x) * jnp.sin(x), (x,), ((one, zero, zero, zero, zero),))[1][4]
+        return jitted(fifth, *data)
+    if op == "solve":
+        return jitted(jax.grad(lambda m, b: (jnp.linalg.solve(m, b) ** 2).sum(), (0, 1)), *data)
+    if op == "fixedpoint":
+        def next(x, w, b):
+            return jnp.tanh(w @ x + b)
+
+        def loss(w, b):
+            x = jax.lax.custom_root(
+                lambda x: next(x, w, b) - x, jnp.zeros_like(b),
+                lambda f, x: jax.lax.fori_loop(0, a["steps"], lambda _, x: f(x) + x, x),
+                lambda g, y: jnp.linalg.solve(jax.jacobian(g)(y), y))
+            return (x * x).sum()
+        return jitted(jax.grad(loss, (0, 1)), *data)
+    if op == "checkpoint":
+        @jax.checkpoint
+        def piece(w, x):
+            for _ in range(a["every"]):
+                x = jnp.tanh(x @ w)
+            return x
+
+        def deep(w, x):
+            for _ in range(a["layers"] // a["every"]):
+                x = piece(w, x)
+            return (x * x).sum()
+        return jitted(jax.value_and_grad(deep, (0, 1)), *data)
+    raise serve.Unsupported("has no such transform")
+
+
 serve.serve("jax", jax.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "transform": transform})

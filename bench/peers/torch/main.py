@@ -8,6 +8,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.abspath(os.path.join(".
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import torch
+import torch.utils.checkpoint
 import serve
 
 COMPILE = sys.argv[1] == "compile"
@@ -385,7 +386,78 @@ def feature(a):
     return (run if op == "hvp" else no_grad(run)), lambda: [out[0].numpy()]
 
 
+def graded(loss):
+    """The loss and its gradients."""
+    def f(*xs):
+        xs = [x.detach().requires_grad_() for x in xs]
+        y = loss(*xs)
+        return y.detach(), *torch.autograd.grad(y, xs)
+    return f
+
+
+def transform(a):
+    op, out = a["op"], [None]
+    args = tensors(serve.transform_data(a))
+    values = op in ("fft", "svd", "eigh", "qr")
+    if op == "fft":
+        f = torch.fft.fft
+    elif op == "svd":
+        def f(m):
+            u, s, vt = torch.linalg.svd(m)
+            return s, u, vt
+    elif op == "eigh":
+        f = torch.linalg.eigh
+    elif op == "qr":
+        def f(m):
+            q, r = torch.linalg.qr(m)
+            return r.abs(), q
+    elif op == "scan":
+        def loss(w, xs):
+            h = torch.zeros_like(xs[0])
+            for x in xs.unbind():
+                h = torch.tanh(h @ w + x)
+            return (h * h).sum()
+
+        def f(w, xs):
+            w = w.detach().requires_grad_()
+            y = loss(w, xs)
+            return y.detach(), *torch.autograd.grad(y, [w])
+    elif op == "jacobian":
+        f = lambda v, w, x: torch.func.jacrev(lambda x: torch.tanh(w @ torch.tanh(v @ x)))(x)
+    elif op == "hessian":
+        f = torch.func.hessian(rosenbrock)
+    elif op == "jvp":
+        f = lambda x, t: torch.func.jvp(lambda x: torch.tanh(torch.sin(x) * x), (x,), (t,))
+    elif op == "solve":
+        def f(m, b):
+            return graded(lambda m, b: (torch.linalg.solve(m, b) ** 2).sum())(m, b)[1:]
+    elif op == "checkpoint":
+        def piece(w, x):
+            for _ in range(a["every"]):
+                x = torch.tanh(x @ w)
+            return x
+
+        def deep(w, x):
+            for _ in range(a["layers"] // a["every"]):
+                x = torch.utils.checkpoint.checkpoint(piece, w, x, use_reentrant=False)
+            return (x * x).sum()
+        f = graded(deep)
+    else:
+        raise serve.Unsupported("has no such transform")
+    f = compiled(f)
+
+    def run():
+        out[0] = f(*args)
+
+    def result():
+        ys = [out[0]] if isinstance(out[0], torch.Tensor) else list(out[0])
+        if op == "fft":
+            ys = [ys[0].real, ys[0].imag]
+        return [y.numpy() for y in ys]
+    return (no_grad(run) if values else run), result
+
+
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "transform": transform})

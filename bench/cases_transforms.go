@@ -1,0 +1,435 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/cmplx"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+	"gonum.org/v1/gonum/mat"
+)
+
+// Transforms, loops and factorizations, one case each.
+const (
+	rnnSteps, rnnRows, rnnWidth = 1000, 16, 64
+	jacobianSize, hessianSize   = 100, 100
+	jvpSize, taylorSize         = 1_000_000, 100_000
+	implicitSize                = 200
+	deepLayers, deepSize        = 64, 256
+	deepEvery                   = 8 // layers from one value that is kept to the next
+)
+
+func transformCases() []Case {
+	var cs []Case
+	add := func(name, dtype, op string, peers []string, units float64, rate string, tolerance float64, args map[string]any,
+		setup func(threads int) (*Work, error), reference func() ([]int, []float64)) {
+		args["kind"], args["op"], args["dtype"] = "transform", op, dtype
+		cs = append(cs, Case{Name: name, Dtype: dtype, Args: args, Peers: peers, Units: units, RateUnit: rate, Tolerance: tolerance, Setup: setup, Reference: reference})
+	}
+	torch := []string{"torch", "jax"} // torch.compile refuses nested derivatives, and loops and complex numbers are torch's own there
+	for _, c := range []struct{ rows, n int }{{1000, 1024}, {1000, 1000}, {1000, 1009}, {1, 1 << 20}} {
+		for _, dtype := range []string{"f32", "f64"} {
+			add(fmt.Sprintf("fft/%s/%dx%d", dtype, c.rows, c.n), dtype, "fft", torch, 1e3*float64(c.rows*c.n), "Melements/s", map[string]float64{"f32": 3e-4, "f64": 1e-11}[dtype],
+				map[string]any{"rows": c.rows, "n": c.n},
+				func(threads int) (*Work, error) {
+					if dtype == "f32" {
+						return fftWork[float32](c.rows, c.n, threads)
+					}
+					return fftWork[float64](c.rows, c.n, threads)
+				},
+				func() ([]int, []float64) { return fftReference(dtype, c.rows, c.n) })
+		}
+	}
+	for _, op := range factorOps {
+		for _, c := range []struct{ batch, n int }{{1000, 8}, {200, 32}} {
+			add(fmt.Sprintf("linalg/%s/f64/%dx%dx%d", op.name, c.batch, c.n, c.n), "f64", op.name, torch, 1e6*float64(c.batch), "kmatrices/s", 1e-9,
+				map[string]any{"batch": c.batch, "n": c.n, "symmetric": op.name == "eigh"},
+				func(threads int) (*Work, error) {
+					var all []float64
+					for b := range c.batch {
+						all = append(all, factorMatrix(op.name, b, c.n).RawMatrix().Data...)
+					}
+					return compiled(op.f, ad.From(all, c.batch, c.n, c.n), threads)
+				},
+				func() (index []int, value []float64) {
+					for _, b := range some(c.batch, 5) {
+						for i, x := range op.of(factorMatrix(op.name, b, c.n)) {
+							index, value = append(index, b*op.size(c.n)+i), append(value, x)
+						}
+					}
+					return index, value
+				})
+		}
+	}
+	add("scan/rnn/f32/1000x16x64", "f32", "scan", torch, 1e3*rnnSteps, "Msteps/s", 1e-3, map[string]any{"steps": rnnSteps, "rows": rnnRows, "width": rnnWidth},
+		func(threads int) (*Work, error) {
+			type in struct{ W, X ad.Value }
+			return compiled(func(a in) ad.Valued[ad.Value] { return ad.ValueAndGrad2(rnnLoss)(a.W, a.X) },
+				in{ad.From(rnnWeights[float32](), rnnWidth, rnnWidth), ad.From(rnnInputs[float32](), rnnSteps, rnnRows, rnnWidth)}, threads)
+		}, rnnReference)
+	add("while/f64", "f64", "while", []string{"jax"}, 1e3*whileSteps(), "Msteps/s", 1e-12, map[string]any{"factor": whileFactor, "end": whileEnd},
+		func(threads int) (*Work, error) {
+			type state struct{ X, Steps ad.Value }
+			return compiled(func(x ad.Value) state {
+				return ad.While(func(s state) ad.Value { return s.X.Gt(ad.Const(whileEnd)) },
+					func(s state) state { return state{s.X.Scale(whileFactor), s.Steps.Shift(1)} }, state{x, x.FullLike(0)})
+			}, ad.Scalar(1.0), threads)
+		},
+		func() ([]int, []float64) {
+			x := 1.0
+			for x > whileEnd {
+				x *= whileFactor
+			}
+			return []int{0, 1}, []float64{x, whileSteps()}
+		})
+	add("jacobian/mlp/f64/100", "f64", "jacobian", torch, 1e3*jacobianSize*jacobianSize, "Mentries/s", 1e-11, map[string]any{"n": jacobianSize},
+		func(threads int) (*Work, error) {
+			type in struct{ V, W, X ad.Value }
+			return compiled(func(a in) ad.Value {
+				return ad.Jacobian(func(x ad.Value) ad.Value { return a.W.MatMul(a.V.MatMul(x).Tanh()).Tanh() })(a.X)
+			}, in{squareOf(1, jacobianSize), squareOf(2, jacobianSize), ad.From(numbers[float64](3, jacobianSize, -1, 1))}, threads)
+		}, jacobianReference)
+	add("hessian/rosenbrock/f64/100", "f64", "hessian", torch, 1e3*hessianSize*hessianSize, "Mentries/s", 1e-11,
+		map[string]any{"n": hessianSize, "lo": []float64{-1}, "hi": []float64{1}},
+		func(threads int) (*Work, error) {
+			return compiled(ad.Hessian(rosenbrock), ad.From(numbers[float64](1, hessianSize, -1, 1)), threads)
+		},
+		func() (index []int, value []float64) {
+			const n = hessianSize
+			x := numbers[float64](1, n, -1, 1)
+			for i := range n {
+				for j := range n {
+					y := 0.0
+					switch {
+					case i == j:
+						if i > 0 {
+							y += 200
+						}
+						if i+1 < n {
+							y += 1200*x[i]*x[i] - 400*x[i+1] + 2
+						}
+					case i-j == 1 || j-i == 1:
+						y = -400 * x[min(i, j)]
+					}
+					index, value = append(index, i*n+j), append(value, y)
+				}
+			}
+			return index, value
+		})
+	add("jvp/f32/1000000", "f32", "jvp", torch, 1e3*jvpSize, "Melements/s", 1e-4,
+		map[string]any{"n": jvpSize, "lo": []float64{-2, -1}, "hi": []float64{2, 1}},
+		func(threads int) (*Work, error) {
+			type in struct{ X, T ad.Value }
+			return compiled(func(a in) ad.Tangents[ad.Value] {
+				return ad.JVP(func(x ad.Value) ad.Value { return x.Sin().Mul(x).Tanh() })(a.X, a.T)
+			}, in{ad.From(numbers[float32](1, jvpSize, -2, 2)), ad.From(numbers[float32](2, jvpSize, -1, 1))}, threads)
+		},
+		func() (index []int, value []float64) {
+			for _, i := range some(jvpSize, 50) {
+				x, t := -2+4*number(1, i), -1+2*number(2, i)
+				y := math.Tanh(math.Sin(x) * x)
+				index = append(index, i, jvpSize+i)
+				value = append(value, y, (1-y*y)*(math.Sin(x)+x*math.Cos(x))*t)
+			}
+			return index, value
+		})
+	add("taylor/5/f64/100000", "f64", "taylor", []string{"jax"}, 1e3*taylorSize, "Melements/s", 1e-10,
+		map[string]any{"n": taylorSize, "lo": []float64{-1}, "hi": []float64{1}},
+		func(threads int) (*Work, error) {
+			return compiled(ad.NthDerivative(func(x ad.Value) ad.Value { return x.Square().Scale(-0.5).Exp().Mul(x.Sin()) }, 5),
+				ad.From(numbers[float64](1, taylorSize, -1, 1)), threads)
+		},
+		func() (index []int, value []float64) { // Im(-He₅(z)·exp(-x²/2 + ix)), z = x - i
+			for _, i := range some(taylorSize, 50) {
+				x := -1 + 2*number(1, i)
+				z := complex(x, -1)
+				h := z * (z*z*(z*z-10) + 15)
+				index, value = append(index, i), append(value, imag(-h*cmplx.Exp(complex(-x*x/2, x))))
+			}
+			return index, value
+		})
+	type system struct{ A, B ad.Value }
+	add("implicit/solve/f64/200", "f64", "solve", torch, 1e6, "ksystems/s", 1e-9, map[string]any{"n": implicitSize},
+		func(threads int) (*Work, error) {
+			return compiled(ad.Grad(func(s system) ad.Value { return s.A.Solve(s.B).Square().Sum() }),
+				system{ad.From(solveMatrix(), implicitSize, implicitSize), ad.From(numbers[float64](2, implicitSize, -1, 1))}, threads)
+		}, solveReference)
+	add("implicit/fixedpoint/f64/200", "f64", "fixedpoint", []string{"jax"}, 1e6, "ksystems/s", 1e-9, map[string]any{"n": implicitSize, "steps": fixedSteps},
+		func(threads int) (*Work, error) {
+			next := func(x ad.Value, p system) ad.Value { return p.A.MatMul(x).Add(p.B).Tanh() }
+			return compiled(ad.Grad(func(p system) ad.Value {
+				x := ad.ForI(fixedSteps, func(_, x ad.Value) ad.Value { return next(x, p) }, p.B.FullLike(0))
+				return ad.ImplicitFixedPoint(next, x.StopGradient(), p).Square().Sum()
+			}), system{squareOf(1, implicitSize).Scale(0.5), ad.From(numbers[float64](2, implicitSize, -1, 1))}, threads)
+		}, fixedReference)
+	add("checkpoint/f32/64x256x256", "f32", "checkpoint", torch, deepLayers*8*deepSize*deepSize*deepSize, "GFLOP/s", 1e-3,
+		map[string]any{"layers": deepLayers, "every": deepEvery, "n": deepSize},
+		func(threads int) (*Work, error) {
+			type in struct{ W, X ad.Value }
+			return compiled(ad.ValueAndGrad(func(a in) ad.Value {
+				piece := ad.Checkpoint(func(a in) ad.Value {
+					for range deepEvery {
+						a.X = a.X.MatMul(a.W).Tanh()
+					}
+					return a.X
+				})
+				for range deepLayers / deepEvery {
+					a.X = piece(a)
+				}
+				return a.X.Square().Sum()
+			}), in{squareOf(1, deepSize).Convert(ad.F32), ad.From(numbers[float32](2, deepSize*deepSize, -1, 1), deepSize, deepSize)}, threads)
+		}, deepReference)
+	return cs
+}
+
+func fftWork[T float](rows, n, threads int) (*Work, error) {
+	return compiled(func(x ad.Complex) ad.Complex { return x.FFT(1) },
+		ad.Complex{Re: ad.From(numbers[T](1, rows*n, -1, 1), rows, n), Im: ad.From(numbers[T](2, rows*n, -1, 1), rows, n)}, threads)
+}
+
+// fftReference is some elements by their sums.
+func fftReference(dtype string, rows, n int) (index []int, value []float64) {
+	var part [2][]float64
+	for s := range part {
+		if dtype == "f32" {
+			for _, x := range numbers[float32](1+s, rows*n, -1, 1) {
+				part[s] = append(part[s], float64(x))
+			}
+		} else {
+			part[s] = numbers[float64](1+s, rows*n, -1, 1)
+		}
+	}
+	for _, r := range some(rows, 3) {
+		for _, k := range some(n, 5) {
+			var sum complex128
+			for i := range n {
+				sum += complex(part[0][r*n+i], part[1][r*n+i]) * cmplx.Rect(1, -2*math.Pi*float64(i*k%n)/float64(n))
+			}
+			index = append(index, r*n+k, rows*n+r*n+k)
+			value = append(value, real(sum), imag(sum))
+		}
+	}
+	return index, value
+}
+
+// factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs.
+var factorOps = []struct {
+	name string
+	f    func(a ad.Value) [3]ad.Value
+	of   func(a *mat.Dense) []float64
+	size func(n int) int // of what is unique, in a matrix
+}{
+	{"svd", func(a ad.Value) [3]ad.Value {
+		u, s, vt := a.SVD()
+		return [3]ad.Value{s, u, vt}
+	}, func(a *mat.Dense) []float64 {
+		var f mat.SVD
+		f.Factorize(a, mat.SVDNone)
+		return f.Values(nil)
+	}, func(n int) int { return n }},
+	{"eigh", func(a ad.Value) [3]ad.Value {
+		w, v := a.Eigh()
+		return [3]ad.Value{w, v}
+	}, func(a *mat.Dense) []float64 {
+		n, _ := a.Dims()
+		var f mat.EigenSym
+		f.Factorize(mat.NewSymDense(n, a.RawMatrix().Data), false)
+		return f.Values(nil)
+	}, func(n int) int { return n }},
+	{"qr", func(a ad.Value) [3]ad.Value {
+		q, r := a.QR()
+		return [3]ad.Value{r.Abs(), q}
+	}, func(a *mat.Dense) []float64 {
+		var f mat.QR
+		f.Factorize(a)
+		var r mat.Dense
+		f.RTo(&r)
+		r.Apply(func(_, _ int, x float64) float64 { return math.Abs(x) }, &r)
+		return r.RawMatrix().Data
+	}, func(n int) int { return n * n }},
+}
+
+func factorMatrix(op string, b, n int) *mat.Dense {
+	m := mat.NewDense(n, n, nil)
+	for i := range n * n {
+		m.Set(i/n, i%n, 2*number(1, b*n*n+i)-1)
+	}
+	if op == "eigh" {
+		m.Add(m, mat.DenseCopyOf(m.T()))
+	}
+	return m
+}
+
+// squareOf is a matrix whose product with a vector is about as large as that.
+func squareOf(seed, n int) ad.Value { return ad.From(squareNumbers(seed, n), n, n) }
+
+func squareNumbers(seed, n int) []float64 {
+	r := 1 / math.Sqrt(float64(n))
+	return numbers[float64](seed, n*n, -r, r)
+}
+
+func rnnLoss(w, x ad.Value) ad.Value {
+	h, _ := ad.Scan(func(h, x ad.Value) (ad.Value, [0]ad.Value) { return h.MatMul(w).Add(x).Tanh(), [0]ad.Value{} }, x.Index(0).FullLike(0), x)
+	return h.Square().Sum()
+}
+
+func rnnWeights[T float]() []T {
+	r := 1 / math.Sqrt(rnnWidth)
+	return numbers[T](1, rnnWidth*rnnWidth, -r, r)
+}
+
+func rnnInputs[T float]() []T { return numbers[T](2, rnnSteps*rnnRows*rnnWidth, -1, 1) }
+
+// rnnReference goes forwards and back by gonum's matrices.
+func rnnReference() (index []int, value []float64) {
+	w := mat.NewDense(rnnWidth, rnnWidth, rnnWeights[float64]())
+	x := rnnInputs[float64]()
+	hs := []*mat.Dense{mat.NewDense(rnnRows, rnnWidth, nil)}
+	for t := range rnnSteps {
+		h := mat.NewDense(rnnRows, rnnWidth, nil)
+		h.Mul(hs[t], w)
+		h.Apply(func(i, j int, v float64) float64 { return math.Tanh(v + x[(t*rnnRows+i)*rnnWidth+j]) }, h)
+		hs = append(hs, h)
+	}
+	loss, grad := backwards(w, hs)
+	return firstAnd(loss, grad.RawMatrix().Data)
+}
+
+// backwards is the sum of squares of the last of hs, each the tanh of a sum in which the one before stands times w, and
+// its gradient by w.
+func backwards(w *mat.Dense, hs []*mat.Dense) (loss float64, grad *mat.Dense) {
+	last := hs[len(hs)-1]
+	loss = math.Pow(mat.Norm(last, 2), 2)
+	n, m := w.Dims()
+	grad = mat.NewDense(n, m, nil)
+	ct := mat.DenseCopyOf(last)
+	ct.Scale(2, ct)
+	for t := len(hs) - 1; t > 0; t-- {
+		ct.Apply(func(i, j int, v float64) float64 { h := hs[t].At(i, j); return v * (1 - h*h) }, ct)
+		var part mat.Dense
+		part.Mul(hs[t-1].T(), ct)
+		grad.Add(grad, &part)
+		var before mat.Dense
+		before.Mul(ct, w.T())
+		ct = &before
+	}
+	return loss, grad
+}
+
+// firstAnd is a number and some of those that follow it.
+func firstAnd(x float64, xs []float64) (index []int, value []float64) {
+	index, value = []int{0}, []float64{x}
+	for _, i := range some(len(xs), 50) {
+		index, value = append(index, 1+i), append(value, xs[i])
+	}
+	return index, value
+}
+
+const whileFactor, whileEnd = 0.9999, 1e-9
+
+func whileSteps() float64 { return math.Ceil(math.Log(whileEnd) / math.Log(whileFactor)) }
+
+func jacobianReference() (index []int, value []float64) {
+	const n = jacobianSize
+	v, w := mat.NewDense(n, n, squareNumbers(1, n)), mat.NewDense(n, n, squareNumbers(2, n))
+	x := mat.NewVecDense(n, numbers[float64](3, n, -1, 1))
+	slope := func(m *mat.Dense, x *mat.VecDense) (*mat.VecDense, *mat.Dense) { // tanh(m·x), and its Jacobian
+		var y mat.VecDense
+		y.MulVec(m, x)
+		var j mat.Dense
+		for i := range n {
+			y.SetVec(i, math.Tanh(y.AtVec(i)))
+		}
+		j.Apply(func(i, _ int, v float64) float64 { return v * (1 - y.AtVec(i)*y.AtVec(i)) }, m)
+		return &y, &j
+	}
+	h, first := slope(v, x)
+	_, second := slope(w, h)
+	var j mat.Dense
+	j.Mul(second, first)
+	for i, y := range j.RawMatrix().Data {
+		index, value = append(index, i), append(value, y)
+	}
+	return index, value
+}
+
+// solveMatrix is far from singular.
+func solveMatrix() []float64 {
+	a := squareNumbers(1, implicitSize)
+	for i := range implicitSize {
+		a[i*(implicitSize+1)] += 2
+	}
+	return a
+}
+
+// solveReference: y = A⁻¹·b, the gradient by b is z = A⁻ᵀ·2y, that by A is -z·yᵀ.
+func solveReference() (index []int, value []float64) {
+	const n = implicitSize
+	a := mat.NewDense(n, n, solveMatrix())
+	var y, z mat.VecDense
+	_ = y.SolveVec(a, mat.NewVecDense(n, numbers[float64](2, n, -1, 1)))
+	twice := mat.VecDenseCopyOf(&y)
+	twice.ScaleVec(2, twice)
+	_ = z.SolveVec(a.T(), twice)
+	for _, k := range some(n*n, 50) {
+		index, value = append(index, k), append(value, -z.AtVec(k/n)*y.AtVec(k%n))
+	}
+	for _, k := range some(n, 20) {
+		index, value = append(index, n*n+k), append(value, z.AtVec(k))
+	}
+	return index, value
+}
+
+const fixedSteps = 100
+
+// fixedReference: x = tanh(W·x + b), D = diag(1 - x²), the gradient by b is z = D·(1 - Wᵀ·D)⁻¹·2x, that by W is z·xᵀ.
+func fixedReference() (index []int, value []float64) {
+	const n = implicitSize
+	w := mat.NewDense(n, n, squareNumbers(1, n))
+	w.Scale(0.5, w)
+	b := mat.NewVecDense(n, numbers[float64](2, n, -1, 1))
+	x := mat.NewVecDense(n, nil)
+	for range 2 * fixedSteps {
+		var y mat.VecDense
+		y.MulVec(w, x)
+		y.AddVec(&y, b)
+		for i := range n {
+			x.SetVec(i, math.Tanh(y.AtVec(i)))
+		}
+	}
+	m := mat.DenseCopyOf(w.T())
+	m.Apply(func(i, j int, v float64) float64 {
+		y := -v * (1 - x.AtVec(j)*x.AtVec(j))
+		if i == j {
+			y++
+		}
+		return y
+	}, m)
+	twice := mat.VecDenseCopyOf(x)
+	twice.ScaleVec(2, twice)
+	var z mat.VecDense
+	_ = z.SolveVec(m, twice)
+	for i := range n {
+		z.SetVec(i, z.AtVec(i)*(1-x.AtVec(i)*x.AtVec(i)))
+	}
+	for _, k := range some(n*n, 50) {
+		index, value = append(index, k), append(value, z.AtVec(k/n)*x.AtVec(k%n))
+	}
+	for _, k := range some(n, 20) {
+		index, value = append(index, n*n+k), append(value, z.AtVec(k))
+	}
+	return index, value
+}
+
+func deepReference() (index []int, value []float64) {
+	w := mat.NewDense(deepSize, deepSize, squareNumbers(1, deepSize))
+	hs := []*mat.Dense{mat.NewDense(deepSize, deepSize, numbers[float64](2, deepSize*deepSize, -1, 1))}
+	for t := range deepLayers {
+		var h mat.Dense
+		h.Mul(hs[t], w)
+		h.Apply(func(_, _ int, v float64) float64 { return math.Tanh(v) }, &h)
+		hs = append(hs, &h)
+	}
+	loss, grad := backwards(w, hs)
+	return firstAnd(loss, grad.RawMatrix().Data)
+}
