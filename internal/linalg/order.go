@@ -51,6 +51,11 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 		return
 	}
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(work))), 3*n)
+	if unsafe.Sizeof(x[0]) == 4 && n > 128 && n <= math.MaxInt32 {
+		_, float := any(x[0]).(float32)
+		argSort32(y, unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), n), float, descending, words)
+		return
+	}
 	keys, other, at := words[:n], words[n:2*n], unsafe.Slice((*int64)(unsafe.Pointer(&words[2*n])), n)
 	for i, v := range x {
 		keys[i], y[i] = rank(v, descending), int64(i)
@@ -99,6 +104,56 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 	}
 }
 
+// argSort32 is ArgSort of numbers of 32 bits: a key is a number with its place in the order of all, and the index below, so
+// that keys are moved alone. They are sorted by the bytes of the number, the lowest first; one that all have changes nothing.
+func argSort32(y []int64, x []uint32, float, descending bool, words []uint64) {
+	const sign, inf = 1 << 31, 0x7f800000
+	n := len(x)
+	from, to := words[:n], words[n:2*n]
+	down := uint32(0)
+	if descending {
+		down = math.MaxUint32
+	}
+	var count [4][256]uint32
+	for i, k := range x {
+		switch {
+		case !float:
+			k ^= sign ^ down
+		case k&^sign > inf: // NaN
+			k = math.MaxUint32
+		case k == sign: // -0 is 0
+			k = sign ^ down
+		default:
+			k ^= uint32(int32(k)>>31) | sign ^ down
+		}
+		from[i] = uint64(k)<<32 | uint64(i)
+		count[0][k&255]++
+		count[1][k>>8&255]++
+		count[2][k>>16&255]++
+		count[3][k>>24]++
+	}
+	for b := range count {
+		c, shift := &count[b], 32+8*b
+		if int(c[from[0]>>shift&255]) == n {
+			continue
+		}
+		sum := uint32(0)
+		for d, m := range c {
+			c[d] = sum
+			sum += m
+		}
+		for _, k := range from {
+			d := k >> shift & 255
+			to[c[d]] = k
+			c[d]++
+		}
+		from, to = to, from
+	}
+	for i, k := range from {
+		y[i] = int64(uint32(k))
+	}
+}
+
 // insert sorts keys, with at along.
 func insert(keys []uint64, at []int64) {
 	for i := 1; i < len(keys); i++ {
@@ -134,6 +189,19 @@ func ArgTop[T Number](y []int64, x []T, k int, descending bool, work []float64) 
 	}
 	insert(keys, at)
 	for i := k; i < len(x); i++ {
+		// Most are not before the last of the first k, which takes one comparison to see. What is no number is looked at.
+		if last := x[at[k-1]]; descending {
+			for i < len(x) && x[i] <= last {
+				i++
+			}
+		} else {
+			for i < len(x) && x[i] >= last {
+				i++
+			}
+		}
+		if i == len(x) {
+			break
+		}
 		r := rank(x[i], descending)
 		if r >= keys[k-1] {
 			continue

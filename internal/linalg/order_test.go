@@ -1,6 +1,7 @@
 package linalg
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
@@ -35,6 +36,76 @@ func TestArgTop(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Both ways to sort, of few and of many, of every type, give the order of slices.SortStableFunc: NaN last, -0 beside 0.
+func TestArgSort(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 15, 16, 17, 33, 64, 67, 128, 129, 255, 1000, 1024, 1025, 3000} {
+		for _, spread := range []float64{1, 1e9} {
+			x := random(n, 3)
+			for i := range x {
+				x[i] = math.Round(x[i]*spread) / 4
+			}
+			checkArgSort(t, x, func(x float64) int32 { return int32(max(math.MinInt32, min(math.MaxInt32, x))) })
+			checkArgSort(t, x, func(x float64) int64 { return int64(x) * 1e9 })
+			for i := range x {
+				if i%5 == 0 {
+					x[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0, -1e-40, 5e-324, math.Copysign(math.NaN(), -1)}[i/5%8]
+				}
+			}
+			checkArgSort(t, x, func(x float64) float32 { return float32(x) })
+			checkArgSort(t, x, func(x float64) float64 { return x })
+		}
+	}
+}
+
+func checkArgSort[T Number](t *testing.T, of []float64, convert func(float64) T) {
+	t.Helper()
+	n := len(of)
+	x := make([]T, n)
+	for i, v := range of {
+		x[i] = convert(v)
+	}
+	for _, descending := range []bool{false, true} {
+		want, got := make([]int64, n), make([]int64, n)
+		for i := range want {
+			want[i] = int64(i)
+		}
+		slices.SortStableFunc(want, func(i, j int64) int {
+			a, b := x[i], x[j]
+			if a != a || b != b {
+				return cmp.Compare(btoi(a != a), btoi(b != b))
+			}
+			if descending {
+				a, b = b, a
+			}
+			switch {
+			case a < b:
+				return -1
+			case a > b:
+				return 1
+			}
+			return 0
+		})
+		ArgSort(got, x, descending, make([]float64, ArgSortWork(n)))
+		if !slices.Equal(got, want) {
+			t.Errorf("%T, %d, descending %v: %v, not %v", x, n, descending, got, want)
+		}
+		for k := 1; k <= min(n, 70); k += 3 {
+			top := make([]int64, n)
+			ArgTop(top, x, k, descending, make([]float64, ArgSortWork(n)))
+			if !slices.Equal(top[:k], want[:k]) {
+				t.Errorf("%T, %d of %d, descending %v: %v, not %v", x, k, n, descending, top[:k], want[:k])
+			}
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func BenchmarkArgSort(b *testing.B) {
