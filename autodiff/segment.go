@@ -133,8 +133,11 @@ func segmentMaxBody(x, ids Value, n int) Value {
 	cols := Value{n: g.Reshape(x.n, ir.Shape{s[0], width})}.T()
 	rows := Value{n: g.BroadcastTo("SegmentMax", ids.Convert(I64).n, cols.n.Shape)}
 	at := Value{n: g.ArgSegmentMax(cols.n, rows.n, n, ir.UserLine())}
-	counts := segmentSum(ids.FullLike(1).Convert(I64), ids, n)
+	counts := segmentSum(ids.FullLike(1).Convert(I32), ids, n)
 	y := cols.TakeAlong(at, -1)
+	if width.Is(1) { // no iota of rows, then
+		y = Value{n: g.Reshape(x.n, ir.Shape{s[0]})}.Take(at, 0)
+	}
 	y = Where(counts.Gt(Const(0)), y, y.FullLike(math.Inf(-1)))
 	return Value{n: g.Reshape(y.T().n, append(ir.Static(n), rest...))}
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -114,6 +115,38 @@ func TestGatherInPlace(t *testing.T) {
 		for i, v := range slice[int64](in[over]) {
 			if v != want[i] {
 				t.Fatalf("over input %d: element %d is %d, want %d", over, i, v, want[i])
+			}
+		}
+	}
+}
+
+// Indices are looked at two by two: each place of a bad one, each kind, and beside others that are bad.
+func TestIndicesWithin(t *testing.T) {
+	for _, size := range []int{1, 2, 10, math.MaxInt32, math.MaxInt32 + 5} {
+		for n := range 8 {
+			for bad := -1; bad < n; bad++ {
+				for _, k := range []int{-1, math.MinInt32, size, math.MaxInt32, size - 1} {
+					narrow, wide := make([]int32, n+1), make([]int64, n+1)
+					for i := range n {
+						narrow[i], wide[i] = int32(min(i%2*(size-1), math.MaxInt32)), int64(i%2*(size-1))
+					}
+					if bad >= 0 {
+						narrow[bad], wide[bad] = int32(k), int64(k)
+						if k == -1 && bad+1 < n {
+							narrow[bad+1], wide[bad+1] = int32(k), int64(k)
+						}
+					}
+					narrow[n], wide[n] = -1, -1 // beyond the end
+					for _, a := range []indexArray{{unsafe.Pointer(&narrow[0]), false}, {unsafe.Pointer(&wide[0]), true}} {
+						want := true
+						for j := range n {
+							want = want && a.at(j) >= 0 && a.at(j) < size
+						}
+						if got := a.within(n, size); got != want {
+							t.Errorf("%v %v, %d of them below %d: %v", narrow, wide, n, size, got)
+						}
+					}
+				}
 			}
 		}
 	}

@@ -32,6 +32,8 @@ type lowering struct {
 	shapes map[string]int // numbers of shapes
 	name   []byte         // scratch of shape
 	runs   map[key]axes   // the axes that a cluster's reductions fold
+
+	checked map[check]bool // what steps look at already
 }
 
 // key is what the nodes of a cluster have in common: their level and the number of their shape.
@@ -73,7 +75,7 @@ type placed struct {
 }
 
 func lower(outs []*ir.Node) *lowering {
-	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}}
+	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}, checked: map[check]bool{}}
 	if len(outs) == 0 {
 		return l
 	}
@@ -512,10 +514,18 @@ func (l *lowering) sources(c *cluster) map[*ir.Node]access {
 	return reads
 }
 
+// check is of indices into an axis of size below.
+type check struct {
+	indices *ir.Node
+	below   ir.Dim
+}
+
 func (l *lowering) check(n *ir.Node) {
-	if knownIndices(n) {
+	what := check{indices(n), indexed(n)}
+	if knownIndices(n) || l.checked[what] {
 		return
 	}
+	l.checked[what] = true
 	l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
 }
 

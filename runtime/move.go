@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"unsafe"
 
@@ -106,21 +107,27 @@ func (o *operand) indices(r *run) indexArray {
 	return indexArray{unsafe.Add(r.ptr[o.buffer], o.offset), o.t == dtype.I64}
 }
 
-// within reports whether the first n indices are in 0 … size-1.
+// within reports whether the first n indices are in 0 … size-1: none has its sign bit set, nor has size-1 less it.
 func (a indexArray) within(n, size int) bool {
+	if n == 0 || size == 0 {
+		return n == 0
+	}
 	if a.wide {
-		return allBelow(unsafe.Slice((*int64)(a.p), n), uint64(size))
+		bad, last := uint64(0), uint64(size-1)
+		for _, k := range unsafe.Slice((*uint64)(a.p), n) {
+			bad |= k | (last - k)
+		}
+		return bad>>63 == 0
 	}
-	return allBelow(unsafe.Slice((*int32)(a.p), n), uint64(size))
-}
-
-// allBelow reports whether all of x are in 0 … size-1; a negative number is a large one without a sign.
-func allBelow[T int32 | int64](x []T, size uint64) bool {
-	ok := true
-	for _, k := range x {
-		ok = ok && uint64(k) < size
+	last := uint32(min(size-1, math.MaxInt32))
+	bad, both := uint64(0), uint64(last)<<32|uint64(last)
+	for _, k := range unsafe.Slice((*uint64)(a.p), n/2) { // two at a time: one borrows from the other only if it is bad itself
+		bad |= k | (both - k)
 	}
-	return ok
+	for _, k := range unsafe.Slice((*uint32)(a.p), n)[n&^1:] {
+		bad |= uint64(k|(last-k)) << 32
+	}
+	return bad&(1<<63|1<<31) == 0
 }
 
 func (a indexArray) at(i int) int {
@@ -431,9 +438,16 @@ func scatterAdd(t dtype.Type, y, x unsafe.Pointer, at indexArray, n int) {
 }
 
 func scatterAddElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, at indexArray, n int) {
-	size := int(unsafe.Sizeof(T(0)))
-	for i := range n {
-		*(*T)(unsafe.Add(y, at.at(i)*size)) += *(*T)(unsafe.Add(x, i*size))
+	if at.wide {
+		scatterAddBy[T](y, unsafe.Slice((*T)(x), n), unsafe.Slice((*int64)(at.p), n))
+	} else {
+		scatterAddBy[T](y, unsafe.Slice((*T)(x), n), unsafe.Slice((*int32)(at.p), n))
+	}
+}
+
+func scatterAddBy[T float32 | float64 | int32 | int64, I int32 | int64](y unsafe.Pointer, x []T, at []I) {
+	for i, k := range at {
+		*(*T)(unsafe.Add(y, int(k)*int(unsafe.Sizeof(T(0))))) += x[i]
 	}
 }
 
