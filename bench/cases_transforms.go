@@ -177,7 +177,7 @@ func transformCases() []Case {
 					a.X = piece(a)
 				}
 				return a.X.Square().Sum()
-			}), in{squareOf(1, deepSize).Convert(ad.F32), ad.From(numbers[float32](2, deepSize*deepSize, -1, 1), deepSize, deepSize)}, threads)
+			}), in{squareOf(1, deepSize).Scale(math.Sqrt(3)).Convert(ad.F32), ad.From(numbers[float32](2, deepSize*deepSize, -1, 1), deepSize, deepSize)}, threads)
 		}, deepReference)
 	return cs
 }
@@ -423,6 +423,7 @@ func fixedReference() (index []int, value []float64) {
 
 func deepReference() (index []int, value []float64) {
 	w := mat.NewDense(deepSize, deepSize, squareNumbers(1, deepSize))
+	w.Scale(math.Sqrt(3), w) // as large after 64 layers as after one
 	hs := []*mat.Dense{mat.NewDense(deepSize, deepSize, numbers[float64](2, deepSize*deepSize, -1, 1))}
 	for t := range deepLayers {
 		var h mat.Dense

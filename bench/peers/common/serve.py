@@ -178,7 +178,7 @@ def transform_data(a):
     if op == "fixedpoint":
         return [0.5 * square(1, n), numbers(t, 2, n, -1, 1)]
     if op == "checkpoint":
-        return [square(1, n).astype(DTYPES[t]), numbers(t, 2, n * n, -1, 1).reshape(n, n)]
+        return [(np.sqrt(3) * square(1, n)).astype(DTYPES[t]), numbers(t, 2, n * n, -1, 1).reshape(n, n)]
     return arguments(a)
 
 
