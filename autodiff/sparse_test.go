@@ -280,9 +280,9 @@ func TestSparseSubstituted(t *testing.T) {
 		return func(x ad.Value) ad.Value { return ad.SparseHessian(f, o)(x).Data }
 	}
 	plain, subst := entries(ad.SparseOptions{}), entries(ad.SparseOptions{Substitute: true})
-	for _, typ := range []ad.DType{ad.F64, ad.F32, ad.BF16} {
+	for _, typ := range []ad.DType{ad.F64, ad.F32, ad.BF16, ad.F16} {
 		x := sparseArgument(typ)
-		tol := map[ad.DType]float64{ad.F64: 1e-13, ad.F32: 1e-5, ad.BF16: 0.1}[typ]
+		tol := map[ad.DType]float64{ad.F64: 1e-13, ad.F32: 1e-5, ad.BF16: 0.1, ad.F16: 0.02}[typ]
 		closeTo(t, fmt.Sprint(typ), subst(x).Float64s(), plain(x).Float64s(), tol)
 	}
 	x := sparseArgument(ad.F64)

@@ -91,7 +91,7 @@ func (l *linear) substituted(chunk int, s Sparsity, c Coloring) *ir.Node {
 	values := l.entries(chunk, c, Coloring{}, found)
 	if len(less) > 0 {
 		t := values.Type
-		if t == dtype.BF16 {
+		if t.IsHalf() {
 			values = g.Convert(values, dtype.F32)
 		}
 		values = g.Convert(substitute(terms{Value{n: values}, Value{n: wideNumbers(g, from)}, Value{n: wideNumbers(g, less)}}).n, t)
