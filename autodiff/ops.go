@@ -84,7 +84,7 @@ func (x Value) Square() Value { return pointwise(ops.Square, x) }
 // Sqrt is √x, NaN for negative x.
 func (x Value) Sqrt() Value { return pointwise(ops.Sqrt, x) }
 
-// Rsqrt is 1/√x.
+// Rsqrt is 1/√x; within 1.5 ULP.
 func (x Value) Rsqrt() Value { return pointwise(ops.Rsqrt, x) }
 
 // Cbrt is the cube root.
@@ -99,7 +99,7 @@ func (x Value) Exp() Value { return pointwise(ops.Exp, x) }
 // Exp2 is 2ˣ.
 func (x Value) Exp2() Value { return pointwise(ops.Exp2, x) }
 
-// Expm1 is eˣ - 1, accurate near 0.
+// Expm1 is eˣ - 1, accurate near 0; within 1.25 ULP.
 func (x Value) Expm1() Value { return pointwise(ops.Expm1, x) }
 
 // Log is the natural logarithm.
@@ -120,7 +120,7 @@ func (x Value) Sin() Value { return pointwise(ops.Sin, x) }
 // Cos is the cosine of x radians.
 func (x Value) Cos() Value { return pointwise(ops.Cos, x) }
 
-// Tan is the tangent of x radians.
+// Tan is the tangent of x radians; within 1.25 ULP.
 func (x Value) Tan() Value { return pointwise(ops.Tan, x) }
 
 // Asin is the arc sine, NaN outside [-1, 1].
@@ -132,7 +132,7 @@ func (x Value) Acos() Value { return pointwise(ops.Acos, x) }
 // Atan is the arc tangent.
 func (x Value) Atan() Value { return pointwise(ops.Atan, x) }
 
-// Atan2 is the angle of the point (c, x), as math.Atan2(x, c).
+// Atan2 is the angle of the point (c, x), as math.Atan2(x, c); within 1.5 ULP.
 func (x Value) Atan2(c Value) Value { return pointwise(ops.Atan2, x, c) }
 
 // Sinh is the hyperbolic sine.
@@ -165,13 +165,13 @@ func (x Value) ReLU() Value { return pointwise(ops.Relu, x) }
 // LeakyReLU is x where that is positive, slope·x elsewhere.
 func (x Value) LeakyReLU(slope Value) Value { return pointwise(ops.LeakyRelu, x, slope) }
 
-// ELU is x where that is positive, alpha·(eˣ - 1) elsewhere.
+// ELU is x where that is positive, alpha·(eˣ - 1) elsewhere; within 2 ULP.
 func (x Value) ELU(alpha Value) Value { return pointwise(ops.Elu, x, alpha) }
 
-// GELU is x·Φ(x), Φ the normal distribution function.
+// GELU is x·Φ(x), Φ the normal distribution function; within 2 ULP.
 func (x Value) GELU() Value { return pointwise(ops.Gelu, x) }
 
-// GELUTanh is the tanh form of GELU: x·σ(2·√(2/π)·(x + 0.044715·x³)).
+// GELUTanh is the tanh form of GELU: x·σ(2·√(2/π)·(x + 0.044715·x³)); within 2 ULP.
 func (x Value) GELUTanh() Value { return pointwise(ops.GeluTanh, x) }
 
 // SiLU is x·σ(x), also called swish.
@@ -183,13 +183,13 @@ func (x Value) Erf() Value { return pointwise(ops.Erf, x) }
 // Erfc is 1 - erf(x), accurate for large x.
 func (x Value) Erfc() Value { return pointwise(ops.Erfc, x) }
 
-// Erfinv is the inverse of erf: ±Inf at ±1, NaN beyond.
+// Erfinv is the inverse of erf: ±Inf at ±1, NaN beyond; within 4 ULP.
 func (x Value) Erfinv() Value { return pointwise(ops.Erfinv, x) }
 
-// Lgamma is log |Γ(x)|.
+// Lgamma is log |Γ(x)|; within 4 ULP for positive x.
 func (x Value) Lgamma() Value { return pointwise(ops.Lgamma, x) }
 
-// Digamma is the derivative of log Γ.
+// Digamma is the derivative of log Γ; within 16 ULP away from its zeros.
 func (x Value) Digamma() Value { return pointwise(ops.Digamma, x) }
 
 // Polygamma is the n-th derivative of digamma at x; NaN at 0, the negative whole numbers and, n > 0, below -1000.
@@ -203,7 +203,7 @@ func (x Value) PowInt(n int) Value {
 	return apply("PowInt", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.PowInt(in[0], n) }, x)
 }
 
-// Hypot is √(x² + y²) without overflow; its derivatives at the origin are 0.
+// Hypot is √(x² + y²) without overflow; its derivatives at the origin are 0; within 1.25 ULP.
 func (x Value) Hypot(y Value) Value { return pointwise(ops.Hypot, x, y) }
 
 // FMA is x·y + z, rounded once.
