@@ -31,7 +31,7 @@ var heldToLongDouble = map[ops.ID]struct{ lo, hi float64 }{
 // overULP are the float64 functions that need more than their rows' ULP, by their last steps: each rounds two or three times after
 // the table's or polynomial's value.
 var overULP = map[ops.ID]float64{
-	ops.Expm1: 1.25, ops.Tan: 1.25, ops.Hypot: 1.25, ops.Atan2: 1.5,
+	ops.Expm1: 1.25, ops.Tan: 1.25, ops.Hypot: 1.25, ops.Atan2: 1.5, ops.Pow: 1.25,
 	ops.Elu: 2, // b·expm1(a): the product's unit can be half of expm1's
 }
 
@@ -112,14 +112,15 @@ func sample(r *rand.Rand, i int, id ops.ID, lo, hi float64, to [][]float64) {
 		}
 		return max(lo, -1) + r.Float64()*(min(hi, 2)-max(lo, -1))
 	}
-	signed := func(v float64) float64 { return math.Copysign(v, r.Float64()-0.5) }
-	near := func(v float64) float64 { return v * (1 + signed(math.Ldexp(r.Float64(), -r.IntN(53)))) }
+	signed := func(v float64) float64 { return math.Float64frombits(math.Float64bits(v) ^ r.Uint64()&(1<<63)) }
+	power := func(k int) float64 { return math.Float64frombits(uint64(1023+k) << 52) }
+	near := func(v float64) float64 { return v * (1 + signed(r.Float64()*power(-r.IntN(53)))) }
 	var v float64
 	switch i % 8 {
 	case 0:
 		v = math.Float64frombits(r.Uint64())
 	case 1:
-		v = signed(math.Ldexp(1+r.Float64(), r.IntN(80)-70))
+		v = signed((1 + r.Float64()) * power(r.IntN(80)-70))
 	case 2:
 		v = near(1)
 	case 3:
@@ -156,7 +157,7 @@ func sample(r *rand.Rand, i int, id ops.ID, lo, hi float64, to [][]float64) {
 		case 2:
 			*w = near(v)
 		case 3:
-			*w = math.Ldexp(v, r.IntN(140)-70)
+			*w = v * power(r.IntN(140)-70)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 // longdouble NAME ARITY reads blocks of 4096 arguments (a, then b where there are two) and of what was made of them, all
 // float64, and prints the greatest error in units of the last place and where it was. It is held to long double (64 bits of
-// fraction: a unit of its last place is 2^-11 of a float64's), in which glibc's functions are a few units off at most.
+// fraction: a unit of its last place is 2^-11 of a float64's), in which glibc's functions are a few units off at most. What equals
+// glibc's float64 function, where that is within 0.62 of a unit (the IBM Accurate Mathematical Library's and the newer exp, log,
+// pow), is not looked at further: it is a third of the time.
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -34,15 +36,15 @@ static real gelutanh(real a) {
 }
 static real lgamma_(real a) { return lgammal(a); }
 
-static const struct { const char *name; real (*f)(real); } one[] = {
-	{"rsqrt", rsqrt_}, {"cbrt", cbrtl}, {"exp", expl}, {"exp2", exp2l}, {"expm1", expm1l}, {"log", logl}, {"log2", log2l},
-	{"log10", log10l}, {"log1p", log1pl}, {"sin", sinl}, {"cos", cosl}, {"tan", tanl}, {"asin", asinl}, {"acos", acosl},
-	{"atan", atanl}, {"sinh", sinhl}, {"cosh", coshl}, {"tanh", tanhl}, {"asinh", asinhl}, {"acosh", acoshl}, {"atanh", atanhl},
+static const struct { const char *name; real (*f)(real); double (*near)(double); } one[] = {
+	{"rsqrt", rsqrt_}, {"cbrt", cbrtl}, {"exp", expl, exp}, {"exp2", exp2l, exp2}, {"expm1", expm1l}, {"log", logl, log}, {"log2", log2l, log2},
+	{"log10", log10l}, {"log1p", log1pl}, {"sin", sinl, sin}, {"cos", cosl, cos}, {"tan", tanl, tan}, {"asin", asinl, asin}, {"acos", acosl, acos},
+	{"atan", atanl, atan}, {"sinh", sinhl}, {"cosh", coshl}, {"tanh", tanhl}, {"asinh", asinhl}, {"acosh", acoshl}, {"atanh", atanhl},
 	{"sigmoid", sigmoid}, {"softplus", softplus}, {"gelu", gelu}, {"gelutanh", gelutanh}, {"silu", silu}, {"erf", erfl},
 	{"erfc", erfcl}, {"lgamma", lgamma_},
 };
-static const struct { const char *name; real (*f)(real, real); } two[] = {
-	{"atan2", atan2l}, {"pow", powl}, {"hypot", hypotl}, {"elu", elu},
+static const struct { const char *name; real (*f)(real, real); double (*near)(double, double); } two[] = {
+	{"atan2", atan2l, atan2}, {"pow", powl, pow}, {"hypot", hypotl}, {"elu", elu},
 };
 
 // error of got in units of the last place of want as a float64.
@@ -57,10 +59,11 @@ static real error_of(double got, real want) {
 int main(int argc, char **argv) {
 	static double a[BLOCK], b[BLOCK], y[BLOCK];
 	real (*f)(real) = NULL, (*g)(real, real) = NULL;
+	double (*near)(double) = NULL, (*near2)(double, double) = NULL;
 	for (size_t i = 0; i < sizeof one / sizeof *one; i++)
-		if (argc > 1 && !strcmp(one[i].name, argv[1])) f = one[i].f;
+		if (argc > 1 && !strcmp(one[i].name, argv[1])) f = one[i].f, near = one[i].near;
 	for (size_t i = 0; i < sizeof two / sizeof *two; i++)
-		if (argc > 1 && !strcmp(two[i].name, argv[1])) g = two[i].f;
+		if (argc > 1 && !strcmp(two[i].name, argv[1])) g = two[i].f, near2 = two[i].near;
 	if (!f && !g) {
 		fprintf(stderr, "longdouble: no function %s\n", argc > 1 ? argv[1] : "");
 		return 1;
@@ -70,6 +73,7 @@ int main(int argc, char **argv) {
 	while (fread(a, sizeof a, 1, stdin) == 1) {
 		if ((g && fread(b, sizeof b, 1, stdin) != 1) || fread(y, sizeof y, 1, stdin) != 1) return 1;
 		for (int i = 0; i < BLOCK; i++) {
+			if (near ? near(a[i]) == y[i] : near2 && near2(a[i], b[i]) == y[i]) continue;
 			real e = error_of(y[i], f ? f(a[i]) : g(a[i], b[i]));
 			if (e > worst) worst = e, at = a[i], and = b[i];
 		}
