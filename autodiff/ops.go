@@ -195,7 +195,7 @@ func (x Value) Digamma() Value { return pointwise(ops.Digamma, x) }
 // Polygamma is the n-th derivative of digamma at x; NaN at 0, the negative whole numbers and, n > 0, below -1000.
 func (x Value) Polygamma(n int) Value { return pointwise(ops.Polygamma, Const(float64(n)), x) }
 
-// Pow is xʸ, as math.Pow. The derivative by y at x = 0 is that of 0ʸ.
+// Pow is xʸ, as math.Pow; within 1.25 ULP. The derivative by y at x = 0 is that of 0ʸ.
 func (x Value) Pow(y Value) Value { return pointwise(ops.Pow, x, y) }
 
 // PowInt is xⁿ by repeated squaring, of integers too where n is not negative.

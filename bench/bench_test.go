@@ -325,6 +325,7 @@ func TestCasesAreRight(t *testing.T) {
 	small = append(small, sparseCases()...)
 	small = append(small, mlpCases()[0])
 	small = append(small, chainCases()...)
+	small = append(small, fusedCases()[0])
 	if !testing.Short() {
 		small = append(small, greeksCases()...)
 	}

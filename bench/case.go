@@ -65,7 +65,7 @@ type Work struct {
 // allCases is every case, in the order of the table.
 func allCases() []Case {
 	var cs []Case
-	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, mlpCases, convCases, persampleCases,
+	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, fusedCases, mlpCases, convCases, persampleCases,
 		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases, featureCases, transformCases} {
 		cs = append(cs, f()...)
 	}

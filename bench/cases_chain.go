@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
@@ -49,4 +50,43 @@ func chainReference() (index []int, value []float64) {
 		value[3] += t * s * (1 - s) * x
 	}
 	return []int{0, 1, 2, 3}, value
+}
+
+// fusedCases are eight cheap operations over three arrays, beside the C compiler's loop for the same (its program is called libmvec).
+func fusedCases() []Case {
+	lo, hi := []float64{-1, -1, -1}, []float64{1, 1, 1}
+	var cs []Case
+	for _, n := range []int{1024, 4096, 1 << 20} {
+		cs = append(cs, Case{
+			Name: fmt.Sprintf("fused/chain8/f32/%d", n), Dtype: "f32",
+			Args:  map[string]any{"kind": "pointwise", "dtype": "f32", "op": "chain8", "n": n, "lo": lo, "hi": hi},
+			Peers: []string{"torch", "torch.compile", "jax", "libmvec"},
+			Units: float64(n), RateUnit: "Gelem/s", Bytes: float64(16 * n), OneThread: n <= 4096, Tolerance: 1e-5,
+			Setup: func(threads int) (*Work, error) {
+				return pointwiseWork[float32](func(x values) ad.Value { return chain8(x[0], x[1], x[2], ad.Value.Mul, ad.Value.Add) }, n, lo, hi, threads)
+			},
+			Reference: func() (index []int, value []float64) {
+				a, b, c := numbers[float32](1, n, -1, 1), numbers[float32](2, n, -1, 1), numbers[float32](3, n, -1, 1)
+				index = some(n, 200)
+				for _, i := range index {
+					value = append(value, chain8(float64(a[i]), float64(b[i]), float64(c[i]),
+						func(x, y float64) float64 { return x * y }, func(x, y float64) float64 { return x + y }))
+				}
+				return index, value
+			},
+		})
+	}
+	return cs
+}
+
+func chain8[T any](a, b, c T, mul, add func(x, y T) T) T {
+	y := a
+	for i := range 4 {
+		if i%2 == 0 {
+			y = add(mul(y, b), c)
+		} else {
+			y = add(mul(y, c), b)
+		}
+	}
+	return y
 }

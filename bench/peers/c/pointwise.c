@@ -41,6 +41,9 @@ LOOP(hypot, hypotf(a, b), hypot(a, b))
 LOOP(sigmoid, 1 / (1 + expf(-a)), 1 / (1 + exp(-a)))
 LOOP(silu, a / (1 + expf(-a)), a / (1 + exp(-a)))
 LOOP(gelu, 0.5f * a * erfcf(-0.70710678f * a), 0.5 * a * erfc(-0.7071067811865476 * a))
+// Eight cheap operations, rounded one by one as ours are.
+__attribute__((optimize("fp-contract=off", "no-associative-math")))
+LOOP(chain8, (((a * b + c) * c + b) * b + c) * c + b, (((a * b + c) * c + b) * b + c) * c + b)
 UNARY(sqrt)
 UNARY(exp)
 UNARY(exp2)
@@ -73,7 +76,7 @@ static const struct {
 	ROW(add), ROW(sub), ROW(mul), ROW(div), ROW(square), ROW(pow), ROW(atan2), ROW(hypot), ROW(sigmoid), ROW(silu),
 	ROW(gelu), ROW(sqrt), ROW(exp), ROW(exp2), ROW(expm1), ROW(log), ROW(log2), ROW(log10), ROW(log1p), ROW(sin),
 	ROW(cos), ROW(tan), ROW(asin), ROW(acos), ROW(atan), ROW(sinh), ROW(cosh), ROW(tanh), ROW(asinh), ROW(acosh),
-	ROW(atanh), ROW(erf), ROW(erfc), ROW(cbrt),
+	ROW(atanh), ROW(erf), ROW(erfc), ROW(cbrt), ROW(chain8),
 };
 
 static const char *prepare(const char *q) {

@@ -51,6 +51,7 @@ OPS = {
     "erfc": jax.lax.erfc, "erfinv": jax.lax.erf_inv, "lgamma": jax.lax.lgamma, "digamma": jax.lax.digamma,
     "pow": jnp.power, "hypot": jnp.hypot, "fma": lambda x, y, z: x * y + z, "min": jnp.minimum, "max": jnp.maximum, "clamp": jnp.clip,
     "floor": jnp.floor, "ceil": jnp.ceil, "round": jnp.round, "trunc": jnp.trunc, "mod": jnp.fmod,
+    "chain8": lambda a, b, c: (((a * b + c) * c + b) * b + c) * c + b,
 }
 
 
