@@ -539,7 +539,7 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 		fold = b.p.level.FoldRows(kernels.Min, x.t)
 	}
 	b.scratch = max(b.scratch, extremePieces*x.t.Size())
-	return newLoop(outer, d, func(r *run, w *worker, i0, i1 int) {
+	return newLoop(outer*inner, d, func(r *run, w *worker, i0, i1 int) {
 		extreme(unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], i0*8)), i1-i0), unsafe.Add(x.ptr(r), i0*d*x.t.Size()), d, fold, most, w.scratch)
 	})
 }

@@ -114,7 +114,7 @@ func (w *Writer) launch(t *text, blocks int) (Launch, error) {
 		h := fnv.New64a()
 		h.Write([]byte(src))
 		id := fmt.Sprintf("%016x", h.Sum64())
-		k = &Kernel{Name: t.kind + "_" + id, Source: strings.ReplaceAll(src, "@", id), Block: block, Hot: t.hot}
+		k = &Kernel{Name: t.kind + "_" + id, Source: strings.ReplaceAll(src, "@", id), Block: block, Hot: t.hot && !t.needs[&orders]} // functions that iterate are bound by that, not by some bytes
 		if w.by == nil {
 			w.by = map[string]*Kernel{}
 		}
