@@ -226,8 +226,9 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 		for ; j < j1; j += k.NR {
 			n := min(k.NR, j1-j)
 			b, bRow := unsafe.Add(B, in*(k0*g.BRow+j*g.BCol)), in*g.BRow
-			next, step := unsafe.Pointer(nil), 0
+			next, step, steps := unsafe.Pointer(nil), 0, kc
 			if nk, nj := r.after(k0, j, j0, j1); nk < ch.k1 {
+				steps = min(kc, ch.k1-nk)
 				switch {
 				case packed:
 					next, step = r.shared(ch, batch, nk, nj), size*k.NR
@@ -235,7 +236,6 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 					next, step = unsafe.Add(B, in*(nk*g.BRow+nj)), bRow
 				}
 			}
-			steps := kc
 			if p.ahead && batch+1 < g.Batch {
 				next, step, steps = r.nextElement(batch+1, j/k.NR)
 			}
@@ -251,7 +251,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 				b, bRow = to, size*k.NR
 			}
 			if p.lines {
-				r.stripLines(batch, i0, i1, cols, kc, b, bRow, unsafe.Add(C, size*j), n, add, next, step)
+				r.stripLines(batch, i0, i1, cols, kc, b, bRow, unsafe.Add(C, size*j), n, add, next, step, steps)
 				continue
 			}
 			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, steps)
@@ -270,10 +270,11 @@ func (r *GemmRun) after(k0, j, j0, j1 int) (int, int) {
 	return k0 + KC, j0
 }
 
-// stripLines is Strip for rows i0 … i1-1 of a grid, whose columns lie in cols: as many rows at once as lie evenly.
-func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool, next unsafe.Pointer, step int) {
+// stripLines is Strip for rows i0 … i1-1 of a grid, whose columns lie in cols: as many rows at once as lie evenly. steps are
+// those that may be asked for.
+func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool, next unsafe.Pointer, step, steps int) {
 	g, k, size := &r.Plan.g, &r.Plan.k, r.Plan.size
-	A, asked := unsafe.Add(r.A, size*batch*g.ABatch), 0
+	A, done, asked := unsafe.Add(r.A, size*batch*g.ABatch), 0, 0
 	var rowLines [8 * maxMR]line
 	for i0 < i1 {
 		m := min(8*k.MR, i1-i0)
@@ -281,13 +282,13 @@ func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Po
 			for parts := ceil(row.n, k.MR); parts > 0; parts-- {
 				m := ceil(row.n, parts)
 				k.Lines(unsafe.Pointer(&cols[0]), unsafe.Add(A, size*row.start), size*row.step, size*cols[0].step, len(cols),
-					b, bRow, c, size*g.CRow, m, n, add, next, step)
-				if asked += kc / 2; asked < kc {
+					b, bRow, unsafe.Add(c, done*size*g.CRow), size*g.CRow, m, n, add, next, step)
+				if asked += kc / 2; asked < steps {
 					next = unsafe.Add(next, kc/2*step)
 				} else {
 					next, step = nil, 0
 				}
-				c = unsafe.Add(c, m*size*g.CRow)
+				done += m
 				row.start += m * row.step
 				row.n -= m
 			}

@@ -121,8 +121,10 @@ func (a indexArray) within(n, size int) bool {
 	}
 	last := uint32(min(size-1, math.MaxInt32))
 	bad, both := uint64(0), uint64(last)<<32|uint64(last)
-	for _, k := range unsafe.Slice((*uint64)(a.p), n/2) { // two at a time: one borrows from the other only if it is bad itself
-		bad |= k | (both - k)
+	if n > 1 { // two at a time: one borrows from the other only if it is bad itself
+		for _, k := range unsafe.Slice((*uint64)(a.p), n/2) {
+			bad |= k | (both - k)
+		}
 	}
 	for _, k := range unsafe.Slice((*uint32)(a.p), n)[n&^1:] {
 		bad |= uint64(k|(last-k)) << 32
