@@ -73,7 +73,7 @@ static __device__ __noinline__ double s_polygamma(double nf, double x) {
 ADJ double s_expsquare(double x, double sign) {
 	const double hi = x * x;
 	const double e = exp(sign * hi);
-	return hi == s_inf() ? e : e + e * sign * fma(x, x, -hi);
+	return hi == s_inf() || e == s_inf() ? e : e + e * sign * fma(x, x, -hi);
 }
 
 static __device__ __noinline__ double s_asymptotic(double x, double sign) {
@@ -112,9 +112,9 @@ ADJ double s_dawson(double x) {
 
 ADJ double s_erfi(double x) {
 	if (fabs(x) > 6.5) {
-		const double e = s_expsquare(x, 1);
+		const double e = s_expsquare(x, 0.5);
 		if (e == s_inf()) return copysign(e, x);
-		return e * s_asymptotic(x, 1) / (x * 1.772453850905516);
+		return e * s_asymptotic(x, 1) / (x * 1.772453850905516) * e;
 	}
 	return 1.1283791670955126 * s_imaginaryerf(x);
 }

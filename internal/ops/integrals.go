@@ -2,7 +2,7 @@ package ops
 
 import "math"
 
-// expSquare is exp(±x²) with the error of x² made good.
+// expSquare is exp(sign·x²) with the error of x² made good; sign is a power of 2 or its negative.
 func expSquare(x, sign float64) float64 {
 	hi := x * x
 	if math.IsInf(hi, 1) {
@@ -68,11 +68,11 @@ func dawson(x float64) float64 {
 
 func erfi(x float64) float64 {
 	if math.Abs(x) > far {
-		e := expSquare(x, 1)
+		e := expSquare(x, 0.5) // squared: exp(x²) overflows before erfi
 		if math.IsInf(e, 1) {
 			return math.Copysign(e, x)
 		}
-		return e * asymptotic(x, 1) / (x * math.SqrtPi)
+		return e * asymptotic(x, 1) / (x * math.SqrtPi) * e
 	}
 	return twoOverSqrtPi * imaginaryErf(x)
 }

@@ -48,3 +48,12 @@ func TestParseErrors(t *testing.T) {
 		}
 	}
 }
+
+// erfi goes on where exp(x²) has overflowed; the values are by its asymptotic series in 50 digits.
+func TestErfiNextToOverflow(t *testing.T) {
+	for _, c := range []struct{ x, want float64 }{{26.5, 2.05016528322487944e+303}, {-26.70633316040039, -1.19179291638849338e+308}, {26.8, math.Inf(1)}, {1e30, math.Inf(1)}} {
+		if got := erfi(c.x); got != c.want && !(math.Abs(got/c.want-1) < 1e-14) {
+			t.Errorf("erfi(%g) = %g, want %g", c.x, got, c.want)
+		}
+	}
+}
