@@ -35,14 +35,7 @@ func (t Together) SolveTriangular(a, b []float64, n, m int, s Solving) bool {
 		return false
 	}
 	for k := range n {
-		i := k
-		if s.Upper != s.Transposed { // from the last equation up
-			i = n - 1 - k
-		}
-		lo, hi := 0, i // the rest of row i of the triangle
-		if s.Upper {
-			lo, hi = i+1, n
-		}
+		i, lo, hi := s.row(k, n)
 		var d unsafe.Pointer
 		if !s.Unit {
 			d = at(a, i*n+i)

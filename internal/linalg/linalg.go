@@ -41,6 +41,18 @@ var (
 // Solving says what of a matrix solves.
 type Solving struct{ Upper, Transposed, Unit bool }
 
+// row is the row i that is solved k-th of n, with what the triangle has of it besides the diagonal.
+func (s Solving) row(k, n int) (i, lo, hi int) {
+	i = k
+	if s.Upper != s.Transposed { // from the last equation up
+		i = n - 1 - k
+	}
+	if s.Upper {
+		return i, i + 1, n
+	}
+	return i, 0, i
+}
+
 // dot is x·y, in four partial sums.
 func dot(x, y []float64) float64 {
 	y = y[:len(x)]
@@ -193,14 +205,7 @@ func SolveTriangular(a, b []float64, n, m int, s Solving, r Rows) error {
 		return nil
 	}
 	for k := range n {
-		i := k
-		if s.Upper != s.Transposed { // from the last equation up
-			i = n - 1 - k
-		}
-		lo, hi := 0, i // the rest of row i of the triangle
-		if s.Upper {
-			lo, hi = i+1, n
-		}
+		i, lo, hi := s.row(k, n)
 		row := b[i*m : (i+1)*m]
 		if !s.Transposed {
 			if m == 1 {
