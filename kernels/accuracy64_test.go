@@ -194,35 +194,10 @@ func TestAccuracyFloat64(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(id)))
 			x, y := make([]float64, n), make([]float64, n)
 			for i := range x {
-				var v float64
-				switch i % 8 {
-				case 0: // any exponent
-					v = math.Float64frombits(r.Uint64())
-				case 1:
-					v = math.Ldexp(1+r.Float64(), r.IntN(80)-70)
-					if r.IntN(2) == 0 {
-						v = -v
-					}
-				case 2: // around 1, closer and closer
-					v = 1 + math.Ldexp(r.Float64()-0.5, -r.IntN(52))
-				case 3: // around multiples of ln2/2 and of ½
-					v = float64(r.IntN(60)-30)*math.Ln2/2 + r.NormFloat64()*1e-3
-				case 4: // the whole of the domain, evenly
-					v = max(lim.lo, -800) + r.Float64()*(min(lim.hi, 800)-max(lim.lo, -800))
-				case 5:
-					v = r.NormFloat64()
-				case 6: // around √½·2^k
-					v = math.Sqrt2 * math.Ldexp(1+r.NormFloat64()*0.01, r.IntN(9)-5)
-				case 7:
-					v = r.NormFloat64() * 10
+				sample(r, i, id, lim.lo, lim.hi, [][]float64{x})
+				if v := x[i]; v == 0 || v == 1 && id == ops.Acosh {
+					x[i] = lim.hi * 0.75
 				}
-				if !(v >= lim.lo && v <= lim.hi) {
-					v = min(max(lim.lo, -1, r.Float64()), lim.hi, 2)
-				}
-				if v == 0 || v == 1 && id == ops.Acosh {
-					v = lim.hi * 0.75
-				}
-				x[i] = v
 			}
 			level.Tile(id, dtype.F64)(unsafe.Pointer(&y[0]), unsafe.Pointer(&x[0]), nil, nil, n)
 			worst, at := 0.0, 0.0

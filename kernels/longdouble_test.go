@@ -104,7 +104,7 @@ func TestAccuracyLongDouble(t *testing.T) {
 }
 
 // sample sets the i'th arguments of a function of one or two: in turns of any exponent, evenly over its domain, around 0, around 1
-// and the ends, closer and closer, and next to multiples of what its body takes off: ln2/2, π/4, 1/16.
+// and the ends, closer and closer, next to √½·2ᵏ and next to multiples of what its body takes off: ln2/2, π/4, 1/16.
 func sample(r *rand.Rand, i int, id ops.ID, lo, hi float64, to [][]float64) {
 	within := func(v float64) float64 {
 		if v >= lo && v <= hi {
@@ -131,7 +131,7 @@ func sample(r *rand.Rand, i int, id ops.ID, lo, hi float64, to [][]float64) {
 	case 5:
 		v = r.NormFloat64()
 	case 6:
-		v = near([...]float64{lo, hi, math.Sqrt2 / 2, 0.5}[r.IntN(4)])
+		v = near([...]float64{lo, hi, math.Sqrt2 * power(r.IntN(9)-5), 0.5}[r.IntN(4)])
 	case 7:
 		v = r.NormFloat64() * 10
 	}
