@@ -69,7 +69,7 @@ func (l *linear) substituted(chunk int, s Sparsity, c Coloring) *ir.Node {
 			continue // known from its other end
 		}
 		e := x.edges
-		j := s.Indices[e]
+		j := -1 // the other end of e
 		for k := s.Indptr[i]; k < s.Indptr[i+1]; k++ {
 			if w := s.Indices[k]; w == i || c.Of[w] != color {
 			} else if edge[k] != e {

@@ -23,7 +23,8 @@ import (
 // N == 1 alone decides between the two because M and K may be the symbolic batch size.
 //
 // BF16 has the first of these for every N, with the instruction VDPBF16PS's pairs: k = 1, 0, 3, 2, 5, 4 … (an odd K
-// with a zero behind), and arithmetic that takes and makes zeros instead of denormals, in sums of blocks, too. F16 has the first for every N, too: the bits of the F32s that its elements are.
+// with a zero behind), and arithmetic that takes and makes zeros instead of denormals, in sums of blocks, too. F16 has the
+// first for every N, too: the bits of the F32s that its elements are.
 type Gemm struct {
 	Type               dtype.Type
 	Batch, M, N, K     int // any may be 0; K == 0 gives zeros

@@ -556,7 +556,7 @@ var extremeColumns = [dtype.Count]func(at []int64, p unsafe.Pointer, n, stride i
 	dtype.F64: sideBySide[float64],
 }
 
-// sideBySide is extreme of each of len(at) columns of n.
+// sideBySide sets at[j] to where the first extreme of column j of n is.
 func sideBySide[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n, stride int, most bool) {
 	var room [extremeBlock]T
 	best := room[:len(at)]
