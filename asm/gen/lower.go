@@ -433,16 +433,16 @@ func (l *lowered) table(in vec.Instr, index int, at func(string, bool) int, emit
 		high := once("VPSLLD $28, @0, @d", -1, index)
 		return emit("VBLENDVPS @0, @1, @2, @d", -1, high, emit("VPERMPS @1, @0, @d", 1, index, part(32)), emit("VPERMPS @1, @0, @d", 1, index, part(0)))
 	}
-	// Four entries a vector, found as two words each.
-	bit2, bit3 := once("VPSLLQ $61, @0, @d", -1, index), once("VPSLLQ $60, @0, @d", -1, index)
-	words := once("VPADDQ @1, @0, @d", -1, once("VPSRLQ $27, @0, @d", -1, bit3), once("VPSRLQ $59, @0, @d", -1, bit3))
-	words = once("VPADDQ @1, @0, @d", 1, words, at(constant(1<<32, 64, consts), true))
-	var four [4]int
-	for k := range four {
-		four[k] = emit("VPERMPS @1, @0, @d", 1, words, part(32*k))
+	// The high words of all entries, and the low ones, which may all be 0, as tables of 32 bits.
+	index = once("VMOVSLDUP @0, @d", -1, index)
+	high := once("VPSLLD $28, @0, @d", -1, index)
+	words := func(byteOff int) int {
+		return emit("VBLENDVPS @0, @1, @2, @d", -1, high, emit("VPERMPS @1, @0, @d", 1, index, part(byteOff+32)), emit("VPERMPS @1, @0, @d", 1, index, part(byteOff)))
 	}
-	low := emit("VBLENDVPD @0, @1, @2, @d", -1, bit2, four[1], four[0])
-	return emit("VBLENDVPD @0, @1, @2, @d", -1, bit3, emit("VBLENDVPD @0, @1, @2, @d", -1, bit2, four[3], four[2]), low)
+	if vec.TableIsShort(in.Imm) {
+		return emit("VANDPS @1, @0, @d", 1, words(64), at(constant(0xffffffff<<32, 64, consts), true))
+	}
+	return emit("VBLENDPS $0xAA, @1, @0, @d", -1, words(0), words(64))
 }
 
 // extract and insert are the instructions of a vector's upper half, of floats (F) or integers (I).

@@ -171,7 +171,7 @@ func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 	}
 	for _, name := range slices.Compact(names) {
 		if name[0] == 't' {
-			writeTable(w, name)
+			i.writeTable(w, name)
 			continue
 		}
 		bits := name[strings.Index(name, "_")+1:]
@@ -186,8 +186,9 @@ func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 	}
 }
 
-// writeTable writes the table of the name.
-func writeTable(w *bytes.Buffer, name string) {
+// writeTable writes the table of the name. Without mask registers, one of 64 bits is all low words and then the high ones. With
+// them vectors have 64 bytes, while the linker aligns data to 32: tables stand among the code, which can ask for more.
+func (i isa) writeTable(w *bytes.Buffer, name string) {
 	var width int
 	var hash string
 	fmt.Sscanf(strings.Replace(name, "_", " ", 1), "t%d %s", &width, &hash)
@@ -195,11 +196,23 @@ func writeTable(w *bytes.Buffer, name string) {
 	for vec.TableName(n) != hash {
 		n++
 	}
-	fmt.Fprintln(w)
-	for i, bits := range vec.TableBits(n) {
-		fmt.Fprintf(w, "DATA %s<>+%d(SB)/%d, $0x%0*x\n", name, i*width/8, width/8, width/4, bits)
+	bits := vec.TableBits(n)
+	if i.masks {
+		fmt.Fprintf(w, "\nTEXT %s<>(SB), NOSPLIT|NOFRAME, $0-0\n\tPCALIGN $64\n", name)
+		for _, bits := range bits {
+			fmt.Fprintf(w, "\t%s $0x%0*x\n", map[int]string{32: "LONG", 64: "QUAD"}[width], width/4, bits)
+		}
+		return
 	}
-	fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 16*width/8)
+	entries := bits[:]
+	if width == 64 {
+		entries = vec.TableWords(n)
+	}
+	fmt.Fprintln(w)
+	for k, bits := range entries {
+		fmt.Fprintf(w, "DATA %s<>+%d(SB)/4, $0x%08x\n", name, 4*k, bits)
+	}
+	fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 4*len(entries))
 }
 
 func formatted(src []byte) []byte {

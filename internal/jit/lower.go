@@ -297,7 +297,7 @@ func (l *lowering) constant(bits uint64, t vec.Type) vreg {
 	return r
 }
 
-// whole is 32 or 64 bytes of a table, from word from on.
+// whole is 32 or 64 bytes of a table, from byte from on; without AVX-512, one of float64s is of its words.
 func (l *lowering) whole(n uint64, t vec.Type, from int) vreg {
 	size := max(l.vl(), x86.V256).Bytes()
 	key := poolKey{bits: n<<8 | uint64(from), isTable: true, table: t}
@@ -313,8 +313,12 @@ func (l *lowering) whole(n uint64, t vec.Type, from int) vreg {
 		l.pool = append(l.pool, 0)
 	}
 	at := len(l.pool)
-	width := t.Bits() / 8
-	for _, bits := range vec.TableBits(n) {
+	entries, width := vec.TableBits(n), t.Bits()/8
+	words := entries[:]
+	if l.isa != AVX512 && t == vec.F64 {
+		words, width = vec.TableWords(n), 4
+	}
+	for _, bits := range words {
 		for i := range width {
 			l.pool = append(l.pool, byte(bits>>(8*i)))
 		}
@@ -368,12 +372,14 @@ func (l *lowering) table(in *vec.Instr, index vreg) vreg {
 	case in.T == vec.F32:
 		return blend(x86.BlendVPS, l.shared(x86.PSllD, none, index, 28), words(index, 32), words(index, 0))
 	}
-	// Four entries a vector, found as two words each.
-	bit2, bit3 := l.shared(x86.PSllQ, none, index, 61), l.shared(x86.PSllQ, none, index, 60)
-	pairs := l.shared(x86.PAddQ, l.shared(x86.PSrlQ, none, bit3, 27), l.shared(x86.PSrlQ, none, bit3, 59), 0)
-	pairs = l.shared(x86.PAddQ, pairs, l.constant(1<<32, vec.I64), 0)
-	low := blend(x86.BlendVPD, bit2, words(pairs, 32), words(pairs, 0))
-	return blend(x86.BlendVPD, bit3, blend(x86.BlendVPD, bit2, words(pairs, 96), words(pairs, 64)), low)
+	// The high words of all entries, and the low ones, which may all be 0, as tables of 32 bits.
+	index = l.shared(x86.MovSLDup, none, index, 0)
+	bit3 := l.shared(x86.PSllD, none, index, 28)
+	half := func(from int) vreg { return blend(x86.BlendVPS, bit3, words(index, from+32), words(index, from)) }
+	if vec.TableIsShort(in.Imm) {
+		return l.two(x86.AndPS, half(64), l.constant(math.MaxUint32<<32, vec.I64), true)
+	}
+	return l.put(vinst{op: x86.BlendPS, vl: l.vl(), imm: 0xaa, mem: noMem, a: half(0), b: half(64), c: none, mask: none}, false)
 }
 
 // vector is part of v as a vector.

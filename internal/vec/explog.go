@@ -350,8 +350,7 @@ func log(b *Builder, t Type, x Value) Value {
 // logParts is log x as y + f + rest for a positive number: k·ln2 + t, of few bits and exact, and log(1+f).
 func logParts(b *Builder, t Type, x Value) (y, f, rest Value) {
 	ft, tab := floatTypes[t], logsOf(t, &logs32, &logs64)
-	e, p := tab.piece(b, t, x, false)
-	k := b.Add(e, b.Table(t, p.i, tab.k...))
+	_, k, p := tab.piece(b, t, x, false)
 	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, p.i, tab.t...))
 	yl := b.FMA(k, b.F(t, ft.cut[1]), p.fl)
 	return y, p.f, b.FMA(b.Mul(p.f, p.f), poly(b, t, p.f, tab.poly), yl)
@@ -367,20 +366,27 @@ func logsOf(t Type, narrow, wide *logs) *logs {
 // logPiece is a significand m of piece i: m·c - 1 = f + fl, f exact but for what the product's rounding lost.
 type logPiece struct{ i, c, f, fl Value }
 
-// piece finds x's, which is 2^e·m; normal says that x is no denormal.
-func (tab *logs) piece(b *Builder, t Type, x Value, normal bool) (e Value, p logPiece) {
-	e, m := significand2(b, t, x, normal)
+// piece finds x's, which is 2^e·m, and k, of which that piece's log m takes a part; normal says that x is no denormal.
+func (tab *logs) piece(b *Builder, t Type, x Value, normal bool) (e, k Value, p logPiece) {
+	e, k, m := significand2(b, t, x, normal)
 	p.i = b.Shr(b.Bitcast(t.Int(), m), floatTypes[t].fraction-4)
 	p.c = b.Table(t, p.i, tab.c...)
 	q := b.Mul(m, p.c)
 	p.f, p.fl = b.Sub(q, b.F(t, 1)), b.FMS(m, p.c, q)
-	return e, p
+	if b.Wide {
+		k = b.Add(e, b.Table(t, p.i, tab.k...))
+	}
+	return e, k, p
 }
 
-// significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number; normal says that it is no denormal.
-func significand2(b *Builder, t Type, x Value, normal bool) (e, m Value) {
+// logsUp is the first piece of 16 that has a k of e + 1.
+const logsUp = 7
+
+// significand2 returns e and m with x = 2^e·m, 1 ≤ m < 2, of a positive number; normal says that it is no denormal. But for
+// AVX-512, where a table takes less, it returns logs' k as well.
+func significand2(b *Builder, t Type, x Value, normal bool) (e, k, m Value) {
 	if b.Wide {
-		return b.Exponent(x), b.Significand(x)
+		return b.Exponent(x), None, b.Significand(x)
 	}
 	ft := floatTypes[t]
 	i := t.Int()
@@ -392,27 +398,29 @@ func significand2(b *Builder, t Type, x Value, normal bool) (e, m Value) {
 	}
 	one := b.F(t, 1)
 	m = b.Bitcast(t, b.Or(b.And(bits, b.I(i, 1<<ft.fraction-1)), b.Bitcast(i, one)))
-	if t == F32 {
-		e = b.Sub(b.ToFloat(b.Shr(bits, 23)), b.F(t, float64(ft.bias)))
-	} else {
-		e = b.Sub(b.Bitcast(t, b.Or(b.Shr(bits, 52), b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52+float64(ft.bias)))
+	exponent := func(bits Value) (e Value) {
+		if t == F32 {
+			e = b.Sub(b.ToFloat(b.Shr(bits, 23)), b.F(t, float64(ft.bias)))
+		} else {
+			e = b.Sub(b.Bitcast(t, b.Or(b.Shr(bits, 52), b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52+float64(ft.bias)))
+		}
+		if normal {
+			return e
+		}
+		return b.Sub(e, b.And(b.F(t, up), small))
 	}
-	if normal {
-		return e, m
-	}
-	return b.Sub(e, b.And(b.F(t, up), small)), m
+	return exponent(bits), exponent(b.Add(bits, b.I(i, (16-logsUp)<<(ft.fraction-4)))), m
 }
 
 // logBase is the logarithm to another base: log x is y + f + rest as in logParts, but f times the logarithm of e has two parts.
 func logBase(b *Builder, t Type, x Value, to *base) Value {
 	tab := logsOf(t, to.tables[0], to.tables[1])
-	e, p := tab.piece(b, t, x, false)
+	e, k, p := tab.piece(b, t, x, false)
 	c := b.F(t, to.e[0])
 	g := b.Mul(p.f, c)
 	gl := b.FMA(p.fl, b.FNMA(p.f, c, c), b.FMA(p.f, b.F(t, to.e[1]), b.FMS(p.f, c, g))) // fl counts for 1/(1+f) of its size
 	y := e
 	if to.two[1] != 0 { // else that of 2 is 1
-		k := b.Add(e, b.Table(t, p.i, tab.k...))
 		y = b.Mul(k, b.F(t, to.two[0]))
 		gl = b.FMA(k, b.F(t, to.two[1]), gl)
 	}
@@ -443,7 +451,7 @@ func plusParts(b *Builder, t Type, x, xl, large Value) (y, yl Value) {
 		u = b.Blend(large, x, u)
 		c = b.AndNot(c, large)
 	}
-	e, p := tab.piece(b, t, u, true)
+	e, k, p := tab.piece(b, t, u, true)
 	// c counts for 2^-e of its size; where 2^-e is no normal number, c is 0.
 	if b.Wide {
 		c = b.Scale(c, b.Neg(e))
@@ -461,7 +469,6 @@ func plusParts(b *Builder, t Type, x, xl, large Value) (y, yl Value) {
 		fl = b.Blend(near, xl, fl)
 	}
 	fl = b.FNMA(f, fl, fl) // it counts for 1/(1+f) of its size
-	k := b.Add(e, b.Table(t, p.i, tab.k...))
 	if large != None {
 		k = b.Add(k, b.And(one, large))
 	}

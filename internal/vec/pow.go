@@ -34,7 +34,7 @@ func powSign(b *Builder, t Type, x, y, r Value) Value {
 // power32 is a^y for float32s a ≥ 0 and y: log2 a to 2^-39 of its size, and 2^r by sixteenths.
 func power32(b *Builder, a, y Value) Value {
 	tab := &log2s64
-	e, m := significand2(b, F64, a, true)
+	e, _, m := significand2(b, F64, a, true)
 	i := b.Shr(b.Bitcast(I64, m), 48)
 	f := b.FMS(m, b.Table(F64, i, tab.c...), b.F(F64, 1))
 	l := logEnds(b, F64, a, b.FMA(f, b.Poly(f, pow32Log...), b.Add(e, b.Table(F64, i, tab.t...))))
@@ -63,7 +63,7 @@ type powers struct {
 // power64 is a^y, a ≥ 0, by log a as a sum of two parts, which is good to 2^-64 of its size.
 func power64(b *Builder, a, y Value) Value {
 	ft, tab, one := floatTypes[F64], &powers64, b.F(F64, 1)
-	k, m := significand2(b, F64, a, false)
+	k, _, m := significand2(b, F64, a, false)
 	next := b.GE(m, b.F(F64, 2-1./32)) // these are of the piece around 1
 	k = b.Add(k, b.And(one, next))
 	m = b.Blend(next, b.Mul(m, b.F(F64, 0.5)), m)

@@ -46,6 +46,24 @@ func TableBits(n uint64) [16]uint64 {
 	return tables.entries[n]
 }
 
+// TableWords returns the low words of table n of F64, then the high ones, for machines that look up words.
+func TableWords(n uint64) []uint64 {
+	words := make([]uint64, 32)
+	for i, bits := range TableBits(n) {
+		words[i], words[16+i] = bits&math.MaxUint32, bits>>32
+	}
+	return words
+}
+
+// TableIsShort reports whether all low words of table n of F64 are 0.
+func TableIsShort(n uint64) bool {
+	all := uint64(0)
+	for _, bits := range TableBits(n) {
+		all |= bits
+	}
+	return uint32(all) == 0
+}
+
 // TableName is a name for table n that depends on its entries alone.
 func TableName(n uint64) string {
 	h := fnv.New64a()

@@ -90,7 +90,8 @@ const (
 	KPCmpGtD
 	KPCmpGtQ
 	PTestMD
-	BlendVPS // AVX2
+	BlendPS // AVX2
+	BlendVPS
 	BlendVPD
 	BlendMPS // AVX-512
 	BlendMPD
@@ -99,6 +100,7 @@ const (
 	RndScalePS // AVX-512
 	RndScalePD
 	PermPS
+	MovSLDup // AVX2
 	PermT2PD
 	ScaleFPS
 	ScaleFPD
@@ -253,6 +255,7 @@ func init() {
 		forms[KCmpPS+i] = k
 	}
 	forms[PTestMD] = form{name: "VPTESTMD", pp: p66, mm: 2, op: 0x27, l: -1, isEVEX: true, dst: mask}
+	forms[BlendPS] = form{name: "VBLENDPS", pp: p66, mm: 3, op: 0x0c, l: -1, imm: true, isVEX: true}
 	forms[BlendVPS] = form{name: "VBLENDVPS", shape: rvmr, pp: p66, mm: 3, op: 0x4a, l: -1, isVEX: true}
 	forms[BlendVPD] = form{name: "VBLENDVPD", shape: rvmr, pp: p66, mm: 3, op: 0x4b, l: -1, isVEX: true}
 	forms[BlendMPS] = form{name: "VBLENDMPS", pp: p66, mm: 2, op: 0x65, l: -1, isEVEX: true}
@@ -262,6 +265,7 @@ func init() {
 	forms[RndScalePS] = form{name: "VRNDSCALEPS", shape: rm, pp: p66, mm: 3, op: 0x08, l: -1, imm: true, isEVEX: true}
 	forms[RndScalePD] = form{name: "VRNDSCALEPD", shape: rm, pp: p66, mm: 3, op: 0x09, w: 1, l: -1, imm: true, isEVEX: true}
 	forms[PermPS] = form{name: "VPERMPS", pp: p66, mm: 2, op: 0x16, l: -1}
+	forms[MovSLDup] = form{name: "VMOVSLDUP", shape: rm, pp: pF3, mm: 1, op: 0x12, l: -1, isVEX: true}
 	forms[PermT2PD] = form{name: "VPERMT2PD", pp: p66, mm: 2, op: 0x7f, w: 1, l: -1, isEVEX: true}
 	forms[ScaleFPS] = form{name: "VSCALEFPS", pp: p66, mm: 2, op: 0x2c, l: -1, isEVEX: true}
 	forms[ScaleFPD] = form{name: "VSCALEFPD", pp: p66, mm: 2, op: 0x2c, w: 1, l: -1, isEVEX: true}

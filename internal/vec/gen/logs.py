@@ -10,7 +10,7 @@ so that nothing cancels near 1.
 """
 from mpmath import mp, mpf
 
-from pieces import rounded
+from pieces import rounded, short
 from minimax import remez
 
 mp.dps = 60
@@ -60,7 +60,7 @@ for name, base in (("logs", mp.e), ("log2s", 2), ("log10s", 10)):
 
 # For powers: pieces around 1 + j/16, the first from 63/64 on, and log(1+f) - f + f²/2 over f³ for |f| ≤ 1/32; t's second part
 # is what the grid left of it. And log2(1+f)/f on the intervals above, good enough for float32s.
-c = [rounded(1 / (1 + mpf(j) / 16), 64) for j in range(16)]
+c = [short(1 / (1 + mpf(j) / 16)) for j in range(16)]
 grid = mpf(2) ** -42
 t = [mp.nint(-mp.log(v) / grid) * grid for v in c]
 low = [-mp.log(v) - w for v, w in zip(c, t)]

@@ -20,6 +20,12 @@ def rounded(x, bits):
         return +x
 
 
+def short(x):
+    """x in the bits of a float64's high word: where there are no tables of float64s, those of such numbers take half the time."""
+    with mp.workprec(21):
+        return +x
+
+
 def interpolate(g, lo, hi, n, at):
     """Coefficients around at of the polynomial of degree n through g at Chebyshev's points."""
     mid, half = (lo + hi) / 2, (hi - lo) / 2

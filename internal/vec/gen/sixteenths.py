@@ -2,18 +2,18 @@
 
     python3 sixteenths.py > ../sixteenths_coef.go && gofmt -w ../sixteenths_coef.go     (needs mpmath)
 
-e^r = 1 + r + r²·poly for |r| ≤ ln2/32; up and down are 2^(j/16) and 2^(-j/16), with what their rounding lost. sin(jπ/16) is s
+e^r = 1 + r + r²·poly for |r| ≤ ln2/32; up and down are 2^(j/16) and 2^(-j/16), with what their rounding lost (short). sin(jπ/16) is s
 and what its rounding lost, cos(jπ/16) is c; sin r = r + r³·sin and cos r = 1 + r²·cos for |r| ≤ π/32 and a little.
 """
 from mpmath import mp, mpf
 
-from pieces import rounded
+from pieces import rounded, short
 from minimax import remez
 
 mp.dps = 60
 
 row = lambda xs: "{" + ", ".join(float(x).hex() for x in xs) + "}"
-pair = lambda xs, bits: "[2][]float64{%s,\n%s}" % (row(rounded(v, bits) for v in xs), row(v - rounded(v, bits) for v in xs))
+pair = lambda xs, bits: "[2][]float64{%s,\n%s}" % (row(rounded(v, bits) for v in xs), row(short(v - rounded(v, bits)) for v in xs))
 
 
 def fit(name, f, w, lo, hi, n):
