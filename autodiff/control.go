@@ -14,7 +14,7 @@ import (
 type ScanOptions struct {
 	// Backward runs from the last slice to the first.
 	Backward bool
-	// Every is the number of steps from one set of carried values that reverse mode keeps to the next; the
+	// Every is the number of steps from one set of values that reverse mode keeps to the next; the
 	// steps between are computed again, so that memory falls by that factor for one more forward run. 0 and 1
 	// keep all. The number of steps must not depend on the batch then.
 	Every int
@@ -32,8 +32,8 @@ const EverySqrt = -1
 // stacked along a new first axis. The graph holds f once, however many steps there are. Values that f refers
 // to and that do not depend on its arguments are computed once, before.
 //
-// Reverse mode runs the steps backwards over the carried values that each began with; see [ScanOptions].Every
-// for their memory.
+// Reverse mode runs the steps backwards over the carried values that each began with, and over the products of matrices and
+// factorizations within, unless these follow from the next carried values alone; see [ScanOptions].Every for their memory.
 func Scan[C, X, Y any](f func(c C, x X) (C, Y), init C, xs X, o ...ScanOptions) (C, Y) {
 	type in struct {
 		C C

@@ -48,26 +48,124 @@ func TestScan(t *testing.T) {
 	hvp := func(f func(args) ad.Value) func(args) ad.Tangents[args] {
 		return func(a args) ad.Tangents[args] { return ad.JVP(ad.Grad(f))(a, a) }
 	}
-	close := func(name string, got, want any) {
-		t.Helper()
-		g, w := ad.TreeLeaves(got), ad.TreeLeaves(want)
-		for i := range w {
-			for k, x := range w[i].Float64s() {
-				if y := g[i].Float64s()[k]; math.Abs(x-y) > 1e-12*math.Max(1, math.Abs(x)) {
-					t.Errorf("%s: value %d element %d is %v, not %v", name, i, k, y, x)
-					return
-				}
-			}
-		}
-	}
 	batch := args{ad.Stack(0, at.W, at.W.T()), ad.Stack(0, at.H, at.H.Neg()), ad.Stack(0, at.X, at.X.Scale(0.5))}
 	for _, back := range []bool{false, true} {
 		want := unrolled(back)
 		for _, every := range []int{0, 1, 2, 3, 5, 7, 100, ad.EverySqrt} {
 			got := scanned(ad.ScanOptions{Backward: back, Every: every})
-			close("gradient", ad.ValueAndGrad(got)(at), ad.ValueAndGrad(want)(at))
-			close("Hessian times vector", hvp(got)(at), hvp(want)(at))
-			close("batch", ad.Vmap(ad.ValueAndGrad(got))(batch), ad.Vmap(ad.ValueAndGrad(want))(batch))
+			agree(t, "gradient", ad.ValueAndGrad(got)(at), ad.ValueAndGrad(want)(at))
+			agree(t, "Hessian times vector", hvp(got)(at), hvp(want)(at))
+			agree(t, "batch", ad.Vmap(ad.ValueAndGrad(got))(batch), ad.Vmap(ad.ValueAndGrad(want))(batch))
+		}
+	}
+}
+
+// A wide cell with two states, of which one is stacked, and a linear system in each step: what reverse mode keeps of products and
+// factorizations changes no derivative.
+func TestScanOfProducts(t *testing.T) {
+	const steps, rows, width = 3, 2, 36
+	type state struct{ H, C ad.Value }
+	type args struct{ W, U, X ad.Value }
+	numbers := func(k float64, shape ...int) ad.Value {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = 0.2 * math.Sin(k*float64(i+1))
+		}
+		return ad.From(x, shape...)
+	}
+	at := args{numbers(1, width, 2*width), numbers(2, 2, 2), numbers(3, steps, rows, width)}
+	cell := func(a args) func(s state, x ad.Value) (state, ad.Value) {
+		return func(s state, x ad.Value) (state, ad.Value) {
+			z := s.H.MatMul(a.W)
+			gate, cand := z.Narrow(1, 0, width).Sigmoid(), z.Narrow(1, width, width).Add(x).Tanh()
+			m := a.U.Add(ad.From([]float64{2, 0, 0, 2}, 2, 2)).Mul(s.C.Mean().Shift(1))
+			c := m.Solve(gate.Mul(s.C).Add(cand))
+			return state{c.Tanh().Mul(gate), c}, s.C
+		}
+	}
+	loss := func(c state, ys ad.Value) ad.Value { return c.H.Add(c.C).Square().Sum().Add(ys.Sin().Sum()) }
+	for _, back := range []bool{false, true} {
+		want := func(a args) ad.Value {
+			s := state{numbers(4, rows, width), numbers(5, rows, width)}
+			ys := make([]ad.Value, steps)
+			for k := range steps {
+				if back {
+					k = steps - 1 - k
+				}
+				s, ys[k] = cell(a)(s, a.X.Index(k))
+			}
+			return loss(s, ad.Stack(0, ys...))
+		}
+		for _, every := range []int{0, 2} {
+			got := func(a args) ad.Value {
+				return loss(ad.Scan(cell(a), state{numbers(4, rows, width), numbers(5, rows, width)}, a.X, ad.ScanOptions{Backward: back, Every: every}))
+			}
+			agree(t, "gradient", ad.ValueAndGrad(got)(at), ad.ValueAndGrad(want)(at))
+			twice := func(f func(args) ad.Value) func(args) ad.Value {
+				return func(a args) ad.Value {
+					g := ad.Grad(f)(a)
+					return g.W.Square().Sum().Add(g.X.Mul(a.X).Sum())
+				}
+			}
+			agree(t, "gradient of a gradient", ad.Grad(twice(got))(at), ad.Grad(twice(want))(at))
+			agree(t, "Hessian times vector", ad.JVP(ad.Grad(got))(at, at), ad.JVP(ad.Grad(want))(at, at))
+			batch := args{ad.Stack(0, at.W, at.W.Neg()), ad.Stack(0, at.U, at.U.T()), ad.Stack(0, at.X, at.X.Scale(0.5))}
+			agree(t, "batch", ad.Vmap(ad.ValueAndGrad(got))(batch), ad.Vmap(ad.ValueAndGrad(want))(batch))
+		}
+	}
+}
+
+// A loop that data ends before its bound leaves the slices of the steps that it did not take at 0, of the carries that it stacks in
+// place, too: a product over all steps reads them.
+func TestWhileOfProducts(t *testing.T) {
+	const rows, width = 2, 80
+	type state struct{ H, N ad.Value }
+	x := make([]float64, width*width)
+	for i := range x {
+		x[i] = 0.2 * math.Sin(float64(i+1))
+	}
+	w, h := ad.From(x, width, width), ad.From(x[:rows*width], rows, width)
+	step := func(w, h ad.Value) ad.Value { return h.MatMul(w).Tanh().Add(h.Scale(0.5)) }
+	for _, steps := range []int{0, 1, 4, 6} {
+		want := ad.ValueAndGrad(func(w ad.Value) ad.Value {
+			y := h
+			for range steps {
+				y = step(w, y)
+			}
+			return y.Square().Sum()
+		})(w)
+		f := ad.ValueAndGrad(func(w ad.Value) ad.Value {
+			return ad.While(func(s state) ad.Value { return s.N.Lt(ad.Const(float64(steps))) },
+				func(s state) state { return state{step(w, s.H), s.N.Shift(1)} }, state{h, ad.Scalar(0.0)}, ad.WhileOptions{MaxSteps: 6}).H.Square().Sum()
+		})
+		agree(t, "gradient", f(w), want)
+		p, err := ad.Compile(f, w, ad.Options{Poison: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Run(t.Context(), w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, "gradient in one program", got, want)
+	}
+}
+
+// agree compares the numbers of two trees.
+func agree(t *testing.T, name string, got, want any) {
+	t.Helper()
+	g, w := ad.TreeLeaves(got), ad.TreeLeaves(want)
+	for i := range w {
+		ys := g[i].Float64s()
+		for k, x := range w[i].Float64s() {
+			if y := ys[k]; math.Abs(x-y) > 1e-12*math.Max(1, math.Abs(x)) {
+				t.Errorf("%s: value %d element %d is %v, not %v", name, i, k, y, x)
+				return
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -62,9 +63,11 @@ type nestedUnit struct {
 }
 
 // carryPlace is where a carry lives: in the buffer of its final value and, where a step cannot write it in
-// place, alternately in another one.
+// place, alternately in another one. One that is stacked as it is lives there, in the slice of the step that
+// begins with it; one that becomes a slice of xs lies where that does.
 type carryPlace struct {
 	bytes, at, other int // other: -1
+	stack, slice     int // of the stacked results, of xs; -1
 }
 
 func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
@@ -145,19 +148,39 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 	}
 	q := u.bodies[0]
 	for k := range body.Carry {
-		p := carryPlace{bytes: bytes(body.Outs[k]), at: u.outs[k], other: -1}
-		if !q.outs[k].in[k] {
-			p.other = b.temporary(p.bytes)
-		}
-		u.carries = append(u.carries, p)
+		u.carries = append(u.carries, carryPlace{bytes: bytes(body.Outs[k]), at: u.outs[k], other: -1, stack: -1, slice: -1})
 	}
 	for i := range body.Xs {
 		u.xs = append(u.xs, bytes(body.Params[body.Carry+i]))
 	}
-	if u.code = b.newLoopCode(u); u.code == nil && r != nil && r.f.Size() <= u.worth() {
+	u.code = b.newLoopCode(u)
+	switch {
+	case u.code != nil:
+	case r != nil && r.f.Size() <= u.worth():
 		b.accept(u, r)
+	default:
+		u.settle(q)
+	}
+	for k := range u.carries {
+		if c := &u.carries[k]; c.stack < 0 && c.slice < 0 && !q.outs[k].in[k] {
+			c.other = b.temporary(c.bytes)
+		}
 	}
 	return u
+}
+
+// settle finds the carries that are somewhere anyway, and has q, the body, copy none of them.
+func (u *nestedUnit) settle(q *binding) {
+	body := u.n.Body[0]
+	for k := range u.carries {
+		c := &u.carries[k]
+		c.slice = slices.Index(body.Params[body.Carry:body.Carry+body.Xs], body.Outs[k])
+		if c.slice >= 0 {
+			q.outs[k].copied = false
+		} else if c.stack = slices.Index(body.Outs[body.Carry:], body.Params[k]); c.stack >= 0 {
+			q.outs[body.Carry+c.stack].copied = false
+		}
+	}
 }
 
 // unitBytes of a routine's code take about as long as the call of a unit. Tests change it.
@@ -262,13 +285,26 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	for i := carry + xs; i < len(u.operands); i++ {
 		s.in[i+1] = u.operands[i].ptr(r)
 	}
+	number := func(taken int) int {
+		if u.n.Flag {
+			return steps - 1 - taken
+		}
+		return taken
+	}
 	for k := range u.carries {
 		c := &u.carries[k]
+		first := u.operands[k].ptr(r)
 		s.in[k], s.out[k] = r.ptr[c.at], r.ptr[c.at]
-		if c.other >= 0 {
+		switch {
+		case c.slice >= 0:
+			s.in[k] = first
+			continue
+		case c.stack >= 0 && steps > 0:
+			s.in[k] = unsafe.Add(r.ptr[ys[c.stack]], number(0)*c.bytes)
+		case c.other >= 0:
 			s.out[k] = r.ptr[c.other]
 		}
-		move(s.in[k], u.operands[k].ptr(r), c.bytes)
+		move(s.in[k], first, c.bytes)
 	}
 	taken := 0
 	if u.code != nil {
@@ -284,10 +320,7 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 		taken = steps
 	}
 	for ; taken < steps; taken++ {
-		i := taken
-		if u.n.Flag {
-			i = steps - 1 - taken
-		}
+		i := number(taken)
 		*index = int64(i)
 		for j := range xs {
 			s.in[carry+j] = unsafe.Add(u.operands[carry+j].ptr(r), i*u.xs[j])
@@ -304,16 +337,32 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 		for j, o := range ys {
 			s.out[carry+j] = unsafe.Add(r.ptr[o], i*u.slices[j])
 		}
+		for k := range u.carries {
+			if c := &u.carries[k]; c.stack >= 0 {
+				if s.out[k] = r.ptr[c.at]; taken+1 < steps {
+					s.out[k] = unsafe.Add(r.ptr[ys[c.stack]], number(taken+1)*c.bytes)
+				}
+			}
+		}
 		if err := s.bodies[0].body(ctx, s.in, s.out); err != nil {
 			return err
 		}
-		for k := range carry {
-			s.in[k], s.out[k] = s.out[k], s.in[k]
+		for k := range u.carries {
+			if c := &u.carries[k]; c.slice >= 0 {
+				s.in[k] = s.in[carry+c.slice]
+			} else {
+				s.in[k], s.out[k] = s.out[k], s.in[k]
+			}
 		}
 	}
 	for k := range u.carries {
-		if c := &u.carries[k]; s.in[k] != r.ptr[c.at] {
-			move(r.ptr[c.at], s.in[k], c.bytes)
+		c := &u.carries[k]
+		if s.in[k] == r.ptr[c.at] {
+			continue
+		}
+		move(r.ptr[c.at], s.in[k], c.bytes)
+		if c.stack >= 0 && u.partial[c.stack] { // the condition ended the loop: this step was not taken
+			clear(unsafe.Slice((*byte)(s.in[k]), c.bytes))
 		}
 	}
 	if u.steps >= 0 {

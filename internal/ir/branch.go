@@ -39,7 +39,7 @@ func (g *Graph) branch(op string, which *Node, n int, f func(i int) []*Node, own
 	bodies, captured := make([]*Body, n), make([][]*Node, n)
 	var all []*Node
 	for i := range outs {
-		bodies[i], captured[i] = g.enclose(nil, outs[i], nil, inside, map[*Node]bool{})
+		bodies[i], captured[i] = g.enclose(nil, outs[i], nil, inside, map[*Node]bool{}, false)
 		for _, c := range captured[i] {
 			if !slices.Contains(all, c) {
 				all = append(all, c)

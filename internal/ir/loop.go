@@ -98,7 +98,7 @@ func (g *Graph) Loop(op string, o LoopOptions, init, xs []*Node, step LoopStep) 
 	}
 	b, captured := g.enclose(holes, append(slices.Clone(next), each...), goOn, func(n *Node) bool {
 		return within[n] || slices.ContainsFunc(n.In, func(x *Node) bool { return within[x] })
-	}, within)
+	}, within, true)
 	b.Carry, b.Xs = len(init), len(xs)
 	n = g.loop(b.finish(), o, slices.Concat(init, xs, captured))
 	for k := range b.Outs {
@@ -112,8 +112,9 @@ func (g *Graph) Loop(op string, o LoopOptions, init, xs []*Node, step LoopStep) 
 }
 
 // enclose copies the nodes that are inside, as the function says operands first, into a body whose
-// parameters are holes and what the rest gives.
-func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bool, within map[*Node]bool) (*Body, []*Node) {
+// parameters are holes and what the rest gives. A body that is run again and again finds the matrices that it
+// multiplies with turned already.
+func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bool, within map[*Node]bool, again bool) (*Body, []*Node) {
 	b := &Body{}
 	h := New()
 	at := map[*Node]*Node{}
@@ -161,6 +162,10 @@ func (g *Graph) enclose(holes, outs []*Node, cond *Node, inside func(n *Node) bo
 		within[n] = true
 		in := make([]*Node, len(n.In))
 		for i, x := range n.In {
+			if again && n.Kind == MatMul && x.Kind == Transpose && at[x] == nil {
+				at[x] = param(x)
+				captured = append(captured, x)
+			}
 			in[i] = capture(x)
 		}
 		at[n] = h.Copy(n, in)
@@ -257,27 +262,152 @@ func (b *Body) indexed(carry, x []*Node, index *Node, captured []*Node) []*Node 
 	return slices.Concat(carry, x, []*Node{index}, captured)
 }
 
-// saving is loop n giving the carries that each step began with, too: the results from first on. It takes n's
-// place when both are in one program.
+// saving is loop n giving the carries that each step began with, too, and what is dear to compute again: the results
+// from first on. It takes n's place when both are in one program.
 func (g *Graph) saving(n *Node) (saved *Node, first int) {
 	b := n.Body[0]
 	if s, ok := g.savings[n]; ok {
 		return s, len(b.Outs)
 	}
-	if b.Carry == 0 {
+	c := *b
+	c.Outs = slices.Concat(b.Outs, b.Params[:b.Carry], dear(b.Outs))
+	if len(c.Outs) == len(b.Outs) {
 		return n, len(b.Outs)
 	}
 	if n.options().Forever {
 		Fail("While", "has no derivative in reverse mode without a bound on its steps (MaxSteps)")
 	}
-	c := *b
-	c.Outs = append(slices.Clone(b.Outs), b.Params[:b.Carry]...)
 	s := g.loop(c.finish(), n.options(), n.operands())
 	if g.savings == nil {
 		g.savings = map[*Node]*Node{}
 	}
 	g.savings[n] = s
 	return s, len(b.Outs)
+}
+
+// dear lists the products of matrices that outs need, but for those so thin that an element takes about as long to be read as to
+// be computed, and the factorizations and their like; in the place of what is only added to something, the sum.
+func dear(outs []*Node) []*Node {
+	const thin = 32
+	nodes := Reachable(outs)
+	users := map[*Node][]*Node{}
+	for _, n := range nodes {
+		for _, x := range n.In {
+			users[x] = append(users[x], n)
+		}
+	}
+	var list []*Node
+	for _, n := range nodes {
+		if !n.Type.IsFloat() || n.Kind != Call && (n.Kind != MatMul || n.In[0].Shape[n.Rank()-1].At(1) < thin) {
+			continue
+		}
+		for len(users[n]) == 1 && !slices.Contains(outs, n) {
+			u := users[n][0]
+			if u.Kind != Pointwise || u.Op != ops.Add && u.Op != ops.Sub {
+				break
+			}
+			n = u
+		}
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// needed tells, by ID, what outs need, where the nodes of known are there already.
+func needed(outs, known []*Node) []bool {
+	g := outs[0].Graph
+	need := make([]bool, len(g.Nodes))
+	for _, o := range outs {
+		need[o.ID] = true
+	}
+	for i := len(g.Nodes) - 1; i >= 0; i-- {
+		if n := g.Nodes[i]; need[i] && !slices.Contains(known, n) {
+			for _, x := range n.In {
+				need[x.ID] = true
+			}
+		}
+	}
+	return need
+}
+
+// missingOf is what of a step forwards a step backwards, of which cts are the results, computes again though it was dear: the
+// numbers of what is to be kept, and of the next carries, given which less is; these only if they may be asked for.
+func missingOf(cts []flow, next, dear []*Node, may bool) (missing, later []int) {
+	var outs []*Node
+	for _, f := range cts {
+		if f.n != nil {
+			outs = append(outs, f.n)
+		}
+	}
+	if len(outs) == 0 || len(dear) == 0 {
+		return nil, nil
+	}
+	lacking := func(need []bool) (list []int) {
+		for j, n := range dear {
+			if need[n.ID] {
+				list = append(list, j)
+			}
+		}
+		return list
+	}
+	missing = lacking(needed(outs, nil))
+	if !may || missing == nil {
+		return missing, nil
+	}
+	var known []*Node
+	for _, n := range next {
+		if len(n.In) > 0 && n.Kind != Alias {
+			known = append(known, n)
+		}
+	}
+	need := needed(outs, known)
+	if less := lacking(need); len(less) < len(missing) {
+		missing = less
+		for i, n := range next {
+			if need[n.ID] && slices.Contains(known, n) {
+				later = append(later, i)
+			}
+		}
+	}
+	return missing, later
+}
+
+// replaced is cts with the values of known taken from by.
+func (g *Graph) replaced(cts []flow, known, by []*Node) []flow {
+	if len(known) == 0 {
+		return cts
+	}
+	at := map[*Node]*Node{}
+	for i, n := range known {
+		at[n] = by[i]
+	}
+	var outs []*Node
+	for _, f := range cts {
+		if f.n != nil {
+			outs = append(outs, f.n)
+		}
+	}
+	for _, n := range Reachable(outs) {
+		if at[n] != nil || !slices.ContainsFunc(n.In, func(x *Node) bool { return at[x] != nil }) {
+			continue
+		}
+		in := slices.Clone(n.In)
+		for i, x := range in {
+			if y := at[x]; y != nil {
+				in[i] = y
+			}
+		}
+		at[n] = g.Copy(n, in)
+	}
+	res := slices.Clone(cts)
+	for i := range res {
+		if y := at[res[i].n]; y != nil {
+			res[i].n = y
+		}
+	}
+	return res
 }
 
 // activeCarries tells which carries depend on active operands.
@@ -346,13 +476,22 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			slots = append(slots, i)
 		}
 	}
-	xs := slices.Concat(outs[first:], operands[b.Carry:b.Carry+b.Xs])
+	saved, own := stack.Body[0], b.Carry // of the results that are saved, those that are carries
+	if o.Slots > 0 {
+		own = 0
+	}
+	xs := slices.Concat(outs[first:first+own], operands[b.Carry:b.Carry+b.Xs])
 	for k := b.Carry; k < len(b.Outs); k++ {
 		if cts[k].n != nil {
 			given = append(given, k)
 			xs = append(xs, cts[k].n)
 		}
 	}
+	// A step backwards computes again what it needs of the step forwards, but for what was dear: the next carries, which the
+	// step before it began with, and what is stacked.
+	var later, kept []int // carries; saved results, by number
+	values := xs
+	var factors []factor // of the products over all steps
 	// What is captured gets the sum of the steps' contributions: as a carry or, where all of them are products
 	// that are small beside it, as one product over all steps.
 	// Where steps are elementwise, so are those backwards: sums over elements are then taken after the loop.
@@ -368,7 +507,7 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 	}
 	back := func(init []*Node, step LoopStep) (finals, ys []*Node) {
 		if o.Slots == 0 {
-			finals, ys, _ = g.Loop("VJP", o, init, xs, step)
+			finals, ys, _ = g.Loop("VJP", o, init, values, step)
 			return finals, ys
 		}
 		forward := o
@@ -382,8 +521,16 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 		again = false
 		var init []*Node
 		var sums, stacked []int
+		after := slices.Clone(later)
 		for _, i := range carries {
 			init = append(init, orZero(cts[i], operands[i]))
+		}
+		for _, i := range later {
+			init = append(init, outs[i])
+		}
+		values = slices.Clone(xs)
+		for _, k := range kept {
+			values = append(values, outs[k])
 		}
 		for k, x := range captured {
 			switch {
@@ -400,7 +547,8 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 		}
 		finals, ys := back(init, func(index *Node, carry, x []*Node) (next, ys []*Node, _ *Node) {
 			was, slice, held := alias(x[:b.Carry]), alias(x[b.Carry:b.Carry+b.Xs]), alias(captured)
-			res, _ := g.inline(b, b.indexed(was, slice, index, held))
+			res, _ := g.inline(saved, b.indexed(was, slice, index, held))
+			res, dear := res[:len(b.Outs)], res[min(first+own, len(res)):]
 			flows := make([]flow, len(res))
 			for j, i := range carries {
 				flows[i] = flow{carry[j], masked}
@@ -409,14 +557,33 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 				flows[k] = flow{x[b.Carry+b.Xs+j], masked}
 			}
 			cts := g.vjp(res, flows, slices.Concat(was, slice, held))
+			var known, by []*Node
+			for j, i := range after {
+				known, by = append(known, res[i]), append(by, carry[len(carries)+j])
+			}
+			for j, k := range kept[:len(values)-len(xs)] {
+				known, by = append(known, dear[k-first-own]), append(by, x[len(xs)+j])
+			}
+			cts = g.replaced(cts, known, by)
 			for _, i := range carries {
 				next = append(next, orZero(cts[i], was[i]))
 				if cts[i].masked && !masked {
 					masked, again = true, true
 				}
 			}
+			if o.Slots == 0 {
+				missing, ask := missingOf(cts, res[:b.Carry], dear, len(later) == 0)
+				later = append(later, ask...)
+				for _, j := range missing {
+					kept = append(kept, first+own+j)
+				}
+				again = again || len(ask)+len(missing) > 0
+			}
+			for _, i := range after {
+				next = append(next, was[i])
+			}
 			for j, k := range sums {
-				sum := carry[len(carries)+j]
+				sum := carry[len(init)-len(sums)+j]
 				if f := cts[b.Carry+b.Xs+k]; f.n != nil {
 					if n := len(smallProducts(f.n, nil)); n > 0 && o.Slots == 0 {
 						products[k], again = n, true
@@ -438,9 +605,16 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			for _, i := range slots {
 				ys = append(ys, orZero(cts[b.Carry+i], slice[i]))
 			}
+			factors = nil
 			for _, k := range stacked {
 				for _, p := range smallProducts(cts[b.Carry+b.Xs+k].n, nil) {
-					ys = append(ys, p.In[0], p.In[1])
+					for _, v := range p.In {
+						f := factorOf(v, x, values)
+						if f.whole == nil {
+							ys = append(ys, f.step)
+						}
+						factors = append(factors, f)
+					}
 				}
 			}
 			return next, ys, nil
@@ -452,7 +626,7 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			s.give(operands[i], flow{finals[j], masked})
 		}
 		for j, k := range sums {
-			sum := finals[len(carries)+j]
+			sum := finals[len(finals)-len(sums)+j]
 			if axes := terms[k]; axes != nil {
 				sum = g.Reshape(g.Reduce(Sum, sum, axes...), captured[k].Shape)
 			}
@@ -462,10 +636,15 @@ func vjpLoop(s *sweep, n *Node, cts []flow) {
 			s.give(operands[b.Carry+i], flow{ys[j], masked})
 		}
 		ys = ys[len(slots):]
+		for i := range factors {
+			if factors[i].whole == nil {
+				factors[i].whole, ys = ys[0], ys[1:]
+			}
+		}
 		for _, k := range stacked {
 			for range products[k] {
-				s.give(captured[k], flow{g.productOverSteps(ys[0], ys[1]), masked})
-				ys = ys[2:]
+				s.give(captured[k], flow{g.productOverSteps(factors[0], factors[1]), masked})
+				factors = factors[2:]
 			}
 		}
 	}
@@ -532,11 +711,44 @@ func smallProducts(n *Node, list []*Node) []*Node {
 	return nil
 }
 
+// factor is an operand of a product that each step makes: of all steps, or nil and that of the step.
+type factor struct {
+	whole, step *Node
+	turned      bool
+}
+
+// factorOf is v, which may be a slice of one of xs, by whose stand-ins x a step knows them.
+func factorOf(v *Node, x, xs []*Node) factor {
+	f := factor{step: v}
+	if v.Kind == Transpose {
+		f.step, f.turned = v.In[0], true
+	}
+	for f.step.Kind == Alias {
+		f.step = f.step.In[0]
+	}
+	if i := slices.Index(x, f.step); i >= 0 {
+		f.whole = xs[i]
+	}
+	return f
+}
+
 // productOverSteps is Σ x[i]·y[i], for x [steps m k] and y [steps k n], as one product.
-func (g *Graph) productOverSteps(x, y *Node) *Node {
-	rows, _ := Shape{x.Shape[0], x.Shape[2]}.Size()
-	x = g.Reshape(g.Transpose(x, []int{1, 0, 2}), Shape{x.Shape[1], rows})
-	return g.product(x, g.Reshape(y, Shape{rows, y.Shape[2]}))
+func (g *Graph) productOverSteps(x, y factor) *Node {
+	a, b := x.whole, y.whole
+	rows := func(v *Node) *Node {
+		n, _ := v.Shape[:2].Size()
+		return g.Reshape(v, Shape{n, v.Shape[2]})
+	}
+	if x.turned {
+		a = g.Transpose(rows(a), []int{1, 0})
+	} else {
+		n, _ := Shape{a.Shape[0], a.Shape[2]}.Size()
+		a = g.Reshape(g.Transpose(a, []int{1, 0, 2}), Shape{a.Shape[1], n})
+	}
+	if y.turned {
+		b = g.Transpose(b, []int{0, 2, 1})
+	}
+	return g.product(a, rows(b))
 }
 
 // jvpLoop carries tangents along. It returns those of the results, no node where there is none.

@@ -51,6 +51,29 @@ func init() {
 		})
 		return finals[0]
 	}
+	// Wide enough that products are kept, of which the second is not a carry's last operation.
+	structural["loop whose products are kept"] = func(p *probe) *Node {
+		g := p.g
+		h, xs, w, u := p.arg(wide, Static(33)), p.arg(wide, Static(3, 33)), p.arg(wide, Static(33, 33)), p.arg(wide, Static(33, 33))
+		finals, ys, _ := g.Loop("Scan", steps, []*Node{h, g.like(h, 0.5)}, []*Node{xs}, func(_ *Node, c, x []*Node) (next, ys []*Node, _ *Node) {
+			small := func(n *Node) *Node { return g.Apply(ops.Mul, n, g.like(n, 0.1)) }
+			a := g.Apply(ops.Tanh, small(g.Apply(ops.Add, g.MatMulND(c[0], w), x[0])))
+			z := small(g.MatMulND(a, u))
+			return []*Node{g.Apply(ops.Sin, z), g.Apply(ops.Mul, g.Apply(ops.Tanh, c[1]), g.Apply(ops.Exp, z))}, []*Node{g.Apply(ops.Square, z), c[0]}, nil
+		})
+		return g.Concat(0, finals[0], finals[1], g.Reshape(ys[0], Static(99)), g.Reshape(ys[1], Static(99)))
+	}
+	structural["while that keeps products"] = func(p *probe) *Node {
+		g := p.g
+		x := p.arg(ops.Domain{Lo: 0.3, Hi: 1.7}, Static(1))
+		h, w := p.arg(wide, Static(33)), p.arg(wide, Static(33, 33))
+		finals, _, _ := g.Loop("While", LoopOptions{Length: D(9)}, []*Node{x, h}, nil, func(_ *Node, c, _ []*Node) (next, ys []*Node, goOn *Node) {
+			z := g.MatMulND(g.Apply(ops.Sin, c[1]), w)
+			return []*Node{g.Apply(ops.Mul, c[0], g.like(x, 2.5)), g.Apply(ops.Tanh, g.Apply(ops.Mul, z, g.like(z, 0.2)))}, nil,
+				g.Reshape(g.Apply(ops.Lt, c[0], g.like(x, 10)), nil)
+		})
+		return g.Concat(0, finals...)
+	}
 	structural["while"] = func(p *probe) *Node { // double until large: elements of a batch stop at different steps
 		g := p.g
 		x := p.arg(ops.Domain{Lo: 0.3, Hi: 1.7}, Static(1))
@@ -208,6 +231,29 @@ func TestWeightsOfLoops(t *testing.T) {
 	}
 	if products != 3 { // two of w, one of u
 		t.Errorf("%d products outside the loops", products)
+	}
+}
+
+// A step backwards makes no product again that the step forwards made: what follows from the next carries is known, the
+// others are kept.
+func TestStepsBackwardsRepeatNoProduct(t *testing.T) {
+	p := newProbe(3)
+	y := structural["loop whose products are kept"](p)
+	outs := Strip(notNil(p.g.VJP([]*Node{y}, []*Node{p.random(y)}, p.in)))
+	var products []int
+	for _, n := range Reachable(outs) {
+		if n.Kind == Loop {
+			k := 0
+			for _, x := range Reachable(n.Body[0].Outs) {
+				if x.Kind == MatMul {
+					k++
+				}
+			}
+			products = append(products, k)
+		}
+	}
+	if len(products) != 2 || products[0] != 2 || products[1] != 2 {
+		t.Errorf("%v products in the loops, not 2 forwards and 2 backwards", products)
 	}
 }
 

@@ -21,7 +21,7 @@ func (g *Graph) rewind(o LoopOptions, init, first, xs []*Node, nf int, forward f
 		}
 		return g.enclose(holes, outs, nil, func(n *Node) bool {
 			return in[n] || slices.ContainsFunc(n.In, func(x *Node) bool { return in[x] })
-		}, in)
+		}, in, true)
 	}
 	parts := g.standIns(xs, 1)
 	index := g.Hole(dtype.I64, nil)

@@ -28,7 +28,7 @@ func (g *Graph) Custom(r *Rule, x []*Node, f func(x []*Node) []*Node) []*Node {
 	}
 	b, captured := g.enclose(params, f(params), nil, func(n *Node) bool {
 		return slices.ContainsFunc(n.In, func(x *Node) bool { return within[x] })
-	}, within)
+	}, within, false)
 	known := map[*Node]bool{}
 	for _, c := range captured {
 		if !c.constant(known) {
