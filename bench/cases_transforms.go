@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/cmplx"
+	"slices"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 	"gonum.org/v1/gonum/mat"
@@ -11,12 +12,13 @@ import (
 
 // Transforms, loops and factorizations, one case each.
 const (
-	rnnSteps, rnnRows, rnnWidth = 1000, 16, 64
-	jacobianSize, hessianSize   = 100, 100
-	jvpSize, taylorSize         = 1_000_000, 100_000
-	implicitSize                = 200
-	deepLayers, deepSize        = 64, 256
-	deepEvery                   = 8 // layers from one value that is kept to the next
+	rnnSteps, rnnRows, rnnWidth    = 1000, 16, 64
+	lstmSteps, lstmRows, lstmWidth = 100, 32, 128
+	jacobianSize, hessianSize      = 100, 100
+	jvpSize, taylorSize            = 1_000_000, 100_000
+	implicitSize                   = 200
+	deepLayers, deepSize           = 64, 256
+	deepEvery                      = 8 // layers from one value that is kept to the next
 )
 
 func transformCases() []Case {
@@ -67,6 +69,17 @@ func transformCases() []Case {
 			return compiled(func(a in) ad.Valued[ad.Value] { return ad.ValueAndGrad2(rnnLoss)(a.W, a.X) },
 				in{ad.From(rnnWeights[float32](), rnnWidth, rnnWidth), ad.From(rnnInputs[float32](), rnnSteps, rnnRows, rnnWidth)}, threads)
 		}, rnnReference)
+	add(fmt.Sprintf("scan/lstm/f32/%dx%dx%d", lstmSteps, lstmRows, lstmWidth), "f32", "lstm", []string{"torch", "torch.compile", "jax"}, 1e3*lstmSteps, "Msteps/s", 1e-3,
+		map[string]any{"steps": lstmSteps, "rows": lstmRows, "width": lstmWidth},
+		func(threads int) (*Work, error) {
+			type in struct {
+				Weights lstm
+				X       ad.Value
+			}
+			return compiled(func(a in) ad.Valued[lstm] { return ad.ValueAndGrad2(lstmLoss)(a.Weights, a.X) },
+				in{lstm{ad.From(lstmWeights[float32](1), lstmWidth, 4*lstmWidth), ad.From(lstmWeights[float32](2), lstmWidth, 4*lstmWidth),
+					ad.From(numbers[float32](3, 4*lstmWidth, -1, 1))}, ad.From(lstmInputs[float32](), lstmSteps, lstmRows, lstmWidth)}, threads)
+		}, lstmReference)
 	add("while/f64", "f64", "while", []string{"jax"}, 1e3*whileSteps(), "Msteps/s", 1e-12, map[string]any{"factor": whileFactor, "end": whileEnd},
 		func(threads int) (*Work, error) {
 			type state struct{ X, Steps ad.Value }
@@ -323,6 +336,85 @@ func firstAnd(x float64, xs []float64) (index []int, value []float64) {
 		index, value = append(index, 1+i), append(value, xs[i])
 	}
 	return index, value
+}
+
+// lstm is the weights of a cell whose gates stand side by side: in, forget, candidate, out.
+type lstm struct{ X, H, Bias ad.Value }
+
+func lstmLoss(w lstm, x ad.Value) ad.Value {
+	type state struct{ H, C ad.Value }
+	zero := x.Index(0).FullLike(0)
+	s, _ := ad.Scan(func(s state, x ad.Value) (state, [0]ad.Value) {
+		z := x.MatMul(w.X).Add(s.H.MatMul(w.H)).Add(w.Bias)
+		gate := func(k int) ad.Value { return z.Narrow(1, k*lstmWidth, lstmWidth) }
+		c := gate(1).Sigmoid().Mul(s.C).Add(gate(0).Sigmoid().Mul(gate(2).Tanh()))
+		return state{gate(3).Sigmoid().Mul(c.Tanh()), c}, [0]ad.Value{}
+	}, state{zero, zero}, x)
+	return s.H.Square().Sum()
+}
+
+func lstmWeights[T float](seed int) []T {
+	r := 1 / math.Sqrt(lstmWidth)
+	return numbers[T](seed, 4*lstmWidth*lstmWidth, -r, r)
+}
+
+func lstmInputs[T float]() []T { return numbers[T](4, lstmSteps*lstmRows*lstmWidth, -1, 1) }
+
+// lstmReference goes forwards and back by gonum's matrices.
+func lstmReference() (index []int, value []float64) {
+	const n, m = lstmRows, lstmWidth
+	wx, wh := mat.NewDense(m, 4*m, lstmWeights[float64](1)), mat.NewDense(m, 4*m, lstmWeights[float64](2))
+	bias, xs := numbers[float64](3, 4*m, -1, 1), lstmInputs[float64]()
+	x := func(t int) *mat.Dense { return mat.NewDense(n, m, xs[t*n*m:(t+1)*n*m]) }
+	sigmoid := func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }
+	hs, cs := []*mat.Dense{mat.NewDense(n, m, nil)}, []*mat.Dense{mat.NewDense(n, m, nil)}
+	var gates []*mat.Dense
+	for t := range lstmSteps {
+		var z, r mat.Dense
+		z.Mul(x(t), wx)
+		r.Mul(hs[t], wh)
+		z.Apply(func(i, j int, v float64) float64 {
+			if v += r.At(i, j) + bias[j]; j/m == 2 {
+				return math.Tanh(v)
+			}
+			return sigmoid(v)
+		}, &z)
+		h, c := mat.NewDense(n, m, nil), mat.NewDense(n, m, nil)
+		c.Apply(func(i, j int, v float64) float64 { return z.At(i, m+j)*v + z.At(i, j)*z.At(i, 2*m+j) }, cs[t])
+		h.Apply(func(i, j int, v float64) float64 { return z.At(i, 3*m+j) * math.Tanh(v) }, c)
+		hs, cs, gates = append(hs, h), append(cs, c), append(gates, &z)
+	}
+	last := hs[lstmSteps]
+	dx, dh, db := mat.NewDense(m, 4*m, nil), mat.NewDense(m, 4*m, nil), make([]float64, 4*m)
+	var h mat.Dense // cotangents of h, c and the gates before their functions
+	h.Scale(2, last)
+	c := mat.NewDense(n, m, nil)
+	for t := lstmSteps - 1; t >= 0; t-- {
+		z, a := mat.NewDense(n, 4*m, nil), gates[t]
+		for i := range n {
+			for j := range m {
+				in, forget, cand, out := a.At(i, j), a.At(i, m+j), a.At(i, 2*m+j), a.At(i, 3*m+j)
+				y := math.Tanh(cs[t+1].At(i, j))
+				ct := c.At(i, j) + h.At(i, j)*out*(1-y*y)
+				z.Set(i, j, ct*cand*in*(1-in))
+				z.Set(i, m+j, ct*cs[t].At(i, j)*forget*(1-forget))
+				z.Set(i, 2*m+j, ct*in*(1-cand*cand))
+				z.Set(i, 3*m+j, h.At(i, j)*y*out*(1-out))
+				c.Set(i, j, ct*forget)
+				for k := range 4 {
+					db[k*m+j] += z.At(i, k*m+j)
+				}
+			}
+		}
+		var part mat.Dense
+		part.Mul(x(t).T(), z)
+		dx.Add(dx, &part)
+		part.Mul(hs[t].T(), z)
+		dh.Add(dh, &part)
+		h.Reset()
+		h.Mul(z, wh.T())
+	}
+	return firstAnd(math.Pow(mat.Norm(last, 2), 2), slices.Concat(dx.RawMatrix().Data, dh.RawMatrix().Data, db))
 }
 
 const whileFactor, whileEnd = 0.9999, 1e-9

@@ -169,6 +169,11 @@ def transform_data(a):
     if op == "scan":
         shape = a["steps"], a["rows"], a["width"]
         return [square(1, a["width"], t), numbers(t, 2, int(np.prod(shape)), -1, 1).reshape(shape)]
+    if op == "lstm":
+        w, shape = a["width"], (a["steps"], a["rows"], a["width"])
+        r = 1 / np.sqrt(w)
+        return [*(numbers(t, s, 4 * w * w, -r, r).reshape(w, 4 * w) for s in (1, 2)), numbers(t, 3, 4 * w, -1, 1),
+                numbers(t, 4, int(np.prod(shape)), -1, 1).reshape(shape)]
     if op == "while":
         return [np.array(1.0)]
     if op == "jacobian":

@@ -305,6 +305,23 @@ def transform(a):
             h, _ = jax.lax.scan(lambda h, x: (jnp.tanh(h @ w + x), None), jnp.zeros_like(xs[0]), xs)
             return (h * h).sum()
         return jitted(jax.value_and_grad(loss), *data)
+    if op == "lstm":
+        def cell(wx, wh, b):
+            def step(s, x):
+                h, c = s
+                i, f, g, o = jnp.split(x @ wx + h @ wh + b, 4, 1)
+                c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+                return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+            return step
+
+        def loss(ws, xs):
+            (h, _), _ = jax.lax.scan(cell(*ws), (jnp.zeros_like(xs[0]), jnp.zeros_like(xs[0])), xs)
+            return (h * h).sum()
+
+        def graded(wx, wh, b, xs):
+            y, g = jax.value_and_grad(loss)((wx, wh, b), xs)
+            return y, *g
+        return jitted(graded, *data)
     if op == "while":
         return jitted(lambda x: jax.lax.while_loop(lambda s: s[0] > a["end"], lambda s: (s[0] * a["factor"], s[1] + 1), (x, 0.0)), *data)
     if op == "jacobian":

@@ -396,8 +396,49 @@ def graded(loss):
     return f
 
 
+def lstm(a):
+    """The module; torch.compile has a step of the cell, because all of them in one graph take minutes."""
+    *ws, xs = tensors(serve.transform_data(a))
+    width, out = a["width"], [None]
+    if COMPILE:
+        def step(h, c, x, wx, wh, b):
+            i, f, g, o = (x @ wx + h @ wh + b).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            return torch.sigmoid(o) * torch.tanh(c), c
+        step = compiled(step)
+        ws = [w.requires_grad_() for w in ws]
+
+        def last():
+            h = c = torch.zeros_like(xs[0])
+            for x in xs.unbind():
+                h, c = step(h, c, x, *ws)
+            return h
+    else:
+        cell = torch.nn.LSTM(width, width)
+        with torch.no_grad():
+            for name, w in zip(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"), ws):
+                getattr(cell, name).copy_(w.T)
+            cell.bias_hh_l0.zero_()
+        ws = [cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0]
+        cell.bias_hh_l0.requires_grad_(False)
+
+        def last():
+            return cell(xs)[1][0][0]
+
+    def run():
+        h = last()
+        y = (h * h).sum()
+        out[0] = y.detach(), *torch.autograd.grad(y, ws)
+
+    def result():
+        return [g.numpy() if COMPILE else g.numpy().T for g in out[0]]
+    return run, result
+
+
 def transform(a):
     op, out = a["op"], [None]
+    if op == "lstm":
+        return lstm(a)
     args = tensors(serve.transform_data(a))
     values = op in ("fft", "svd", "eigh", "qr")
     if op == "fft":
