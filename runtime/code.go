@@ -1035,6 +1035,13 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 		u.callFolding(r, w, seg, *p, last)
 		return
 	}
+	if last > 0 && p.rows > 1 { // the last elements of each are copied
+		row := *p
+		for row.rows = 1; row.row < p.row+p.rows; row.row++ {
+			u.callEven(r, w, seg, &row)
+		}
+		return
+	}
 	if last < p.n {
 		for k := range refs {
 			x := &refs[k]

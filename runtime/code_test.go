@@ -109,6 +109,18 @@ func TestLongCluster(t *testing.T) {
 	}
 }
 
+// AVX2 has no masks for a Bool that crosses a cut: the last elements of each row are copied.
+func TestNarrowCut(t *testing.T) {
+	s := newSketch()
+	g, sh := s.g, ir.Shape{ir.Batch, ir.D(20)}
+	x, y := g.BroadcastTo("", s.param(dtype.F32, ir.Static(20), 0), sh), s.param(dtype.F32, sh, 0)
+	positive := g.Apply(ops.Gt, x, y)
+	for range 800 {
+		y = g.Apply(ops.Sub, g.Apply(ops.Mul, y, x), x)
+	}
+	s.check(t, []*ir.Node{g.Apply(ops.Where, positive, y, x)}, rand.New(rand.NewPCG(1, 2)), 1, 5, 60)
+}
+
 // A program that the system refused pages for code says so where it lists its plan.
 func TestRefusedCodeIsTold(t *testing.T) {
 	outs, inputs := chainStep(false)
