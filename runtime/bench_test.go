@@ -298,6 +298,55 @@ func BenchmarkCode(b *testing.B) {
 	}
 }
 
+// stridedStep is eight cheap operations over three arrays, of which the first is read through strides.
+func stridedStep(how string, n int) (outs []*ir.Node, inputs []Input) {
+	g := ir.New()
+	sh := ir.Shape{ir.Batch, ir.D(n)}
+	param := func(sh ir.Shape) *ir.Node {
+		inputs = append(inputs, Input{dtype.F32, sh})
+		return g.Param(len(inputs)-1, dtype.F32, sh)
+	}
+	var x *ir.Node
+	every := func(k int) *ir.Node {
+		return g.Slice(param(ir.Shape{ir.Batch, ir.D(k * n)}), []ir.Dim{{}, {}}, []int{1, k}, sh)
+	}
+	switch how {
+	case "contiguous":
+		x = param(sh)
+	case "transposed":
+		x = g.Transpose(param(ir.Shape{ir.D(n), ir.Batch}), []int{1, 0})
+	case "every 2nd":
+		x = every(2)
+	case "every 3rd":
+		x = every(3)
+	case "every 4th":
+		x = every(4)
+	case "reversed":
+		x = g.Reverse(param(sh), 1)
+	case "columns":
+		x = g.Slice(param(ir.Shape{ir.Batch, ir.D(n + 8)}), []ir.Dim{{}, ir.D(3)}, []int{1, 1}, sh)
+	case "middle": // axes 1 and 2 of three change places
+		x = g.Reshape(g.Transpose(param(ir.Shape{ir.Batch, ir.D(16), ir.D(n / 16)}), []int{0, 2, 1}), sh)
+	}
+	y, other := x, []*ir.Node{param(sh), param(sh)}
+	for i := range 4 {
+		y = g.Apply(ops.Add, g.Apply(ops.Mul, y, other[i%2]), other[1-i%2])
+	}
+	return []*ir.Node{y}, inputs
+}
+
+// BenchmarkStrided is the time of an element of cheap operations of which one operand lies elsewhere than in a row.
+func BenchmarkStrided(b *testing.B) {
+	for _, how := range []string{"contiguous", "transposed", "every 2nd", "every 3rd", "every 4th", "reversed", "columns", "middle"} {
+		for _, n := range []int{32, 64, 1024} {
+			b.Run(fmt.Sprintf("%s/%d", how, n), func(b *testing.B) {
+				outs, inputs := stridedStep(how, n)
+				benchCode(b, outs, inputs, n)
+			})
+		}
+	}
+}
+
 // curveStep is Σ tanh(a·x + b)·sigmoid(c·x) and its derivatives by a, b, c.
 func curveStep() (outs []*ir.Node, inputs []Input) {
 	g := ir.New()

@@ -99,6 +99,7 @@ const (
 	constFeed       // known when the code is made
 	splatFeed       // one element for all
 	arrayFeed       // in place
+	apartFeed       // in place, elements that lie evenly apart
 	tileFeed        // copied to a tile
 	copyFeed        // copied to an array of its own
 	gatherFeed      // in place, by an array of indices
@@ -121,17 +122,29 @@ func (u *mapUnit) feed(op *mapOp) feed {
 	case l.direct:
 		return arrayFeed
 	}
-	f, _ := l.byRows(u.cols)
-	return f
+	r := l.byRows(u.cols)
+	if r.feed == apartFeed && u.together {
+		return tileFeed
+	}
+	return r.feed
 }
 
 // leastSpan is the number of elements that an entry of code is worth.
 const leastSpan = 512
 
-// byRows reports how rows of cols elements read l, and where the rows are.
-func (l *leaf) byRows(cols int) (feed, kernels.View) {
+// byRows is how code reads a leaf by rows: where they are, and the elements from one of a row to the next. A tile's leaf
+// that has a step is one that is better read in blocks.
+type byRows struct {
+	feed
+	row  kernels.View
+	step int
+}
+
+// byRows reports how rows of cols elements read l.
+func (l *leaf) byRows(cols int) byRows {
+	tiles := byRows{feed: tileFeed}
 	if l.index != nil {
-		return tileFeed, kernels.View{}
+		return tiles
 	}
 	k, n := len(l.dims), 1
 	for k > 0 && n < cols {
@@ -139,20 +152,37 @@ func (l *leaf) byRows(cols int) (feed, kernels.View) {
 		n *= l.dims[k]
 	}
 	if n != cols {
-		return tileFeed, kernels.View{}
+		return tiles
 	}
 	row, ok := kernels.MakeView(l.dims[:k], l.strides[:k])
 	if !ok || row.Rank > 1 && row.Dim[row.Rank-1]*cols < leastSpan {
-		return tileFeed, kernels.View{}
+		return tiles
 	}
 	switch col, ok := kernels.MakeView(l.dims[k:], l.strides[k:]); {
 	case !ok:
 	case col.Contiguous() && cols > 1:
-		return arrayFeed, row
-	case col.Splat() && l.t.Size() >= 4:
-		return splatFeed, row
+		return byRows{arrayFeed, row, 1}
+	case l.t.Size() < 4:
+	case col.Splat():
+		return byRows{splatFeed, row, 0}
+	case col.Rank == 1 && closer(col.Stride[0], &row):
+		return byRows{apartFeed, row, col.Stride[0]}
+	case col.Rank == 1 && row.Rank > 0 && row.Rank < kernels.MaxRank:
+		return byRows{tileFeed, row, col.Stride[0]}
 	}
-	return tileFeed, kernels.View{}
+	return tiles
+}
+
+// closer reports whether elements that are step apart are worth to be read where they are: no rows are closer together, of
+// which a tile has several, so that it is read line by line of the cache.
+func closer(step int, row *kernels.View) bool {
+	step = max(step, -step)
+	for i, s := range row.Stride[:row.Rank] {
+		if s = max(s, -s); s > 0 && s < step && row.Dim[i] > 1 {
+			return false
+		}
+	}
+	return step <= jit.MaxStride
 }
 
 // near reports whether all elements that l gathers are near enough for code.
@@ -175,8 +205,9 @@ func (u *mapUnit) masks() bool {
 func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 	u.cols = u.elems
 	var uneven []*leaf
+	alone := u.copiesAlone()
 	for i := range u.ops {
-		if op := &u.ops[i]; op.f == nil && op.buffer < 0 {
+		if op := &u.ops[i]; op.f == nil && (op.buffer < 0 || alone) {
 			if l := &u.leaf[op.leaf]; !l.isSplat && !l.direct {
 				uneven = append(uneven, l)
 			}
@@ -189,7 +220,7 @@ func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 	for _, d := range dims {
 		read := 0
 		for _, l := range uneven {
-			if f, _ := l.byRows(n); f != tileFeed {
+			if l.byRows(n).feed != tileFeed || n > blockWidth && l.turned(n) {
 				read++
 			}
 		}
@@ -293,8 +324,13 @@ func (b *binding) findCode(u *mapUnit) []feed {
 		}
 	}
 	if u.code == nil {
-		u.code = u.assemble(*b.isa, feeds, keyFolds(key))
-		u.code.key = string(key)
+		a, c := u.write(*b.isa, feeds, keyFolds(key))
+		if !a.assembles(*b.isa) {
+			u.together = true
+			return b.findCode(u)
+		}
+		c.assemble(a, *b.isa)
+		u.code, c.key = c, string(key)
 		if b.p.profile {
 			u.code.name = u.name()
 		}
@@ -411,12 +447,15 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		} else if op.gathers && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
 			f = gatherFeed
 		}
-		folds = folds && f != copyFeed && f != tileFeed
+		folds = folds && f != copyFeed && (f != tileFeed || u.mode != chunks && !packed[op.dst] && u.leaf[op.leaf].turned(u.cols))
 		feeds[op.dst] = f
 		key = append(key, byte(f), byte(n.Type))
 		switch {
 		case f == constFeed:
 			key = binary.LittleEndian.AppendUint64(key, u.leaf[op.leaf].bits)
+			continue
+		case f == apartFeed:
+			key = binary.AppendVarint(key, int64(u.leaf[op.leaf].byRows(u.cols).step))
 			continue
 		case f == gatherFeed:
 			key = binary.AppendVarint(binary.AppendUvarint(key, uint64(op.arg[0])), int64(u.leaf[op.leaf].by))
@@ -509,11 +548,9 @@ type draft struct {
 	p   *jit.Program
 }
 
-// assemble makes the code; where folds is set, it reduces rows if it is of one segment.
-func (u *mapUnit) assemble(isa jit.ISA, feeds []feed, folds bool) *code {
-	a, c := u.write(isa, feeds, folds)
-	c.assemble(a, isa)
-	return c
+// assembles reports whether there is code for all segments as they are written.
+func (a *assembler) assembles(isa jit.ISA) bool {
+	return !slices.ContainsFunc(a.segs, func(d draft) bool { return d.p != nil && !d.p.Assembles(isa) })
 }
 
 // assemble makes the segments' code of their vector programs.
@@ -535,7 +572,7 @@ func (c *code) assemble(a *assembler, isa jit.ISA) {
 	}
 }
 
-// write makes the vector programs of the code's segments.
+// write makes the vector programs of the code's segments; where folds is set, it reduces rows if it is of one.
 func (u *mapUnit) write(isa jit.ISA, feeds []feed, folds bool) (*assembler, *code) {
 	a := &assembler{mapUnit: u, wide: isa == jit.AVX512, by: u.maker(), feeds: feeds, val: make([]vec.Value, u.values), number: make([]int, u.values), last: make([]int, u.values),
 		result: make([]jit.Out, u.values), seg: make([]int, u.values)}
@@ -737,7 +774,7 @@ func (a *assembler) finish(folds bool) *code {
 		seg := segment{op: d.op, loads: loads[s], args: append(d.ins[:len(d.ins):len(d.ins)], outs[s]...), ins: len(d.ins)}
 		p := &jit.Program{}
 		if d.b != nil {
-			p.Code, p.Masks = d.b.Code(), folds || a.cols < a.elems
+			p.Code, p.Masks = d.b.Code(), folds || a.cols < a.elems || slices.Contains(a.feeds, apartFeed)
 			if folds && a.mode == columns {
 				p.N = a.wholeRow()
 			}
@@ -747,8 +784,11 @@ func (a *assembler) finish(folds bool) *code {
 					continue
 				}
 				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed}
-				if a.feeds[v] == gatherFeed {
-					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[a.by[v].leaf].by)
+				switch l := a.by[v].leaf; a.feeds[v] {
+				case gatherFeed:
+					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[l].by)
+				case apartFeed:
+					in.Stride = int32(a.leaf[l].byRows(a.cols).step)
 				}
 				p.In = append(p.In, in)
 			}
@@ -812,7 +852,7 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 		}
 	case gatherFeed:
 		x.leaf, x.col, x.row = op.leaf, 0, 0
-	case arrayFeed:
+	case arrayFeed, apartFeed:
 		l := &u.leaf[op.leaf]
 		x.leaf = op.leaf
 		if !l.direct {
@@ -864,14 +904,16 @@ func (u *mapUnit) enterPlain(r *run, w *worker, start, n int) {
 		args[2*k] = uintptr(p)
 	}
 	args, f := w.args, u.code.segs[0].f
-	args[jit.ArgN], args[jit.ArgTail], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(n), 0, 1, u.spill(w)
+	args[jit.ArgN], args[jit.ArgTail] = f.Split(n)
+	args[jit.ArgRows], args[jit.ArgSpill] = 1, u.spill(w)
 	f.Run(args)
 }
 
 // setRows says where rows of cols elements of l are.
 func (x *ref) setRows(l *leaf, cols int) {
-	_, v := l.byRows(cols)
-	x.row = 0
+	r := l.byRows(cols)
+	v := r.row
+	x.col, x.row = r.step*x.size, 0
 	if v.Rank > 0 {
 		x.row = v.Stride[v.Rank-1] * x.size
 	}
@@ -895,7 +937,10 @@ func (u *mapUnit) result(j int) ref {
 
 // at is a part of a cluster's elements: rows of n elements each, from column col of a row on. Tiles start at
 // element base.
-type at struct{ base, row, col, n, rows, result int }
+type at struct {
+	base, row, col, n, rows, result int
+	top, left, wide                 int // of a block: its first row and column; wide is 0 for none
+}
 
 // addr is the address of x's elements.
 func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
@@ -914,20 +959,38 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 	case x.buffer >= 0:
 		return unsafe.Add(r.ptr[x.buffer], p.row*x.row+p.col*x.col)
 	}
+	if p.wide > 0 {
+		return unsafe.Add(w.scratch, u.base+u.roomy*x.slot+((p.row-p.top)*p.wide+p.col-p.left)*x.size)
+	}
 	return unsafe.Add(w.scratch, u.base+x.slot+p.row*x.row+p.col*x.col-p.base*x.size)
+}
+
+// step is the bytes from one row of x to the next.
+func (x *ref) step(p *at) int {
+	if p.wide > 0 && x.leaf < 0 && x.buffer < 0 {
+		return p.wide * x.size
+	}
+	return x.row
 }
 
 // scratchBytes is what u needs of a worker's scratch.
 func (u *mapUnit) scratchBytes() int {
-	if u.code == nil {
-		return u.slots * tileBytes
+	n := u.slots * tileBytes
+	if u.code != nil {
+		n = u.tileRoom() + u.code.bytes + u.blockBytes()
 	}
-	return u.code.tiles*tileBytes + u.code.bytes + u.blockBytes()
+	if u.wide > 0 { // for a block on its way to an array
+		n += u.roomy * tileBytes
+	}
+	return n
 }
+
+// tileRoom is the size of all tiles of u's code.
+func (u *mapUnit) tileRoom() int { return u.code.tiles * tileBytes * u.roomy }
 
 // spill is the address of the place of spilled registers, which may have no size.
 func (u *mapUnit) spill(w *worker) uintptr {
-	return uintptr(w.scratch) + uintptr(u.base+u.code.tiles*tileBytes)
+	return uintptr(w.scratch) + uintptr(u.base+u.tileRoom())
 }
 
 // enter runs the code for n elements from start.
@@ -994,7 +1057,7 @@ func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
 		y := &refs[k]
 		x[k] = u.addr(r, w, y, &p)
 		if n < padded && y.slot < 0 && !y.splat {
-			room[k] = unsafe.Add(w.scratch, u.base+(u.code.tiles+k)*tileBytes)
+			room[k] = unsafe.Add(w.scratch, u.base+u.tileRoom()+k*tileBytes)
 			if k < s.ins {
 				move(room[k], x[k], n*y.size)
 			}
@@ -1046,7 +1109,7 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 		for k := range refs {
 			x := &refs[k]
 			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
-			args[jit.ArgArrays+2*k+1] = uintptr(x.row)
+			args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
 		}
 		args[jit.ArgN], args[jit.ArgTail] = s.f.Split(p.n - last)
 		args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.rows), u.spill(w)
@@ -1109,5 +1172,5 @@ func (u *mapUnit) storeLast(r *run, w *worker, seg int, p *at, n int) {
 
 // room is where argument k of the last elements is copied.
 func (u *mapUnit) room(w *worker, s *segment, k int) unsafe.Pointer {
-	return unsafe.Add(w.scratch, u.base+u.code.tiles*tileBytes+s.f.SpillBytes()+k*lastBytes)
+	return unsafe.Add(w.scratch, u.base+u.tileRoom()+s.f.SpillBytes()+k*lastBytes)
 }

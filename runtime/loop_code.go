@@ -86,7 +86,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 	}
 	if l.code == nil {
 		a, c := l.write(*b.isa, feeds)
-		if c == nil {
+		if c == nil || !a.assembles(*b.isa) {
 			return nil
 		}
 		c.assemble(a, *b.isa)
@@ -103,8 +103,11 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 		if !ok {
 			return nil
 		}
-		if feeds[v] == arrayFeed {
+		switch feeds[v] {
+		case arrayFeed:
 			arg.size = by[v].size
+		case apartFeed:
+			arg.size = by[v].size * body.leaf[by[v].leaf].byRows(body.cols).step
 		}
 		l.args = append(l.args, arg)
 	}
@@ -166,7 +169,7 @@ func (q *binding) carried(u *mapUnit, k int) int {
 func (u *nestedUnit) loopInput(m *mapUnit, op *mapOp, f feed) (loopArg, bool) {
 	l, body := &m.leaf[op.leaf], u.n.Body[0]
 	switch {
-	case f != arrayFeed && f != splatFeed:
+	case f != arrayFeed && f != splatFeed && f != apartFeed:
 		return loopArg{}, false
 	case l.isSplat:
 		return loopArg{fixed: l.splat}, true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
 	"github.com/adjoint-go/adjoint/internal/vec"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -209,21 +210,23 @@ type mapUnit struct {
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
 	outer, run, inner int
-	elems             int           // outer·run·inner
-	tile              int           // elements of a tile
-	step              int           // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int           // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int           // partial results per run
-	part              []int         // by fold: the buffer of its partial results
-	code              *code         // nil: the tiles run
-	copies            bool          // some leaf is copied to an array of its own
-	streamed          bool          // some results go past the caches; without code, all are copies that do
-	cols              int           // of code: the elements of its rows
-	arrays            []placedArray // that placed values go to
-	even              int           // of code: its rows lie evenly in groups of so many, 0: all of them do
-	refs              [][]ref       // of code, by segment and argument
-	plain             []plainRef    // of code that is one loop over all elements, by argument
-	folded            []ref         // of code, by fold: the value
+	elems             int   // outer·run·inner
+	tile              int   // elements of a tile
+	step              int   // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int   // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int   // partial results per run
+	part              []int // by fold: the buffer of its partial results
+	code              *code // nil: the tiles run
+	copies            bool  // some leaf is copied to an array of its own
+	streamed          bool  // some results go past the caches; without code, all are copies that do
+	cols              int   // of code: the elements of its rows
+	together          bool  // of code: it reads no elements that are apart
+	blocks
+	arrays []placedArray // that placed values go to
+	even   int           // of code: its rows lie evenly in groups of so many, 0: all of them do
+	refs   [][]ref       // of code, by segment and argument
+	plain  []plainRef    // of code that is one loop over all elements, by argument
+	folded []ref         // of code, by fold: the value
 }
 
 // leaf is what a load reads.
@@ -238,11 +241,17 @@ type leaf struct {
 func (b *binding) newMap(m *mapCode, cols int) *mapUnit {
 	u := b.layOut(m)
 	b.generate(u, cols)
+	if cols == 0 {
+		if u.elems > 0 && u.copiesAlone() {
+			u.chooseRows(jit.AVX512, u.cluster.shape.At(b.batch)) // whose elements need no masks
+		}
+		b.inBlocks(u)
+	}
 	return u
 }
 
 func (b *binding) layOut(m *mapCode) *mapUnit {
-	u := &mapUnit{mapCode: m, tile: tileBytes / m.size, parts: 1}
+	u := &mapUnit{mapCode: m, tile: tileBytes / m.size, parts: 1, blocks: blocks{roomy: 1}}
 	dims := m.cluster.shape.At(b.batch)
 	u.elems = product(dims)
 	for _, n := range m.leaves {
@@ -331,6 +340,13 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 	switch {
 	case u.mode == flat:
 		end := min((task+1)*u.grain, u.elems)
+		if u.wide > 0 {
+			u.doBlocks(r, w, task*u.grain, end)
+			if u.streamed {
+				kernels.StreamEnd()
+			}
+			return
+		}
 		for start := task * u.grain; start < end; start += u.tile {
 			u.compute(r, w, start, min(u.tile, end-start))
 		}
@@ -420,8 +436,9 @@ func move(dst, src unsafe.Pointer, n int) {
 // doRows reduces lines i0 … i1-1.
 func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 	if u.code != nil && u.code.folds {
-		for rows := max(1, u.code.most()/u.run); i0 < i1; i0 += rows {
-			u.call(r, w, 0, &at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
+		rows := u.rowsTogether(u.run)
+		for ; i0 < i1; i0 += rows {
+			u.callBlock(r, w, 0, at{base: i0 * u.run, row: i0, n: u.run, rows: min(rows, i1-i0), result: i0})
 		}
 		return
 	}
@@ -504,8 +521,9 @@ func (u *mapUnit) doColumns(r *run, w *worker, i int) {
 	if u.code != nil && u.code.folds {
 		for col := 0; col < u.inner; col += maxBlock {
 			n := min(maxBlock, u.inner-col)
-			for row, rows := row0, max(1, u.code.most()/n); row < row1; row += rows {
-				u.call(r, w, 0, &at{row: row, col: col, n: n, rows: min(rows, row1-row), result: i * u.inner})
+			rows := u.rowsTogether(n)
+			for row := row0; row < row1; row += rows {
+				u.callBlock(r, w, 0, at{row: row, col: col, n: n, rows: min(rows, row1-row), result: i * u.inner})
 			}
 		}
 		return

@@ -208,7 +208,7 @@ func (u *mapUnit) place(r *run, w *worker, start, n int) {
 				u.placeBlock(r, w, a, r.ptr[x.dst], start, done, start+done, m)
 				continue
 			}
-			room := unsafe.Add(w.scratch, u.base+u.code.tiles*tileBytes+u.code.bytes)
+			room := unsafe.Add(w.scratch, u.base+u.tileRoom()+u.code.bytes)
 			u.placeBlock(r, w, a, room, start, done, 0, m)
 			row := a.width * x.size
 			kernels.Stream(unsafe.Add(r.ptr[x.dst], (start+done)*row), room, m*row)

@@ -9,15 +9,17 @@ import (
 // minst is an instruction on machine registers. An address in an array is completed when it is encoded.
 type minst struct {
 	x86.Inst
-	place  place // of the memory operand: inPool and inSlot are in Mem already
-	io     int32
-	part   int32
-	store  bool
-	accum  bool
-	next   uint8 // into the register of a carry: bytes of its elements
-	group  int32 // of iterations side by side, the how manieth
-	shared bool  // by all of them
-	src    int32
+	place   place // of the memory operand: inPool and inSlot are in Mem already
+	io      int32
+	part    int32
+	store   bool
+	accum   bool
+	next    uint8 // into the register of a carry: bytes of its elements
+	gathers bool  // it completes elements of input io, which are apart, from off bytes behind the iteration's first one on
+	off     int32
+	group   int32 // of iterations side by side, the how manieth
+	shared  bool  // by all of them
+	src     int32
 }
 
 // A register from accReg on is lanes: for 2 vectors per fold that of fold (r-accReg)/2, for part (r-accReg)%2 of a value.
@@ -91,8 +93,8 @@ func allocate(c *code) *allocator {
 		n--
 		a.where[x.reg] = int16(n)
 	}
-	if len(c.folds) > 0 {
-		n-- // to exchange a fold's vectors of lanes
+	if len(c.folds) > 0 || len(c.steps) > 0 {
+		n-- // to exchange a fold's vectors of lanes, or for what tails gather by
 		a.spare = x86.Reg(n)
 	}
 	if c.masked || c.isa == AVX2 && len(c.folds) > 0 {
@@ -103,7 +105,11 @@ func allocate(c *code) *allocator {
 		n = a.hoist(n)
 	}
 	a.vector = file{0, make([]vreg, n), make([]bool, n)}
-	a.masks = file{3, make([]vreg, 5), make([]bool, 5)} // the first ones are the loop's
+	masks := 5
+	if len(c.steps) > 0 {
+		masks-- // a gather clears its mask
+	}
+	a.masks = file{3, make([]vreg, masks), make([]bool, masks)} // the first ones are the loop's
 	for _, f := range []file{a.vector, a.masks} {
 		for i := range f.holder {
 			f.holder[i] = none
@@ -128,6 +134,10 @@ func allocate(c *code) *allocator {
 			if m.shared {
 				m.group = 0
 			}
+		}
+		if in := &c.insts[i]; in.gathers {
+			m := &a.out[len(a.out)-1]
+			m.gathers, m.io, m.off, m.part = true, in.io, in.off, in.part
 		}
 	}
 	return a
@@ -403,6 +413,8 @@ func (a *allocator) inst(i int, in *vinst) {
 		switch {
 		case in.io < 0:
 			m.place, m.Mem = inPool, x86.Mem{Pool: true, Disp: in.off}
+		case a.isApart(in.io):
+			m.place = inApart
 		case a.isa == scalar:
 			m.place, m.Mem = inFrame, frameMemory(Slot(in.io), 0)
 		}
@@ -423,6 +435,12 @@ func (a *allocator) inst(i int, in *vinst) {
 		m.A, m.B, m.place = m.Dst, m.Dst, allLanes
 	}
 	a.out = append(a.out, m)
+}
+
+// isApart reports whether array io is an input whose elements are apart.
+func (c *code) isApart(io int32) bool {
+	_, ok := c.steps[io]
+	return ok
 }
 
 // gather may not put its result where the indices are, or AVX2's mask. What is there would be merged, and waited for.

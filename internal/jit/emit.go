@@ -27,6 +27,9 @@ const (
 	ArgArrays
 )
 
+// apartMask is for the gathers of tails, which clear it.
+const apartMask = 7
+
 func argMem(word int) x86.Mem {
 	return x86.Mem{Base: argsReg, Index: x86.NoReg, Disp: int32(8 * word)}
 }
@@ -38,6 +41,7 @@ type emitter struct {
 	text x86.Text
 	list func(src int, line string) // nil, or told what is encoded
 	held x86.Mem                    // AVX2: the mask in the tail's register
+	near int32                      // the input of elements apart whose first one's address in the iteration tempReg holds, -1 for none
 }
 
 func (e *emitter) arrays() int { return len(e.p.In) + len(e.p.Out) }
@@ -55,13 +59,56 @@ func (e *emitter) base(io int32) x86.Reg {
 		return pointerRegs[io]
 	}
 	e.text.Load(tempReg, argMem(ArgArrays+2*int(io)))
+	e.near = -1
 	return tempReg
+}
+
+// apartAt is where elements of input io are, off bytes from the iteration's first one, in the group.
+func (e *emitter) apartAt(io, off int32, group int) x86.Mem {
+	x := &e.p.In[io]
+	step := x.Stride * int32(x.T.Size())
+	if t := &e.text; e.near != io {
+		t.MulTo(tempReg, indexReg, step)
+		if int(io) < len(pointerRegs) {
+			t.Add(tempReg, pointerRegs[io])
+		} else {
+			t.AddMem(tempReg, argMem(ArgArrays+2*int(io)))
+		}
+		e.near = io
+	}
+	return x86.Mem{Base: tempReg, Index: x86.NoReg, Disp: off + int32(group*e.e)*step}
+}
+
+// gatherTail has m's register be the tail's elements of an input whose elements are apart.
+func (e *emitter) gatherTail(m *minst, group int) {
+	t, size := &e.text, e.p.In[m.io].T.Size()
+	in := x86.Inst{Op: bySize(size, x86.GatherPS), VL: e.isa.vl(), Dst: m.Dst, A: e.spare, IsMem: true, Mem: e.apartAt(m.io, m.off, group)}
+	in.Mem.Scale = uint8(size)
+	t.Emit(&x86.Inst{Op: x86.MovLoad, VL: in.VL - x86.VL(size/8), Dst: e.spare, IsMem: true, Mem: x86.Mem{Pool: true, Disp: e.steps[m.io]}})
+	clear := x86.PXorD
+	if e.isa == AVX512 {
+		in.Mask = apartMask
+		t.Emit(&x86.Inst{Op: x86.KMovLoad, Dst: in.Mask, B: 1 + x86.Reg(m.part)})
+	} else {
+		in.Op, in.C, clear = bySize(size, x86.VGatherPS), e.tail, x86.PXor
+		e.hold(m.part, size == 8)
+		e.held = x86.Mem{}
+	}
+	t.Emit(&x86.Inst{Op: clear, VL: in.VL, Dst: in.Dst, A: in.Dst, B: in.Dst})
+	t.Emit(&in)
 }
 
 // inst encodes m for the elements that start group iterations further on. In the tail, what it reads
 // and writes of arrays is masked.
 func (e *emitter) inst(m *minst, group int, tail bool) {
 	in := m.Inst
+	if tail && m.gathers {
+		e.gatherTail(m, group)
+		return
+	}
+	if tail && m.place == inApart { // which the gather brings
+		return
+	}
 	if len(e.folds) > 0 {
 		in.Dst, in.A, in.B = e.lanes(in.Dst, group), e.lanes(in.A, group), e.lanes(in.B, group)
 		switch {
@@ -94,6 +141,8 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		in.Mem = x86.Mem{Base: e.base(m.io), Scale: uint8(e.typeOf(m.io).Size())}
 	case inSplat:
 		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
+	case inApart:
+		in.Mem = e.apartAt(m.io, in.Mem.Disp, group)
 	case inArray:
 		t := e.typeOf(m.io)
 		in.Mem = e.elements(m, group)
@@ -255,6 +304,7 @@ func (e *emitter) finish() {
 
 // body encodes an iteration, or all that are side by side, which start group iterations further on.
 func (e *emitter) body(group int, all, tail bool) {
+	e.near = -1
 	for i := range e.out {
 		if m := &e.out[i]; all || m.group == 0 {
 			e.inst(m, group+int(m.group), tail)
@@ -333,7 +383,7 @@ func (e *emitter) emit() []byte {
 	e.held = x86.Mem{}
 	fixed(inSplat)
 	e.begin()
-	if e.atOnce {
+	if e.near = -1; e.atOnce {
 		for i := range e.out {
 			m := &e.out[i]
 			e.inst(m, int(m.group), e.ragged(m.group))
@@ -364,22 +414,29 @@ func (e *emitter) emit() []byte {
 
 // row encodes the iterations of a row, unroll of them at a time.
 func (e *emitter) row(unroll int) {
-	t, step, masked := &e.text, int32(unroll*e.e), e.isa == AVX512
+	t, masked := &e.text, e.isa == AVX512
 	t.Load(leftReg, argMem(ArgN))
 	t.Zero(indexReg)
-	t.SubImm(leftReg, step)
-	rest := t.Jump(x86.Less)
-	many := t.Here(32)
-	for g := 0; g < unroll; g += e.groups {
-		e.body(g, true, false)
+	whole := func(unroll int) { // which leaves the flags of what is left
+		step := int32(unroll * e.e)
+		t.SubImm(leftReg, step)
+		rest := t.Jump(x86.Less)
+		many := t.Here(32)
+		for g := 0; g < unroll; g += e.groups {
+			e.body(g, unroll > 1, false)
+		}
+		e.exchange(unroll)
+		t.AddImm(indexReg, step)
+		t.SubImm(leftReg, step)
+		t.Land(t.Jump(x86.AtLeast), many)
+		t.Land(rest, t.Here(1))
+		t.AddImm(leftReg, step)
 	}
-	e.exchange(unroll)
-	t.AddImm(indexReg, step)
-	t.SubImm(leftReg, step)
-	t.Land(t.Jump(x86.AtLeast), many)
-	t.Land(rest, t.Here(1))
+	whole(unroll)
+	if masked && unroll > 1 && len(e.steps) > 0 { // which tails gather
+		whole(1)
+	}
 	if masked || unroll > 1 {
-		t.AddImm(leftReg, step) // the flags say whether any is left
 		none := t.Jump(x86.Equal)
 		one := t.Here(1)
 		if masked {

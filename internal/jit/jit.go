@@ -40,9 +40,17 @@ type In struct {
 	Splat bool // not of a Bool, BF16 or F16
 	// Index is 0 or the number of another input, an array of integers, and one more: element i is that
 	// Stride·index[i] elements behind the first, which is less than 2³¹. Not of a Bool.
-	Index  int
+	Index int
+	// Stride is, without Index, 0 or the elements from one to the next, MaxStride at most, each of 4 bytes and more. AVX2's
+	// code has to mask its tail then.
 	Stride int32
 }
+
+// MaxStride bounds how far apart the elements of an input without indices are.
+const MaxStride = 1 << 20
+
+// apart reports whether x's elements lie evenly, but not one behind the other.
+func (x In) apart() bool { return x.Index == 0 && x.Stride != 0 && x.Stride != 1 }
 
 // Out is an output: V is stored once Code[:At] is done, so that it may lie where an input does that
 // nothing reads from there on.
@@ -101,6 +109,11 @@ func (p *Program) masks(isa ISA) bool {
 		!slices.ContainsFunc(p.Out, func(o Out) bool { return o.T.Size() < 4 })
 }
 
+// Assembles reports whether there is code for p: AVX2's reads elements that are apart only where it masks its tail.
+func (p *Program) Assembles(isa ISA) bool {
+	return isa != AVX2 || p.masks(isa) || !slices.ContainsFunc(p.In, func(x In) bool { return x.apart() })
+}
+
 // Func is machine code.
 type Func struct {
 	entry  uintptr
@@ -117,6 +130,9 @@ type Func struct {
 
 // Assemble makes p's machine code, which Map must make executable before it runs.
 func (p *Program) Assemble(isa ISA) *Func {
+	if !p.Assembles(isa) {
+		panic("jit: elements apart without masks")
+	}
 	c := lower(p, isa)
 	e := emitter{allocator: allocateBeside(c, p.N), p: p}
 	f := &Func{code: e.emit(), isa: isa, arrays: e.arrays(), spill: int(e.slots * isa.slotBytes()), step: c.e, masks: isa == AVX512 || c.masked}

@@ -251,6 +251,8 @@ func write(s source, n int, wideBody bool) *writer {
 				of = dtype.I64
 			}
 			w.in = append(w.in, In{T: of})
+		} else if !x.Splat && x.T.Size() >= 4 && s.IntN(4) == 0 {
+			x.Stride = []int32{-1, 2, 3, -2, 4, 8, -3, 1, 9, -8, -40, 1000}[s.IntN(12)]
 		}
 	}
 	w.Builder = vec.NewBuilder(in...)
@@ -358,6 +360,12 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 	}
 	in := slices.Clone(w.in)
 	p := &Program{In: in, Code: w.Code(), Out: outs, Masks: r.IntN(2) == 0}
+	p.Masks = p.Masks || !p.Assembles(isa)
+	for i := range in {
+		if in[i].apart() && !p.Assembles(isa) {
+			in[i].Stride = 0
+		}
+	}
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
 		t.Fatal(err)
@@ -418,6 +426,26 @@ func (w *writer) check(t *testing.T, r *rand.Rand, isa ISA, n, rows int) (spille
 		}
 		if x.Splat {
 			count, step = 1, 0
+		}
+		if x.apart() && n*rows > 0 {
+			k := int(max(x.Stride, -x.Stride))
+			g := newGuarded(((n*rows-1)*k+1)*size, r.IntN(8)*size)
+			fill(r, x.T, g.bytes())
+			set(i, g, n*int(x.Stride)*size)
+			first := 0
+			if x.Stride < 0 {
+				first = (n*rows - 1) * k * size
+			}
+			args[ArgArrays+2*i] += uintptr(first)
+			for row := range rows {
+				b := room(padded * size)
+				for j := range n {
+					copy(b[j*size:], g.bytes()[first+(row*n+j)*int(x.Stride)*size:][:size])
+				}
+				oracle[row][i] = unsafe.Pointer(&b[0])
+				kept = append(kept, b)
+			}
+			continue
 		}
 		g := newGuarded(count*size, r.IntN(8)*size)
 		fill(r, x.T, g.bytes())
@@ -535,7 +563,7 @@ func TestCarries(t *testing.T) {
 			w := write(r, 3+r.IntN(120), isa == AVX512)
 			p := &Program{In: w.in[:w.plain], Code: w.Code()}
 			for i := range p.In {
-				p.In[i].Index = 0
+				p.In[i].Index, p.In[i].Stride = 0, 0
 			}
 			for k := masks - 1; k >= 0; k-- { // what is of an input's type, a given one and a carried one for each
 				for _, v := range w.have[k] {

@@ -1,6 +1,7 @@
 package jit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -26,6 +27,7 @@ const (
 	inSlot         // spilled
 	inFrame        // a slot of a routine's frame
 	inGather       // elements of an input, by indices
+	inApart        // part of an input whose elements are apart
 	allLanes       // a mask
 )
 
@@ -46,6 +48,7 @@ type vinst struct {
 	mem     memory
 	swap    bool // A and B may change places
 	zero    bool
+	gathers bool // it completes elements of input io, which are apart, from off on: tails gather them
 	a, b, c vreg // of fused ones: a·b + c
 	mask    vreg
 	dst     vreg
@@ -92,8 +95,9 @@ type code struct {
 	pooled map[poolKey]int32 // nil, or where the pool has what earlier code put there
 	folds  []fold
 
-	masked  bool // AVX2: a register holds the masks of tails
-	atOnce  bool // rows of few elements are done at once, and carries stay in registers
+	steps   map[int32]int32 // by input whose elements are apart: where the pool has how far each of a vector is from the first
+	masked  bool            // AVX2: a register holds the masks of tails
+	atOnce  bool            // rows of few elements are done at once, and carries stay in registers
 	carries []carry
 }
 
@@ -120,6 +124,7 @@ type poolKey struct {
 	wide    bool
 	isTable bool // bits are its number and where in it
 	table   vec.Type
+	stride  int32 // of inputs that a pattern, number bits of theirs, is for
 }
 
 // wholeVector is the width of a constant that is a vector.
@@ -480,6 +485,10 @@ func (l *lowering) load(i int) {
 		l.gather(i, x)
 		return
 	}
+	if x.apart() {
+		l.apart(i, x)
+		return
+	}
 	if x.T == dtype.BF16 {
 		w := l.put(vinst{op: x86.PMovZXWD, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: io}, false)
 		l.val[i].v[0] = l.one(x86.PSllD, w, noMem, 16)
@@ -573,6 +582,130 @@ func (l *lowering) gather(i int, x In) {
 		k := l.put(vinst{op: all, kind: ones, vl: l.vl(), a: none, b: none, c: none, mask: none, part: int32(part)}, l.isa == AVX512)
 		l.val[i].v[part] = l.put(vinst{op: by(t, op), kind: gather, vl: l.vl(), a: half, b: none, c: none, mask: k, io: io, part: int32(part)}, false)
 	}
+}
+
+// mostPicked is how far apart elements are at most that are picked from whole vectors.
+func (l *lowering) mostPicked() int {
+	if l.isa == AVX512 {
+		return 8
+	}
+	return 2
+}
+
+// apart loads the elements of an input that are Stride apart.
+func (l *lowering) apart(i int, x In) {
+	io, size, stride := int32(l.p.Code[i].Imm), x.T.Size(), int(x.Stride)
+	n := l.vl().Bytes() / size
+	for part := range l.parts(l.p.Code[i].T) {
+		first := part * n * stride * size
+		if max(stride, -stride) <= l.mostPicked() {
+			l.val[i].v[part] = l.picked(io, first, n, stride, size)
+		} else {
+			l.val[i].v[part] = l.inserted(io, first, n, stride, size)
+		}
+		last := &l.insts[len(l.insts)-1]
+		last.gathers, last.io, last.off, last.part = true, io, int32(first), int32(part)
+	}
+	if l.steps == nil {
+		l.steps = map[int32]int32{}
+	}
+	l.steps[io] = l.homes[l.pattern(io, -1, n, 4, func(i int) int { return i * stride })].at
+}
+
+// picked is n elements from first on, bytes, of vectors that reach from the first one in memory to the last one and no
+// further.
+func (l *lowering) picked(io int32, first, n, stride, size int) vreg {
+	k, low := max(stride, -stride), min(0, (n-1)*stride)
+	start := func(j int) int { return min(j*n, (n-1)*(k-1)) }
+	vector := func(j int) vreg {
+		return l.put(vinst{op: x86.MovLoad, kind: load, vl: l.vl(), a: none, b: none, c: none, mask: none, io: io, off: int32(first + (low+start(j))*size)}, false)
+	}
+	where := func(e int) (j, lane int) {
+		at := e*stride - low
+		j = min(at/n, k-1)
+		return j, at - start(j)
+	}
+	permuted := func(x vreg, lane func(e int) int) vreg { // by words
+		words := size / 4
+		by := l.pattern(io, 0, n*words, 4, func(w int) int { return lane(w/words)*words + w%words })
+		return l.two(x86.PermPS, by, x, false)
+	}
+	switch {
+	case k == 1:
+		return permuted(vector(0), func(e int) int { return n - 1 - e })
+	case l.isa == AVX2: // of each 128 bits one half is the first vector's, whose elements are even, one the second's
+		imm := uint8(0xd8)
+		if size == 8 {
+			imm = 0xe4
+		}
+		return permuted(l.shuffle(vector(0), vector(1), imm), func(e int) int {
+			j, lane := where(e)
+			half := n / 2
+			return lane/half*half + j*half/2 + lane%half/2
+		})
+	}
+	y := vector(0)
+	for j := 1; j < k; j++ {
+		by := l.pattern(io, j, n, size, func(e int) int {
+			switch of, lane := where(e); {
+			case of == j:
+				return n + lane
+			case of == 0 && j == 1:
+				return lane
+			}
+			return e
+		})
+		y = l.put(vinst{op: bySize(size, x86.PermT2PS), kind: over, vl: l.vl(), a: by, b: vector(j), c: y, mask: none}, false)
+	}
+	return y
+}
+
+// inserted is n elements from first on, bytes, one by one.
+func (l *lowering) inserted(io int32, first, n, stride, size int) vreg {
+	one := func(op x86.Op, e int, into vreg, imm int) vreg {
+		return l.put(vinst{op: op, kind: load, vl: x86.V128, imm: uint8(imm), a: into, b: none, c: none, mask: none, io: io, off: int32(first + e*stride*size)}, false)
+	}
+	join := x86.InsertF32x4
+	if l.isa == AVX2 {
+		join = x86.InsertF128
+	}
+	var y vreg
+	for e, each := 0, 16/size; e < n; e += each {
+		q := one(bySize(size, x86.MovSSLoad), e, none, 0)
+		for i := 1; i < each; i++ {
+			if size == 8 {
+				q = one(x86.MovHPD, e+i, q, 0)
+			} else {
+				q = one(x86.InsertPS, e+i, q, i<<4)
+			}
+		}
+		if e > 0 {
+			q = l.put(vinst{op: join, vl: l.vl(), imm: uint8(e / each), a: y, b: q, c: none, mask: none}, false)
+		}
+		y = q
+	}
+	return y
+}
+
+// bySize picks the form for 4 bytes or, the next one, for 8.
+func bySize(size int, op x86.Op) x86.Op { return op + x86.Op(size/8) }
+
+// pattern is a vector of n integers of size bytes, number j of those for inputs of io's type and stride.
+func (l *lowering) pattern(io int32, j, n, size int, lane func(i int) int) vreg {
+	x := &l.p.In[io]
+	key := poolKey{bits: uint64(j), wide: x.T.Size() == 8, stride: x.Stride}
+	r, ok := l.consts[key]
+	if !ok {
+		for len(l.pool)%l.vl().Bytes() != 0 {
+			l.pool = append(l.pool, 0)
+		}
+		r = l.newReg(home{place: inPool, width: wholeVector, at: int32(len(l.pool))}, false)
+		for i := range n {
+			l.pool = append(l.pool, binary.LittleEndian.AppendUint64(nil, uint64(lane(i)))[:size]...)
+		}
+		l.consts[key] = r
+	}
+	return r
 }
 
 // indices are what x is indexed by, times its stride.

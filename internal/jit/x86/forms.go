@@ -10,6 +10,8 @@ const (
 	MovStoreD
 	Mov // register to register
 	MovD
+	MovSSLoad // one element, zeros behind it
+	MovSDLoad
 	BroadcastS
 	BroadcastD
 	MovDDup
@@ -101,6 +103,7 @@ const (
 	RndScalePD
 	PermPS
 	MovSLDup // AVX2
+	PermT2PS
 	PermT2PD
 	ScaleFPS
 	ScaleFPD
@@ -122,6 +125,9 @@ const (
 	InsertF128
 	ExtractF64x4
 	InsertF64x4
+	InsertF32x4
+	InsertPS
+	MovHPD // into the upper half of 128 bits
 	PermQ
 	ShufPS
 	PMovZXBD
@@ -166,6 +172,7 @@ const (
 const (
 	p66 = 1
 	pF3 = 2
+	pF2 = 3
 )
 
 func packed(name string, op uint8) (s, d form) {
@@ -191,9 +198,11 @@ func init() {
 	forms[MovStoreD] = form{name: "VMOVUPD", shape: mr, pp: p66, mm: 1, op: 0x11, w: 1, l: -1}
 	forms[MovD] = form{name: "VMOVAPD", shape: mr, pp: p66, mm: 1, op: 0x29, w: 1, l: -1}
 	forms[Mov] = form{name: "VMOVAPS", shape: mr, mm: 1, op: 0x29, l: -1} // which of the two Go takes
+	forms[MovSSLoad] = form{name: "VMOVSS", shape: rm, pp: pF3, mm: 1, op: 0x10, l: 0, tuple: bytes4}
+	forms[MovSDLoad] = form{name: "VMOVSD", shape: rm, pp: pF2, mm: 1, op: 0x10, w: 1, l: 0, tuple: bytes8}
 	forms[BroadcastS] = form{name: "VBROADCASTSS", shape: rm, pp: p66, mm: 2, op: 0x18, l: -1, tuple: bytes4, b: xmm}
 	forms[BroadcastD] = form{name: "VBROADCASTSD", shape: rm, pp: p66, mm: 2, op: 0x19, w: 1, l: -1, tuple: bytes8, b: xmm}
-	forms[MovDDup] = form{name: "VMOVDDUP", shape: rm, pp: 3, mm: 1, op: 0x12, l: -1, isVEX: true}
+	forms[MovDDup] = form{name: "VMOVDDUP", shape: rm, pp: pF2, mm: 1, op: 0x12, l: -1, isVEX: true}
 	for _, r := range []struct {
 		op   Op
 		name string
@@ -266,6 +275,7 @@ func init() {
 	forms[RndScalePD] = form{name: "VRNDSCALEPD", shape: rm, pp: p66, mm: 3, op: 0x09, w: 1, l: -1, imm: true, isEVEX: true}
 	forms[PermPS] = form{name: "VPERMPS", pp: p66, mm: 2, op: 0x16, l: -1}
 	forms[MovSLDup] = form{name: "VMOVSLDUP", shape: rm, pp: pF3, mm: 1, op: 0x12, l: -1, isVEX: true}
+	forms[PermT2PS] = form{name: "VPERMT2PS", pp: p66, mm: 2, op: 0x7f, l: -1, isEVEX: true}
 	forms[PermT2PD] = form{name: "VPERMT2PD", pp: p66, mm: 2, op: 0x7f, w: 1, l: -1, isEVEX: true}
 	forms[ScaleFPS] = form{name: "VSCALEFPS", pp: p66, mm: 2, op: 0x2c, l: -1, isEVEX: true}
 	forms[ScaleFPD] = form{name: "VSCALEFPD", pp: p66, mm: 2, op: 0x2c, w: 1, l: -1, isEVEX: true}
@@ -287,6 +297,9 @@ func init() {
 	forms[InsertF128] = form{name: "VINSERTF128", pp: p66, mm: 3, op: 0x18, l: 1, imm: true, b: xmm, isVEX: true}
 	forms[ExtractF64x4] = form{name: "VEXTRACTF64X4", shape: mr, pp: p66, mm: 3, op: 0x1b, w: 1, l: 2, imm: true, tuple: bytes32, dst: low, isEVEX: true}
 	forms[InsertF64x4] = form{name: "VINSERTF64X4", pp: p66, mm: 3, op: 0x1a, w: 1, l: 2, imm: true, tuple: bytes32, b: low, isEVEX: true}
+	forms[InsertF32x4] = form{name: "VINSERTF32X4", pp: p66, mm: 3, op: 0x18, l: 2, imm: true, tuple: bytes16, b: xmm, isEVEX: true}
+	forms[InsertPS] = form{name: "VINSERTPS", pp: p66, mm: 3, op: 0x21, l: 0, imm: true, tuple: bytes4}
+	forms[MovHPD] = form{name: "VMOVHPD", pp: p66, mm: 1, op: 0x16, w: 1, l: 0, tuple: bytes8}
 	forms[PermQ] = form{name: "VPERMQ", shape: rm, pp: p66, mm: 3, op: 0x00, w: 1, vexW: true, l: -1, imm: true}
 	forms[ShufPS] = form{name: "VSHUFPS", mm: 1, op: 0xc6, l: -1, imm: true}
 	forms[PMovZXBD] = form{name: "VPMOVZXBD", shape: rm, pp: p66, mm: 2, op: 0x31, l: -1, tuple: quarter, b: xmm}
@@ -303,8 +316,8 @@ func init() {
 	forms[PMovM2Q] = form{name: "VPMOVM2Q", shape: rm, pp: pF3, mm: 2, op: 0x38, w: 1, l: -1, b: mask, isEVEX: true}
 	forms[PMovD2M] = form{name: "VPMOVD2M", shape: rm, pp: pF3, mm: 2, op: 0x39, l: -1, dst: mask, isEVEX: true}
 	forms[PMovQ2M] = form{name: "VPMOVQ2M", shape: rm, pp: pF3, mm: 2, op: 0x39, w: 1, l: -1, dst: mask, isEVEX: true}
-	forms[MovU8Load] = form{name: "VMOVDQU8", shape: rm, pp: 3, mm: 1, op: 0x6f, l: -1, isEVEX: true}
-	forms[MovU8Store] = form{name: "VMOVDQU8", shape: mr, pp: 3, mm: 1, op: 0x7f, l: -1, isEVEX: true}
+	forms[MovU8Load] = form{name: "VMOVDQU8", shape: rm, pp: pF2, mm: 1, op: 0x6f, l: -1, isEVEX: true}
+	forms[MovU8Store] = form{name: "VMOVDQU8", shape: mr, pp: pF2, mm: 1, op: 0x7f, l: -1, isEVEX: true}
 	forms[GatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, tuple: bytes4, isEVEX: true}
 	forms[GatherPD] = form{name: "VGATHERDPD", shape: rv, pp: p66, mm: 2, op: 0x92, w: 1, l: -1, tuple: bytes8, b: low, isEVEX: true}
 	forms[VGatherPS] = form{name: "VGATHERDPS", shape: rv, pp: p66, mm: 2, op: 0x92, l: -1, isVEX: true}

@@ -85,6 +85,7 @@ const (
 	eighth
 	bytes4
 	bytes8
+	bytes16
 	bytes32
 	bytes2
 )
@@ -256,6 +257,8 @@ func (f *form) unit(in *Inst) int32 {
 		return 4
 	case bytes8:
 		return 8
+	case bytes16:
+		return 16
 	case bytes2:
 		return 2
 	}
@@ -403,15 +406,22 @@ func (t *Text) encode(w uint8, r Reg, m Mem, tail int, op ...uint8) {
 }
 
 // Mul is IMUL3Q $n, r, r.
-func (t *Text) Mul(r Reg, n int32) {
-	t.say("IMUL3Q", ofImm(n), ofReg(r), ofReg(r))
-	t.Code = append(t.Code, rex(r, 0, r))
+func (t *Text) Mul(r Reg, n int32) { t.MulTo(r, r, n) }
+
+// MulTo is IMUL3Q $n, x, r; Add is ADDQ x, r.
+func (t *Text) MulTo(r, x Reg, n int32) {
+	t.say("IMUL3Q", ofImm(n), ofReg(x), ofReg(r))
+	t.Code = append(t.Code, rex(r, 0, x))
 	if n >= -128 && n < 128 {
-		t.Code = append(t.Code, 0x6b, 0xc0|uint8(r&7)<<3|uint8(r&7), uint8(n))
+		t.Code = append(t.Code, 0x6b, 0xc0|uint8(r&7)<<3|uint8(x&7), uint8(n))
 		return
 	}
-	t.Code = append(t.Code, 0x69, 0xc0|uint8(r&7)<<3|uint8(r&7))
+	t.Code = append(t.Code, 0x69, 0xc0|uint8(r&7)<<3|uint8(x&7))
 	t.Code = binary.LittleEndian.AppendUint32(t.Code, uint32(n))
+}
+func (t *Text) Add(r, x Reg) {
+	t.say("ADDQ", ofReg(x), ofReg(r))
+	t.Code = append(t.Code, rex(x, 0, r), 0x01, 0xc0|uint8(x&7)<<3|uint8(r&7))
 }
 
 // Neg is NEGQ r.

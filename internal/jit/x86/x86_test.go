@@ -62,7 +62,7 @@ func general(r *rand.Rand) func(t *Text) {
 	small := Reg([]Reg{AX, CX, DX, SI, DI}[r.IntN(5)])
 	m := Mem{Base: []Reg{DI, R13, AX, R12, BP}[r.IntN(5)], Index: NoReg, Disp: []int32{0, 8, 120, 128, 4096, -128}[r.IntN(6)]}
 	n := []int32{1, -1, 127, 128, -128, -129, 65536}[r.IntN(7)]
-	switch r.IntN(26) {
+	switch r.IntN(29) {
 	case 0:
 		return func(t *Text) { t.Load(reg, m) }
 	case 1:
@@ -113,6 +113,10 @@ func general(r *rand.Rand) func(t *Text) {
 		return func(t *Text) { t.Mul(reg, n) }
 	case 21:
 		return func(t *Text) { t.Neg(reg) }
+	case 26:
+		return func(t *Text) { t.MulTo(reg, small, n) }
+	case 27:
+		return func(t *Text) { t.Add(reg, small) }
 	case 22:
 		return func(t *Text) { t.AndImm(reg, n) }
 	case 23:
@@ -147,7 +151,7 @@ func random(r *rand.Rand, op Op) Inst {
 		lens = []VL{V128}
 	}
 	in := Inst{Op: op, VL: lens[r.IntN(len(lens))]}
-	noMask := op == MovQStore || op == MovDStore || op == PMovM2D || op == PMovM2Q || op == PMovD2M || op == PMovQ2M || f.name[0] == 'K'
+	noMask := op == MovQStore || op == MovDStore || op == MovSSLoad || op == MovSDLoad || op == InsertPS || op == MovHPD || op == PMovM2D || op == PMovM2Q || op == PMovD2M || op == PMovQ2M || f.name[0] == 'K'
 	vex := f.isVEX || noMask && !f.isEVEX
 	pick := func(c class) Reg {
 		switch {
@@ -166,7 +170,7 @@ func random(r *rand.Rand, op Op) Inst {
 		plain = mask
 	}
 	in.Dst, in.A, in.B, in.C = pick(f.dst), pick(plain), pick(f.b), pick(vec)
-	if f.shape == mr && op != PMovQD && op != CvtPS2PH && op != ExtractF64x4 && op != ExtractF128 && op != Mov && op != MovD || op == KMovLoad || op == MovU8Load || op == MovLoad || op == MovLoadD {
+	if f.shape == mr && op != PMovQD && op != CvtPS2PH && op != ExtractF64x4 && op != ExtractF128 && op != Mov && op != MovD || op == MovSSLoad || op == MovSDLoad || op == MovHPD || op == KMovLoad && r.IntN(2) == 0 || op == MovU8Load || op == MovLoad || op == MovLoadD {
 		in.IsMem = true
 	} else if f.b == gpr || f.shape == mr || f.shape == vmi || op == KNotW || op == KShiftRW || f.b == mask || op == PMovD2M || op == PMovQ2M {
 	} else {
