@@ -29,29 +29,41 @@ func find() ([]device.Driver, error) {
 	}
 	var drivers []device.Driver
 	for _, d := range list {
-		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "on", own: os.Getenv("ADJOINT_CUBLAS") == "off", cache: device.DefaultCache(), compile: compiler})
+		drivers = append(drivers, &gpu{Device: d, tf32: os.Getenv("ADJOINT_TF32") == "on", own: os.Getenv("ADJOINT_CUBLAS") == "off", cache: device.DefaultCache()})
 	}
 	return drivers, nil
 }
 
-var compiler = compile // but in tests
-
 // gpu is a GPU as package device drives it.
 type gpu struct {
 	Device
-	tf32    bool // products of float32 round their factors
-	own     bool // products are ours, with the CPU's bits
-	cache   device.Cache
-	compile func(cache device.Cache, arch string, k *cudasrc.Kernel) ([]byte, error)
-	once    sync.Once
-	ctx     driver.Context
-	err     error
+	tf32  bool // products of float32 round their factors
+	own   bool // products are ours, with the CPU's bits
+	cache device.Cache
+	mu    sync.Mutex
+	ctx   driver.Context
 }
 
 // context is made when it is first needed: it takes a fifth of a second and some hundred MB of the device.
 func (g *gpu) context() (driver.Context, error) {
-	g.once.Do(func() { g.ctx, g.err = driver.Retain(g.Number) })
-	return g.ctx, g.err
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ctx == (driver.Context{}) {
+		var err error
+		if g.ctx, err = driver.Retain(g.Number); err != nil { // the next call asks again
+			g.ctx = driver.Context{}
+			return g.ctx, full(err)
+		}
+	}
+	return g.ctx, nil
+}
+
+// full is err, as package device knows it where the device or pinned memory is full.
+func full(err error) error {
+	if e := (*driver.Error)(nil); errors.As(err, &e) && e.Full() {
+		return fmt.Errorf("%w (%w)", device.ErrMemory, err)
+	}
+	return err
 }
 
 func (g *gpu) Name() string { return fmt.Sprintf("cuda:%d", g.Number) }
@@ -79,11 +91,7 @@ func (g *gpu) Alloc(n int) (device.Ptr, error) {
 		return 0, err
 	}
 	p, err := c.Alloc(n)
-	var e *driver.Error
-	if errors.As(err, &e) && e.Code == driver.OutOfMemory {
-		err = device.ErrMemory
-	}
-	return device.Ptr(p), err
+	return device.Ptr(p), full(err)
 }
 
 func (g *gpu) Free(p device.Ptr) error { return g.ctx.Free(uint64(p)) }
@@ -93,7 +101,8 @@ func (g *gpu) Pin(n int) (unsafe.Pointer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.Pin(n)
+	p, err := c.Pin(n)
+	return p, full(err)
 }
 
 func (g *gpu) Unpin(p unsafe.Pointer) error { return g.ctx.Unpin(p) }
@@ -120,7 +129,7 @@ func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
-			image, err := g.compile(g.cache, g.Arch, k)
+			image, err := compile(g.cache, g.Arch, k)
 			if err == nil {
 				modules[i], err = c.Load(image)
 			}
@@ -130,7 +139,7 @@ func (g *gpu) Kernels(list []*cudasrc.Kernel) ([]device.Function, error) {
 				made[i] = loaded{f, modules[i]}
 			}
 			if err != nil {
-				errs[i] = fmt.Errorf("kernel %s: %w", k.Name, err)
+				errs[i] = fmt.Errorf("kernel %s: %w", k.Name, full(err))
 			}
 		})
 	}
@@ -186,7 +195,7 @@ func (g *gpu) Queue() (device.Queue, error) {
 	}
 	s, err := c.Stream()
 	if err != nil {
-		return nil, err
+		return nil, full(err)
 	}
 	return &queue{Stream: s, g: g}, nil
 }
@@ -218,8 +227,12 @@ func (q *queue) Launch(f device.Function, l *cudasrc.Launch, args []uint64) erro
 	return q.Stream.Launch(f.(loaded).Function, l.Grid, l.Kernel.Block, l.Kernel.Shared, args)
 }
 
-func (q *queue) End() (device.Graph, error)  { return q.Stream.End() }
-func (q *queue) Replay(x device.Graph) error { return q.Stream.Replay(x.(driver.Graph)) }
+func (q *queue) End() (device.Graph, error) {
+	g, err := q.Stream.End()
+	return g, full(err)
+}
+
+func (q *queue) Replay(x device.Graph) error { return full(q.Stream.Replay(x.(driver.Graph))) }
 func (q *queue) Drop(x device.Graph)         { q.g.ctx.Drop(x.(driver.Graph)) }
 
 func (q *queue) Close() {
@@ -255,11 +268,11 @@ func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
 		}
 		var err error
 		if q.space, err = q.g.ctx.Alloc(q.g.workspace()); err != nil {
-			return false, err
+			return false, full(err)
 		}
 		if q.blas, err = q.Stream.BLAS(q.space, q.g.workspace()); err != nil {
 			q.g.ctx.Free(q.space)
-			return false, err
+			return false, full(err)
 		}
 	}
 	return true, q.blas.Gemm(&driver.Gemm{

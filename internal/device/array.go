@@ -51,9 +51,7 @@ func (a *Array) fetch() error {
 		return nil
 	}
 	d := a.dev.d
-	d.copying.Lock()
-	defer d.copying.Unlock()
-	if err := d.download(a.host, a.dev.p, a.bytes); err != nil {
+	if err := d.copyingAlone(func() error { return d.download(a.host, a.dev.p, a.bytes) }); err != nil {
 		return fmt.Errorf("%s: reading an array back: %w", d.Name(), err)
 	}
 	a.stale = false
@@ -87,10 +85,7 @@ func (a *Array) on(d *Device) (*memory, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.copying.Lock()
-		err = d.upload(m.p, a.host, a.bytes)
-		d.copying.Unlock()
-		if err != nil {
+		if err := d.copyingAlone(func() error { return d.upload(m.p, a.host, a.bytes) }); err != nil {
 			m.drop()
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -28,11 +29,14 @@ type Device struct {
 	copying   sync.Mutex
 	copies    Queue          // of arrays by themselves, not within a run; under copying
 	pinned    unsafe.Pointer // for those
+
+	unrecorded bool // runs are queued anew each time
 }
 
 // New makes a device of a driver.
 func New(d Driver) *Device {
-	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]*function{}, constants: map[*ir.Array]*constant{}}
+	return &Device{Driver: d, free: map[int][]Ptr{}, plans: map[*loaded]bool{}, functions: map[string]*function{}, constants: map[*ir.Array]*constant{},
+		unrecorded: os.Getenv("ADJOINT_GRAPHS") == "off"}
 }
 
 // round is the size that n bytes take: one of four per power of two, so that memory fits again.
@@ -44,33 +48,34 @@ func round(n int) int {
 	return max(256, (n+step-1)/step*step)
 }
 
-// alloc gives out memory that was used before, if there is some of the size. Where the device is full, it is given
-// back what is kept, by runs that wait for a call, too; then what the collector finds to be garbage.
-func (d *Device) alloc(n int) (Ptr, error) {
+// alloc gives out memory that was used before, if there is some of the size.
+func (d *Device) alloc(n int) (p Ptr, err error) {
 	n = round(n)
-	for try := 0; ; try++ {
+	err = d.room(func() error {
 		d.mu.Lock()
-		s := d.free[n]
-		if len(s) > 0 {
-			p := s[len(s)-1]
+		defer d.mu.Unlock()
+		if s := d.free[n]; len(s) > 0 {
+			p = s[len(s)-1]
 			d.free[n] = s[:len(s)-1]
 			d.freeBytes -= n
-			d.used += n
-			d.mu.Unlock()
-			return p, nil
+		} else if p, err = d.Alloc(n); err != nil {
+			return fmt.Errorf("%s: %d bytes beside %d in use: %w", d.Name(), n, d.used, err)
 		}
-		p, err := d.Alloc(n)
-		if err == nil {
-			d.used += n
+		d.used += n
+		return nil
+	})
+	return p, err
+}
+
+// room does f, again where the device was full and is given back what is kept, by runs that wait for a call, too; then what the
+// collector finds to be garbage. The caller holds no lock that cleanups take.
+func (d *Device) room(f func() error) error {
+	for try := 0; ; try++ {
+		err := f()
+		if !errors.Is(err, ErrMemory) || try == 2 {
+			return err
 		}
-		used := d.used
-		d.mu.Unlock()
-		switch {
-		case err == nil:
-			return p, nil
-		case !errors.Is(err, ErrMemory) || try == 2:
-			return 0, fmt.Errorf("%s: %d bytes beside %d in use: %w", d.Name(), n, used, err)
-		case try == 1:
+		if try == 1 {
 			collect()
 		}
 		d.Trim()
@@ -132,6 +137,17 @@ func (d *Device) Used() (used, kept int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.used, d.freeBytes
+}
+
+// pin makes pinned memory.
+func (d *Device) pin(n int) (p unsafe.Pointer, err error) {
+	err = d.room(func() error {
+		if p, err = d.Pin(n); err != nil {
+			return fmt.Errorf("%s: %d bytes of pinned memory: %w", d.Name(), n, err)
+		}
+		return nil
+	})
+	return p, err
 }
 
 // memory is a range of device memory that arrays and runs share.
@@ -207,23 +223,40 @@ type constant struct {
 }
 
 func (d *Device) constant(a *ir.Array) (Ptr, error) {
-	d.copying.Lock()
-	defer d.copying.Unlock()
-	c := d.constants[a]
-	if c == nil {
-		m, err := d.memory(max(1, len(a.Bytes)))
-		if err != nil {
-			return 0, err
+	find := func() *constant {
+		c := d.constants[a]
+		if c != nil {
+			c.refs++
 		}
-		if err := d.upload(m.p, unsafe.Pointer(unsafe.SliceData(a.Bytes)), len(a.Bytes)); err != nil {
-			m.drop()
-			return 0, err
-		}
-		c = &constant{m: m}
-		d.constants[a] = c
+		return c
 	}
-	c.refs++
-	return c.m.p, nil
+	d.copying.Lock()
+	c := find()
+	d.copying.Unlock()
+	if c != nil {
+		return c.m.p, nil
+	}
+	m, err := d.memory(max(1, len(a.Bytes))) // without the lock, which cleanups take
+	if err != nil {
+		return 0, err
+	}
+	p := m.p
+	err = d.copyingAlone(func() error {
+		if c := find(); c != nil { // somebody else was faster
+			m.drop()
+			p = c.m.p
+			return nil
+		}
+		err := d.upload(m.p, unsafe.Pointer(unsafe.SliceData(a.Bytes)), len(a.Bytes))
+		if err == nil {
+			d.constants[a] = &constant{m, 1}
+		}
+		return err
+	})
+	if err != nil {
+		m.drop()
+	}
+	return p, err
 }
 
 func (d *Device) dropConstant(a *ir.Array) {
@@ -234,6 +267,15 @@ func (d *Device) dropConstant(a *ir.Array) {
 		delete(d.constants, a)
 		c.m.drop()
 	}
+}
+
+// copyingAlone does f under d.copying.
+func (d *Device) copyingAlone(f func() error) error {
+	return d.room(func() error {
+		d.copying.Lock()
+		defer d.copying.Unlock()
+		return f()
+	})
 }
 
 // chunk is what is copied to pinned memory before the device begins to fetch it.

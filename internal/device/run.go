@@ -30,7 +30,11 @@ type loaded struct {
 
 // Load makes plan ready on d.
 func (d *Device) Load(plan *cudasrc.Plan) (*Loaded, error) {
-	functions, err := d.kernels(plan.Kernels)
+	var functions map[*cudasrc.Kernel]Function
+	err := d.room(func() (err error) {
+		functions, err = d.kernels(plan.Kernels)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -176,11 +180,10 @@ func (l *loaded) newRun() (r *run, err error) {
 			r = nil
 		}
 	}()
-	if r.q, err = l.d.Queue(); err != nil {
-		return r, err
-	}
-	if r.copies, err = l.d.Queue(); err != nil {
-		return r, err
+	for _, q := range []*Queue{&r.q, &r.copies} {
+		if err = l.d.room(func() error { *q, err = l.d.Queue(); return err }); err != nil {
+			return r, err
+		}
 	}
 	arena := (l.plan.Arena + statusAlign - 1) / statusAlign * statusAlign
 	if r.block, err = l.d.memory(max(1, arena+8*l.plan.Status())); err != nil {
@@ -364,9 +367,9 @@ func (r *run) makeRoom(in, out []*Array) error {
 		return nil
 	}
 	n = round(n)
-	p, err := r.l.d.Pin(n)
+	p, err := r.l.d.pin(n)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.l.d.Name(), err)
+		return err
 	}
 	if r.pinned != nil {
 		r.l.d.Unpin(r.pinned)
@@ -463,14 +466,20 @@ func (r *run) part(p *part, known *recording) error {
 		known.seen = true
 		return r.queue(p)
 	}
-	if known.graph == nil {
-		g, err := r.record(p)
-		if err != nil {
-			return err
-		}
-		known.graph = g
+	if r.l.d.unrecorded {
+		return r.queue(p)
 	}
-	return r.q.Replay(known.graph)
+	if known.graph == nil {
+		err := r.l.d.room(func() (err error) {
+			known.graph, err = r.record(p)
+			return err
+		})
+		if err != nil {
+			known.graph = nil
+			return fmt.Errorf("recording (ADJOINT_GRAPHS=off does without): %w", err)
+		}
+	}
+	return r.l.d.room(func() error { return r.q.Replay(known.graph) })
 }
 
 func (r *run) record(p *part) (Graph, error) {
@@ -602,7 +611,7 @@ func (r *run) makeStage(n int) error {
 	if n <= r.staged {
 		return nil
 	}
-	p, err := r.l.d.Pin(round(n))
+	p, err := r.l.d.pin(round(n))
 	if err != nil {
 		return err
 	}
@@ -616,7 +625,11 @@ func (r *run) makeStage(n int) error {
 
 func (r *run) step(s *cudasrc.Step) error {
 	if p := s.Product; p != nil {
-		done, err := r.q.Product(p, r.address(p.A), r.address(p.B), r.address(p.C))
+		done := false
+		err := r.l.d.room(func() (err error) {
+			done, err = r.q.Product(p, r.address(p.A), r.address(p.B), r.address(p.C))
+			return err
+		})
 		if done || err != nil {
 			return err
 		}

@@ -403,6 +403,73 @@ func TestFullDevice(t *testing.T) {
 	runtime.KeepAlive(a)
 }
 
+// Whatever there is no room for, memory or not: a device that has room when what is kept is given back does what was asked.
+func TestFullDeviceElsewhere(t *testing.T) {
+	for _, call := range []string{"Pin", "Queue", "Kernels", "End", "Replay", "Product"} {
+		failed := false
+		for after := range 6 {
+			f := &fake.Driver{Compile: compile}
+			d := device.New(f)
+			full := fmt.Errorf("no: %w", device.ErrMemory)
+			plan := testPlan()
+			if call == "Product" {
+				f.Library = func(*fake.Memory, *cudasrc.Product, device.Ptr, device.Ptr, device.Ptr) error { return nil }
+				plan.Steps = append(plan.Steps, cudasrc.Step{Name: "product", Product: &cudasrc.Product{}})
+			}
+			f.Fail(call, after, full)
+			p, err := d.Load(plan)
+			if err != nil {
+				t.Fatalf("%s %d: %v", call, after, err)
+			}
+			a := newArrays(true)
+			before := f.Count(call)
+			for range 3 {
+				if err := p.Run(context.Background(), a.in, a.out); err != nil {
+					t.Fatalf("%s %d: %v", call, after, err)
+				}
+			}
+			a.check(t, 1)
+			failed = failed || f.Count(call) > before
+			f.Fail(call, 1<<30, nil)
+			runtime.KeepAlive(p)
+		}
+		if !failed && call != "Kernels" {
+			t.Errorf("%s was never called", call)
+		}
+	}
+}
+
+// Constants of programs that nobody holds are given up where a new one's have no room.
+func TestFullDeviceConstants(t *testing.T) {
+	f := &fake.Driver{Compile: compile}
+	d := device.New(f)
+	for round := range 4 {
+		if _, err := d.Load(testPlan()); err != nil { // each with a constant of its own
+			t.Fatal(round, err)
+		}
+		if round == 0 {
+			f.Limit = f.Bytes() + 100
+		}
+	}
+}
+
+// Without recordings every run is queued anew.
+func TestUnrecorded(t *testing.T) {
+	t.Setenv("ADJOINT_GRAPHS", "off")
+	f := &fake.Driver{}
+	_, p := load(t, f)
+	a := newArrays(true)
+	for range 4 {
+		if err := p.Run(context.Background(), a.in, a.out); err != nil {
+			t.Fatal(err)
+		}
+		a.check(t, 1)
+	}
+	if n := f.Count("Begin") + f.Count("Replay"); n != 0 {
+		t.Errorf("%d recordings and replays", n)
+	}
+}
+
 func TestPlansThatNobodyHoldsAreClosed(t *testing.T) {
 	f := &fake.Driver{Compile: compile}
 	d := device.New(f)

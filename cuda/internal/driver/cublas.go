@@ -34,7 +34,7 @@ type BLAS struct {
 func CUBLAS() error {
 	C.adjoint_open_cublas()
 	if C.adjoint_cublas_found == 0 {
-		return fmt.Errorf("cuda: no cuBLAS: %s", C.GoString(&C.adjoint_cublas_said[0]))
+		return fmt.Errorf("cuda: no cuBLAS%s: %s", forDriver(), C.GoString(&C.adjoint_cublas_said[0]))
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func blas(call string, r C.int) error {
 	if r == 0 {
 		return nil
 	}
-	return fmt.Errorf("cuda: %s: cuBLAS status %d", call, int(r))
+	return &Error{call, int(r), true}
 }
 
 // BLAS makes a handle for s, with workspace bytes of device memory at space.

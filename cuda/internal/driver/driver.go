@@ -74,27 +74,33 @@ import (
 	"unsafe"
 )
 
-// Error is a CUresult that is not success.
+// Error is a status of the driver or of cuBLAS that is not success.
 type Error struct {
 	Call string
 	Code int
+	blas bool
 }
 
-// OutOfMemory is the code of CUDA_ERROR_OUT_OF_MEMORY.
-const OutOfMemory = 2
-
 func (e *Error) Error() string {
+	if e.blas {
+		return fmt.Sprintf("cuda: %s: cuBLAS status %d", e.Call, e.Code)
+	}
 	if name := C.a_error(C.int(e.Code)); name != nil {
 		return fmt.Sprintf("cuda: %s: %s", e.Call, C.GoString(name))
 	}
 	return fmt.Sprintf("cuda: %s: error %d", e.Call, e.Code)
 }
 
+// Full reports whether there was no memory: CUDA_ERROR_OUT_OF_MEMORY, CUBLAS_STATUS_ALLOC_FAILED.
+func (e *Error) Full() bool {
+	return e.Code == C.CUDA_ERROR_OUT_OF_MEMORY && !e.blas || e.Code == 3 && e.blas
+}
+
 func check(call string, r C.CUresult) error {
 	if r == C.CUDA_SUCCESS {
 		return nil
 	}
-	return &Error{call, int(r)}
+	return &Error{call, int(r), false}
 }
 
 // Driver looks for the driver and says why it cannot be used, if so.
@@ -109,6 +115,14 @@ func Driver() error {
 		return fmt.Errorf("cuda: the NVIDIA driver does not start: error %d", int(C.adjoint_driver_status))
 	}
 	return nil
+}
+
+// forDriver says of which CUDA libraries have to be.
+func forDriver() string {
+	if v := int(C.adjoint_driver_version); v > 0 {
+		return fmt.Sprintf(" for the driver's CUDA %d.%d or an older one", v/1000, v%1000/10)
+	}
+	return ""
 }
 
 // Context is a device's primary context.

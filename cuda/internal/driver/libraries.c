@@ -70,45 +70,48 @@ static const struct slot driver_slots[] = {
 #undef F
 };
 
-// open_first fills slots from the first of the libraries that there is, and says which, or why there is none.
-#define OPEN(slots, said, ...) open_first(slots, sizeof slots / sizeof slots[0], said, (const char *[]){__VA_ARGS__, NULL})
-static int open_first(const struct slot *slots, size_t n, char *said, const char **names) {
-	void *lib = NULL;
-	for (; *names != NULL && lib == NULL; names++) {
-		lib = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
-		if (lib != NULL || said[0] == 0) {
-			const char *why = lib != NULL ? *names : dlerror();
-			snprintf(said, adjoint_said, "%s", why);
-		}
-	}
-	if (lib == NULL) {
-		return 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		void *f = dlsym(lib, slots[i].name);
-		if (f != NULL) {
-			*slots[i].slot = f;
-		}
-	}
-	// cuInit is not in the list: it has a body of its own here.
-	if (slots == driver_slots) {
-		int (*init)(unsigned) = (int (*)(unsigned))dlsym(lib, "cuInit");
-		adjoint_driver_status = init != NULL ? init(0) : 100;
-	}
-	return 1;
-}
-
-int adjoint_driver_status = 100, adjoint_driver_found, adjoint_nvrtc_found, adjoint_cublas_found;
+int adjoint_driver_status = 100, adjoint_driver_found, adjoint_driver_version, adjoint_nvrtc_found, adjoint_cublas_found;
 char adjoint_driver_said[adjoint_said], adjoint_nvrtc_said[adjoint_said], adjoint_cublas_said[adjoint_said];
 
+// fill fills slots from a library, which is returned, or says why there is none, if it is the first that is tried.
+#define FILL(slots, said, name) fill(slots, sizeof slots / sizeof slots[0], said, name)
+static void *fill(const struct slot *slots, size_t n, char *said, const char *name) {
+	void *lib = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+	if (lib != NULL || said[0] == 0) snprintf(said, adjoint_said, "%s", lib != NULL ? name : dlerror());
+	for (size_t i = 0; lib != NULL && i < n; i++) {
+		void *f = dlsym(lib, slots[i].name);
+		if (f != NULL) *slots[i].slot = f;
+	}
+	return lib;
+}
+
+static void open_driver(void) {
+	void *lib = FILL(driver_slots, adjoint_driver_said, "libcuda.so.1");
+	if (lib == NULL) return;
+	adjoint_driver_found = 1;
+	// cuInit is not in the list: it has a body of its own here.
+	int (*init)(unsigned) = (int (*)(unsigned))dlsym(lib, "cuInit"), (*version)(int *) = (int (*)(int *))dlsym(lib, "cuDriverGetVersion");
+	adjoint_driver_status = init != NULL ? init(0) : 100;
+	if (version != NULL) version(&adjoint_driver_version);
+}
+
+// A library of an older CUDA than the driver's serves, one of a newer does not, but for the number behind the point. names are those of
+// CUDA 13, 12 and 11; where the loader does not find them they may be where CUDA's installer puts them.
+#define OPEN(slots, said, ...) open_newest(slots, sizeof slots / sizeof slots[0], said, (const char *const[]){__VA_ARGS__})
+static int open_newest(const struct slot *slots, size_t n, char *said, const char *const *names) {
+	adjoint_open_driver();
+	for (int i = 0; i < 3; i++) {
+		if (adjoint_driver_found && adjoint_driver_version > 0 && 13 - i > adjoint_driver_version / 1000) continue;
+		char installed[adjoint_said];
+		snprintf(installed, sizeof installed, "/usr/local/cuda/lib64/%s", names[i]);
+		if (fill(slots, n, said, names[i]) != NULL || fill(slots, n, said, installed) != NULL) return 1;
+	}
+	return 0;
+}
+
 static pthread_once_t driver_once = PTHREAD_ONCE_INIT, nvrtc_once = PTHREAD_ONCE_INIT, cublas_once = PTHREAD_ONCE_INIT;
-static void open_driver(void) { adjoint_driver_found = OPEN(driver_slots, adjoint_driver_said, "libcuda.so.1"); }
-static void open_nvrtc(void) {
-	adjoint_nvrtc_found = OPEN(nvrtc_slots, adjoint_nvrtc_said, "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2", "libnvrtc.so");
-}
-static void open_cublas(void) {
-	adjoint_cublas_found = OPEN(cublas_slots, adjoint_cublas_said, "libcublas.so.13", "libcublas.so.12", "libcublas.so.11", "libcublas.so");
-}
+static void open_nvrtc(void) { adjoint_nvrtc_found = OPEN(nvrtc_slots, adjoint_nvrtc_said, "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"); }
+static void open_cublas(void) { adjoint_cublas_found = OPEN(cublas_slots, adjoint_cublas_said, "libcublas.so.13", "libcublas.so.12", "libcublas.so.11"); }
 void adjoint_open_driver(void) { pthread_once(&driver_once, open_driver); }
 void adjoint_open_nvrtc(void) { pthread_once(&nvrtc_once, open_nvrtc); }
 void adjoint_open_cublas(void) { pthread_once(&cublas_once, open_cublas); }

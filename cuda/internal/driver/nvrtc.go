@@ -34,7 +34,7 @@ import (
 func NVRTC() (version string, err error) {
 	C.adjoint_open_nvrtc()
 	if C.adjoint_nvrtc_found == 0 {
-		return "", fmt.Errorf("cuda: no NVRTC, the run-time compiler of CUDA: %s", C.GoString(&C.adjoint_nvrtc_said[0]))
+		return "", fmt.Errorf("cuda: no NVRTC, the run-time compiler of CUDA,%s: %s", forDriver(), C.GoString(&C.adjoint_nvrtc_said[0]))
 	}
 	var major, minor C.int
 	if C.nvrtcVersion(&major, &minor) != 0 {
