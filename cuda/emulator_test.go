@@ -15,49 +15,87 @@ import (
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 	"github.com/adjoint-go/adjoint/cuda"
-	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
 	"github.com/adjoint-go/adjoint/internal/device"
 )
 
-// TestEmulated runs the tests below in a process whose libcuda and libcublas are testdata/emulator.c: what is between
-// a program and NVIDIA's libraries is as on a GPU, and the kernels' text is compiled by g++.
-func TestEmulated(t *testing.T) {
+// emulator makes a folder of libcuda, libcublas and libnvrtc that are testdata/emulator.c, and the environment of a process
+// that is to find them.
+func emulator(t *testing.T) (env []string, dir string) {
 	if err := shim.Missing(); err != nil {
 		t.Skip(err)
 	}
-	dir := t.TempDir()
+	dir = t.TempDir()
+	if err := shim.Prepare(dir); err != nil {
+		t.Fatal(err)
+	}
 	lib := filepath.Join(dir, "libcuda.so.1")
-	if out, err := exec.Command("gcc", "-O1", "-shared", "-fPIC", "-o", lib, "internal/driver/testdata/emulator.c", "-ldl", "-lpthread").CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-O2", "-shared", "-fPIC", "-o", lib, "internal/driver/testdata/emulator.c", "-ldl", "-lpthread").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	os.Symlink("libcuda.so.1", filepath.Join(dir, "libcublas.so.13"))
-	for _, env := range []string{"ADJOINT_CUBLAS=off", "ADJOINT_CUBLAS="} {
+	for _, name := range []string{"libcublas.so.13", "libnvrtc.so.13"} {
+		os.Symlink("libcuda.so.1", filepath.Join(dir, name))
+	}
+	return append(os.Environ(), "EMULATOR_DIR="+dir, "EMULATOR_BYTES=300000000", "LD_LIBRARY_PATH="+dir, "ADJOINT_CACHE="+filepath.Join(dir, "cache")), dir
+}
+
+// TestEmulated runs the tests below in a process whose libraries of NVIDIA's are testdata/emulator.c: what is between a
+// program and them is as on a GPU, and the kernels' text is compiled by g++.
+func TestEmulated(t *testing.T) {
+	env, _ := emulator(t)
+	for _, way := range []string{"ADJOINT_CUBLAS=off", "ADJOINT_CUBLAS=", "ADJOINT_GRAPHS=off"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestInEmulator", "-test.v")
-		cmd.Env = append(os.Environ(), "ADJOINT_TEST_EMULATOR="+dir, env, "EMULATOR_BYTES=300000000",
-			"LD_LIBRARY_PATH="+dir+":"+os.Getenv("LD_LIBRARY_PATH"))
+		cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", way)
 		out, err := cmd.CombinedOutput()
 		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 3 {
-			t.Errorf("%s: %v\n%s", env, err, out)
+			t.Errorf("%s: %v\n%s", way, err, out)
 		}
 	}
 }
 
-// emulated makes code as the emulator takes it.
-func emulated(t *testing.T) {
-	dir := os.Getenv("ADJOINT_TEST_EMULATOR")
-	if dir == "" {
-		t.Skip("TestEmulated runs this")
+// TestLibrariesOfTheDriver: of several versions that one serves which is not newer than the driver, and where there is none the
+// program is the CPU's and says why.
+func TestLibrariesOfTheDriver(t *testing.T) {
+	if os.Getenv("ADJOINT_TEST_EMULATOR") != "" {
+		p, err := ad.Compile(func(x ad.Value) ad.Value { return x.Exp() }, ad.F32.Spec(ad.AnyBatch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _, _ := strings.Cut(p.String(), "\n")
+		os.Stdout.WriteString(s)
+		os.Exit(0)
 	}
-	cuda.CompileBy(func(k *cudasrc.Kernel) ([]byte, error) {
-		file := filepath.Join(dir, k.Name+".so")
-		if _, err := os.Stat(file); err != nil { // else of the process before
-			if file, err = shim.Library(dir, k); err != nil {
-				return nil, err
+	env, dir := emulator(t)
+	const gpu = "device cuda:0 Emulated 0, sm_90, 8 GB, NVRTC 13.0"
+	for _, test := range []struct{ driver, nvrtc, cublas, want string }{
+		{"13000", "libnvrtc.so.13", "libcublas.so.13", gpu + ", cuBLAS"},
+		{"14010", "libnvrtc.so.13", "libcublas.so.12", gpu + ", cuBLAS"},
+		{"12040", "libnvrtc.so.12", "libcublas.so.13", gpu + ", products by kernels (cuda: no cuBLAS for the driver's CUDA 12.4 or an older one: libcublas.so.12: "},
+		{"12040", "libnvrtc.so.13", "libcublas.so.12", "device cpu: cuda: no NVRTC, the run-time compiler of CUDA, for the driver's CUDA 12.4 or an older one: libnvrtc.so.12: "},
+		{"11080", "libnvrtc.so.11.2", "libcublas.so.11", gpu + ", cuBLAS"},
+	} {
+		old, _ := filepath.Glob(filepath.Join(dir, "lib[nc][vu]*"))
+		for _, f := range old {
+			if filepath.Base(f) != "libcuda.so.1" {
+				os.Remove(f)
 			}
 		}
-		return append([]byte(file), 0), nil
-	})
+		os.Symlink("libcuda.so.1", filepath.Join(dir, test.nvrtc))
+		os.Symlink("libcuda.so.1", filepath.Join(dir, test.cublas))
+		cmd := exec.Command(os.Args[0], "-test.run=^TestLibrariesOfTheDriver$")
+		cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", "EMULATOR_DRIVER="+test.driver)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), test.want) || strings.HasSuffix(test.want, "cuBLAS") && string(out) != test.want {
+			t.Errorf("driver %s, %s, %s: %v, %s", test.driver, test.nvrtc, test.cublas, err, out)
+		}
+	}
+}
+
+// emulated skips a test that is not to run by itself.
+func emulated(t *testing.T) {
+	if os.Getenv("ADJOINT_TEST_EMULATOR") == "" {
+		t.Skip("TestEmulated runs this")
+	}
 }
 
 type network struct{ W, V ad.Value }

@@ -25,12 +25,36 @@ import (
 //go:embed shim.h
 var header string
 
+// Flags are for g++. What is not aligned as its type says ends the process, as on a GPU. Optimization costs more here than it saves.
+var Flags = []string{"-std=c++17", "-O0", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
+	"-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"}
+
+// Prepare has a folder ready for the emulated NVRTC: the header, compiled, and the flags.
+func Prepare(dir string) error {
+	err := errors.Join(os.WriteFile(filepath.Join(dir, "flags"), []byte(strings.Join(Flags, " ")), 0o666),
+		os.WriteFile(filepath.Join(dir, "shim.h"), []byte(header), 0o666))
+	if err != nil {
+		return err
+	}
+	gxx := exec.Command("g++", append([]string{"-fPIC", "-x", "c++-header", filepath.Join(dir, "shim.h")}, Flags...)...)
+	if out, err := gxx.CombinedOutput(); err != nil {
+		return fmt.Errorf("g++: %v\n%.4000s", err, out)
+	}
+	return nil
+}
+
 // Missing is why Build cannot work here: there is no g++.
 func Missing() error {
 	if _, err := exec.LookPath("g++"); err != nil {
 		return errors.New("no g++ on this machine: CUDA C++ is not run on the CPU")
 	}
 	return nil
+}
+
+// waits reports whether threads of k wait for each other.
+func waits(k *cudasrc.Kernel) bool {
+	_, own, _ := strings.Cut(k.Source, "#endif") // behind the prelude
+	return slices.ContainsFunc([]string{"shift_down(", "__sync", "_sync("}, func(w string) bool { return strings.Contains(own, w) })
 }
 
 // Host is a program that runs a set of kernels.
@@ -61,8 +85,7 @@ func Build(dir string, kernels []*cudasrc.Kernel) (*Host, error) {
 	if err := os.WriteFile(src, []byte(s.String()), 0o666); err != nil {
 		return nil, err
 	}
-	// Optimization costs more here than it saves.
-	gxx := exec.Command("g++", "-std=c++17", "-O0", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv", "-o", bin, src)
+	gxx := exec.Command("g++", append([]string{"-o", bin, src}, Flags...)...)
 	if out, err := gxx.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("g++: %v\n%.4000s", err, out)
 	}

@@ -220,6 +220,18 @@ static void shim_launch(const shim_row &k, uint64_t grid, const uint64_t *args) 
 	}
 }
 
+// A kernel as a library that the emulated driver loads.
+template <class... P> static constexpr int shim_count(void (*)(P...)) { return sizeof...(P); }
+#define SHIM_LIBRARY(f, block, waits) \
+	extern "C" { \
+	const char *emulated_name = #f; \
+	int emulated_params = shim_count(f), emulated_block = block; \
+	void emulated_run(uint64_t grid, const uint64_t *args) { \
+		static const shim_row row = {shim_kernel<f>::call, block, waits}; \
+		shim_launch(row, grid, args); \
+	} \
+	}
+
 static uint64_t shim_word() {
 	uint64_t w;
 	if (fread(&w, sizeof w, 1, stdin) != 1) exit(0);
