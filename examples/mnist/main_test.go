@@ -55,7 +55,7 @@ func TestTrain(t *testing.T) {
 // Mixed precision trains as well as float32.
 func TestMixed(t *testing.T) {
 	train, test := first(t, trainFiles, 3000), first(t, testFiles, 2000)
-	right := func(mixed bool) int {
+	right := func(mixed half) int {
 		c := &config{epochs: 4, batch: 50, hidden: sizes{64}, rate: 0.005, seed: 1, mixed: mixed}
 		tr, err := newTrainer(c, train)
 		if err != nil {
@@ -75,11 +75,14 @@ func TestMixed(t *testing.T) {
 		}
 		return test.len() - len(wrong)
 	}
-	single, mixed := right(false), right(true)
-	if single < 1700 || mixed < single-20 { // of 2000: one in a hundred is chance
-		t.Errorf("%d right in float32, %d in mixed precision", single, mixed)
+	single := right("")
+	for _, half := range []half{"bf16", "f16"} {
+		mixed := right(half)
+		if single < 1700 || mixed < single-20 { // of 2000: one in a hundred is chance
+			t.Errorf("%d right in float32, %d in mixed precision with %s", single, mixed, half)
+		}
+		t.Log(single, mixed, half)
 	}
-	t.Log(single, mixed)
 }
 
 // checkPicture looks for curves of both colours above, digits and red labels below.
@@ -120,9 +123,9 @@ func checkPicture(t *testing.T, name string) {
 // The same seed gives the same bits, whatever the threads and levels; another gives others.
 func TestSameBits(t *testing.T) {
 	data := first(t, trainFiles, 600)
-	weights := func(seed uint64, threads int, level string, mixed bool) (bits []uint32) {
+	weights := func(seed uint64, threads int, level string, mixed half) (bits []uint32) {
 		c := &config{mixed: mixed, epochs: 2, batch: 256, hidden: sizes{32, 20}, rate: 0.002, shift: 2, seed: seed, threads: threads, level: level}
-		if mixed {
+		if mixed != "" {
 			c.epochs = 1
 		}
 		tr, err := newTrainer(c, data)
@@ -141,17 +144,17 @@ func TestSameBits(t *testing.T) {
 		}
 		return bits
 	}
-	want := map[bool][]uint32{false: weights(7, 1, "", false), true: weights(7, 1, "", true)}
+	want := map[half][]uint32{"": weights(7, 1, "", ""), "bf16": weights(7, 1, "", "bf16"), "f16": weights(7, 1, "", "f16")}
 	for _, o := range []struct {
 		threads int
 		level   string
-		mixed   bool
-	}{{1, "", false}, {2, "", false}, {3, "", false}, {2, "purego", false}, {2, "", true}, {3, "purego", true}} {
+		mixed   half
+	}{{1, "", ""}, {2, "", ""}, {3, "", ""}, {2, "purego", ""}, {2, "", "bf16"}, {3, "purego", "bf16"}, {3, "purego", "f16"}} {
 		if !slices.Equal(weights(7, o.threads, o.level, o.mixed), want[o.mixed]) {
-			t.Errorf("%d threads, level %q, mixed %t: other bits", o.threads, o.level, o.mixed)
+			t.Errorf("%d threads, level %q, mixed %q: other bits", o.threads, o.level, o.mixed)
 		}
 	}
-	if slices.Equal(weights(8, 2, "", false), want[false]) {
+	if slices.Equal(weights(8, 2, "", ""), want[""]) {
 		t.Error("another seed gives the same bits")
 	}
 }
@@ -207,6 +210,7 @@ func TestFlags(t *testing.T) {
 		{"-device cuda", "cuda: there is no such device"},
 		{"-level sse", `no level "sse"`},
 		{"-threads -2", "-2 threads"},
+		{"-mixed=f32", `"f32" is neither bf16 nor f16`},
 		{"-nope", "flag provided but not defined: -nope"},
 		{"more", `"more" is not a flag`},
 		{"-data /does/not/exist", "the data is not there"},
@@ -223,14 +227,14 @@ func TestFlags(t *testing.T) {
 	if err := run(context.Background(), []string{"-h"}, &out, false); err != nil {
 		t.Error(err)
 	}
-	for _, name := range []string{"epochs", "batch", "hidden", "rate", "shift", "seed", "threads", "level", "device", "data", "out"} {
+	for _, name := range []string{"epochs", "batch", "hidden", "rate", "shift", "seed", "threads", "level", "mixed", "device", "data", "out"} {
 		if !strings.Contains(out.String(), "\n  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
 		}
 	}
 
-	c, err := parse(strings.Fields("-hidden 128,64 -seed 5"), nil)
-	if err != nil || !slices.Equal(c.layers(), sizes{784, 128, 64, 10}) || c.seed != 5 {
+	c, err := parse(strings.Fields("-hidden 128,64 -seed 5 -mixed"), nil)
+	if err != nil || c.mixed != "bf16" || !slices.Equal(c.layers(), sizes{784, 128, 64, 10}) || c.seed != 5 {
 		t.Error(c, err)
 	}
 	if c, err = parse([]string{"-hidden", ""}, nil); err != nil || !slices.Equal(c.layers(), sizes{784, 10}) {

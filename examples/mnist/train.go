@@ -14,8 +14,9 @@ type batch struct{ Pixels, Label ad.Value }
 
 // state is what a step of training changes.
 type state struct {
-	Model nn.MLP
-	Adam  optim.Adam[nn.MLP]
+	Model  nn.MLP
+	Adam   optim.Adam[nn.MLP]
+	Scaler optim.Scaler // of float16s
 }
 
 // stepped is what a step gives: the state after it, the mean loss of its batch and how many pictures it
@@ -32,21 +33,33 @@ func correct(m nn.MLP, b batch) ad.Value {
 }
 
 // stepFunc is one step of training, of all that there will be: the rate falls from its start to 0. If mixed, the
-// network is computed on bfloat16s; the weights that Adam changes stay float32s.
-func stepFunc(rate float64, all int, mixed bool) func(s state, b batch) stepped {
+// network is computed on numbers of 16 bits; the weights that Adam changes stay float32s. Of float16s gradients are often too
+// small or too large: the loss is scaled, and a step whose gradients are not finite is none.
+func stepFunc(rate float64, all int, mixed half) func(s state, b batch) stepped {
 	loss, correct := loss, correct
-	if mixed {
-		loss = nn.Mixed(loss)
+	if mixed != "" {
+		to := map[half]ad.DType{"bf16": ad.BF16, "f16": ad.F16}[mixed]
+		loss = nn.MixedIn(to, loss)
 		exact := correct
 		correct = func(m nn.MLP, b batch) ad.Value {
-			return exact(nn.Cast(m, ad.F32, ad.BF16), nn.Cast(b, ad.F32, ad.BF16))
+			return exact(nn.Cast(m, ad.F32, to), nn.Cast(b, ad.F32, to))
 		}
 	}
 	return func(s state, b batch) stepped {
-		l := ad.ValueAndGrad2(loss)(s.Model, b)
+		var l ad.Valued[nn.MLP]
+		if mixed == "f16" {
+			l = optim.ScaledValueAndGrad2(s.Scaler, loss)(s.Model, b)
+		} else {
+			l = ad.ValueAndGrad2(loss)(s.Model, b)
+		}
 		left := ad.Const(1).Sub(s.Adam.Steps.Scale(1 / float64(all)))
-		var next state
+		next := s
 		next.Model, next.Adam = s.Adam.Step(s.Model, l.Grad, left.Scale(rate))
+		if mixed == "f16" {
+			ok := optim.AllFinite(l.Grad)
+			next = optim.Choose(ok, next, s)
+			next.Scaler = s.Scaler.Next(ok)
+		}
 		return stepped{next, l.Value, correct(s.Model, b)}
 	}
 }
@@ -78,7 +91,10 @@ type trainer struct {
 // newTrainer draws a model and compiles its training.
 func newTrainer(c *config, data *digits) (*trainer, error) {
 	model := nn.NewMLP(rand.New(rand.NewPCG(c.seed, 1)), c.layers()...)
-	start := state{model, optim.NewAdam(model)}
+	start := state{Model: model, Adam: optim.NewAdam(model)}
+	if c.mixed == "f16" {
+		start.Scaler = optim.NewScaler()
+	}
 	t := &trainer{
 		data: data, order: make([]int, data.len()), random: rand.New(rand.NewPCG(c.seed, 2)), shift: c.shift,
 		pixels: make([]float32, c.batch*pixels), labels: make([]int64, c.batch),
