@@ -108,7 +108,9 @@ func (w *Writer) Chain(c *Chain) (u Unit, unstored []int, err error) {
 	t.declare()
 	blocks := t.outer
 	if t.threads == block {
-		t.long()
+		if n := t.room + t.long(); n > roomBytes {
+			return u, nil, &Unsupported{"rows", fmt.Sprintf("a block would need %d bytes of shared memory", n)}
+		}
 	} else {
 		t.short()
 		blocks = ceil(t.outer, block/t.threads)
@@ -549,8 +551,8 @@ func (t *chain) declareRoom() {
 }
 
 // long writes rows that have a block each: the threads put what is summed up in order into shared memory, from where a
-// warp folds it, lane by lane.
-func (t *chain) long() {
+// warp folds it, lane by lane. mids is the shared memory for what warps and chunks make.
+func (t *chain) long() (mids int) {
 	x := index(t.wide)
 	chunks := ceil(t.run, t.Chunk)
 	t.declareRoom()
@@ -578,8 +580,10 @@ func (t *chain) long() {
 				t.line("\t%s *const slab%d = (%s *)(room + %d);", typ, i, typ, at)
 				at += t.deep * f.Out.Type.Size()
 				t.line("\t__shared__ %s mid%d[%d];", typ, p.folds[i], chunks)
+				mids += 8 * chunks
 			} else {
 				t.line("\t__shared__ %s mid%d[%d];", typ, p.folds[i], block/32)
+				mids += 8 * block / 32
 			}
 		}
 		if len(ordered) > 0 {
@@ -657,4 +661,5 @@ func (t *chain) long() {
 		}
 		t.line("}")
 	}
+	return mids
 }
