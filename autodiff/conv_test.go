@@ -135,6 +135,7 @@ func TestConvPerExample(t *testing.T) {
 
 // One program serves every batch, and a run allocates nothing.
 func TestConvPrograms(t *testing.T) {
+	t.Setenv("ADJOINT_DEVICE", "cpu") // whose calls allocate nothing
 	w := random(1, 3, 3, 2, 4).Convert(ad.F32)
 	f := func(x ad.Value) ad.Value {
 		return x.Conv(w, ad.ConvOptions{Padding: ad.Same}).MaxPool(ad.PoolOptions{}, 2, 2)

@@ -101,6 +101,9 @@ func TestTrainingOnADevice(t *testing.T) {
 		run(here, &b, batch)
 		x[step] += 0.25 // the caller's data may change
 	}
+	if there.CompileTimes().Bind <= 0 {
+		t.Error("compiling for the device took no time")
+	}
 	brought, fetched := f.Count("ToDevice"), f.Count("ToHost")
 	run(there, &a, batch)
 	run(here, &b, batch)

@@ -72,6 +72,7 @@ func TestArgSort(t *testing.T) {
 
 // Calls take their memory from the plan, and give the same bits with any number of threads.
 func TestAlgebraPrograms(t *testing.T) {
+	t.Setenv("ADJOINT_DEVICE", "cpu") // whose calls allocate nothing
 	f := func(x ad.Value) []ad.Value {
 		a := spd(x)
 		w, v := a.Eigh()

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		serveFake(how)
 		return
 	}
+	os.Setenv("ADJOINT_DEVICE", "cpu")
 	os.Exit(m.Run())
 }
 

@@ -132,6 +132,7 @@ func TestRules(t *testing.T) {
 
 // A rate may be a bare number, and a step of training then allocates nothing.
 func TestAllocations(t *testing.T) {
+	t.Setenv("ADJOINT_DEVICE", "cpu") // whose calls allocate nothing
 	type state struct {
 		P [2]ad.Value
 		A optim.Adam[[2]ad.Value]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -66,6 +67,10 @@ func (p *Program) devicePlan(batch int, load bool) (devicePlan, error) {
 	defer p.mu.Unlock()
 	o := &p.dev
 	i := slices.IndexFunc(o.plans, func(q devicePlan) bool { return q.batch == batch })
+	if i < 0 || load && o.plans[i].loaded == nil {
+		start := time.Now()
+		defer func() { p.times.Bind += time.Since(start) }()
+	}
 	if i < 0 {
 		plan, err := p.Plan(batch)
 		if err != nil {

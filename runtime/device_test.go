@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -22,11 +23,18 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
+// Tests run on the CPU also where there is a GPU, but for those that ask for a device.
+func TestMain(m *testing.M) {
+	os.Setenv("ADJOINT_DEVICE", "cpu")
+	os.Exit(m.Run())
+}
+
 // onFake has programs find a fake device, whose kernels run on the CPU.
 func onFake(t *testing.T) *fake.Driver {
 	if err := shim.Missing(); err != nil {
 		t.Skip(err)
 	}
+	t.Setenv("ADJOINT_DEVICE", "")
 	s := &fake.Shim{Dir: t.TempDir()}
 	f := &fake.Driver{Compile: s.Compile}
 	restore := device.Use(f)
@@ -52,6 +60,7 @@ func onGPU(t *testing.T) (library bool) {
 	if err != nil {
 		t.Skip(err)
 	}
+	t.Setenv("ADJOINT_DEVICE", "")
 	t.Log(devices[0].Describe())
 	return strings.HasSuffix(devices[0].Describe(), ", cuBLAS")
 }

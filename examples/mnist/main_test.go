@@ -160,6 +160,7 @@ func TestSameBits(t *testing.T) {
 }
 
 func TestEpochAllocates(t *testing.T) {
+	t.Setenv("ADJOINT_DEVICE", "cpu") // whose calls allocate nothing
 	data := first(t, trainFiles, 1000)
 	c := &config{epochs: 1, batch: 100, hidden: sizes{16}, rate: 0.002, shift: 1}
 	tr, err := newTrainer(c, data)
