@@ -11,7 +11,7 @@ import "unsafe"
 //go:noescape
 func LinesF32AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 
-// BatchF32AVX512 is kernels.GemmKernel's Batch, of up to 8 rows and 16 columns.
+// BatchF32AVX512 is kernels.GemmKernel's Batch, of up to 16 rows and 16 columns, or 14 rows and twice as many columns.
 //
 //go:noescape
 func BatchF32AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
@@ -46,7 +46,7 @@ func PackBF32AVX512(dst, src unsafe.Pointer, lane, k int)
 //go:noescape
 func LinesF64AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 
-// BatchF64AVX512 is kernels.GemmKernel's Batch, of up to 8 rows and 8 columns.
+// BatchF64AVX512 is kernels.GemmKernel's Batch, of up to 16 rows and 8 columns, or 14 rows and twice as many columns.
 //
 //go:noescape
 func BatchF64AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)

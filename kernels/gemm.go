@@ -43,7 +43,7 @@ const (
 )
 
 // BatchRows is the most rows that Batch takes.
-const BatchRows = 8
+const BatchRows = 16
 
 // RowPad is the granule of Row, in elements of any type.
 const RowPad = 64
@@ -64,7 +64,8 @@ type GemmKernel struct {
 	Lines func(line, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int,
 		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 
-	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2.
+	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2, or m ≤ MR and n ≤ NR.
+	// It may ask for what comes next in the batch.
 	Batch func(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int,
 		c unsafe.Pointer, cRow, cBatch int, m, n int)
 
@@ -134,14 +135,19 @@ func (r *GemmRun) Do(phase, worker, task int) {
 // doSmall computes the products of some batch elements.
 func (r *GemmRun) doSmall(worker, b0, b1 int) {
 	p := r.Plan
-	g, size := &p.g, p.size
-	rows := ceil(g.M, ceil(g.M, BatchRows))
+	g, size, rows := &p.g, p.size, p.rows
+	aBatch, bBatch, cBatch := size*g.ABatch, size*g.BBatch, size*g.CBatch
+	if g.Batch == 1 { // what Batch asks for is to be its own
+		aBatch, bBatch, cBatch = 0, 0, 0
+	}
 	for n := p.few; b0 < b1; b0 += n {
 		n = min(n, b1-b0)
-		for i := 0; i < g.M; i += rows {
-			p.k.Batch(n, g.K, unsafe.Add(r.A, size*(b0*g.ABatch+i*g.ARow)), size*g.ARow, size*g.ACol, size*g.ABatch,
-				unsafe.Add(r.B, size*b0*g.BBatch), size*g.BRow, size*g.BBatch,
-				unsafe.Add(r.C, size*(b0*g.CBatch+i*g.CRow)), size*g.CRow, size*g.CBatch, min(rows, g.M-i), g.N)
+		a, b, c := unsafe.Add(r.A, size*b0*g.ABatch), unsafe.Add(r.B, size*b0*g.BBatch), unsafe.Add(r.C, size*b0*g.CBatch)
+		for j := 0; j < g.N; j += p.k.NR {
+			for i := 0; i < g.M; i += rows {
+				p.k.Batch(n, g.K, unsafe.Add(a, size*i*g.ARow), size*g.ARow, size*g.ACol, aBatch, unsafe.Add(b, size*j), size*g.BRow, bBatch,
+					unsafe.Add(c, size*(i*g.CRow+j)), size*g.CRow, cBatch, min(rows, g.M-i), min(p.k.NR, g.N-j))
+			}
 		}
 		if r.Epilogue != nil {
 			for b := range n {

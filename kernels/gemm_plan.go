@@ -29,8 +29,9 @@ type GemmPlan struct {
 
 	ahead bool // each product is one block, whose strips ask for the next one's operands
 
-	small bool // by Batch: one or two calls do a block of rows of
-	few   int  // so many batch elements, which stay in L1
+	small bool // by Batch: one call does so many rows and a strip of columns of
+	rows  int
+	few   int // batch elements, which stay in L1
 
 	phases int
 	single bool // a task for all of it: small products are to start at once
@@ -188,9 +189,14 @@ func (p *GemmPlan) planBlocks() {
 	if p.lines {
 		p.aBytes = align(KC * int(unsafe.Sizeof(line{})))
 	}
-	if p.small = k.Batch != nil && g.N <= k.NR/2 && (g.M <= BatchRows || g.M <= 2*BatchRows && (g.Batch > 1 || g.M > k.MR)) &&
+	rows, most := BatchRows, 2*BatchRows
+	if g.N > k.NR/2 {
+		rows, most = k.MR, 5*k.MR
+	}
+	if p.small = k.Batch != nil && (g.N <= k.NR || g.N == 2*k.NR) && g.M <= most && p.mc >= g.M && p.nc >= g.N &&
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA && !p.lines; p.small {
 		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
+		p.rows = ceil(g.M, ceil(g.M, rows))
 	}
 	// The hardware does not see across pages where a batch goes on.
 	p.ahead = g.Batch > 1 && p.mc >= g.M && p.nc >= g.N && 0 < g.K && g.K <= KC && g.M >= 2*k.MR && p.b != shared &&

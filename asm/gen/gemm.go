@@ -22,7 +22,7 @@ func genGemm() map[string][]byte {
 				g.stripMasked(false)
 				g.stripMasked(true)
 				g.batch()
-				fmt.Fprintf(&d, batchDecl, t.name, i.name, batchRows, g.perVec)
+				fmt.Fprintf(&d, batchDecl, t.name, i.name, batchRows, g.perVec, i.mr)
 			} else {
 				g.strip()
 			}
@@ -118,8 +118,8 @@ func PackA%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
 func PackB%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
 `
 
-// batchRows is the sums of one vector that hide an fma's latency.
-const batchRows = 8
+// batchRows is the most rows of one vector that Batch takes at once.
+const batchRows = 16
 
 const batchDecl = `
 // Lines%[1]s%[2]s is kernels.GemmKernel's Lines.
@@ -127,7 +127,7 @@ const batchDecl = `
 //go:noescape
 func Lines%[1]s%[2]s(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 
-// Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns.
+// Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns, or %[5]d rows and twice as many columns.
 //
 //go:noescape
 func Batch%[1]s%[2]s(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
@@ -332,11 +332,13 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 	}
 }
 
-// aRow is the address of row i of 14, of which AX is row 0 and R14 row 7; SI, BX and R13 are 1, 3 and 5
+// aRow is the address of row i of 16, of which AX is row 0, R14 row 7 and R11 row 14; SI, BX and R13 are 1, 3 and 5
 // times the distance between rows.
 func aRow(i int) string {
 	base := "AX"
-	if i >= 7 && i%2 == 1 {
+	if i >= 14 {
+		base, i = "R11", i-14
+	} else if i >= 7 && i%2 == 1 {
 		base, i = "R14", i-7
 	}
 	for _, by := range []struct {
@@ -492,11 +494,10 @@ func (g *gemm) addAll(acc func(i, j int) int) {
 	g.p("%s:", set)
 }
 
-// batch: a loop over products for each number of rows, of one vector of columns under K1.
+// batch: a loop over products for each number of rows, of one vector of columns under K1, or of one and a part.
 func (g *gemm) batch() {
 	g.p("")
 	g.p("TEXT ·Batch%s%s(SB), NOSPLIT, $0-112", g.t.name, g.name)
-	g.p("MOVQ batch+0(FP), R11")
 	g.p("MOVQ a+16(FP), R12")
 	g.p("MOVQ aRow+24(FP), SI")
 	g.p("LEAQ (SI)(SI*2), BX")
@@ -507,50 +508,126 @@ func (g *gemm) batch() {
 	g.p("MOVQ c+72(FP), DX")
 	g.p("MOVQ cRow+80(FP), R10")
 	g.p("MOVQ n+104(FP), CX")
+	g.p("MOVQ m+96(FP), R8")
+	g.p("SUBQ $%d, CX", g.perVec)
+	g.p("JGT wide")
+	g.p("ADDQ $%d, CX", g.perVec)
+	g.batchOf(batchRows, 1)
+	g.p("")
+	g.p("wide:")
+	g.batchOf(g.mr, 2)
+}
+
+// batchOf is batch for up to most rows of so many vectors. Where these are more than eight sums, the loop over k asks for the next
+// element's operands, as if A's rows were contiguous, and for its C where k is long enough.
+func (g *gemm) batchOf(most, vecs int) {
+	acc := func(i, j int) int { return 4 + i*vecs + j }
 	g.mask("CX", 1)
-	g.p("MOVQ m+96(FP), AX")
-	for r := batchRows - 1; r > 0; r-- {
-		g.p("CMPQ AX, $%d", r)
-		g.p("JEQ rows%d", r)
+	few := g.newLabel("few")
+	g.p("CMPQ R8, $8")
+	g.p("JLE %s", few)
+	for r := 9; r <= most; r++ {
+		g.p("CMPQ R8, $%d", r)
+		g.p("JEQ rows%dx%d", r, vecs)
 	}
-	for r := batchRows; r > 0; r-- {
-		loop := g.newLabel("loop")
+	g.p("%s:", few)
+	for r := 1; r < 8; r++ {
+		g.p("CMPQ R8, $%d", r)
+		g.p("JEQ rows%dx%d", r, vecs)
+	}
+	g.p("JMP rows8x%d", vecs)
+	for r := most; r > 0; r-- {
+		loop, ahead := g.newLabel("loop"), r*vecs > 8
 		g.p("")
-		g.p("rows%d:", r)
+		g.p("rows%dx%d:", r, vecs)
 		g.p("MOVQ R12, AX")
 		if r > 7 {
 			g.p("LEAQ (AX)(R13*1), R14")
 			g.p("LEAQ (R14)(SI*2), R14")
 		}
-		g.p("MOVQ R15, R8")
-		g.p("MOVQ k+8(FP), CX")
-		for i := range r {
-			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", 1+i)
+		if r > 14 {
+			g.p("LEAQ (R14)(R13*1), R11")
+			g.p("LEAQ (R11)(SI*2), R11")
 		}
+		g.p("MOVQ R15, R8")
+		for i := range r * vecs {
+			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", acc(0, i))
+		}
+		g.p("ADDQ aBatch+40(FP), R12")
+		g.p("ADDQ bBatch+64(FP), R15")
+		if ahead {
+			short := g.newLabel("short")
+			g.p("MOVQ R12, a+16(FP)")
+			g.p("MOVQ R15, b+48(FP)")
+			g.p("CMPQ k+8(FP), $24")
+			g.p("JLT %s", short)
+			g.p("MOVQ cBatch+88(FP), CX")
+			g.p("ADDQ DX, CX")
+			for i := range r {
+				g.p("%s", "WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)")
+				if vecs == 2 {
+					g.p("%s", "LONG $0x40490d0f // PREFETCHW 64(CX)")
+				}
+				if i < r-1 {
+					g.p("ADDQ R10, CX")
+				}
+			}
+			g.p("%s:", short)
+		}
+		g.p("MOVQ k+8(FP), CX")
 		g.p("%s:", loop)
-		g.p("VMOVU#.Z (R8), K1, ~0")
+		if vecs == 2 {
+			g.p("VMOVU# (R8), ~0")
+		}
+		g.p("VMOVU#.Z %d(R8), K1, ~%d", g.bytes*(vecs-1), vecs-1)
 		for i := range r {
-			g.p("VFMADD231#.BCST %s, ~0, ~%d", aRow(i), 1+i)
+			if line := [...]string{"(R12)", "(R15)", "64(R15)"}; ahead && i%2 == 0 && i/2 <= vecs {
+				g.p("PREFETCHT0 %s", line[i/2])
+			}
+			if vecs == 1 {
+				g.p("VFMADD231#.BCST %s, ~0, ~%d", aRow(i), acc(i, 0))
+				continue
+			}
+			g.p("VBROADCAST@ %s, ~%d", aRow(i), 2+i%2)
+			for j := range vecs {
+				g.p("VFMADD231# ~%d, ~%d, ~%d", j, 2+i%2, acc(i, j))
+			}
 		}
 		g.p("ADDQ DI, AX")
 		if r > 7 {
 			g.p("ADDQ DI, R14")
 		}
+		if r > 14 {
+			g.p("ADDQ DI, R11")
+		}
 		g.p("ADDQ R9, R8")
+		if ahead {
+			g.p("ADDQ R9, R15")
+			g.p("ADDQ $64, R12")
+		}
 		g.p("DECQ CX")
 		g.p("JNZ %s", loop)
+		if ahead {
+			g.p("MOVQ a+16(FP), R12")
+			g.p("MOVQ b+48(FP), R15")
+		}
 		g.p("MOVQ DX, CX")
-		for i := range r {
-			g.p("VMOVU# ~%d, K1, (CX)", 1+i)
-			if i < r-1 {
-				g.p("ADDQ R10, CX")
+		if r > 1 {
+			g.p("IMUL3Q $%d, R10, CX", r-1)
+			g.p("ADDQ DX, CX // the last row")
+		}
+		for i := r - 1; i >= 0; i-- {
+			if vecs == 2 {
+				g.p("VMOVU# ~%d, (CX)", acc(i, 0))
+			}
+			g.p("VMOVU# ~%d, K1, %d(CX)", acc(i, vecs-1), g.bytes*(vecs-1))
+			if i > 0 {
+				g.p("SUBQ R10, CX")
 			}
 		}
-		g.p("ADDQ aBatch+40(FP), R12")
-		g.p("ADDQ bBatch+64(FP), R15")
 		g.p("ADDQ cBatch+88(FP), DX")
-		g.p("DECQ R11")
-		g.p("JNZ rows%d", r)
+		g.p("DECQ batch+0(FP)")
+		g.p("JNZ rows%dx%d", r, vecs)
 		g.p("VZEROUPPER")
 		g.p("RET")
 	}
