@@ -33,6 +33,8 @@ type Level struct {
 	Gemm [dtype.Count]GemmKernel
 	// Reductions by what they do and the type of the elements.
 	Reductions [NumReductions][dtype.Count]ReductionKernel
+	// First by the type of the elements, of integers and floats.
+	First [dtype.Count]First
 	// FFT's passes by the type of the rows, F32 and F64.
 	FFT [dtype.Count]fft.Passes
 	// Lanes of small matrices; nil where there are none.

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -33,6 +34,26 @@ type Accumulate func(acc, src unsafe.Pointer, n int)
 
 // AccumulateRows is an Accumulate of each of rows, one behind the other, in order.
 type AccumulateRows func(acc, src unsafe.Pointer, rows, n int)
+
+// First sets at[r], an int64, to where in row r of n elements the first is that is want[r] or a NaN; one is.
+type First func(at, x, want unsafe.Pointer, rows, n int)
+
+// FirstOf returns the search among elements of type t, which is no Bool.
+func (l *Level) FirstOf(t dtype.Type) First {
+	if f := l.First[t]; f != nil {
+		return f
+	}
+	return pureFirst[t]
+}
+
+var pureFirst = [dtype.Count]First{dtype.I32: first[int32], dtype.I64: first[int64], dtype.F32: first[float32], dtype.F64: first[float64]}
+
+func first[T int32 | int64 | float32 | float64](at, x, want unsafe.Pointer, rows, n int) {
+	all, to, of := unsafe.Slice((*T)(x), rows*n), unsafe.Slice((*int64)(at), rows), unsafe.Slice((*T)(want), rows)
+	for r, v := range of {
+		to[r] = int64(slices.IndexFunc(all[r*n:(r+1)*n], func(u T) bool { return u == v || u != u }))
+	}
+}
 
 // ReductionKernel is what a level brings to a reduction of one type.
 type ReductionKernel struct {

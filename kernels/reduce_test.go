@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -125,7 +126,7 @@ func TestReductions(t *testing.T) {
 						check("Accumulate", drawRun(rng, ty, n), drawRun(rng, ty, n), n, func(l *Level, to, x unsafe.Pointer) {
 							l.Accumulate(r, ty)(to, x, n)
 						})
-						rows := rng.IntN(5)
+						rows := rng.IntN(40)
 						check(fmt.Sprint("FoldRows ", rows), nil, drawRun(rng, ty, n*rows), rows, func(l *Level, to, x unsafe.Pointer) {
 							l.FoldRows(r, ty)(to, x, rows, n)
 						})
@@ -193,4 +194,52 @@ func BenchmarkReduce(b *testing.B) {
 			}
 		}
 	}
+}
+
+// The first that is wanted is found wherever it is, in rows of all lengths, and a NaN is found as one.
+func TestFirst(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, level := range distinct() {
+		for _, ty := range []dtype.Type{dtype.I32, dtype.I64, dtype.F32, dtype.F64} {
+			size := ty.Size()
+			for n := 1; n <= 150; n++ {
+				rows := 1 + rng.IntN(5)
+				x, want := make([]byte, rows*n*size), make([]byte, rows*size)
+				for i := range rows {
+					k := rng.IntN(n) // the rest, zeros of both signs among them, is not equal to it
+					for j := range n {
+						put(x, ty, i*n+j, sample4(ty, rng.IntN(3)))
+					}
+					v := sample4(ty, 3)
+					if rng.IntN(3) == 0 {
+						v = sample4(ty, 0)
+						for j := range k {
+							put(x, ty, i*n+j, sample4(ty, 2))
+						}
+					}
+					put(x, ty, i*n+k, v)
+					put(want, ty, i, v)
+				}
+				got := make([][]int64, 2)
+				for k, l := range []*Level{level, Purego} {
+					got[k] = slices.Repeat([]int64{-7}, rows+1)
+					l.FirstOf(ty)(unsafe.Pointer(&got[k][0]), pointer(x, 0), pointer(want, 0), rows, n)
+				}
+				if !slices.Equal(got[0], got[1]) || got[0][rows] != -7 {
+					t.Fatalf("%s: %v, rows of %d: %v, want %v", level.Name, ty, n, got[0], got[1])
+				}
+			}
+		}
+	}
+}
+
+// sample4 is one of four bit patterns: 0, its like with the sign, 1, and NaN or a number with the sign.
+func sample4(t dtype.Type, k int) uint64 {
+	switch t {
+	case dtype.F32:
+		return [...]uint64{0, 1 << 31, 0x3f800000, 0x7fc00001}[k]
+	case dtype.F64:
+		return [...]uint64{0, 1 << 63, 0x3ff0000000000000, 0x7ff8000000000001}[k]
+	}
+	return [...]uint64{0, 2, 1, 1 << (8*t.Size() - 1)}[k]
 }

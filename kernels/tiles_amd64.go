@@ -26,6 +26,7 @@ func avx2() *Level {
 	}
 	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: &lanesAVX2, Rows: &rowsAVX2}
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
+	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX2, dtype.I64: asm.FirstI64AVX2, dtype.F32: asm.FirstF32AVX2, dtype.F64: asm.FirstF64AVX2}
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }
@@ -39,6 +40,7 @@ func avx512() *Level {
 	l := *AVX2
 	l.Name, l.Gemm, l.FFT, l.Lanes = "avx512", gemmAVX512, fftAVX512, &lanesAVX512
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX512, asm.OutsideF64AVX512
+	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX512, dtype.I64: asm.FirstI64AVX512, dtype.F32: asm.FirstF32AVX512, dtype.F64: asm.FirstF64AVX512}
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }

@@ -3,7 +3,6 @@ package runtime
 import (
 	"fmt"
 	"math"
-	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -535,14 +534,14 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 			}
 		})
 	}
-	extreme := extremes[x.t]
+	extreme, first := extremes[x.t], b.p.level.FirstOf(x.t)
 	fold := b.p.level.FoldRows(kernels.Max, x.t)
 	if !most {
 		fold = b.p.level.FoldRows(kernels.Min, x.t)
 	}
 	b.scratch = max(b.scratch, extremePieces*x.t.Size())
 	return newLoop(outer*inner, d, func(r *run, w *worker, i0, i1 int) {
-		extreme(unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], i0*8)), i1-i0), unsafe.Add(x.ptr(r), i0*d*x.t.Size()), d, fold, most, w.scratch)
+		extreme(unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], i0*8)), i1-i0), unsafe.Add(x.ptr(r), i0*d*x.t.Size()), d, fold, first, most, w.scratch)
 	})
 }
 
@@ -586,56 +585,46 @@ func sideBySide[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointe
 // extremePiece is the elements of a row that are folded at a time, extremePieces how many pieces, or short rows.
 const extremePiece, extremePieces = 128, 32
 
-var extremes = [dtype.Count]func(at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, most bool, room unsafe.Pointer){
+var extremes = [dtype.Count]func(at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, first kernels.First, most bool, room unsafe.Pointer){
 	dtype.I32: inRows[int32],
 	dtype.I64: inRows[int64],
 	dtype.F32: inRows[float32],
 	dtype.F64: inRows[float64],
 }
 
-// inRows sets at[i] to where the first extreme of row i of n is. fold finds the extreme of each piece of a row; what is equal to it
-// is looked for in the first of the pieces that have it.
-func inRows[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, most bool, room unsafe.Pointer) {
+// inRows sets at[i] to where the first extreme of row i of n is. fold finds the extreme of each piece of a row; first looks for what
+// is equal to it in the first of the pieces that have it.
+func inRows[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, first kernels.First, most bool, room unsafe.Pointer) {
 	x := unsafe.Slice((*T)(p), n*len(at))
-	of := func(x []T, rows, n int) []T {
-		fold(room, unsafe.Pointer(&x[0]), rows, n)
-		return unsafe.Slice((*T)(room), rows)
-	}
 	if n <= extremePiece {
 		for len(at) > 0 {
 			rows := min(len(at), extremePieces)
-			for i, v := range of(x, rows, n) {
-				at[i] = int64(firstOf(x[i*n:(i+1)*n], v))
-			}
+			fold(room, unsafe.Pointer(&x[0]), rows, n)
+			first(unsafe.Pointer(&at[0]), unsafe.Pointer(&x[0]), room, rows, n)
 			at, x = at[rows:], x[rows*n:]
 		}
 		return
 	}
 	for i := range at {
 		row := x[i*n : (i+1)*n]
-		best, first := row[0], 0
+		best, from := row[0], 0
 		for j := 0; j < n && best == best; {
 			rows, each := min((n-j)/extremePiece, extremePieces), extremePiece
 			if rows == 0 {
 				rows, each = 1, n-j
 			}
-			for k, v := range of(row[j:], rows, each) {
+			fold(room, unsafe.Pointer(&row[j]), rows, each)
+			for k, v := range unsafe.Slice((*T)(room), rows) {
 				if v != v || most && v > best || !most && v < best {
-					if best, first = v, j+k*each; v != v {
+					if best, from = v, j+k*each; v != v {
 						break
 					}
 				}
 			}
 			j += rows * each
 		}
-		at[i] = int64(first + firstOf(row[first:], best))
+		*(*T)(room) = best
+		first(unsafe.Pointer(&at[i]), unsafe.Pointer(&row[from]), room, 1, n-from)
+		at[i] += int64(from)
 	}
-}
-
-// firstOf is where v is, which x has; NaN is any NaN.
-func firstOf[T int32 | int64 | float32 | float64](x []T, v T) int {
-	if v != v {
-		return slices.IndexFunc(x, func(u T) bool { return u != u })
-	}
-	return slices.Index(x, v)
 }

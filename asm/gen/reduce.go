@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"strings"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -34,7 +35,7 @@ func genReduce() map[string][]byte {
 				if !narrow {
 					r.fold()
 				}
-				r.foldRows()
+				r.foldRows(i)
 				r.isa = i
 				r.accumulate()
 				cells = append(cells, fmt.Sprintf("%s: {%s}", typeNames[f.t], strings.Join(r.cell, ", ")))
@@ -264,19 +265,22 @@ func (r *reduce) fold() {
 	r.p("RET")
 }
 
-// foldRows: lanes that start afresh for each row and are halved at its end.
-func (r *reduce) foldRows() {
+// foldRows: short rows side by side; else, lanes that start afresh for each row and are halved at its end. Whole vectors are i's.
+func (r *reduce) foldRows(i isa) {
 	r.begin("FoldRows", "dst, src unsafe.Pointer, rows, n int", 32)
 	r.p("MOVQ dst+0(FP), DI")
 	r.p("MOVQ src+8(FP), SI")
 	r.p("MOVQ rows+16(FP), DX")
 	r.p("MOVQ n+24(FP), BX")
 	r.toBytes("BX")
-	r.tail()
 	r.p("MOVQ $%#x, AX", r.start)
 	r.p("VMOVQ AX, X14")
 	r.p("VPBROADCAST%s X14, ~14", r.by("D", "Q"))
 	r.flip(r.vector(14), r.vector(14))
+	whole := *r
+	whole.isa = i
+	whole.shortRows()
+	r.tail()
 	r.p("TESTQ DX, DX")
 	r.p("JLE done")
 	r.p("row:")
@@ -312,6 +316,148 @@ func (r *reduce) foldRows() {
 	r.p("done:")
 	r.p("VZEROUPPER")
 	r.p("RET")
+}
+
+// shortRows does as many rows side by side as a vector has elements, as often as it can, if a row is no longer than the lanes: of
+// two rows' vectors the halves that meet make two vectors, these one, and so on. It uses AX, CX, R8, R9, R13.
+func (r *reduce) shortRows() {
+	size := r.t.Size()
+	each := r.bytes / size
+	r.p("CMPQ DX, $%d", each)
+	r.p("JLT single")
+	if r.masks {
+		r.p("VPBROADCAST%s X14, ~14", r.by("D", "Q"))
+		if r.inst == greatestF {
+			r.p("VPBROADCAST%s X13, ~13", r.by("D", "Q"))
+		}
+	}
+	// Of rows 16/size apart come the parts of 16 bytes, of rows side by side the elements in these.
+	r.p("MOVQ BX, R8")
+	r.p("SHLQ $%d, R8", bits.Len(uint(16/size))-1)
+	r.p("LEAQ (R8)(R8*2), R9")
+	for vecs := 1; vecs*r.bytes <= 128; vecs++ {
+		r.p("CMPQ BX, $%d", vecs*r.bytes)
+		r.p("JGT over%d", vecs)
+		r.p("LEAQ %d(BX), CX // bytes of the last vector", (1-vecs)*r.bytes)
+		if r.masks {
+			r.maskOf("CX", 1)
+		} else {
+			r.p("LEAQ foldMask<>+128(SB), R13")
+			r.p("SUBQ CX, R13")
+			r.p("VMOVUPS (R13), Y12")
+		}
+		r.p("SUBQ $%d, DX", each)
+		r.p("PCALIGN $32")
+		r.p("rows%d:", vecs)
+		r.p("MOVQ SI, AX")
+		r.merged(0, 1, vecs)
+		r.flip(r.vector(0), r.vector(0))
+		r.p("VMOVU# ~0, (DI)")
+		r.p("ADDQ $%d, DI", r.bytes)
+		r.p("LEAQ (AX)(R%d*1), SI", map[int]int{2: 8, 4: 9}[r.bytes/16])
+		r.p("SUBQ $%d, DX", each)
+		r.p("JGE rows%d", vecs)
+		r.p("ADDQ $%d, DX", each)
+		r.p("JMP single")
+		r.p("over%d:", vecs)
+	}
+	r.p("single:")
+}
+
+// merged leaves the rows from AX on in vector v, folded until h elements of each are left; AX becomes the row behind those
+// whose elements lie in the first part of 16 bytes.
+func (r *reduce) merged(v, h, vecs int) {
+	if h*r.t.Size() == 16 {
+		at := [...]string{"(AX)", "(AX)(R8*1)", "(AX)(R8*2)", "(AX)(R9*1)"}
+		r.row(v, at[0], vecs)
+		r.row(v+1, at[1], vecs)
+		if r.bytes == 32 {
+			r.merge(v, "VPERM2F128 $0x20", "VPERM2F128 $0x31")
+		} else {
+			r.merge(v, "VSHUFF64X2 $0x44", "VSHUFF64X2 $0xEE")
+			r.row(v+1, at[2], vecs)
+			r.row(v+2, at[3], vecs)
+			r.merge(v+1, "VSHUFF64X2 $0x44", "VSHUFF64X2 $0xEE")
+			r.merge(v, "VSHUFF64X2 $0x88", "VSHUFF64X2 $0xDD")
+		}
+		r.p("ADDQ BX, AX")
+		return
+	}
+	r.merged(v, 2*h, vecs)
+	r.merged(v+1, 2*h, vecs)
+	switch {
+	case r.t.Size() == 8:
+		r.merge(v, "VUNPCKLPD", "VUNPCKHPD")
+	case h == 2:
+		r.merge(v, "VSHUFPS $0x44", "VSHUFPS $0xEE")
+	default:
+		r.merge(v, "VSHUFPS $0x88", "VSHUFPS $0xDD")
+	}
+}
+
+// merge makes vectors v and v+1 one, of the elements that low takes from them folded with those that high takes.
+func (r *reduce) merge(v int, low, high string) {
+	comma := func(s string) string {
+		if strings.Contains(s, "$") {
+			return s + ","
+		}
+		return s
+	}
+	x, y := r.vector(v), r.vector(v+1)
+	r.p("%s %s, %s, ~5", comma(high), y, x)
+	r.p("%s %s, %s, %[3]s", comma(low), y, x)
+	r.combine(x, r.vector(5), 7, "")
+}
+
+// row is vector v, folded from the row at an address, which has so many vectors, the last of them masked.
+func (r *reduce) row(v int, at string, vecs int) {
+	x := [...]string{r.vector(v), r.vector(9), r.vector(10), r.vector(6)}
+	for k := range vecs {
+		addr := at
+		if k > 0 {
+			addr = fmt.Sprint(k*r.bytes, at)
+		}
+		r.begun(x[k], addr, k == vecs-1)
+	}
+	if vecs > 2 {
+		r.combine(x[0], x[2], 7, "")
+	}
+	if vecs > 3 {
+		r.combine(x[1], x[3], 7, "")
+	}
+	if vecs > 1 {
+		r.combine(x[0], x[1], 7, "")
+	}
+}
+
+// begun is x = start ∘ memory, start where the last vector's mask is not set.
+func (r *reduce) begun(x, at string, last bool) {
+	plus := r.t.IsFloat() && r.start == 0 // else start ∘ memory is what is there; here -0 becomes 0
+	switch {
+	case !last && plus:
+		r.p("%s %s, ~14, %s", r.inst, at, x)
+	case !last:
+		r.flip(at, x)
+	case r.masks:
+		r.p("VMOVAPS ~14, %s", x)
+		switch {
+		case r.inst == greatestF:
+			r.p("VXOR# %s, ~13, K1, %s", at, x)
+		case plus:
+			r.combine(x, at, 7, "K1")
+		default:
+			r.p("VMOVU# %s, K1, %s", at, x)
+		}
+	default:
+		r.p("VMASKMOV# %s, Y12, %s", at, x)
+		r.flip(x, x)
+		if r.start != 0 {
+			r.p("VBLENDV# Y12, %s, ~14, %[1]s", x)
+		}
+		if plus {
+			r.p("%s ~14, %s, %[2]s", r.inst, x)
+		}
+	}
 }
 
 // accumulate: columns of four vectors, then of one, then what is left, each down all rows.
@@ -371,6 +517,7 @@ func (r *reduce) accumulate() {
 			r.p("SUBQ $%d, CX", r.bytes*vecs)
 		}
 	}
+	r.byBlocks()
 	r.p("SUBQ $%d, CX", 4*r.bytes)
 	r.p("JLT few")
 	r.p("four:")
@@ -399,6 +546,70 @@ func (r *reduce) accumulate() {
 	r.p("done:")
 	r.p("VZEROUPPER")
 	r.p("RET")
+}
+
+// byBlocks does the columns of long rows, but for the last few of CX bytes, by blocks that stay in the first cache: of four rows at
+// a time, as they lie in memory, where columns from top to bottom would touch another page with every row.
+func (r *reduce) byBlocks() {
+	const block = 4096
+	r.p("CMPQ DX, $4")
+	r.p("JLT blocksdone")
+	r.p("CMPQ CX, $1024")
+	r.p("JLT blocksdone")
+	r.p("MOVQ BX, AX")
+	r.p("IMULQ DX, AX")
+	r.p("CMPQ AX, $%d // in the first caches, or little more", 1<<16)
+	r.p("JLE blocksdone")
+	r.p("block:")
+	r.p("MOVQ CX, R10")
+	r.p("ANDQ $-%d, R10", 2*r.bytes)
+	r.p("MOVQ $%d, R11", block)
+	r.p("CMPQ R10, R11")
+	r.p("CMOVQGT R11, R10")
+	r.p("SUBQ R10, CX")
+	r.p("ADDQ R10, DI")
+	r.p("ADDQ R10, SI")
+	r.p("NEGQ R10")
+	r.p("MOVQ SI, AX")
+	r.p("MOVQ DX, R8")
+	rows := func(label string, n int) {
+		at := []string{"AX", "R12", "R13", "R9"}[:n]
+		r.p("%s:", label)
+		for k := 1; k < n; k++ {
+			r.p("LEAQ (%s)(BX*1), %s", at[k-1], at[k])
+		}
+		r.p("MOVQ R10, R11")
+		r.p("PCALIGN $32")
+		r.p("%scolumns:", label)
+		for v := range 2 {
+			r.flip(r.at(v, "DI")+"(R11*1)", r.vector(v))
+		}
+		for _, reg := range at {
+			for v := range 2 {
+				r.add(v, r.at(v, reg)+"(R11*1)", "")
+			}
+		}
+		for v := range 2 {
+			r.flip(r.vector(v), r.vector(v))
+			r.p("VMOVU# %s, %s(R11*1)", r.vector(v), r.at(v, "DI"))
+		}
+		r.p("ADDQ $%d, R11", 2*r.bytes)
+		r.p("JLT %scolumns", label)
+		r.p("LEAQ (%s)(BX*1), AX", at[n-1])
+		r.p("SUBQ $%d, R8", n)
+		r.p("CMPQ R8, $%d", n)
+		r.p("JGE %s", label)
+	}
+	rows("rows4", 4)
+	r.p("TESTQ R8, R8")
+	r.p("JEQ blockend")
+	rows("rows1", 1)
+	r.p("blockend:")
+	r.p("CMPQ CX, $%d", 2*r.bytes)
+	r.p("JGE block")
+	r.p("TESTQ CX, CX")
+	r.p("JEQ done")
+	r.p("blocksdone:")
 }
 
 // putTail stores the first CX bytes of Y0.
