@@ -277,8 +277,14 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		feeds = b.findCode(u)
 	}
 	by := u.maker()
+	args := 0
 	for i := range u.code.segs {
-		var refs []ref
+		args += len(u.code.segs[i].args)
+	}
+	all := make([]ref, 0, args)
+	u.refs = make([][]ref, 0, len(u.code.segs))
+	for i := range u.code.segs {
+		refs := all[len(all):len(all)]
 		for _, v := range u.code.segs[i].args {
 			if v < 0 {
 				refs = append(refs, u.result(-1-v))
@@ -290,7 +296,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 				refs = append(refs, x)
 			}
 		}
-		u.refs = append(u.refs, refs)
+		u.refs, all = append(u.refs, refs[:len(refs):len(refs)]), all[:len(all)+len(refs)]
 	}
 	for j := range u.folds {
 		v := u.folds[j].value

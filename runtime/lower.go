@@ -206,6 +206,9 @@ func (l *lowering) isView(n *ir.Node) bool {
 // markGathers finds the Takes that only pointwise nodes read, one element for each index, so that they need not
 // go through memory.
 func (l *lowering) markGathers() {
+	if !slices.ContainsFunc(l.nodes, func(n *ir.Node) bool { return n.Kind == ir.Take }) {
+		return
+	}
 	users := make([][]*ir.Node, len(l.gathers))
 	for _, n := range l.nodes {
 		for _, x := range n.In {
@@ -389,10 +392,15 @@ func (l *lowering) sink() {
 // group makes the steps.
 func (l *lowering) group() {
 	clusters := map[key]*cluster{}
-	get := func(level int, s ir.Shape) *cluster {
+	var last *cluster
+	at := 0 // its level
+	get := func(level int, s ir.Shape) (c *cluster) {
+		if last != nil && at == level && last.shape.Equal(s) {
+			return last
+		}
+		defer func() { last, at = c, level }()
 		k := l.key(level, s)
-		c := clusters[k]
-		if c == nil {
+		if c = clusters[k]; c == nil {
 			c = &cluster{shape: s}
 			clusters[k] = c
 			l.steps = append(l.steps, step{level: level, kind: mapStep, cluster: c})

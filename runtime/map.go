@@ -64,8 +64,8 @@ type mapFold struct {
 
 // emit orders c's operations, loads just before their first use, and gives their results slots.
 func (l *lowering) emit(level *kernels.Level, c *cluster) *mapCode {
-	m := &mapCode{cluster: c, size: 4}
-	value := map[*ir.Node]int{}
+	m := &mapCode{cluster: c, size: 4, ops: make([]mapOp, 0, len(c.nodes)+len(c.nodes)/4+4)}
+	value := make(map[*ir.Node]int, cap(m.ops))
 	produce := func(n *ir.Node, op mapOp) int {
 		op.dst, op.size = m.values, n.Type.Size()
 		m.size = max(m.size, op.size)
@@ -157,7 +157,8 @@ func (m *mapCode) assignSlots() {
 		}
 		op.lastRead = last[op.dst]
 		size[op.dst] = op.size
-		dying := op.arg[:0:0]
+		var few [3]int
+		dying := few[:0]
 		if op.f != nil {
 			for _, a := range op.arg {
 				if last[a] == i && !slices.Contains(dying, a) {

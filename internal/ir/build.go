@@ -218,6 +218,9 @@ func (g *Graph) Reshape(x *Node, s Shape) *Node {
 
 // sameSize compares the element counts as polynomials in the batch, so that it holds for every batch.
 func sameSize(s, t Shape) bool {
+	if sameButOnes(s, t) {
+		return true
+	}
 	poly := func(s Shape) []int {
 		p := []int{1}
 		for _, d := range s {
@@ -234,6 +237,23 @@ func sameSize(s, t Shape) bool {
 		return p
 	}
 	return slices.Equal(poly(s), poly(t))
+}
+
+// sameButOnes reports whether s and t differ by axes of size 1 only.
+func sameButOnes(s, t Shape) bool {
+	for len(s) > 0 || len(t) > 0 {
+		switch {
+		case len(s) > 0 && s[0].Is(1):
+			s = s[1:]
+		case len(t) > 0 && t[0].Is(1):
+			t = t[1:]
+		case len(s) == 0 || len(t) == 0 || s[0] != t[0]:
+			return false
+		default:
+			s, t = s[1:], t[1:]
+		}
+	}
+	return true
 }
 
 // Transpose permutes axes: axis i of the result is axis perm[i] of x.

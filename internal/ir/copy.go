@@ -97,6 +97,7 @@ func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Nod
 		at = make([]*Node, len(outs[0].Graph.Nodes))
 	}
 	p := newPruning(nodes)
+	var few []*Node
 	for _, n := range nodes {
 		if o := other(g, n); o != nil {
 			at[n.ID] = o
@@ -117,7 +118,13 @@ func rebuildOf(g *Graph, nodes, outs []*Node, other func(g *Graph, n *Node) *Nod
 			at[n.ID] = p.out(g, n)
 			continue
 		}
-		in := make([]*Node, len(n.In))
+		var in []*Node
+		if n.Kind == Pointwise { // Apply copies them
+			few = append(few[:0], n.In...)
+			in = few
+		} else {
+			in = make([]*Node, len(n.In))
+		}
 		for i, x := range n.In {
 			in[i] = at[x.ID]
 		}

@@ -6,7 +6,9 @@
 package ir
 
 import (
+	"bytes"
 	"fmt"
+	"hash/maphash"
 	"math"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -107,8 +109,9 @@ type Node struct {
 // Graph holds nodes. It is not safe for concurrent use.
 type Graph struct {
 	Nodes    []*Node
-	interned map[string]*Node
-	key      []byte
+	interned []slot // a table by hash, at least half of it free
+	key, of  []byte
+	room     []Node // for nodes to come
 	holes    uint64
 	arrays   map[arrayKey][]*Array
 	marked   map[*Node]bool  // to be kept by the Checkpoint around them
@@ -119,8 +122,52 @@ type Graph struct {
 	Reader   any             // who knows the values of Params, where somebody does: autodiff's
 }
 
+// slot is a place in a graph's table of nodes.
+type slot struct {
+	hash uint32
+	next uint32 // the node's ID and 1, 0 where it is free
+}
+
+var seed = maphash.MakeSeed()
+
 // New makes an empty graph.
-func New() *Graph { return &Graph{interned: map[string]*Node{}} }
+func New() *Graph { return &Graph{} }
+
+// find is the place of the node with key k in the table, or that for one that is new.
+func (g *Graph) find(k []byte, hash uint32) *slot {
+	for i := hash; ; i++ {
+		s := &g.interned[int(i)&(len(g.interned)-1)]
+		if s.next == 0 {
+			return s
+		}
+		if s.hash == hash {
+			if g.of = g.Nodes[s.next-1].key(g.of[:0]); bytes.Equal(g.of, k) {
+				return s
+			}
+		}
+	}
+}
+
+// grow doubles the table.
+func (g *Graph) grow() {
+	old := g.interned
+	g.interned = make([]slot, max(64, 2*len(old)))
+	for _, s := range old {
+		if s.next == 0 {
+			continue
+		}
+		i := s.hash
+		for g.interned[int(i)&(len(g.interned)-1)].next != 0 {
+			i++
+		}
+		g.interned[int(i)&(len(g.interned)-1)] = s
+	}
+}
+
+// key adds what tells n from the other nodes of its graph.
+func (n *Node) key(k []byte) []byte {
+	return n.appendKey(k, func(x *Node) int { return x.ID }, false)
+}
 
 // add interns n.
 func (g *Graph) add(n Node) *Node {
@@ -130,12 +177,20 @@ func (g *Graph) add(n Node) *Node {
 				Pos: UserLine(), graphs: [2]*Graph{g, in.Graph}})
 		}
 	}
-	k := n.appendKey(g.key[:0], func(x *Node) int { return x.ID }, false)
-	g.key = k
-	if old, ok := g.interned[string(k)]; ok {
-		return old
+	if 2*len(g.Nodes) >= len(g.interned) {
+		g.grow()
 	}
-	p := new(Node)
+	g.key = n.key(g.key[:0])
+	hash := uint32(maphash.Bytes(seed, g.key))
+	s := g.find(g.key, hash)
+	if s.next > 0 {
+		return g.Nodes[s.next-1]
+	}
+	if len(g.room) == 0 {
+		g.room = make([]Node, min(64, 4+len(g.Nodes)))
+	}
+	p := &g.room[0]
+	g.room = g.room[1:]
 	*p = n
 	p.Graph = g
 	p.ID = len(g.Nodes)
@@ -143,7 +198,7 @@ func (g *Graph) add(n Node) *Node {
 		g.note(p)
 	}
 	g.Nodes = append(g.Nodes, p)
-	g.interned[string(k)] = p
+	*s = slot{hash, uint32(len(g.Nodes))}
 	return p
 }
 
