@@ -84,7 +84,7 @@ func (x Value) Square() Value { return pointwise(ops.Square, x) }
 // Sqrt is √x, NaN for negative x.
 func (x Value) Sqrt() Value { return pointwise(ops.Sqrt, x) }
 
-// Rsqrt is 1/√x; within 1.5 ULP.
+// Rsqrt is 1/√x.
 func (x Value) Rsqrt() Value { return pointwise(ops.Rsqrt, x) }
 
 // Cbrt is the cube root.

@@ -686,7 +686,7 @@ func (g *Graph) foldPointwise(op ops.ID, t dtype.Type, in []*Node) *Node {
 // evalConst computes op on constants where float64 carries it exactly as the kernels would.
 func evalConst(op ops.ID, t dtype.Type, in []*Node) (uint64, bool) {
 	row := op.Row()
-	if row.ULP != 0 && !(op == ops.Rsqrt) { // the kernel's last bit may differ from Eval's
+	if row.ULP != 0 { // the kernel's last bit may differ from Eval's
 		return 0, false
 	}
 	if row.Class == ops.Bitwise && t != dtype.I32 { // what Eval is the meaning for
@@ -702,7 +702,7 @@ func evalConst(op ops.ID, t dtype.Type, in []*Node) (uint64, bool) {
 			return 0, false
 		}
 	}
-	if op == ops.Fma && t == dtype.F32 || op == ops.Rsqrt {
+	if op == ops.Fma && t == dtype.F32 {
 		return 0, false
 	}
 	y := row.Eval(x[0], x[1], x[2])

@@ -241,7 +241,7 @@ var Table = [Count]Op{
 		Eval: u(func(a float64) float64 { return a * a })},
 	Sqrt: {Name: "sqrt", Arity: 1, Class: Float, D: p("0.5 / y"), C: "sqrt(a)", Dom: d(pos),
 		Eval: u(math.Sqrt)},
-	Rsqrt: {Name: "rsqrt", Arity: 1, Class: Float, D: p("-0.5 * y / a"), C: "1 / sqrt(a)", Dom: d(pos), ULP: 1.5,
+	Rsqrt: {Name: "rsqrt", Arity: 1, Class: Float, D: p("-0.5 * y / a"), C: "1 / sqrt(a)", Dom: d(pos), ULP: 1,
 		Eval: u(func(a float64) float64 { return 1 / math.Sqrt(a) })},
 	Cbrt: {Name: "cbrt", Arity: 1, Class: Float, D: p("y / (3 * a)"), C: "cbrt(a)", Dom: d(pos), ULP: 1,
 		Eval: u(math.Cbrt)},

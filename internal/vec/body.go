@@ -37,7 +37,6 @@ func init() {
 	one(ops.Square, func(b *Builder, x Value) Value { return mul(b, x, x) })
 	one(ops.Sqrt, (*Builder).Sqrt)
 	one(ops.Reciprocal, func(b *Builder, x Value) Value { return b.Div(b.F(b.TypeOf(x), 1), x) })
-	one(ops.Rsqrt, func(b *Builder, x Value) Value { return b.Div(b.F(b.TypeOf(x), 1), b.Sqrt(x)) })
 	one(ops.Floor, (*Builder).Floor)
 	one(ops.Ceil, (*Builder).Ceil)
 	one(ops.Round, (*Builder).Nearest)

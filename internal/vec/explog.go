@@ -180,7 +180,9 @@ func exp2(b *Builder, t Type, x Value) Value {
 	half := b.FMA(x, b.F(t, 0.5), b.F(t, ft.magic+bias))
 	r := b.Sub(x, b.Sub(at, b.F(t, ft.magic+2*bias)))
 	p := power{n: b.Sub(at, b.F(t, ft.magic+2*bias)), first: ft.power2(b, t, half), second: ft.power2(b, t, b.Sub(b.Bitcast(i, at), b.Bitcast(i, half)))}
-	return p.scale(b, b.FMA(r, poly(b, t, r, ft.exp2Poly), b.F(t, 1)))
+	// The first coefficient comes last: in polyPair both halves would be rounded with it.
+	c := b.FMA(r, poly(b, t, r, ft.exp2Poly[1:]), b.F(t, ft.exp2Poly[0]))
+	return p.scale(b, b.FMA(r, c, b.F(t, 1)))
 }
 
 // poly is Poly by the faster of its two ways; that of a few coefficients needs no square.
