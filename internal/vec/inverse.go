@@ -43,24 +43,7 @@ func init() {
 		return b.Or(anglePair(b, t, b.Mul(num, s), b.Mul(den, s), x[1]), b.signOf(x[0]))
 	})
 	register(ops.Rsqrt, func(b *Builder, t Type, x []Value) Value { return rsqrt(b, t, x[0]) })
-	register(ops.Cbrt, func(b *Builder, t Type, x []Value) Value {
-		a := b.Abs(x[0])
-		up, ft := int64(18), floatTypes[t]
-		if t == F32 {
-			up = 8
-		}
-		tiny := b.LT(a, b.F(t, ft.tiny))
-		q := cubeRoot(b, t, b.Blend(tiny, b.Mul(a, b.F(t, math.Exp2(float64(3*up)))), a))
-		// One more step, on the exact y³.
-		s, sl := b.product(q.y, q.y)
-		rest := b.FNMA(sl, q.y, b.FNMA(s, q.y, q.m))
-		r := b.FMA(rest, b.Mul(b.Mul(q.c, q.c), b.F(t, 1./3)), q.y)
-		k := b.Sub(q.k, b.And(b.I(t.Int(), up), tiny))
-		y := b.Bitcast(t, b.Add(b.Bitcast(t.Int(), r), b.Shl(k, ft.fraction)))
-		// 0, Inf and NaN give themselves.
-		ok := b.And(b.GT(a, b.F(t, 0)), b.LT(a, b.F(t, math.Inf(1))))
-		return b.Or(b.Blend(ok, y, a), b.signOf(x[0]))
-	})
+	register(ops.Cbrt, func(b *Builder, t Type, x []Value) Value { return b.Or(cubeRoot(b, t, b.Abs(x[0])), b.signOf(x[0])) })
 	register(ops.Hypot, func(b *Builder, t Type, x []Value) Value {
 		p, q := b.Abs(x[0]), b.Abs(x[1])
 		inf := b.F(t, math.Inf(1))
@@ -206,21 +189,44 @@ func anglePair(b *Builder, t Type, num, den, x Value) Value {
 	return b.Add(hi, b.FMA(b.Mul(q, z), b.Poly(z, coef...), b.Add(lo, b.Add(ql, low))))
 }
 
-// cube is a = m·8ᵏ with 1/2 ≤ m < 4, c = 1/∛m and y = ∛m, to 29 bits or but for some roundings.
-type cube struct{ m, k, c, y Value }
-
-func cubeRoot(b *Builder, t Type, a Value) cube {
-	ft, i := floatTypes[t], t.Int()
-	bits := b.Bitcast(i, a)
+// cubeRoot takes a = m·8ᵏ apart, 1/2 ≤ m < 4. 0, Inf and NaN give themselves.
+func cubeRoot(b *Builder, t Type, a Value) Value {
+	ft, i, third := floatTypes[t], t.Int(), b.F(t, 1./3)
+	if b.Wide {
+		k := b.Nearest(b.Mul(b.Exponent(a), third))
+		y := cubeRootOf(b, t, b.Scale(a, b.Mul(k, b.F(t, -3))))
+		return b.Blend(b.Ends(a), a, b.Scale(y, k))
+	}
+	up := int64(18)
+	if t == F32 {
+		up = 8
+	}
+	tiny := b.LT(a, b.F(t, ft.tiny))
+	bits := b.Bitcast(i, b.Blend(tiny, b.Mul(a, b.F(t, math.Exp2(float64(3*up)))), a))
 	// The exponent as a number, its third, to the nearest.
 	whole := math.Exp2(float64(ft.fraction))
 	e := b.Sub(b.Bitcast(t, b.Or(b.Shr(bits, ft.fraction), b.Bitcast(i, b.F(t, whole)))), b.F(t, whole+float64(ft.bias)))
 	magic := b.F(t, ft.magic)
-	k := b.Sub(b.Bitcast(i, b.FMA(e, b.F(t, 1./3), magic)), b.Bitcast(i, magic))
-	m := b.Bitcast(t, b.Sub(bits, b.Shl(b.Add(k, b.Add(k, k)), ft.fraction)))
+	k := b.Sub(b.Bitcast(i, b.FMA(e, third, magic)), b.Bitcast(i, magic))
+	y := cubeRootOf(b, t, b.Bitcast(t, b.Sub(bits, b.Shl(b.Add(k, b.Add(k, k)), ft.fraction))))
+	k = b.Sub(k, b.And(b.I(i, up), tiny))
+	y = b.Bitcast(t, b.Add(b.Bitcast(i, y), b.Shl(k, ft.fraction)))
+	ok := b.And(b.GT(a, b.F(t, 0)), b.LT(a, b.F(t, math.Inf(1))))
+	return b.Blend(ok, y, a)
+}
+
+// cubeRootOf is ∛m by 1/∛m = c·(1-r)^(-1/3), r = 1 - c³·m.
+func cubeRootOf(b *Builder, t Type, m Value) Value {
 	c := b.Poly(m, cbrtCoef...)
-	// c³·m = 1 - r, so 1/∛m = c·(1-r)^(-1/3).
 	r := b.FNMA(b.Mul(b.Mul(c, c), c), m, b.F(t, 1))
-	c = b.FMA(c, b.Mul(r, b.Poly(r, 1./3, 2./9, 14./81)), c)
-	return cube{m, k, c, b.Mul(m, b.Mul(c, c))}
+	c = b.FMA(c, b.Mul(r, b.Poly(r, 1./3, 2./9, 14./81)), c) // to 29 bits
+	c2 := b.Mul(c, c)
+	y := b.Mul(m, c2)
+	// One more step, on y³, of float64 the exact one.
+	s := b.Mul(y, y)
+	rest := b.FNMA(s, y, m)
+	if t == F64 {
+		rest = b.FNMA(b.FMS(y, y, s), y, rest)
+	}
+	return b.FMA(rest, b.Mul(c2, b.F(t, 1./3)), y)
 }
