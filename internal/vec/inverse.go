@@ -28,19 +28,28 @@ func init() {
 		return q.finish(b, u, base(half), base(low))
 	})
 	register(ops.Atan, func(b *Builder, t Type, x []Value) Value {
-		y := anglePair(b, t, b.Min(b.F(t, 0x1p100), b.Abs(x[0])), b.F(t, 1), None)
+		num, den := b.Min(b.F(t, 0x1p100), b.Abs(x[0])), b.F(t, 1)
+		y := angle(b, t, b.Min(den, num), b.Max(den, num), b.GT(num, den), None)
 		return b.Or(y, b.signOf(x[0]))
 	})
 	register(ops.Atan2, func(b *Builder, t Type, x []Value) Value {
 		num, den := b.Abs(x[0]), b.Abs(x[1])
-		// Away from the ends of the exponents, where 1/den or num+den or a quotient's rest would leave them.
-		large, down, small, up := 0x1p960, 0x1p-120, 0x1p-900, 0x1p120
-		if t == F32 {
-			large, down, small, up = 0x1p100, 0x1p-40, 0x1p20, 0x1p60
+		// Both times a power of 2 that brings the greater to 2^up, from where a quotient's rest does not leave the exponents. Beside
+		// infinity other numbers are 0; C is for infinity itself, two of which are at π/4, and two zeros are 0/tiny.
+		ft, i := floatTypes[t], t.Int()
+		up := int64(60)
+		if t == F64 {
+			up = 500
 		}
-		top := greatest(b, num, den)
-		s := b.Blend(b.GT(top, b.F(t, large)), b.F(t, down), b.Blend(b.LT(top, b.F(t, small)), b.F(t, up), b.F(t, 1)))
-		return b.Or(anglePair(b, t, b.Mul(num, s), b.Mul(den, s), x[1]), b.signOf(x[0]))
+		c, all := math.Exp2(float64(2*up)), b.Add(num, den)
+		d := b.Max(num, den)
+		inf := b.F(t, math.Inf(1))
+		e := b.Max(b.And(d, inf), b.F(t, math.Exp2(float64(up+1-ft.bias))))
+		s := b.AndNot(b.Bitcast(t, b.Sub(b.I(i, (2*ft.bias+1+up)<<ft.fraction), b.Bitcast(i, e))), b.EQ(d, inf))
+		n := b.Min(b.Mul(b.Min(num, den), s), b.F(t, c))
+		d = b.Max(b.Min(b.Mul(d, s), b.F(t, c)), b.F(t, ft.tiny))
+		y := angle(b, t, n, d, b.GT(num, den), x[1])
+		return b.Or(b.Or(y, b.NE(all, all)), b.signOf(x[0]))
 	})
 	register(ops.Rsqrt, func(b *Builder, t Type, x []Value) Value { return rsqrt(b, t, x[0]) })
 	register(ops.Cbrt, func(b *Builder, t Type, x []Value) Value { return b.Or(cubeRoot(b, t, b.Abs(x[0])), b.signOf(x[0])) })
@@ -130,63 +139,47 @@ func (q arcs) finish(b *Builder, u, base, low Value) Value {
 	return b.Add(hi, b.FMA(u, q.rest, b.Add(ul, b.Add(lo, low))))
 }
 
-// octant reduces the angle of num ≥ 0 over den ≥ 0: it is base + atan(n/d) with |n/d| ≤ tan(π/8), base
-// 0, π/4 or π/2. The masks say which.
-type octant struct{ n, d, mid, big Value }
-
-// reduceAngle takes any two numbers ≥ 0, but for finite a finite num and a den that is not 0.
-func reduceAngle(b *Builder, t Type, num, den Value, finite bool) (o octant) {
-	o.big = b.GT(num, b.Mul(den, b.F(t, math.Sqrt2+1)))
-	o.mid = b.AndNot(b.GT(num, b.Mul(den, b.F(t, math.Sqrt2-1))), o.big)
-	o.n = b.Blend(o.big, b.Neg(den), b.Blend(o.mid, b.Sub(num, den), num))
-	o.d = b.Blend(o.big, num, b.Blend(o.mid, b.Add(num, den), den))
-	if finite {
-		return o
-	}
-	equal := b.EQ(num, den)
-	zero := b.EQ(b.Add(num, den), b.F(t, 0))
-	o.n = b.AndNot(o.n, equal)
-	o.d = b.Add(o.d, b.And(b.F(t, 1), zero))
-	o.mid = b.Or(o.mid, b.AndNot(equal, zero)) // two infinities are at π/4
-	return o
-}
-
-func (o octant) base(b *Builder, t Type, half float64) Value {
-	return b.Or(b.And(b.F(t, half/2), o.mid), b.And(b.F(t, half), o.big))
-}
-
-// negativeMask has all bits where x has a minus sign, that of 0 too.
-func negativeMask(b *Builder, x Value) Value {
-	t := b.TypeOf(x).Int()
-	return b.GT(b.I(t, 0), b.Bitcast(t, x))
-}
-
-// anglePair is the angle of num over den; π less that where x is negative, unless None.
-func anglePair(b *Builder, t Type, num, den, x Value) Value {
+// angle is that of n over d, 0 ≤ n ≤ d; π/2 less it in the lanes of the mask swap; π less all that where x is negative, unless
+// None. From π/8 on it is π/4 and the angle of n-d over n+d: a quarter of π by x's sign and the masks, and ± an angle up to π/8.
+func angle(b *Builder, t Type, n, d, swap, x Value) Value {
 	coef := atan64Coef
 	if t == F32 {
 		coef = atan32Coef
 	}
-	half, halfLow := twoParts(t, halfPi1, halfPiLow)
-	o := reduceAngle(b, t, num, den, x == None)
-	_, nl := b.sum(num, b.Neg(den))
-	_, dl := b.sum(num, den)
-	nl, dl = b.And(nl, o.mid), b.And(dl, o.mid)
-	y := b.Div(b.F(t, 1), o.d)
-	q := b.Mul(o.n, y)
-	ql := b.Mul(b.FNMA(q, dl, b.Add(b.FNMA(q, o.d, o.n), nl)), y)
-	base, low := o.base(b, t, half), o.base(b, t, halfLow)
-	if x != None { // π less all that
-		ql = b.AndNot(ql, b.NE(ql, ql)) // of an infinite d
-		s := b.signOf(x)
-		m := negativeMask(b, x)
-		q, ql = b.Xor(q, s), b.Xor(ql, s)
-		hi, l := fastSum(b, b.And(b.F(t, 2*half), m), b.Xor(base, s))
-		base, low = hi, b.Add(l, b.Add(b.Xor(low, s), b.And(b.F(t, 2*halfLow), m)))
+	i := t.Int()
+	mid := b.GT(n, b.Mul(d, b.F(t, math.Sqrt2-1)))
+	less, more := b.Sub(n, d), b.Add(n, d)
+	nl, dl := b.And(b.Sub(n, b.Add(less, d)), mid), b.And(b.Sub(n, b.Sub(more, d)), mid)
+	n, d = b.Blend(mid, less, n), b.Blend(mid, more, d)
+	y := b.Div(b.F(t, 1), d)
+	q := b.Mul(n, y)
+	ql := b.Mul(b.FNMA(q, dl, b.Add(b.FNMA(q, d, n), nl)), y)
+
+	quarters := func(k float64) (hi, lo float64) {
+		hi, lo = twoParts(t, k*halfPi1/2, 0)
+		return hi, lo + math.FMA(k, halfPi1/2, -(k*halfPi1/2)) + k*halfPiLow/2
 	}
-	hi, lo := fastSum(b, base, q)
+	minus := b.And(b.F(t, math.Copysign(0, -1)), swap)
+	var base, low Value
+	if x == None {
+		h1, l1 := quarters(1)
+		h2, l2 := quarters(2)
+		base = b.Blend(mid, b.F(t, h1), b.And(b.F(t, h2), swap))
+		low = b.Blend(mid, b.F(t, l1), b.And(b.F(t, l2), swap))
+	} else {
+		which := b.Or(b.Shr(b.Bitcast(i, x), t.Bits()-1), b.Or(b.And(b.I(i, 2), mid), b.And(b.I(i, 4), swap)))
+		minus = b.Xor(minus, b.signOf(x))
+		var tables [2][]float64
+		for _, k := range [...]float64{0, 4, 1, 3, 2, 2, 1, 3} {
+			h, l := quarters(k)
+			tables[0], tables[1] = append(tables[0], h), append(tables[1], l)
+		}
+		base, low = b.Table(t, which, tables[0]...), b.Table(t, which, tables[1]...)
+	}
+	hi, lo := fastSum(b, base, b.Xor(q, minus))
 	z := b.Mul(q, q)
-	return b.Add(hi, b.FMA(b.Mul(q, z), b.Poly(z, coef...), b.Add(lo, b.Add(ql, low))))
+	rest := b.FMA(b.Mul(q, z), b.Poly(z, coef...), ql)
+	return b.Add(hi, b.Add(b.Xor(rest, minus), b.Add(lo, low)))
 }
 
 // cubeRoot takes a = m·8ᵏ apart, 1/2 ≤ m < 4. 0, Inf and NaN give themselves.
