@@ -75,3 +75,8 @@ func PackAF64AVX512(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackBF64AVX512(dst, src unsafe.Pointer, lane, k int)
+
+// LanesAVX512 is kernels.GemmKernel's Lanes.
+//
+//go:noescape
+func LanesAVX512(dst, src unsafe.Pointer, step, k, r, w int)

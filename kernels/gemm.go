@@ -79,6 +79,9 @@ type GemmKernel struct {
 	// a panel: dst[k·MR+l] = src[l, k]. k is a multiple of Pad.
 	PackA, PackB func(dst, src unsafe.Pointer, lane, k int)
 
+	// Lanes, where not nil, lays k > 0 rows of w ≤ 128 contiguous bytes, step bytes apart, where they are r bytes apart.
+	Lanes func(dst, src unsafe.Pointer, step, k, r, w int)
+
 	pairing
 }
 
@@ -211,7 +214,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 		if p.packA && !(pack && p.rowsA) {
 			to := r.Worker[worker]
 			if g.AGrid != nil {
-				g.AGrid.pack(to, unsafe.Add(r.A, size*batch*g.ABatch), i0, i1-i0, k0, kc, k.MR, size, k.PackA)
+				g.AGrid.pack(to, unsafe.Add(r.A, size*batch*g.ABatch), i0, i1-i0, k0, kc, k.MR, size, k.PackA, k.Lanes)
 			} else {
 				p.panels(to, a, aRow, aCol, i1-i0, kc, false)
 			}
@@ -341,7 +344,7 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 		a, b := unsafe.Add(A, size*k0*g.ACol), unsafe.Add(B, size*k0*g.BRow)
 		if p.b == local {
 			to := unsafe.Add(r.Worker[worker], p.aBytes)
-			pack(to, b, 0, size*g.BRow, 1, kc, 1, size, nil)
+			pack(to, b, 0, size*g.BRow, 1, kc, 1, size, nil, nil)
 			if g.Scaled {
 				scale(to, r.Alpha, kc, size)
 			}
@@ -357,7 +360,7 @@ func (r *GemmRun) dot(worker, batch, i0, i1 int) {
 			ai, aRow := unsafe.Add(a, size*i*g.ARow), size*g.ARow
 			if p.packA { // rows and k change places: each row is to be contiguous
 				to := r.Worker[worker]
-				pack(to, ai, size*g.ACol, aRow, kc, m, apart, size, nil)
+				pack(to, ai, size*g.ACol, aRow, kc, m, apart, size, nil, nil)
 				ai, aRow = to, size*apart
 			}
 			k.Dot(kc, ai, aRow, b, unsafe.Add(C, size*i*g.CRow), size*g.CRow, m, add)
@@ -442,13 +445,13 @@ func (p *GemmPlan) panels(dst, src unsafe.Pointer, lane, step, n, k int, ofB boo
 	case p.g.Type.IsHalf():
 		packPairs(dst, src, lane, step, n, k, r, p.depth(k), fast, zip, split)
 	default:
-		pack(dst, src, lane, step, n, k, r, p.size, fast)
+		pack(dst, src, lane, step, n, k, r, p.size, fast, p.k.Lanes)
 	}
 }
 
 // pack lays n lanes of k elements into panels of r lanes: dst[(l/r)·r·k + i·r + l%r] = src[l·lane+i·step].
 // A last panel with fewer lanes keeps the distance r. fast is for full panels with contiguous k.
-func pack(dst, src unsafe.Pointer, lane, step, n, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int)) {
+func pack(dst, src unsafe.Pointer, lane, step, n, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int), lanes func(dst, src unsafe.Pointer, step, k, r, w int)) {
 	rows := k
 	if lane == size {
 		rows = 16 // across the panels in bands, so that each of src's lines and pages is read once
@@ -465,17 +468,19 @@ func pack(dst, src unsafe.Pointer, lane, step, n, k, r, size int, fast func(dst,
 			}
 			d, s = unsafe.Add(d, done*r*size), unsafe.Add(s, done*step)
 			if size == 4 {
-				packPanel[uint32](d, s, lane, step, w, band-done, r)
+				packPanel[uint32](d, s, lane, step, w, band-done, r, lanes)
 			} else {
-				packPanel[uint64](d, s, lane, step, w, band-done, r)
+				packPanel[uint64](d, s, lane, step, w, band-done, r, lanes)
 			}
 		}
 	}
 }
 
-func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r int) {
+func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r int, lanes func(dst, src unsafe.Pointer, step, k, r, w int)) {
 	size := int(unsafe.Sizeof(T(0)))
 	switch {
+	case lane == size && lanes != nil && k > 0 && w*size <= 128:
+		lanes(dst, src, step, k, r*size, w*size)
 	case lane == size && w == r && r*size == 64: // constant lengths copy without a call
 		for i := range k {
 			*(*[64]byte)(unsafe.Add(dst, i*64)) = *(*[64]byte)(unsafe.Add(src, i*step))
@@ -487,18 +492,6 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 	case lane == size && w == r && r*size == 24:
 		for i := range k {
 			*(*[24]byte)(unsafe.Add(dst, i*24)) = *(*[24]byte)(unsafe.Add(src, i*step))
-		}
-	case lane == size && w == r && r*size == 128:
-		for i := range k {
-			*(*[128]byte)(unsafe.Add(dst, i*128)) = *(*[128]byte)(unsafe.Add(src, i*step))
-		}
-	case lane == size && w == r && r*size == 112:
-		for i := range k {
-			*(*[112]byte)(unsafe.Add(dst, i*112)) = *(*[112]byte)(unsafe.Add(src, i*step))
-		}
-	case lane == size && w == r && r*size == 56:
-		for i := range k {
-			*(*[56]byte)(unsafe.Add(dst, i*56)) = *(*[56]byte)(unsafe.Add(src, i*step))
 		}
 	case lane == size:
 		for i := range k {

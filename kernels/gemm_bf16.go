@@ -47,7 +47,7 @@ func packPairs(dst, src unsafe.Pointer, lane, step, n, k, r, depth int, fast fun
 		done := k / 2
 		switch {
 		case step == 2: // the pairs are there to be moved
-			pack(d, s, lane, 4, w, done, r, 4, fast)
+			pack(d, s, lane, 4, w, done, r, 4, fast, nil)
 		case lane == 2 && zip != nil && w == r:
 			zip(d, s, step, done)
 		default:

@@ -49,7 +49,7 @@ func (g *Grid) even() bool {
 const maxMR = 16
 
 // pack lays rows i0 … i0+m-1 and columns k0 … k0+k-1 into panels of r rows, as the function of that name does.
-func (g *Grid) pack(dst, src unsafe.Pointer, i0, m, k0, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int)) {
+func (g *Grid) pack(dst, src unsafe.Pointer, i0, m, k0, k, r, size int, fast func(dst, src unsafe.Pointer, lane, k int), lanes func(dst, src unsafe.Pointer, step, k, r, w int)) {
 	var colLines [KC]line
 	var rowLines [maxMR]line
 	cols := g.Cols.lines(colLines[:0], k0, k)
@@ -58,7 +58,7 @@ func (g *Grid) pack(dst, src unsafe.Pointer, i0, m, k0, k, r, size int, fast fun
 		for _, row := range g.Rows.lines(rowLines[:0], i0+l, min(r, m-l)) {
 			to := unsafe.Add(dst, (l*k+done)*size)
 			for _, col := range cols {
-				g.packPart(to, unsafe.Add(src, (row.start+col.start)*size), row, col, r, size, fast)
+				g.packPart(to, unsafe.Add(src, (row.start+col.start)*size), row, col, r, size, fast, lanes)
 				to = unsafe.Add(to, col.n*r*size)
 			}
 			done += row.n
@@ -67,7 +67,7 @@ func (g *Grid) pack(dst, src unsafe.Pointer, i0, m, k0, k, r, size int, fast fun
 }
 
 // packPart packs what one line of rows and one of columns share.
-func (g *Grid) packPart(dst, src unsafe.Pointer, row, col line, r, size int, fast func(dst, src unsafe.Pointer, lane, k int)) {
+func (g *Grid) packPart(dst, src unsafe.Pointer, row, col line, r, size int, fast func(dst, src unsafe.Pointer, lane, k int), lanes func(dst, src unsafe.Pointer, step, k, r, w int)) {
 	lane, step, n := row.step*size, col.step*size, col.n
 	if row.n == 1 {
 		lane = 0
@@ -79,8 +79,8 @@ func (g *Grid) packPart(dst, src unsafe.Pointer, row, col line, r, size int, fas
 		}
 	}
 	if size == 4 {
-		packPanel[uint32](dst, src, lane, step, row.n, n, r)
+		packPanel[uint32](dst, src, lane, step, row.n, n, r, lanes)
 	} else {
-		packPanel[uint64](dst, src, lane, step, row.n, n, r)
+		packPanel[uint64](dst, src, lane, step, row.n, n, r, lanes)
 	}
 }

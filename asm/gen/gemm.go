@@ -36,6 +36,10 @@ func genGemm() map[string][]byte {
 			g.pack("PackB", i.vecs*g.perVec)
 			fmt.Fprintf(&d, gemmDecls, t.name, i.name, i.mr, i.vecs*g.perVec)
 		}
+		if i.masks {
+			(&gemm{isa: i, t: gemmTypes[0], perVec: i.bytes / 4, w: &s}).lanes()
+			fmt.Fprintf(&d, lanesDecl, i.name)
+		}
 		files["gemm_"+i.file()+".s"], files["gemm_"+i.file()+".go"] = s.Bytes(), d.Bytes()
 	}
 	return files
@@ -116,6 +120,13 @@ func PackA%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackB%[1]s%[2]s(dst, src unsafe.Pointer, lane, k int)
+`
+
+const lanesDecl = `
+// Lanes%[1]s is kernels.GemmKernel's Lanes.
+//
+//go:noescape
+func Lanes%[1]s(dst, src unsafe.Pointer, step, k, r, w int)
 `
 
 // batchRows is the most rows of one vector that Batch takes at once.
@@ -996,6 +1007,46 @@ func (g *gemm) halve(x int) {
 		g.p("VUNPCKHPD X%d, X%[1]d, X%d", x, x+1)
 	}
 	g.p("VADD@ X%d, X%d, X%[2]d", x+1, x)
+}
+
+// lanes: one or two vectors under masks for each k. The rows are too far apart for the hardware to guess: it asks sixteen ahead, the
+// next of pack's bands.
+func (g *gemm) lanes() {
+	g.p("")
+	g.p("TEXT ·Lanes%s(SB), NOSPLIT, $0-48", g.name)
+	g.p("MOVQ dst+0(FP), DI")
+	g.p("MOVQ src+8(FP), SI")
+	g.p("MOVQ step+16(FP), BX")
+	g.p("MOVQ k+24(FP), DX")
+	g.p("MOVQ r+32(FP), R8")
+	g.p("MOVQ w+40(FP), CX")
+	g.p("SHRQ $2, CX // of float32s")
+	g.mask("CX", 2)
+	g.p("MOVQ BX, R9")
+	g.p("SHLQ $4, R9")
+	g.p("CMPQ CX, $16")
+	g.p("JGT two")
+	for vecs := 1; vecs <= 2; vecs++ {
+		loop := g.newLabel("loop")
+		if vecs == 2 {
+			g.p("")
+			g.p("two:")
+		}
+		g.p("%s:", loop)
+		for v := range vecs {
+			g.p("VMOVUPS.Z %d(SI), K%d, ~%d", g.bytes*v, 1+v, v)
+			g.p("PREFETCHT0 %d(SI)(R9*1)", g.bytes*v)
+		}
+		for v := range vecs {
+			g.p("VMOVUPS ~%d, K%d, %d(DI)", v, 1+v, g.bytes*v)
+		}
+		g.p("ADDQ BX, SI")
+		g.p("ADDQ R8, DI")
+		g.p("DECQ DX")
+		g.p("JNZ %s", loop)
+		g.p("VZEROUPPER")
+		g.p("RET")
+	}
 }
 
 // packHead loads the arguments: dst DI, src AX, its third row after BX, lane SI, k CX.
