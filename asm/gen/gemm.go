@@ -671,8 +671,8 @@ func (g *gemm) sums(rows, vecs int, acc func(i, j int) int) {
 	ask := func() {
 		g.p("MOVQ DX, R8")
 		for i := range rows {
-			g.p("PREFETCHT0 (R8)")
-			g.p("PREFETCHT0 64(R8)")
+			g.p("PREFETCHT1 (R8)")
+			g.p("PREFETCHT1 64(R8)")
 			if i < rows-1 {
 				g.p("ADDQ R10, R8")
 			}
