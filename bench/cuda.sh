@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # cuda.sh [file]: builds tests, benchmarks and the MNIST example with the tag cuda, on a machine without a GPU (make
 # cuda-toolchain; CUBLAS=1 for cuBLAS, too), and packs them with NVIDIA's libraries into out/adjoint-cuda.tar.gz. On
-# a GPU host, which needs the driver and no Go:
+# a GPU host, which needs a driver of at least their CUDA (MAJOR=12 for drivers before 580) and no Go:
 #     tar xzf adjoint-cuda.tar.gz && adjoint-cuda/run
-# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it.
+# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it. Where no GPU serves it says so and
+# ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=${1:-out/adjoint-cuda.tar.gz}
@@ -41,7 +42,12 @@ export LD_LIBRARY_PATH="$PWD/lib:${LD_LIBRARY_PATH:-}"
 exec > >(tee log) 2>&1
 date
 cat versions
+ldd --version 2>&1 | head -1
 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || echo "no nvidia-smi"
+if ! ./bench -check; then
+	echo "NOTHING IS RUN: no GPU serves here (ANYWAY=1 runs what needs none)"
+	test "${ANYWAY:-}" = 1 || exit 1
+fi
 failed=0
 check() { # name, folder, command
 	if (cd "$2" && shift 2 && exec timeout 240 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
@@ -58,8 +64,9 @@ done
 if command -v compute-sanitizer > /dev/null; then
 	ADJOINT_CUBLAS=off check sanitizer src/runtime compute-sanitizer --error-exitcode 9 ./test -test.run GPU -test.short
 else echo "NOT RUN: compute-sanitizer is not here"; fi
+for half in bf16 f16; do check mnist-$half . ./mnist -data digits -out out -mixed=$half; done
 check mnist . ./mnist -data digits -out out
-grep -i accuracy log.mnist
+grep -i 'device\|test accuracy' log.mnist*
 ./bench
 ADJOINT_TF32=on ./bench -run 'mlp|product f32'
 ADJOINT_CUBLAS=off ./bench -run 'product'

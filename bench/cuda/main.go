@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 	"github.com/adjoint-go/adjoint/cuda"
+	"github.com/adjoint-go/adjoint/nn"
+	"github.com/adjoint-go/adjoint/optim"
 )
 
 func main() {
@@ -42,10 +45,14 @@ type task struct {
 }
 
 var tasks = []task{
-	{"mlp step, batch 256", mlp(256)},
-	{"mlp step, batch 16384", mlp(16384)},
-	{"transformer step, batch 8", transformer(8)},
-	{"transformer step, batch 64", transformer(64)},
+	{"mlp step, batch 256", mlp(256, ad.F32)},
+	{"mlp step, batch 16384", mlp(16384, ad.F32)},
+	{"mlp step, batch 16384, bf16", mlp(16384, ad.BF16)},
+	{"mlp step, batch 16384, f16", mlp(16384, ad.F16)},
+	{"transformer step, batch 8", transformer(8, ad.F32)},
+	{"transformer step, batch 64", transformer(64, ad.F32)},
+	{"transformer step, batch 64, bf16", transformer(64, ad.BF16)},
+	{"transformer step, batch 64, f16", transformer(64, ad.F16)},
 	{"copy f32", pointwise(func(x ad.Value) ad.Value { return x }, 1)},
 	{"negation f32", pointwise(func(x ad.Value) ad.Value { return x.Neg() }, 1)},
 	{"chain of 16, f32", pointwise(chain, 1)},
@@ -55,6 +62,7 @@ var tasks = []task{
 	{"product f32", product(ad.F32)},
 	{"product f64", product(ad.F64)},
 	{"product bf16", product(ad.BF16)},
+	{"product f16", product(ad.F16)},
 	{"1000 steps of 2 small kernels", small},
 }
 
@@ -63,6 +71,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	list := flags.String("devices", "", "devices, separated by commas; all if empty")
 	expr := flags.String("run", "", "only cases whose name matches this regular `expression`")
+	check := flags.Bool("check", false, "only say which GPUs there are, and run a small program on each")
 	quick := flags.Bool("quick", false, "tiny sizes, to see that it works")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -79,6 +88,9 @@ func run(args []string, stdout, stderr io.Writer) error {
 	for _, d := range found {
 		fmt.Fprintln(stdout, d)
 		devices = append(devices, fmt.Sprintf("cuda:%d", d.Number))
+	}
+	if *check {
+		return ready(stdout, devices[1:], err)
 	}
 	if *list != "" {
 		devices = strings.Split(*list, ",")
@@ -103,6 +115,28 @@ func run(args []string, stdout, stderr io.Writer) error {
 		}
 	}
 	return w.Flush()
+}
+
+// ready runs a program on each device; none is the error of why there are none.
+func ready(w io.Writer, devices []string, none error) error {
+	if none == nil && len(devices) == 0 {
+		none = errors.New("there are none")
+	}
+	if none != nil {
+		return fmt.Errorf("no GPU to run on: %w", none)
+	}
+	for _, d := range devices {
+		begin := time.Now()
+		j, err := pointwise(ad.Value.Exp, 1)(0, ad.Options{Device: d})
+		if err == nil {
+			err = j.run()
+		}
+		if err != nil {
+			return fmt.Errorf("%s does not serve: %w", d, err)
+		}
+		fmt.Fprintf(w, "%s computes exp(-1) = %.6f; from nothing to there: %.2f s\n", d, j.value(), time.Since(begin).Seconds())
+	}
+	return nil
 }
 
 func measure(w io.Writer, t task, device string, size int) error {
@@ -224,15 +258,58 @@ type layer struct{ W, B ad.Value }
 
 func (l layer) of(x ad.Value) ad.Value { return x.MatMul(l.W).Add(l.B) }
 
-type step struct {
-	Net  []layer
-	Loss ad.Value
-}
-
 type batch struct{ X, Y ad.Value }
 
-// mlp is a step of training of 784-512-256-10, weights in place.
-func mlp(size int) func(_ int, o ad.Options) (*job, error) {
+// state is what a step of training changes.
+type state[P any] struct {
+	Net    P
+	Scaler optim.Scaler // of float16s
+}
+
+type stepped[P any] struct {
+	State state[P]
+	Loss  ad.Value
+}
+
+// training is steps along a loss's gradient, computed on numbers of type t, weights in place.
+func training[P any](t ad.DType, rate float64, loss func(net P, b batch) ad.Value, net P, data, spec batch, o ad.Options) (*job, error) {
+	s := stepped[P]{State: state[P]{Net: net}}
+	if t != ad.F32 {
+		loss = nn.MixedIn(t, loss)
+	}
+	if t == ad.F16 {
+		s.State.Scaler = optim.NewScaler()
+	}
+	step := func(s state[P], b batch) stepped[P] {
+		var r ad.Valued[P]
+		if t == ad.F16 {
+			r = optim.ScaledValueAndGrad2(s.Scaler, loss)(s.Net, b)
+		} else {
+			r = ad.ValueAndGrad2(loss)(s.Net, b)
+		}
+		next := state[P]{optim.SGD(s.Net, r.Grad, ad.Const(rate)), s.Scaler}
+		if t == ad.F16 {
+			ok := optim.AllFinite(r.Grad)
+			next.Net, next.Scaler = optim.Choose(ok, next.Net, s.Net), s.Scaler.Next(ok)
+		}
+		return stepped[P]{next, r.Value}
+	}
+	p, err := ad.Compile2(step, s.State, spec, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Device != "" && p.Device() != o.Device {
+		return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
+	}
+	return &job{
+		run:   func() error { return p.RunInto(context.Background(), &s, s.State, data) },
+		units: 1, unit: "steps/s",
+		value: func() float64 { return s.Loss.Item() },
+	}, nil
+}
+
+// mlp is a step of training of 784-512-256-10.
+func mlp(size int, t ad.DType) func(_ int, o ad.Options) (*job, error) {
 	return func(s int, o ad.Options) (*job, error) {
 		n := size
 		if s == 0 {
@@ -243,64 +320,40 @@ func mlp(size int) func(_ int, o ad.Options) (*job, error) {
 		for l := range 3 {
 			net = append(net, layer{array(ad.F32, sizes[l], sizes[l+1]).Scale(1 / math.Sqrt(float64(sizes[l]))), ad.F32.Zeros(sizes[l+1])})
 		}
-		train := func(net []layer, b batch) step {
-			r := ad.ValueAndGrad(func(net []layer) ad.Value {
-				h := b.X
-				for i, l := range net {
-					if h = h.MatMul(l.W).Add(l.B); i < 2 {
-						h = h.ReLU()
-					}
+		loss := func(net []layer, b batch) ad.Value {
+			h := b.X
+			for i, l := range net {
+				if h = l.of(h); i < 2 {
+					h = h.ReLU()
 				}
-				return ad.CrossEntropy(h, b.Y)
-			})(net)
-			return step{ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0].Sub(v[1].Scale(0.01)) }, net, r.Grad), r.Value}
+			}
+			return ad.CrossEntropy(h, b.Y)
 		}
 		y := make([]int32, n)
 		for i := range y {
 			y[i] = int32(i % 10)
 		}
-		data := batch{array(ad.F32, n, 784), ad.From(y).Clone()}
-		p, err := ad.Compile2(train, net, batch{ad.F32.Spec(ad.AnyBatch, 784), ad.I32.Spec(ad.AnyBatch)}, o)
-		if err != nil {
-			return nil, err
-		}
-		if o.Device != "" && p.Device() != o.Device {
-			return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
-		}
-		out := step{Net: net}
-		return &job{
-			run:   func() error { return p.RunInto(context.Background(), &out, out.Net, data) },
-			units: 1, unit: "steps/s",
-			value: func() float64 { return out.Loss.Item() },
-		}, nil
+		return training(t, 0.01, loss, net, batch{array(ad.F32, n, 784), ad.From(y).Clone()}, batch{ad.F32.Spec(ad.AnyBatch, 784), ad.I32.Spec(ad.AnyBatch)}, o)
 	}
 }
 
 type block struct{ Norm1, QKV, Out, Norm2, Up, Down layer } // W and B of a norm are its gain and bias
 
-type blockStep struct {
-	Net  block
-	Loss ad.Value
-}
-
-// transformer is a step of training of one block, weights in place.
-func transformer(size int) func(_ int, o ad.Options) (*job, error) {
+// transformer is a step of training of one block.
+func transformer(size int, t ad.DType) func(_ int, o ad.Options) (*job, error) {
 	return func(s int, o ad.Options) (*job, error) {
 		n, tokens, dim, heads := size, 128, 256, 4
 		if s == 0 {
 			n, tokens, dim, heads = 2, 3, 8, 2
 		}
-		of := func(b block, x ad.Value) ad.Value {
+		loss := func(b block, d batch) ad.Value {
 			norm := func(l layer, x ad.Value) ad.Value { return unit(x).Mul(l.W).Add(l.B) }
+			x := d.X
 			qkv := b.QKV.of(norm(b.Norm1, x)).Reshape(-1, tokens, 3, heads, dim/heads).Transpose(2, 0, 3, 1, 4)
 			scores := qkv.Index(0).MatMul(qkv.Index(1).T()).Scale(1 / math.Sqrt(float64(dim/heads)))
 			mixed := scores.Softmax(-1).MatMul(qkv.Index(2)).Transpose(0, 2, 1, 3).Reshape(-1, tokens, dim)
 			x = x.Add(b.Out.of(mixed))
-			return x.Add(b.Down.of(b.Up.of(norm(b.Norm2, x)).GELU()))
-		}
-		train := func(b block, d batch) blockStep {
-			r := ad.ValueAndGrad2(func(b block, d batch) ad.Value { return of(b, d.X).Sub(d.Y).Square().Mean() })(b, d)
-			return blockStep{ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0].Sub(v[1].Scale(0.5)) }, b, r.Grad), r.Value}
+			return x.Add(b.Down.of(b.Up.of(norm(b.Norm2, x)).GELU())).Sub(d.Y).Square().Mean()
 		}
 		linear := func(in, out int) layer {
 			return layer{array(ad.F32, in, out).Scale(1 / math.Sqrt(float64(in))), ad.F32.Zeros(out)}
@@ -308,20 +361,7 @@ func transformer(size int) func(_ int, o ad.Options) (*job, error) {
 		norm := func() layer { return layer{ad.F32.Zeros(dim).Shift(1), ad.F32.Zeros(dim)} }
 		net := block{norm(), linear(dim, 3*dim), linear(dim, dim), norm(), linear(dim, 4*dim), linear(4*dim, dim)}
 		x := array(ad.F32, n, tokens, dim)
-		data := batch{x, x.Neg().Clone()}
 		spec := ad.F32.Spec(ad.AnyBatch, tokens, dim)
-		p, err := ad.Compile2(train, net, batch{spec, spec}, o)
-		if err != nil {
-			return nil, err
-		}
-		if o.Device != "" && p.Device() != o.Device {
-			return nil, fmt.Errorf("it runs on %s:\n%s", p.Device(), p)
-		}
-		out := blockStep{Net: net}
-		return &job{
-			run:   func() error { return p.RunInto(context.Background(), &out, out.Net, data) },
-			units: 1, unit: "steps/s",
-			value: func() float64 { return out.Loss.Item() },
-		}, nil
+		return training(t, 0.5, loss, net, batch{x, x.Neg().Clone()}, batch{spec, spec}, o)
 	}
 }

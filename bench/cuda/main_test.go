@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/adjoint-go/adjoint/cuda"
 	"github.com/adjoint-go/adjoint/internal/cudasrc/shim"
 	"github.com/adjoint-go/adjoint/internal/device"
 	"github.com/adjoint-go/adjoint/internal/device/fake"
@@ -21,6 +22,11 @@ func TestRun(t *testing.T) {
 	for _, task := range tasks {
 		if !strings.Contains(out.String(), task.name+" ") {
 			t.Errorf("%s is not in the table:\n%s", task.name, &out)
+		}
+	}
+	if err := run([]string{"-check"}, io.Discard, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "no GPU to run on: ") {
+		if devices, _ := cuda.Devices(); len(devices) == 0 {
+			t.Error(err)
 		}
 	}
 	if err := run([]string{"-devices", "cuda:9"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "cuda:9") {

@@ -1,12 +1,16 @@
-"""The cases of bench/cuda in PyTorch on its first GPU, eager and compiled: python3 torch_gpu.py"""
+"""The cases of bench/cuda in PyTorch on its first GPU, eager and compiled: python3 torch_gpu.py [cpu]
+
+With cpu they run there, tiny and eager, to see that they work."""
 import math
+import sys
 import time
 
 import numpy as np
 import torch
 
 torch.backends.cuda.matmul.allow_tf32 = False
-dev = "cuda"
+dev = (sys.argv + ["cuda"])[1]
+quick = dev == "cpu"
 
 
 def array(*dims, dtype=torch.float32):
@@ -21,7 +25,8 @@ def chain(x):
     return y
 
 
-def mlp(batch):
+def mlp(batch, half=None):
+    batch = 5 if quick else batch
     sizes = [784, 512, 256, 10]
     ws = [(array(sizes[l], sizes[l + 1]) / math.sqrt(sizes[l])).requires_grad_() for l in range(3)]
     bs = [torch.zeros(sizes[l + 1], device=dev, requires_grad=True) for l in range(3)]
@@ -35,23 +40,37 @@ def mlp(batch):
                 h = h.relu()
         return torch.nn.functional.cross_entropy(h, y)
 
-    return step_of(loss, ws + bs, 0.01)
+    return step_of(loss, ws + bs, 0.01, half)
 
 
-def step_of(loss, params, rate):
+def step_of(loss, params, rate, half):
+    """A step of training; of float16s, the loss is scaled and a step whose gradients are not finite is none."""
+    scale = 65536.0
+
+    def mixed():
+        with torch.autocast(dev, dtype=half, enabled=half is not None):
+            return loss()
+
     def wrap(f):
         def step():
             value = f()
-            grads = torch.autograd.grad(value, params)
+            grads = torch.autograd.grad(value * scale if half == torch.float16 else value, params)
             with torch.no_grad():
+                if half != torch.float16:
+                    for p, g in zip(params, grads):
+                        p -= rate * g
+                    return value
+                good = torch.stack([g.isfinite().all() for g in grads]).all()
                 for p, g in zip(params, grads):
-                    p -= rate * g
+                    p.copy_(torch.where(good, p - rate / scale * g, p))
             return value
         return step
-    return loss, wrap, 1, "steps/s"
+    return mixed, wrap, 1, "steps/s"
 
 
-def transformer(batch, tokens=128, dim=256, heads=4):
+def transformer(batch, half=None, tokens=128, dim=256, heads=4):
+    if quick:
+        batch, tokens, dim, heads = 2, 3, 8, 2
     shapes = [(dim, 3 * dim), (dim, dim), (dim, 4 * dim), (4 * dim, dim)]
     ws = [(array(*s) / math.sqrt(s[0])).requires_grad_() for s in shapes]
     bs = [torch.zeros(s[1], device=dev, requires_grad=True) for s in shapes]
@@ -70,11 +89,11 @@ def transformer(batch, tokens=128, dim=256, heads=4):
         h = h + linear(3, f.gelu(linear(2, norm(1, h))))
         return (h - y).square().mean()
 
-    return step_of(loss, gains + shifts + ws + bs, 0.5)
+    return step_of(loss, gains + shifts + ws + bs, 0.5, half)
 
 
 def small(x):
-    for _ in range(1000):
+    for _ in range(2 if quick else 1000):
         x = torch.tanh(x + x.sum(0) * 1e-3)
     return x
 
@@ -84,39 +103,46 @@ def plain(f, units, unit):
 
 
 def cases():
-    n = 1 << 26
+    n = 3 * 1024 if quick else 1 << 26
+    size = 33 if quick else 8192
     yield "mlp step, batch 256", lambda: mlp(256)
     yield "mlp step, batch 16384", lambda: mlp(16384)
+    yield "mlp step, batch 16384, bf16", lambda: mlp(16384, torch.bfloat16)
+    yield "mlp step, batch 16384, f16", lambda: mlp(16384, torch.float16)
     yield "transformer step, batch 8", lambda: transformer(8)
     yield "transformer step, batch 64", lambda: transformer(64)
+    yield "transformer step, batch 64, bf16", lambda: transformer(64, torch.bfloat16)
+    yield "transformer step, batch 64, f16", lambda: transformer(64, torch.float16)
     x = array(n)
     yield "copy f32", lambda: plain(lambda: x.clone(), 8e-9 * n, "GB/s")
     yield "negation f32", lambda: plain(lambda: -x, 8e-9 * n, "GB/s")
     yield "chain of 16, f32", lambda: plain(lambda: chain(x), 8e-9 * n, "GB/s")
-    r = x.reshape(1 << 16, 1024)
+    r = x.reshape(-1, 1024)
     yield "softmax of rows of 1024, f32", lambda: plain(lambda: r.softmax(-1), 8e-9 * n, "GB/s")
     yield "layer norm of rows of 1024, f32", lambda: plain(lambda: torch.nn.functional.layer_norm(r, (1024,)), 8e-9 * n, "GB/s")
     yield "sum of columns, f32", lambda: plain(lambda: r.sum(0), 4e-9 * n, "GB/s")
-    for name, t in ("f32", torch.float32), ("f64", torch.float64), ("bf16", torch.bfloat16):
-        a, b = array(8192, 8192, dtype=t), array(8192, 8192, dtype=t)
-        yield "product " + name, lambda a=a, b=b: plain(lambda: a @ b, 2e-12 * 8192 ** 3, "TFLOP/s")
+    for name, t in ("f32", torch.float32), ("f64", torch.float64), ("bf16", torch.bfloat16), ("f16", torch.float16):
+        a, b = array(size, size, dtype=t), array(size, size, dtype=t)
+        yield "product " + name, lambda a=a, b=b: plain(lambda: a @ b, 2e-12 * size ** 3, "TFLOP/s")
     c = array(128, 256)
     yield "1000 steps of 2 small kernels", lambda: plain(lambda: small(c), 2000, "kernels/s")
 
 
-print(torch.__version__, torch.cuda.get_device_name())
+synchronize = (lambda: None) if quick else torch.cuda.synchronize
+print(torch.__version__, "CPU" if quick else torch.cuda.get_device_name())
 for name, make in cases():
-    for how in ("eager",) if name.startswith("1000") else ("eager", "compiled"):  # else 3000 operations are compiled
+    for how in ("eager",) if quick or name.startswith("1000") else ("eager", "compiled"):  # else 3000 operations are compiled
         f, wrap, units, unit = make()
         step = wrap(torch.compile(f) if how == "compiled" else f)
-        for _ in range(5):
-            value = step()
-        torch.cuda.synchronize()
+        value = step()  # the first one's, as in bench/cuda
+        for _ in range(4):
+            step()
+        synchronize()
         times, total = [], 0
-        while len(times) < 5 or total < 1 and len(times) < 1000:
+        while len(times) < 5 or total < 1 and len(times) < 1000 and not quick:
             begin = time.perf_counter()
             step()
-            torch.cuda.synchronize()
+            synchronize()
             times.append(time.perf_counter() - begin)
             total += times[-1]
         median = sorted(times)[len(times) // 2]
