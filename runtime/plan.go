@@ -341,53 +341,59 @@ func (d *planner) product(name string, u *productUnit, n *ir.Node) error {
 	if g.AGrid == nil {
 		return multiply(g.Batch, g.M, at(u.a), at(u.b), at(address{buffer: u.c}))
 	}
-	// Windows, read through strides: some rows at a time are copied to an array.
+	// Windows, read through strides: some rows at a time are copied to an array, those of windowBytes or, where they are long (a filter's
+	// gradient), windowRows.
 	size, sums := g.Type.Size(), n.Type.Size()
 	x := cudasrc.Operand{Type: g.Type, Buffer: u.a.buffer, Align: d.align(u.a.buffer), Offset: u.a.offset, Dims: []int{g.Batch}, Strides: []int{g.ABatch}}
 	for _, v := range []kernels.View{g.AGrid.Rows, g.AGrid.Cols} {
 		x.Dims, x.Strides = append(x.Dims, v.Dim[:v.Rank]...), append(x.Strides, v.Stride[:v.Rank]...)
 	}
-	axis := 0
-	for axis < g.AGrid.Rows.Rank && x.Dims[axis] == 1 {
-		axis++
+	limit := max(windowBytes, windowRows*g.K*size)
+	// Indices of axes before axis are gone through one by one, some of axis are taken at once, rest rows belong to each.
+	axis, before, rest := 0, 1, g.M
+	for ; axis < g.AGrid.Rows.Rank && rest*g.K*size > limit; axis++ {
+		before *= x.Dims[axis]
+		rest /= x.Dims[axis+1]
 	}
-	all, rows := x.Dims[axis], g.M // of the product, for each of all
-	batch, toB, toC := func(k int) int { return k }, g.BBatch*size, g.CBatch*sums
-	if axis > 0 {
-		rows = g.M / all
-		batch, toB, toC = func(int) int { return 1 }, 0, rows*g.CRow*sums
-	}
+	step := min(x.Dims[axis], max(1, limit/max(1, rest*g.K*size)))
 	g.ARow, g.ACol, g.ABatch = g.K, 1, g.M*g.K
-	step := min(all, max(1, windowBytes/max(1, rows*g.K*size)))
-	y := cudasrc.Operand{Type: g.Type, Buffer: d.temporary(step * rows * g.K * size)}
-	for from := 0; from < all; from += step {
-		k := min(step, all-from)
-		part := x
+	y := cudasrc.Operand{Type: g.Type, Buffer: d.temporary(step * rest * g.K * size)}
+	for prefix := range before {
+		first, part := 0, x
 		part.Dims = slices.Clone(x.Dims)
-		part.Dims[axis] = k
-		part.Offset += from * x.Strides[axis] * size
-		y.Dims, y.Strides = part.Dims, contiguous(part.Dims)
-		z := y
-		l, err := d.w.Map(&cudasrc.Map{Dims: part.Dims, Values: []cudasrc.Value{{Type: g.Type, Leaf: &part, Out: &z}}})
-		if err := d.step(name+" windows", l, err); err != nil {
-			return err
+		for a, i := axis-1, prefix; a >= 0; a-- {
+			first += i % x.Dims[a] * x.Strides[a]
+			part.Dims[a] = 1
+			i /= x.Dims[a]
 		}
-		m := rows
-		if axis > 0 {
-			m = k * rows
-		}
-		b, c := at(u.b), at(address{buffer: u.c})
-		b.Offset += from * toB
-		c.Offset += from * toC
-		if err := multiply(batch(k), m, cudasrc.Arg{Pointer: true, Buffer: y.Buffer}, b, c); err != nil {
-			return err
+		for from := 0; from < x.Dims[axis]; from += step {
+			k := min(step, x.Dims[axis]-from)
+			part.Dims[axis] = k
+			part.Offset = x.Offset + (first+from*x.Strides[axis])*size
+			y.Dims, y.Strides = part.Dims, contiguous(part.Dims)
+			read, to := part, y
+			l, err := d.w.Map(&cudasrc.Map{Dims: part.Dims, Values: []cudasrc.Value{{Type: g.Type, Leaf: &read, Out: &to}}})
+			if err := d.step(name+" windows", l, err); err != nil {
+				return err
+			}
+			batch, m, row := k, g.M, (prefix*x.Dims[axis]+from)*rest // of the rows of all the batch
+			if axis > 0 {
+				batch, m = 1, k*rest
+			}
+			b, c := at(u.b), at(address{buffer: u.c})
+			b.Offset += row / g.M * g.BBatch * size
+			c.Offset += (row/g.M*g.CBatch + row%g.M*g.CRow) * sums
+			if err := multiply(batch, m, cudasrc.Arg{Pointer: true, Buffer: y.Buffer}, b, c); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// windowBytes bounds the windows that are copied at once, so that they stay in a device's cache. Tests change it.
-var windowBytes = 16 << 20
+// windowBytes bounds the windows that are copied at once, so that they stay in a device's cache, but windowRows are worth a product. Tests
+// change them.
+var windowBytes, windowRows = 16 << 20, 64
 
 // node writes a step of its own. Its operands are contiguous, but for a Place's.
 func (d *planner) node(name string, n *ir.Node) (err error) {

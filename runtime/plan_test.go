@@ -306,16 +306,16 @@ func TestPlanProducts(t *testing.T) {
 
 // TestPlanConvolutions: windows are copied some at a time.
 func TestPlanConvolutions(t *testing.T) {
-	defer func(n int) { windowBytes = n }(windowBytes)
+	defer func(n, rows int) { windowBytes, windowRows = n, rows }(windowBytes, windowRows)
 	rng := rand.New(rand.NewPCG(1, 17))
 	var all []planned
 	for _, c := range convCases() {
-		windowBytes = 500
+		windowBytes, windowRows = 500, 16
 		s := &sketch{source: rng, g: ir.New()}
 		outs := c.outs(s)
 		values := func(batch int) [][]byte { return s.values(rng, batch) }
 		few := plans(t, c.name, outs, s.inputs, values, 3)
-		windowBytes = 1 << 20
+		windowBytes, windowRows = 1<<20, 64
 		whole := plans(t, c.name+", at once", outs, s.inputs, values, 3)
 		copied := slices.ContainsFunc(few[0].plan.Steps, func(s cudasrc.Step) bool { return strings.HasSuffix(s.Name, " windows") })
 		if copied && few[0].plan.Arena > whole[0].plan.Arena || copied && len(few[0].plan.Steps) <= len(whole[0].plan.Steps) {
@@ -324,6 +324,25 @@ func TestPlanConvolutions(t *testing.T) {
 		all = append(append(all, few...), whole...)
 	}
 	runPlans(t, all)
+}
+
+// TestConvolutionMemory: a picture's windows, nine times its size, are not all there at once; nor are those of a filter's gradient.
+func TestConvolutionMemory(t *testing.T) {
+	c := ir.Convolution{Stride: []int{1, 1}, Dilation: []int{1, 1}, Lo: []int{1, 1}, Hi: []int{1, 1}, Groups: 1}
+	conv := convCase{"", dtype.F32, ir.Shape{ir.Batch, ir.D(512), ir.D(512), ir.D(16)}, ir.Static(3, 3, 16, 32), c}
+	s := &sketch{g: ir.New()}
+	p, err := Compile(conv.outs(s), s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := p.Plan(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const padded, rows = 4 * 4 * 514 * 514 * 32, 64 * 4 * 4 * 512 * 512 // copies with a margin; windows of windowRows
+	if plan.Arena > 2*padded+rows {
+		t.Errorf("%d bytes, of which copies with a margin are %d", plan.Arena, padded)
+	}
 }
 
 // TestPlanMatrices: small ones have the CPU's bits.
