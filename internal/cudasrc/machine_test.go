@@ -1,6 +1,7 @@
 package cudasrc_test
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"testing"
@@ -130,6 +131,23 @@ func TestMachineCode(t *testing.T) {
 			most = max(most, u.Registers)
 		}
 		t.Logf("%s: %d kernels, at most %d registers", arch, len(w.Kernels), most)
+	}
+}
+
+// TestNVRTC: the compiler that programs have takes the kernels that nvcc takes; it has no headers but its own.
+func TestNVRTC(t *testing.T) {
+	if err := nvcc.Missing(); err != nil {
+		t.Skip(err)
+	}
+	w := machineKernels(t)
+	code, err := nvcc.NVRTC(t.TempDir(), "sm_90", w.Kernels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range w.Kernels {
+		if !bytes.Contains(code, []byte(".text."+k.Name)) {
+			t.Errorf("no machine code of %s", k.Name)
+		}
 	}
 }
 

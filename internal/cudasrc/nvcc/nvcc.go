@@ -4,6 +4,7 @@ package nvcc
 import (
 	"bufio"
 	"bytes"
+	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -51,7 +52,8 @@ type Usage struct {
 	Shared    int // bytes of a block
 }
 
-func run(dir, arch string, kernels []*cudasrc.Kernel, out string, args ...string) ([]byte, error) {
+// source writes kernels to a file of dir, each once.
+func source(dir string, kernels []*cudasrc.Kernel) (file string, err error) {
 	var s strings.Builder
 	seen := map[string]bool{}
 	for _, k := range kernels {
@@ -60,8 +62,39 @@ func run(dir, arch string, kernels []*cudasrc.Kernel, out string, args ...string
 			s.WriteString(k.Source)
 		}
 	}
-	src := filepath.Join(dir, "kernels.cu")
-	if err := os.WriteFile(src, []byte(s.String()), 0o666); err != nil {
+	file = filepath.Join(dir, "kernels.cu")
+	return file, os.WriteFile(file, []byte(s.String()), 0o666)
+}
+
+//go:embed testdata/nvrtc.c
+var nvrtc string
+
+// NVRTC compiles kernels as programs do when they run, and returns the machine code.
+func NVRTC(dir, arch string, kernels []*cudasrc.Kernel) ([]byte, error) {
+	src, err := source(dir, kernels)
+	if err != nil {
+		return nil, err
+	}
+	libs, _ := filepath.Glob(filepath.Join(root(), "lib*", "libnvrtc.so"))
+	if len(libs) == 0 {
+		return nil, errors.New("no libnvrtc.so beside nvcc")
+	}
+	bin, out := filepath.Join(dir, "nvrtc"), filepath.Join(dir, "kernels.cubin")
+	gcc := exec.Command("gcc", "-O1", "-o", bin, "-x", "c", "-", "-ldl")
+	gcc.Stdin = strings.NewReader(nvrtc)
+	if text, err := gcc.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("gcc: %v\n%s", err, text)
+	}
+	cmd := exec.Command(bin, append([]string{libs[0], src, out, "--gpu-architecture=" + arch}, cudasrc.Options...)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("NVRTC for %s: %v\n%.4000s", arch, err, text)
+	}
+	return os.ReadFile(out)
+}
+
+func run(dir, arch string, kernels []*cudasrc.Kernel, out string, args ...string) ([]byte, error) {
+	src, err := source(dir, kernels)
+	if err != nil {
 		return nil, err
 	}
 	cuda := root()
