@@ -75,7 +75,7 @@ cuda-toolchain:
 CUDA ?= $(if $(wildcard .cuda/include),$(CURDIR)/.cuda,/usr/local/cuda)
 export ADJOINT_CUDA = $(CUDA)
 CUDA_ENV = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/cuda/include -I$(CUDA)/include" \
-	CGO_LDFLAGS="-Wl,--as-needed -L$(CUDA)/lib/stubs -L$(CUDA)/lib64/stubs" LD_LIBRARY_PATH="$(CUDA)/lib:$(CUDA)/lib64:$$LD_LIBRARY_PATH"
+	CGO_LDFLAGS="-L$(CUDA)/lib/stubs -L$(CUDA)/lib64/stubs" LD_LIBRARY_PATH="$(CUDA)/lib:$(CUDA)/lib64:$$LD_LIBRARY_PATH"
 test-cuda:
 	$(CUDA_ENV) $(GO) vet -tags cuda ./cuda/... ./runtime/... ./autodiff/...
 	$(CUDA_ENV) $(GO) test -tags cuda ./cuda/...

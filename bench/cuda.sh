@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # cuda.sh [file]: builds tests, benchmarks and the MNIST example with the tag cuda, on a machine without a GPU (make
 # cuda-toolchain; CUBLAS=1 for cuBLAS, too), and packs them with NVIDIA's libraries into out/adjoint-cuda.tar.gz. On
-# a GPU host, which needs a driver of at least their CUDA (MAJOR=12 for drivers before 580) and no Go:
+# a GPU host, which needs a driver of at least their CUDA (MAJOR=12 for drivers before 580), a libc that is not much older than
+# here, and no Go:
 #     tar xzf adjoint-cuda.tar.gz && adjoint-cuda/run
 # runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it. Where no GPU serves it says so and
 # ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
@@ -10,7 +11,7 @@ cd "$(dirname "$0")/.."
 to=${1:-out/adjoint-cuda.tar.gz}
 cuda=$PWD/.cuda
 test -d "$cuda/include" || { echo "make cuda-toolchain first" >&2; exit 1; }
-export CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$PWD/cuda/include -I$cuda/include" CGO_LDFLAGS="-Wl,--as-needed -L$cuda/lib/stubs"
+export CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$PWD/cuda/include -I$cuda/include" CGO_LDFLAGS="-L$cuda/lib/stubs"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 pack=$dir/adjoint-cuda
@@ -32,7 +33,7 @@ cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
 for l in "$cuda"/lib/libcublas*.so.*; do
 	if [ -e "$l" ]; then cp -a "$l" "$pack/lib/"; else echo "no cuBLAS in .cuda: the host's is used, if it has one" >&2; fi
 done
-{ git rev-parse HEAD; go version; cat "$cuda/versions"; } > "$pack/versions"
+{ git rev-parse HEAD; go version; echo "linked with $(ldd --version 2>&1 | head -1)"; cat "$cuda/versions"; } > "$pack/versions"
 cat > "$pack/run" <<'R'
 #!/usr/bin/env bash
 # run: tests, training, benchmarks; all of it is in log, too.

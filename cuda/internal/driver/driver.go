@@ -6,7 +6,7 @@
 package driver
 
 /*
-#cgo LDFLAGS: -ldl
+#cgo LDFLAGS: -Wl,--as-needed -ldl
 #include <stdint.h>
 #include <stdlib.h>
 #include <cuda.h>
