@@ -55,19 +55,14 @@ func init() {
 	register(ops.Cbrt, func(b *Builder, t Type, x []Value) Value { return b.Or(cubeRoot(b, t, b.Abs(x[0])), b.signOf(x[0])) })
 	register(ops.Hypot, func(b *Builder, t Type, x []Value) Value {
 		p, q := b.Abs(x[0]), b.Abs(x[1])
-		inf := b.F(t, math.Inf(1))
-		// The smaller one's square is the one that is rounded.
-		hi, lo := greatest(b, p, q), b.Min(p, q)
-		far, by := 0x1p500, 0x1p600
-		if t == F32 {
-			far, by = 0x1p50, 0x1p90
-		}
-		one := b.F(t, 1)
-		up, down := b.LT(hi, b.F(t, 1/far)), b.GT(hi, b.F(t, far))
-		s := b.Blend(up, b.F(t, by), b.Blend(down, b.F(t, 1/by), one))
-		back := b.Blend(up, b.F(t, 1/by), b.Blend(down, b.F(t, by), one))
+		inf, ft := b.F(t, math.Inf(1)), floatTypes[t]
+		// Where one is NaN, hi is one of them and lo the other.
+		hi, lo := b.Max(p, q), b.Min(q, p)
+		// Times 2 over hi's power of 2, and back. The smaller one's square is the one that is rounded.
+		e := b.Max(b.And(hi, inf), b.F(t, ft.tiny))
+		s := b.Bitcast(t, b.Sub(b.I(t.Int(), (2*ft.bias+1)<<ft.fraction), b.Bitcast(t.Int(), e)))
 		hi, lo = b.Mul(hi, s), b.Mul(lo, s)
-		y := b.Mul(b.Sqrt(b.FMA(hi, hi, b.Mul(lo, lo))), back)
+		y := b.Mul(b.Sqrt(b.FMA(hi, hi, b.Mul(lo, lo))), b.Mul(e, b.F(t, 0.5)))
 		return b.Blend(b.Or(b.EQ(p, inf), b.EQ(q, inf)), inf, y)
 	})
 }
@@ -101,9 +96,6 @@ func rsqrt(b *Builder, t Type, x Value) Value {
 	}
 	return b.Blend(b.Or(b.EQ(x, zero), b.EQ(x, inf)), b.Xor(x, inf), b.Or(y, negative))
 }
-
-// greatest is the greater of two magnitudes, or a NaN.
-func greatest(b *Builder, x, y Value) Value { return b.Or(b.Max(x, y), b.And(x, b.NE(x, x))) }
 
 // twoParts is hi + lo, of float64s, in two numbers of type t.
 func twoParts(t Type, hi, lo float64) (float64, float64) {
