@@ -51,6 +51,7 @@ func allocate(l *lowered) *allocator {
 	for i, in := range l.code {
 		clear(a.pinned[:])
 		a.free, a.freed = append(a.free, a.freed...), a.freed[:0]
+		a.settle(i, in.args)
 		if in.fma[0] != "" {
 			a.fma(i, in)
 		} else if in.over {
@@ -175,6 +176,17 @@ func (a *allocator) load(v int) string {
 func (a *allocator) inMemory(v, i int) bool {
 	_, spilled := a.slot[v]
 	return a.where[v] < 0 && (a.keep[v] || spilled || a.last(v, i))
+}
+
+// settle loads the constants that instruction i and one of the next few read into registers that nothing is in.
+func (a *allocator) settle(i int, vs []int) {
+	const soon = 4
+	for _, v := range vs {
+		if u := a.uses[v]; a.keep[v] && a.where[v] < 0 && len(u) > 1 && u[1] <= i+soon && slices.Index(a.holder[:a.count()], -1) >= 0 {
+			a.load(v)
+		}
+	}
+	clear(a.pinned[:])
 }
 
 func (a *allocator) pin(vs []int) {

@@ -88,7 +88,7 @@ func (i isa) funcName(program string) string {
 // without spilling and the code stays small. Beyond its reach the machine's own reordering hides what
 // latency is left; measured against one group, exp gains 10 % and a chain of three exps 25 %.
 func unrolled(p *vec.Program, i isa, e int, consts map[string]bool) int {
-	for _, try := range []struct{ groups, lines int }{{4, 160}, {2, 400}} {
+	for _, try := range []struct{ groups, lines int }{{4, 180}, {2, 400}} {
 		a := allocate(lower(p, i, try.groups, e, consts))
 		if a.spills == 0 && len(a.lines) <= try.lines {
 			return try.groups
