@@ -486,7 +486,7 @@ TEXT ·accumulateSumInt32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -969,7 +969,7 @@ TEXT ·accumulateSumInt64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -1601,7 +1601,7 @@ TEXT ·accumulateSumFloat32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -2100,7 +2100,7 @@ TEXT ·accumulateSumFloat64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -2732,7 +2732,7 @@ TEXT ·accumulateProdInt32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -3369,7 +3369,7 @@ TEXT ·accumulateProdFloat32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -3868,7 +3868,7 @@ TEXT ·accumulateProdFloat64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -4500,7 +4500,7 @@ TEXT ·accumulateMaxInt32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -5064,7 +5064,7 @@ TEXT ·accumulateMaxInt64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -5987,7 +5987,7 @@ TEXT ·accumulateMaxFloat32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -6707,7 +6707,7 @@ TEXT ·accumulateMaxFloat64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -7398,7 +7398,7 @@ TEXT ·accumulateMinInt32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -7962,7 +7962,7 @@ TEXT ·accumulateMinInt64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -8829,7 +8829,7 @@ TEXT ·accumulateMinFloat32AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -9497,7 +9497,7 @@ TEXT ·accumulateMinFloat64AVX2(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10

@@ -363,7 +363,7 @@ TEXT ·accumulateSumInt32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -747,7 +747,7 @@ TEXT ·accumulateSumInt64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -1206,7 +1206,7 @@ TEXT ·accumulateSumFloat32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -1563,7 +1563,7 @@ TEXT ·accumulateSumFloat64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -2049,7 +2049,7 @@ TEXT ·accumulateProdInt32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -2508,7 +2508,7 @@ TEXT ·accumulateProdFloat32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -2865,7 +2865,7 @@ TEXT ·accumulateProdFloat64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -3351,7 +3351,7 @@ TEXT ·accumulateMaxInt32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -3735,7 +3735,7 @@ TEXT ·accumulateMaxInt64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -4335,7 +4335,7 @@ TEXT ·accumulateMaxFloat32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -4842,7 +4842,7 @@ TEXT ·accumulateMaxFloat64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -5387,7 +5387,7 @@ TEXT ·accumulateMinInt32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -5771,7 +5771,7 @@ TEXT ·accumulateMinInt64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -6358,7 +6358,7 @@ TEXT ·accumulateMinFloat32AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10
@@ -6840,7 +6840,7 @@ TEXT ·accumulateMinFloat64AVX512(SB), NOSPLIT, $0-32
 	JLT blocksdone
 	MOVQ BX, AX
 	IMULQ DX, AX
-	CMPQ AX, $65536 // in the first caches, or little more
+	CMPQ AX, $32768 // in the first cache
 	JLE blocksdone
 block:
 	MOVQ CX, R10

@@ -210,6 +210,7 @@ type mapUnit struct {
 	mode              mapMode
 	base              int // of the slots in a worker's scratch
 	leaf              []leaf
+	bare              bool // nothing is computed, and leaves are read where they are
 	outer, run, inner int
 	elems             int   // outer·run·inner
 	tile              int   // elements of a tile
@@ -258,6 +259,7 @@ func (b *binding) layOut(m *mapCode) *mapUnit {
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
+	u.bare = !slices.ContainsFunc(m.ops, func(op mapOp) bool { return op.f != nil || op.gathers || op.buffer >= 0 || !u.leaf[op.leaf].direct })
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
@@ -519,6 +521,14 @@ func (u *mapUnit) doColumns(r *run, w *worker, i int) {
 		kernels.InitAccumulator(u.accumulator(r, j, i), f.k, f.t, u.inner)
 	}
 	row0, row1 = row0+i/u.parts*u.run, row1+i/u.parts*u.run
+	if u.bare {
+		for j := range u.folds {
+			f := &u.folds[j]
+			x := &u.leaf[u.ops[f.value].leaf]
+			f.accumulate(u.accumulator(r, j, i), unsafe.Add(x.ptr(r), row0*u.inner*f.size), row1-row0, u.inner)
+		}
+		return
+	}
 	if u.code != nil && u.code.folds {
 		for col := 0; col < u.inner; col += maxBlock {
 			n := min(maxBlock, u.inner-col)

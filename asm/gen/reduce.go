@@ -558,7 +558,7 @@ func (r *reduce) byBlocks() {
 	r.p("JLT blocksdone")
 	r.p("MOVQ BX, AX")
 	r.p("IMULQ DX, AX")
-	r.p("CMPQ AX, $%d // in the first caches, or little more", 1<<16)
+	r.p("CMPQ AX, $%d // in the first cache", 1<<15)
 	r.p("JLE blocksdone")
 	r.p("block:")
 	r.p("MOVQ CX, R10")
