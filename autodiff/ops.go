@@ -132,7 +132,7 @@ func (x Value) Acos() Value { return pointwise(ops.Acos, x) }
 // Atan is the arc tangent.
 func (x Value) Atan() Value { return pointwise(ops.Atan, x) }
 
-// Atan2 is the angle of the point (c, x), as math.Atan2(x, c); within 1.5 ULP.
+// Atan2 is the angle of the point (c, x), as math.Atan2(x, c).
 func (x Value) Atan2(c Value) Value { return pointwise(ops.Atan2, x, c) }
 
 // Sinh is the hyperbolic sine.
