@@ -115,15 +115,12 @@ func segmentMax(x, ids Value, n int) Value {
 	})[0]}
 }
 
-// segmentMaxBody takes the first largest element of each segment. The counts have the numbers checked.
+// segmentMaxBody is the largest element of each segment, without a derivative.
 func segmentMaxBody(x, ids Value, n int) Value {
 	s := x.n.Shape
 	rest := s[1:]
-	empty := func() Value {
-		return Value{n: x.n.Graph.Const(x.n.Type, append(ir.Static(n), rest...), math.Inf(-1))}
-	}
 	if s[0].Is(0) || n == 0 {
-		return empty()
+		return Value{n: x.n.Graph.Const(x.n.Type, append(ir.Static(n), rest...), math.Inf(-1))}
 	}
 	width, ok := rest.Size()
 	if !ok {
@@ -131,14 +128,7 @@ func segmentMaxBody(x, ids Value, n int) Value {
 	}
 	g := x.n.Graph
 	cols := Value{n: g.Reshape(x.n, ir.Shape{s[0], width})}.T()
-	rows := Value{n: g.BroadcastTo("SegmentMax", ids.Convert(I64).n, cols.n.Shape)}
-	at := Value{n: g.ArgSegmentMax(cols.n, rows.n, n, ir.UserLine())}
-	counts := segmentSum(ids.FullLike(1).Convert(I32), ids, n)
-	y := cols.TakeAlong(at, -1)
-	if width.Is(1) { // no iota of rows, then
-		y = Value{n: g.Reshape(x.n, ir.Shape{s[0]})}.Take(at, 0)
-	}
-	y = Where(counts.Gt(Const(0)), y, y.FullLike(math.Inf(-1)))
+	y := Value{n: g.SegmentMax(cols.n, g.BroadcastTo("SegmentMax", ids.n, cols.n.Shape), n, ir.UserLine())}
 	return Value{n: g.Reshape(y.T().n, append(ir.Static(n), rest...))}
 }
 

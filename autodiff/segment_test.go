@@ -36,6 +36,8 @@ func TestSegments(t *testing.T) {
 		{ad.From([]float64{1, nan, 3}).SegmentMax(ad.From([]int32{0, 0, 1}), 2), "[2] [NaN 3]"},
 		{ad.From([]float64{1, nan, 3}).SegmentMin(ad.From([]int32{0, 0, 1}), 2), "[2] [NaN 3]"},
 		{rows.SegmentMax(ad.From([]int64{1, 0, 1}), 2), "[2 2] [3 4 5 6]"},
+		{rows.Convert(ad.F32).SegmentMax(ad.From([]int32{2, 0, 2}), 3), "[3 2] [3 4 -Inf -Inf 5 6]"},
+		{ad.From([]float32{float32(-inf), float32(nan), 3}).SegmentMax(ad.From([]int64{0, 1, 1}), 3), "[3] [-Inf NaN -Inf]"},
 		{rows.SegmentSum(ad.From([]int64{1, 0, 1}), 3), "[3 2] [3 4 6 8 0 0]"},
 		{rows.Convert(ad.I32).SegmentSum(ad.From([]int64{1, 0, 1}), 2), "[2 2] [3 4 6 8]"},
 		{grad(func(x ad.Value) ad.Value { return x.SegmentMax(ids, 5).Index(2) }), "[8] [0 0.5 0 0 0 0.5 0 0]"},
@@ -118,6 +120,8 @@ func TestSegmentErrors(t *testing.T) {
 	x, ids := ad.F64.Ones(3), ad.From([]int32{0, 1, 2})
 	for want, f := range map[string]func(){
 		"ScatterAdd index 2 is not in 0 … 1":                                               func() { x.SegmentSum(ids, 2) },
+		"SegmentMax index 2 is not in 0 … 1":                                               func() { x.SegmentMax(ids, 2) },
+		"SegmentMax index -1 is not in 0 … 2":                                              func() { x.Neg().SegmentMax(ids.Shift(-1).Convert(ad.I64), 3) },
 		"SegmentMax [3] by [2] of int32: an integer for each slice of the first axis":      func() { x.SegmentMax(ad.I32.Ones(2), 2) },
 		"SegmentMean [3] of int32 is not defined (use Convert)":                            func() { ids.SegmentMean(ids, 3) },
 		"SearchSorted int32[3] in float64[3]: one axis, of a size that does not depend":    func() { x.SearchSorted(ids, true) },

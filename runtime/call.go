@@ -201,11 +201,15 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 	t := u.n.In[0].Type
 	if u.n.Call.Core(0) == 1 {
 		x := unsafe.Add(in[0], i*u.cols*t.Size())
-		var ids []int64
-		if len(u.n.In) > 1 {
-			ids = unsafe.Slice((*int64)(unsafe.Add(in[1], i*u.cols*8)), u.cols)
+		if u.n.Call == ir.SegmentMax {
+			ids := indexArray{unsafe.Add(in[1], i*u.cols*u.n.In[1].Type.Size()), u.n.In[1].Type == dtype.I64}
+			y = unsafe.Add(y, i*u.size*t.Size())
+			if t == dtype.F32 {
+				return segmentMax[float32](u, y, x, ids)
+			}
+			return segmentMax[float64](u, y, x, ids)
 		}
-		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, ids, work)
+		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, work)
 		return nil
 	}
 	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: u.kernels}
@@ -308,21 +312,17 @@ func (c callLanes) load(k int, to []float64) {
 	}
 }
 
-var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64){
+var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int, work []float64){
 	dtype.F32: inOrder[float32],
 	dtype.F64: inOrder[float64],
 	dtype.I32: inOrder[int32],
 	dtype.I64: inOrder[int64],
 }
 
-func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int, ids []int64, work []float64) {
+func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int, work []float64) {
 	row := unsafe.Slice((*T)(x), cols)
-	switch n.Call {
-	case ir.ArgCumMax:
+	if n.Call == ir.ArgCumMax {
 		linalg.ArgCumMax(y, row)
-		return
-	case ir.ArgSegmentMax:
-		linalg.ArgSegmentMax(y, row, ids)
 		return
 	}
 	descending := n.Bits&ir.Descending != 0
@@ -331,6 +331,20 @@ func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int,
 		return
 	}
 	linalg.ArgSort(y, row, descending, work)
+}
+
+func segmentMax[T float32 | float64](u *callUnit, y, x unsafe.Pointer, ids indexArray) error {
+	to, row := unsafe.Slice((*T)(y), u.size), unsafe.Slice((*T)(x), u.cols)
+	var bad int
+	if ids.wide {
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int64)(ids.p), u.cols))
+	} else {
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int32)(ids.p), u.cols))
+	}
+	if bad < 0 {
+		return nil
+	}
+	return &ir.Error{Op: u.n.Name(), Msg: fmt.Sprintf("index %d is not in 0 … %d", ids.at(bad), u.size-1), Pos: u.n.Pos}
 }
 
 func referenceCall(r *reference) {

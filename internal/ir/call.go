@@ -14,24 +14,24 @@ import (
 type CallID uint8
 
 const (
-	Cholesky      CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle
-	TriSolve                    // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
-	LU                          // A: L below and U above the diagonal, the permutation's row, a row of its sign
-	LUSolve                     // A, LU of A, B: op(A)⁻¹·B; flag Transposed
-	LogDet                      // A, LU of A: log |det A|
-	Det                         // A
-	Cofactor                    // A: det A·A⁻ᵀ, where A is singular too
-	QR                          // A of no more columns than rows: Q, R
-	Eigh                        // A, symmetric: V, the eigenvalues' row, ascending
-	SVD                         // A of no more columns than rows: U, V, the singular values' row, descending
-	Expm                        // A: eᴬ
-	ArgSort                     // x: the indices that sort a row, stably, NaN last; flag Descending
-	ArgCumMax                   // x: the index of the first largest element so far, that of a NaN from there on
-	FFT                         // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
-	RFFT                        // a row of n: the first n/2+1 elements of its transform, rows re and im
-	HalfEven                    // what RFFT gives: the row of even length n that it is of, times n
-	HalfOdd                     // the same of odd length
-	ArgSegmentMax               // x, ids: the index of the first largest element of each segment, whose number is the flags; 0 of an empty one
+	Cholesky   CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle
+	TriSolve                 // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
+	LU                       // A: L below and U above the diagonal, the permutation's row, a row of its sign
+	LUSolve                  // A, LU of A, B: op(A)⁻¹·B; flag Transposed
+	LogDet                   // A, LU of A: log |det A|
+	Det                      // A
+	Cofactor                 // A: det A·A⁻ᵀ, where A is singular too
+	QR                       // A of no more columns than rows: Q, R
+	Eigh                     // A, symmetric: V, the eigenvalues' row, ascending
+	SVD                      // A of no more columns than rows: U, V, the singular values' row, descending
+	Expm                     // A: eᴬ
+	ArgSort                  // x: the indices that sort a row, stably, NaN last; flag Descending
+	ArgCumMax                // x: the index of the first largest element so far, that of a NaN from there on
+	FFT                      // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
+	RFFT                     // a row of n: the first n/2+1 elements of its transform, rows re and im
+	HalfEven                 // what RFFT gives: the row of even length n that it is of, times n
+	HalfOdd                  // the same of odd length
+	SegmentMax               // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
 	NumCalls
 )
 
@@ -85,7 +85,7 @@ func init() { // the rules make calls, and use the sweep that uses them
 		HalfOdd:   {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
 		ArgCumMax: {name: "CumMax", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
 
-		ArgSegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
+		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
 	}
 }
 
@@ -151,7 +151,7 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 		if r < 0 {
 			Fail(row.name, "%v: %d axes at least are needed", x.Shape, row.in[i])
 		}
-		if row.in[i] == 2 && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != ArgSegmentMax {
+		if row.in[i] == 2 && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != SegmentMax {
 			Fail(row.name, "%v of %v is not defined (use Convert)", x.Shape, x.Type)
 		}
 		if i == 0 {
@@ -162,15 +162,16 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 		core[i] = x.Shape[r:]
 	}
 	n := Node{Kind: Call, Call: c, Type: in[0].Type, Bits: flags, In: slices.Clone(in), Pos: pos}
-	if c == ArgSegmentMax {
+	switch {
+	case c == SegmentMax:
 		n.Shape = append(slices.Clone(batch), D(int(flags)))
-	} else {
+	case row.in[0] == 1:
+		n.Type = dtype.I64
+		fallthrough
+	default:
 		n.Shape = slices.Concat(batch, row.out(row.name, core))
 	}
 	n.Shape.Check(row.name)
-	if row.in[0] == 1 {
-		n.Type = dtype.I64
-	}
 	return g.add(n)
 }
 

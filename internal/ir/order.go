@@ -35,10 +35,10 @@ func (g *Graph) TopK(x *Node, k, axis int, pos string) (y, at *Node) {
 	return g.along("TopK", x, at, axis, pos), at
 }
 
-// ArgSegmentMax is the indices (int64) of the first largest elements of n segments of rows [… m], by ids, int64s of the same shape;
-// NaN is the largest. That of an empty segment is 0; ids that are out of range count for nothing.
-func (g *Graph) ArgSegmentMax(x, ids *Node, n int, pos string) *Node {
-	return g.Call(ArgSegmentMax, uint64(n), pos, x, ids)
+// SegmentMax is the largest elements of n segments of rows [… m] of floats, by ids, int32s or int64s of the same shape; NaN is the
+// largest, that of an empty segment is -Inf. Numbers out of range are an error of the run. There is no derivative.
+func (g *Graph) SegmentMax(x, ids *Node, n int, pos string) *Node {
+	return g.Call(SegmentMax, uint64(n), pos, x, ids)
 }
 
 // CumMax is the largest element so far along axis.

@@ -229,24 +229,20 @@ func ArgCumMax[T Number](y []int64, x []T) {
 	}
 }
 
-// ArgSegmentMax is the index of the first largest element of each of len(y) segments, NaN being the largest, and 0 for an empty
-// one. ids that are out of range count for nothing.
-func ArgSegmentMax[T Number](y []int64, x []T, ids []int64) {
+// SegmentMax is the largest element of each of len(y) segments, NaN being the largest of all, and -Inf for an empty one. It returns
+// the place of the first number in ids that is none of a segment, -1 if there is none.
+func SegmentMax[T float32 | float64, I int32 | int64](y, x []T, ids []I) int {
 	for k := range y {
-		y[k] = -1
+		y[k] = T(math.Inf(-1))
 	}
 	for i, v := range x {
-		k := ids[i]
-		if k < 0 || k >= int64(len(y)) {
-			continue
+		k := int(ids[i])
+		if uint(k) >= uint(len(y)) {
+			return i
 		}
-		if y[k] < 0 {
-			y[k] = int64(i)
-		} else if b := x[y[k]]; b == b && (v > b || v != v) {
-			y[k] = int64(i)
+		if v > y[k] || v != v {
+			y[k] = v
 		}
 	}
-	for k := range y {
-		y[k] = max(y[k], 0)
-	}
+	return -1
 }
