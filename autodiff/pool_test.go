@@ -18,8 +18,9 @@ func TestMaxPoolTies(t *testing.T) {
 	}{
 		{ad.PoolOptions{}, "[0.3333333333333333 0.3333333333333333 0 0.6666666666666666 0.3333333333333333 0 0.6666666666666666 0.6666666666666666 0 0 0 0]"},
 		{ad.PoolOptions{Padding: ad.Same}, "[0.3333333333333333 0.3333333333333333 0 0.6666666666666666 0.3333333333333333 0 0.6666666666666666 0.6666666666666666 3 0 2 2]"},
+		{ad.PoolOptions{Stride: []int{1}}, "[0.3333333333333333 0.3333333333333333 0 1 0.3333333333333333 0 11 4 4 0 0 0]"},
 	} {
-		weights := ad.From([]float64{1, 2, 3, 4})
+		weights := ad.From([]float64{1, 2, 3, 4, 5, 6})
 		f := func(x ad.Value) ad.Value {
 			y := x.MaxPool(c.o, 2, 2).Flatten()
 			return y.Mul(weights.Narrow(0, 0, y.Dim(0))).Sum()

@@ -361,36 +361,37 @@ func gcd(a, b int) int {
 	return a
 }
 
-// PoolMax is the largest element of each window of the spatial axes; what padding adds is less than any. Where windows
-// do not overlap, derivatives go by places in the window: no array of windows is made.
+// smallWindow bounds the places of a window whose elements are combined place by place, in one pass over slices of the operand.
+const smallWindow = 16
+
+// PoolMax is the largest element of each window of the spatial axes; what padding adds is less than any. Where windows are
+// small, derivatives go by places in the window, too: no array of windows is made.
 func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 	x = g.poolPadded(op, x, size, lo, hi, -infinity)
-	largest := func(x *Node) *Node {
+	if Static(size...).SizeAt(0) > smallWindow {
 		w, axes := g.poolWindows(op, x, size, stride)
 		return g.Reduce(Max, w, axes...)
 	}
-	if taps := Static(size...).SizeAt(0); taps > 16 || !slices.Equal(size, stride) {
-		return largest(x)
+	overlap := false
+	for a := range size {
+		overlap = overlap || size[a] > stride[a]
 	}
 	r := &Rule{Name: op,
 		VJP: func(g *Graph, x, y, cts []*Node) []*Node {
-			each, share := g.poolTies(x[0], y[0], size)
+			each, share := g.poolTies(op, x[0], y[0], size, stride)
 			share = g.Apply(ops.Div, cts[0], share)
 			pieces := make([]Piece, len(each))
 			for t, e := range each {
 				e.X = g.Apply(ops.Where, e.X, share, g.Const(share.Type, share.Shape, 0))
 				pieces[t] = e
 			}
-			return []*Node{g.Place(x[0].Type, x[0].Shape, 0, false, pieces...)}
+			return []*Node{g.Place(x[0].Type, x[0].Shape, 0, overlap, pieces...)}
 		},
 		JVP: func(g *Graph, x, y, ts []*Node) []*Node {
-			each, count := g.poolTies(x[0], y[0], size)
+			each, count := g.poolTies(op, x[0], y[0], size, stride)
 			var sum *Node
-			for _, e := range each {
-				_, step, span := wholeSpan(x[0].Shape)
-				copy(step, e.Step)
-				copy(span, e.X.Shape)
-				one := g.Apply(ops.Where, e.X, g.Slice(ts[0], e.Start, step, span), g.Const(ts[0].Type, e.X.Shape, 0))
+			for t, e := range g.poolPlaces(op, ts[0], size, stride) {
+				one := g.Apply(ops.Where, each[t].X, e.X, g.Const(e.X.Type, e.X.Shape, 0))
 				if sum == nil {
 					sum = one
 				} else {
@@ -399,26 +400,31 @@ func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 			}
 			return []*Node{g.Apply(ops.Div, sum, count)}
 		}}
-	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node { return []*Node{largest(x[0])} })[0]
+	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node {
+		var y *Node
+		for _, e := range g.poolPlaces(op, x[0], size, stride) {
+			if y == nil {
+				y = e.X
+			} else {
+				y = g.Apply(ops.Max, y, e.X)
+			}
+		}
+		return []*Node{y}
+	})[0]
 }
 
-// poolTies tells, for each place in windows of size that do not overlap, which elements of x there are their window's
-// largest, y, and where they lie in x; and how many of a window do: they share the derivative.
-func (g *Graph) poolTies(x, y *Node, size []int) (each []Piece, count *Node) {
+// poolPlaces are, for each place in a window, the elements of x there, and where they lie in x.
+func (g *Graph) poolPlaces(op string, x *Node, size, stride []int) (each []Piece) {
+	w, _ := g.poolWindows(op, x, size, stride)
 	at := x.Rank() - 1 - len(size)
+	s := slices.Concat(w.Shape[:at+len(size)], x.Shape[x.Rank()-1:])
 	place := make([]int, len(size))
 	for range Static(size...).SizeAt(0) {
 		start, step, _ := wholeSpan(x.Shape)
 		for a := range size {
-			start[at+a], step[at+a] = D(place[a]), size[a]
+			start[at+a], step[at+a] = D(place[a]), stride[a]
 		}
-		tied := g.Apply(ops.Eq, g.Slice(x, start, step, y.Shape), y)
-		each = append(each, Piece{X: tied, Start: start, Step: step})
-		if n := g.Convert(tied, y.Type); count == nil {
-			count = n
-		} else {
-			count = g.Apply(ops.Add, count, n)
-		}
+		each = append(each, Piece{X: g.Slice(x, start, step, s), Start: start, Step: step})
 		for a := len(size) - 1; a >= 0; a-- {
 			if place[a]++; place[a] < size[a] {
 				break
@@ -426,13 +432,41 @@ func (g *Graph) poolTies(x, y *Node, size []int) (each []Piece, count *Node) {
 			place[a] = 0
 		}
 	}
+	return each
+}
+
+// poolTies tells, for each place in a window, which elements of x there are their window's largest, y, and where they lie in x; and
+// how many of a window do: they share the derivative.
+func (g *Graph) poolTies(op string, x, y *Node, size, stride []int) (each []Piece, count *Node) {
+	each = g.poolPlaces(op, x, size, stride)
+	for i := range each {
+		tied := g.Apply(ops.Eq, each[i].X, y)
+		each[i].X = tied
+		if n := g.Convert(tied, y.Type); count == nil {
+			count = n
+		} else {
+			count = g.Apply(ops.Add, count, n)
+		}
+	}
 	return each, count
 }
 
 // PoolSum is the sum of each window; what padding adds is 0.
 func (g *Graph) PoolSum(op string, x *Node, size, stride, lo, hi []int) *Node {
-	w, axes := g.poolWindows(op, g.poolPadded(op, x, size, lo, hi, 0), size, stride)
-	return g.Reduce(Sum, w, axes...)
+	x = g.poolPadded(op, x, size, lo, hi, 0)
+	if !slices.Equal(size, stride) || Static(size...).SizeAt(0) > smallWindow {
+		w, axes := g.poolWindows(op, x, size, stride)
+		return g.Reduce(Sum, w, axes...)
+	}
+	var sum *Node
+	for _, e := range g.poolPlaces(op, x, size, stride) {
+		if sum == nil {
+			sum = e.X
+		} else {
+			sum = g.Apply(ops.Add, sum, e.X)
+		}
+	}
+	return sum
 }
 
 func (g *Graph) poolPadded(op string, x *Node, size, lo, hi []int, fill float64) *Node {
