@@ -322,8 +322,20 @@ var lines = map[string]func() error{
 			return ad.ImplicitRoot(func(x, p ad.Value) ad.Value { return x.PowInt(3).Sub(p) }, ad.Scalar(2.0), p)
 		})(ad.Scalar(8.0)), 1.0/12)
 	},
-	"`Value.Solve`": func() error {
+	"`ad.ImplicitOptions` with `By`": func() error { // x³ = p
+		return same(ad.Grad(func(p ad.Value) ad.Value {
+			return ad.ImplicitRoot(func(x, p ad.Value) ad.Value { return x.PowInt(3).Sub(p) }, ad.Scalar(2.0), p, ad.ImplicitOptions{By: ad.CG(ad.KrylovOptions{})})
+		})(ad.Scalar(8.0)), 1.0/12)
+	},
+	"`ad.LinearSolve(a, b, p, ad.CG(o))`, `ad.GMRES(o)`; of a matrix `Value.Solve`": func() error {
 		a := ad.From([]float64{2, 0, 0, 4}, 2, 2)
+		for _, by := range []ad.Solver{ad.CG(ad.KrylovOptions{}), ad.GMRES(ad.KrylovOptions{})} {
+			if err := same(ad.Grad(func(b ad.Value) ad.Value {
+				return ad.LinearSolve(func(v, a ad.Value) ad.Value { return a.MatMul(v) }, b, a, by).Sum()
+			})(ad.From([]float64{1, 2})), 0.5, 0.25); err != nil {
+				return err
+			}
+		}
 		return same(ad.Grad(func(b ad.Value) ad.Value { return a.Solve(b.ExpandDims(1)).Sum() })(ad.From([]float64{1, 2})), 0.5, 0.25)
 	},
 	"`ad.Jet(f)`, `ad.NthDerivative(f, n)`": func() error {
