@@ -65,6 +65,8 @@ func atanh(b *Builder, t Type, x Value) Value {
 	z, zl := fastSum(b, q, ql)
 	y := b.Mul(b.Add(plusParts(b, t, z, zl, None)), b.F(t, 0.5))
 	y = b.Blend(b.EQ(a, one), b.F(t, math.Inf(1)), y)
-	y = b.Or(y, b.NE(b.And(a, b.LE(a, one)), a)) // beyond 1, and NaN
+	if !b.Wide { // whose significand of a negative number is NaN
+		y = b.Or(y, b.NE(b.And(a, b.LE(a, one)), a)) // beyond 1, and NaN
+	}
 	return b.Or(y, b.And(x, b.sign(x)))
 }
