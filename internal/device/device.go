@@ -278,8 +278,9 @@ func (d *Device) copyingAlone(f func() error) error {
 	})
 }
 
-// chunk is what is copied to pinned memory before the device begins to fetch it.
-const chunk = 1 << 20
+// chunk is what is copied to pinned memory before the device begins to fetch it, inputRoom the pinned memory of a run for its inputs,
+// which is used again when it is full. Tests change them.
+var chunk, inputRoom = 1 << 20, 64 << 20
 
 // upload copies n bytes and waits; d.copying is held.
 func (d *Device) upload(to Ptr, from unsafe.Pointer, n int) error {

@@ -130,12 +130,13 @@ func (l *loaded) closeIdle() {
 type run struct {
 	l       *loaded
 	q       Queue
-	copies  Queue     // of the caller's arrays to the device, beside the work of other runs
-	block   *memory   // arena, then status
-	status  Ptr       // words of the plan's checks
-	slots   []*memory // by input, then output: where shared arrays lie, nil until there is one
-	pinned  unsafe.Pointer
+	copies  Queue          // of the caller's arrays to the device, beside the work of other runs
+	block   *memory        // arena, then status
+	status  Ptr            // words of the plan's checks
+	slots   []*memory      // by input, then output: where shared arrays lie, nil until there is one
+	pinned  unsafe.Pointer // for inputs, the status and outputs
 	room    int
+	inputs  int       // bytes of it for inputs
 	in, out []Ptr     // addresses in this run
 	held    []*memory // of this run's arrays: inputs
 	fresh   []*memory // by output: what is written, nil for shared arrays
@@ -279,27 +280,27 @@ func (r *run) letGo() {
 
 func (r *run) do(ctx context.Context, in, out []*Array) error {
 	l := r.l
-	if err := r.makeRoom(in, out); err != nil {
-		return err
-	}
-	at, err := r.bringInputs(in)
-	if err != nil {
-		return err
-	}
-	for i, a := range out {
-		if r.fresh[i] == nil && !a.isShared() {
+	for i, a := range out { // from here on it does not count whether somebody shares them
+		if !a.isShared() {
 			m, err := l.d.memory(max(1, a.bytes))
 			if err != nil {
 				return err
 			}
-			r.fresh[i] = m
+			r.fresh[i], r.out[i] = m, m.p
+			continue
 		}
-		if m := r.fresh[i]; m != nil {
-			r.out[i] = m.p
-		} else if r.out[i], err = r.slot(len(in)+i, a.bytes); err != nil {
+		var err error
+		if r.out[i], err = r.slot(len(in)+i, a.bytes); err != nil {
 			return err
 		}
 	}
+	if err := r.makeRoom(in, out); err != nil {
+		return err
+	}
+	if err := r.bringInputs(in); err != nil {
+		return err
+	}
+	at := r.inputs
 	if err := r.compute(ctx); err != nil {
 		return err
 	}
@@ -355,12 +356,17 @@ func (a *Array) isShared() bool {
 
 // makeRoom has pinned memory for what is copied in a call.
 func (r *run) makeRoom(in, out []*Array) error {
-	n := 64 + 8*r.l.plan.Status()
-	for _, list := range [][]*Array{in, out} {
-		for _, a := range list {
-			if a.isShared() {
-				n += lines(a.bytes)
-			}
+	r.inputs = 0
+	for _, a := range in {
+		if a.isShared() {
+			r.inputs += lines(a.bytes)
+		}
+	}
+	r.inputs = max(chunk, min(r.inputs, inputRoom)) // for those that somebody shares meanwhile, too
+	n := r.inputs + 64 + 8*r.l.plan.Status()
+	for i, a := range out {
+		if r.fresh[i] == nil {
+			n += lines(a.bytes)
 		}
 	}
 	if n <= r.room {
@@ -391,13 +397,13 @@ func (r *run) slot(i, bytes int) (Ptr, error) {
 }
 
 // bringInputs has the inputs on the device: those that are there already in place, shared ones through pinned
-// memory, of which it returns how much it took. The device fetches one part while the next is copied.
-func (r *run) bringInputs(in []*Array) (at int, err error) {
-	queued := false
+// memory. The device fetches one part while the next is copied.
+func (r *run) bringInputs(in []*Array) error {
+	at, queued := 0, false
 	for i, a := range in {
 		m, err := a.on(r.l.d)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if m != nil {
 			r.held = append(r.held, m)
@@ -405,23 +411,29 @@ func (r *run) bringInputs(in []*Array) (at int, err error) {
 			continue
 		}
 		if r.in[i], err = r.slot(i, a.bytes); err != nil {
-			return 0, err
+			return err
 		}
 		for from := 0; from < a.bytes; from += chunk {
 			n := min(chunk, a.bytes-from)
-			pin := unsafe.Add(r.pinned, at+from)
+			if at+n > r.inputs { // from the beginning, when what is there has been fetched
+				if err := r.failure("inputs", r.copies.Wait()); err != nil {
+					return err
+				}
+				at = 0
+			}
+			pin := unsafe.Add(r.pinned, at)
 			move(pin, unsafe.Add(a.host, from), n)
 			if err := r.copies.ToDevice(r.in[i]+Ptr(from), pin, n); err != nil {
-				return 0, r.failure("inputs", err)
+				return r.failure("inputs", err)
 			}
 			queued = true
+			at += lines(n)
 		}
-		at += lines(a.bytes)
 	}
-	if queued {
-		err = r.failure("inputs", r.q.After(r.copies))
+	if !queued {
+		return nil
 	}
-	return at, err
+	return r.failure("inputs", r.q.After(r.copies))
 }
 
 // compute queues the plan's parts: as recordings, where there are such for these addresses. A part is recorded when it is

@@ -453,6 +453,41 @@ func TestFullDeviceConstants(t *testing.T) {
 	}
 }
 
+// Inputs larger than the pinned memory for them go through it in turns.
+func TestSmallRoom(t *testing.T) {
+	for _, room := range []int{256, 512, 1280, 4096} {
+		restore := device.SetRoom(256, room)
+		f := &fake.Driver{}
+		_, p := load(t, f)
+		a := newArrays(true)
+		for range 4 {
+			if err := p.Run(context.Background(), a.in, a.out); err != nil {
+				t.Fatal(room, err)
+			}
+			a.check(t, 1)
+		}
+		restore()
+	}
+}
+
+// Who looks at an argument during a run makes it one that is copied in each call.
+func TestSharedMeanwhile(t *testing.T) {
+	f := &fake.Driver{}
+	_, p := load(t, f)
+	for range 50 {
+		a := newArrays(false)
+		var wg sync.WaitGroup
+		for _, x := range a.in {
+			wg.Go(func() { x.Share() })
+		}
+		if err := p.Run(context.Background(), a.in, a.out); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+		a.check(t, 1)
+	}
+}
+
 // Without recordings every run is queued anew.
 func TestUnrecorded(t *testing.T) {
 	t.Setenv("ADJOINT_GRAPHS", "off")

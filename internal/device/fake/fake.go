@@ -1,11 +1,13 @@
 // Package fake is a device that needs no hardware: memory of the host, queues that do nothing before somebody
 // waits, kernels that are Go functions. It refuses what a GPU would refuse or silently get wrong (addresses outside
-// of any array, copies from memory that is not pinned, waiting while recording), fails on demand, and counts. It
+// of any array, pinned memory that changes before it is copied, copies from memory that is not pinned, waiting while recording), fails on demand, and counts. It
 // imports device and cudasrc.
 package fake
 
 import (
+	"errors"
 	"fmt"
+	"hash/maphash"
 	"sync"
 	"unsafe"
 
@@ -210,6 +212,8 @@ func (d *Driver) Queue() (device.Queue, error) {
 	return &queue{d: d}, nil
 }
 
+var seed = maphash.MakeSeed()
+
 // queue holds what is to be done, in order.
 type queue struct {
 	d      *Driver
@@ -241,7 +245,15 @@ func (q *queue) add(name string, f func() error) error {
 }
 
 func (q *queue) ToDevice(to device.Ptr, from unsafe.Pointer, n int) error {
-	return q.add("ToDevice", func() error { return q.copy(&q.d.mem, to, &q.d.pinned, device.Ptr(uintptr(from)), n) })
+	at := device.Ptr(uintptr(from))
+	b, _ := q.d.pinned.Bytes(at, n)
+	was := maphash.Bytes(seed, b)
+	return q.add("ToDevice", func() error {
+		if b, _ := q.d.pinned.Bytes(at, n); maphash.Bytes(seed, b) != was {
+			return errors.New("pinned memory has changed before it was copied")
+		}
+		return q.copy(&q.d.mem, to, &q.d.pinned, at, n)
+	})
 }
 
 func (q *queue) ToHost(to unsafe.Pointer, from device.Ptr, n int) error {
