@@ -275,11 +275,15 @@ func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
 			return false, full(err)
 		}
 	}
-	return true, q.blas.Gemm(&driver.Gemm{
+	err := q.blas.Gemm(&driver.Gemm{
 		Type: t, TransA: by.TransA, TransB: by.TransB, M: by.M, N: by.N, K: by.K,
 		A: uint64(b), B: uint64(a), C: uint64(c), LdA: by.LdA, LdB: by.LdB, LdC: by.LdC,
 		StrideA: by.StrideA, StrideB: by.StrideB, StrideC: by.StrideC, Batch: by.Batch, TF32: q.g.tf32,
 	})
+	if e := (*driver.Error)(nil); errors.As(err, &e) && e.Unsupported() {
+		return false, nil // bfloat16s before sm_80: our kernel computes
+	}
+	return true, err
 }
 
 var numbers = map[dtype.Type]driver.Number{dtype.F32: driver.F32, dtype.F64: driver.F64, dtype.BF16: driver.BF16, dtype.F16: driver.F16}

@@ -96,6 +96,9 @@ func (e *Error) Full() bool {
 	return e.Code == C.CUDA_ERROR_OUT_OF_MEMORY && !e.blas || e.Code == 3 && e.blas
 }
 
+// Unsupported reports whether cuBLAS has no such product on the device: CUBLAS_STATUS_NOT_SUPPORTED, CUBLAS_STATUS_ARCH_MISMATCH.
+func (e *Error) Unsupported() bool { return e.blas && (e.Code == 15 || e.Code == 8) }
+
 func check(call string, r C.CUresult) error {
 	if r == C.CUDA_SUCCESS {
 		return nil

@@ -1,7 +1,7 @@
 // A driver with two devices that are this machine's memory, cuBLAS and NVRTC, for tests: what a GPU is asked to do is done when
 // somebody waits, and refused where NVIDIA's libraries would refuse it or go astray. g++ compiles kernels to shared libraries in
 // the folder EMULATOR_DIR, which has shim.h; a file's name is the "code" that is loaded. EMULATOR_BYTES is the size of a device,
-// EMULATOR_DRIVER the driver's version.
+// EMULATOR_DRIVER the driver's version, EMULATOR_ARCH the devices' architecture, as 75: of 8.0 and newer ones cuBLAS multiplies bfloat16s.
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -200,7 +200,8 @@ int cuDriverGetVersion(int *v) {
 int cuDeviceGetCount(int *n) { *n = DEVICES; return OK; }
 int cuDeviceGet(int *d, int i) { *d = i; return i < DEVICES ? OK : INVALID; }
 int cuDeviceGetName(char *name, int n, int d) { snprintf(name, n, "Emulated %d", d); return OK; }
-int cuDeviceGetAttribute(int *v, int attribute, int d) { *v = attribute == 75 ? 9 : 0; return OK; } // compute capability 9.0
+static int arch(void) { return getenv("EMULATOR_ARCH") != NULL ? atoi(getenv("EMULATOR_ARCH")) : 90; }
+int cuDeviceGetAttribute(int *v, int attribute, int d) { *v = attribute == 75 ? arch() / 10 : attribute == 76 ? arch() % 10 : 0; return OK; } // compute capability
 int cuDeviceTotalMem_v2(size_t *n, int d) { *n = 8000000000; return OK; }
 int cuDevicePrimaryCtxRetain(ctx **c, int d) { *c = &contexts[d]; return OK; }
 int cuCtxSetCurrent(ctx *c) { current = c; return OK; }
@@ -356,6 +357,7 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 	double one = wide ? *(const double *)alpha : *(const float *)alpha, zero = wide ? *(const double *)beta : *(const float *)beta;
 	if (h->space == 0 || one != 1 || zero != 0 || at != bt || ct != wide || (at < 0 || at > 2 && at != 14) || compute != (wide ? 70 : 68) || algo != -1 ||
 		lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m || m < 1 || n < 1 || k < 1 || batch < 1) return last(7);
+	if (at == 14 && arch() < 80) return last(15); // CUBLAS_STATUS_NOT_SUPPORTED
 	op o = {.kind = GEMM, .g = {at, ta, tb, m, n, k, a, b, c, lda, ldb, ldc, sa, sb, sc, batch}};
 	LAST(h->of, add(h->s, &o));
 }
@@ -364,7 +366,7 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 typedef struct { char *source, *log, file[512]; } program;
 int nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return OK; }
 int nvrtcGetNumSupportedArchs(int *n) { *n = 2; return OK; }
-int nvrtcGetSupportedArchs(int *a) { a[0] = 80; a[1] = 90; return OK; }
+int nvrtcGetSupportedArchs(int *a) { a[0] = 75; a[1] = 90; return OK; }
 int nvrtcCreateProgram(program **p, const char *source, const char *name, int headers, const char *const *texts, const char *const *names) {
 	*p = calloc(1, sizeof **p);
 	(*p)->source = strdup(source);
@@ -383,7 +385,7 @@ static int has(int n, const char *const *options, const char *option) {
 	return 0;
 }
 int nvrtcCompileProgram(program *p, int n, const char *const *options) {
-	const char *const wanted[] = {"--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true", "--std=c++17", "--gpu-architecture=sm_90"};
+	const char *const wanted[] = {"--fmad=false", "--ftz=false", "--prec-div=true", "--prec-sqrt=true", "--std=c++17", arch() == 90 ? "--gpu-architecture=sm_90" : "--gpu-architecture=sm_75"};
 	for (int i = 0; i < 6; i++) {
 		if (!has(n, options, wanted[i])) return 5;
 	}
