@@ -163,8 +163,10 @@ func (p *GemmPlan) planBlocks() {
 	// rows are two whole lines costs the caches least.
 	bytesA, bytesB := kc*g.M*p.size, kc*g.N*p.size
 	lines := k.NR*p.size >= 128 && g.BRow*p.size%64 == 0
+	// A strip of one vector is bound by its loads, of which those that cross lines are two.
+	thin := k.Lanes != nil && g.N <= k.NR/2 && g.BRow*p.size%64 != 0 && g.M > 8*k.MR && kc >= 32
 	switch {
-	case g.K == 0 || !half && g.BCol == 1 && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
+	case g.K == 0 || !half && g.BCol == 1 && !thin && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
 		p.b = inPlace
 	case blocksM == 1:
 		p.b = local
