@@ -1,6 +1,6 @@
-// What of CUDA C++ the kernels use, for a compiler of C++17: blocks run one after the other. The threads of a block
-// run one after the other, too, where nothing makes them wait; else each has a stack of its own and gives way at
-// barriers and shuffles.
+// What of CUDA C++ the kernels use, for a compiler of C++17: blocks run one after the other, forwards or backwards. The threads of
+// a block do so, too, where nothing makes them wait; else each has a stack of its own and gives way at barriers and shuffles. In
+// which direction threads go on from a barrier is a matter of luck, so that where one is missing some run has other results.
 #include <fenv.h>
 #include <math.h>
 #include <stdint.h>
@@ -46,6 +46,9 @@ static const uint64_t *shim_args;
 static uint64_t shim_slots[2][1024];
 static unsigned shim_turn[1024];
 
+static unsigned shim_seed = 1;
+static bool shim_luck() { return (shim_seed = shim_seed * 1664525u + 1013904223u) >> 31; }
+
 static void shim_yield(shim_state s) {
 	if (shim_sequential) shim_die("a barrier in a kernel that is said to have none");
 	const unsigned t = threadIdx.x;
@@ -80,9 +83,12 @@ static void shim_block(unsigned threads) {
 	}
 	for (bool more = true; more;) {
 		bool shuffles = false, barrier = false, done = false;
-		for (unsigned t = 0; t < threads; t++)
+		const bool backwards = shim_luck();
+		for (unsigned i = 0; i < threads; i++) {
+			const unsigned t = backwards ? threads - 1 - i : i;
 			if (shim_fibers[t].state != shim_done && shim_fibers[t].state != shim_at_barrier)
 				swapcontext(&shim_scheduler, &shim_fibers[t].context);
+		}
 		for (unsigned t = 0; t < threads; t++) {
 			const shim_state s = shim_fibers[t].state;
 			shuffles = shuffles || s == shim_at_shuffle;
@@ -211,12 +217,17 @@ static void shim_launch(const shim_row &k, uint64_t grid, const uint64_t *args) 
 	shim_sequential = !k.waits;
 	blockDim.x = k.block;
 	gridDim.x = (unsigned)grid;
-	for (blockIdx.x = 0; blockIdx.x < grid; blockIdx.x++) {
+	const bool backwards = shim_luck();
+	for (uint64_t b = 0; b < grid; b++) {
+		blockIdx.x = (unsigned)(backwards ? grid - 1 - b : b);
 		if (k.waits) {
 			shim_block(k.block);
 			continue;
 		}
-		for (threadIdx.x = 0; threadIdx.x < k.block; threadIdx.x++) k.call(args);
+		for (unsigned t = 0; t < k.block; t++) {
+			threadIdx.x = backwards ? k.block - 1 - t : t;
+			k.call(args);
+		}
 	}
 }
 
