@@ -15,6 +15,7 @@ type blocks struct {
 	high, wide int // rows and columns of a block, 0 where there are none; a tile has room for roomy·tileBytes
 	roomy      int
 	turned     []*kernels.View // by leaf: rows of a block's columns, nil where it is not turned
+	span       int             // of code that folds chunks: how many of them its tiles hold
 }
 
 // blockWidth is the columns of a block that is a tile: a column of it is a line of the cache.
@@ -33,17 +34,20 @@ func (l *leaf) turned(cols int) bool {
 func (b *binding) inBlocks(u *mapUnit) {
 	wide := blockWidth
 	switch {
-	case u.code == nil && !u.copiesAlone() || len(u.placed) > 0:
+	case len(u.placed) > 0:
 		return
 	case u.mode == flat:
 		if u.cols <= blockWidth || u.cols == u.elems || u.code != nil && u.code.tiled {
 			return
 		}
-	case u.code.folds && u.mode == rows:
+	case u.code == nil || !u.code.folds:
+		return
+	case u.mode == rows:
 		wide = u.run
-	case u.code.folds && u.mode == columns:
+	case u.mode == columns:
 		wide = min(maxBlock, u.inner)
 	default:
+		u.inSpans(u.cluster.shape.At(b.batch))
 		return
 	}
 	turned := make([]*kernels.View, len(u.leaf))
@@ -67,9 +71,32 @@ func (b *binding) inBlocks(u *mapUnit) {
 	}
 }
 
-// copiesAlone reports whether all that m does is to make arrays of its leaves.
-func (m *mapCode) copiesAlone() bool {
-	return len(m.folds) == 0 && !slices.ContainsFunc(m.ops, func(op mapOp) bool { return op.f != nil || op.buffer < 0 })
+// inSpans has code that folds chunks load those to tiles together that are about a block's rows of what is turned.
+func (u *mapUnit) inSpans(dims []int) {
+	u.span = 1
+	for i := range u.leaf {
+		for k, n := len(dims)-1, 1; k > 0; k-- {
+			if n *= dims[k]; u.leaf[i].turned(n) {
+				u.span = max(u.span, min(ceil(64/u.size*n, ChunkElems), 16))
+			}
+		}
+	}
+	u.roomy = ceil(u.span*ChunkElems*u.size, tileBytes)
+	u.grain = ceil(u.grain, u.span) * u.span
+}
+
+// doSpan folds chunks i … i+n-1, of one line, by code.
+func (u *mapUnit) doSpan(r *run, w *worker, i, n int) {
+	line, from := i/u.parts, i%u.parts*ChunkElems
+	base := line*u.run + from
+	for _, k := range u.code.segs[0].loads {
+		op := &u.ops[k]
+		u.leaf[op.leaf].load(r, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), op.size, base, min(n*ChunkElems, u.run-from))
+	}
+	for range n {
+		u.call(r, w, 0, &at{base: base, row: line, col: from, n: min(ChunkElems, u.run-from), rows: 1, result: i})
+		i, from = i+1, from+ChunkElems
+	}
 }
 
 // doBlocks computes whole rows, from start on up to element end.
@@ -78,14 +105,28 @@ func (u *mapUnit) doBlocks(r *run, w *worker, start, end int) {
 		for col := 0; col < u.cols; col += u.wide {
 			p := at{row: row, col: col, n: min(u.wide, u.cols-col), rows: min(u.high, end/u.cols-row)}
 			if u.code == nil {
-				for i := range u.ops {
-					u.loadBlock(r, w, &u.ops[i], &p)
-				}
+				u.tileBlock(r, w, &p)
 				continue
 			}
 			for i := range u.code.segs {
 				u.callBlock(r, w, i, p)
 			}
+		}
+	}
+}
+
+// tileBlock runs the operations on a block.
+func (u *mapUnit) tileBlock(r *run, w *worker, p *at) {
+	for i := range u.ops {
+		op := &u.ops[i]
+		dst := unsafe.Add(w.scratch, u.base+op.slot)
+		if op.f != nil {
+			op.f(dst, w.ptr[op.arg[0]], w.ptr[op.arg[1]], w.ptr[op.arg[2]], roundUp(p.n*p.rows))
+		} else {
+			u.loadBlock(r, op, dst, p)
+		}
+		if w.ptr[op.dst] = dst; op.buffer >= 0 {
+			u.storeBlock(r, op, dst, p)
 		}
 	}
 }
@@ -102,7 +143,14 @@ func (u *mapUnit) rowsTogether(n int) int {
 func (u *mapUnit) callBlock(r *run, w *worker, seg int, p at) {
 	p.top, p.left, p.wide = p.row, p.col, p.n
 	for _, k := range u.code.segs[seg].loads {
-		u.loadBlock(r, w, &u.ops[k], &p)
+		op := &u.ops[k]
+		if op.buffer < 0 {
+			u.loadBlock(r, op, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), &p)
+			continue
+		}
+		room := unsafe.Add(w.scratch, u.base+u.scratchBytes()-u.roomy*tileBytes)
+		u.loadBlock(r, op, room, &p)
+		u.storeBlock(r, op, room, &p)
 	}
 	most := max(1, u.code.most()/max(1, p.n))
 	for left := p.rows; left > 0; left -= p.rows {
@@ -114,38 +162,29 @@ func (u *mapUnit) callBlock(r *run, w *worker, seg int, p at) {
 	}
 }
 
-// loadBlock copies a block of a leaf to its tile or its array.
-func (u *mapUnit) loadBlock(r *run, w *worker, op *mapOp, p *at) {
-	l, row, first := &u.leaf[op.leaf], p.n*op.size, p.row*u.cols+p.col
-	var dst unsafe.Pointer
-	step := row
-	if op.buffer >= 0 {
-		dst, step = unsafe.Add(r.ptr[op.buffer], first*op.size), u.cols*op.size
-	} else {
-		dst = unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst])
-	}
-	v := u.turned[op.leaf]
-	if v == nil {
+// loadBlock copies a block of a leaf to dst, its rows one behind the other.
+func (u *mapUnit) loadBlock(r *run, op *mapOp, dst unsafe.Pointer, p *at) {
+	l := &u.leaf[op.leaf]
+	switch v := u.turned[op.leaf]; {
+	case l.splat != nil:
+		kernels.Fill(dst, l.bits, op.size, p.n*p.rows)
+	case v != nil:
+		part := *v
+		part.Dim[v.Rank-1] = p.n
+		part.Load(dst, unsafe.Add(l.ptr(r), p.col*v.Stride[v.Rank-1]*op.size), op.size, p.row*p.n, p.rows*p.n)
+	default:
 		for i := range p.rows {
-			if to := unsafe.Add(dst, i*step); l.splat != nil {
-				kernels.Fill(to, l.bits, op.size, p.n)
-			} else {
-				l.load(r, to, op.size, first+i*u.cols, p.n)
-			}
+			l.load(r, unsafe.Add(dst, i*p.n*op.size), op.size, (p.row+i)*u.cols+p.col, p.n)
 		}
-		return
 	}
-	part := *v
-	part.Dim[v.Rank-1] = p.n
-	from := unsafe.Add(l.ptr(r), p.col*v.Stride[v.Rank-1]*op.size)
-	if op.buffer < 0 {
-		part.Load(dst, from, op.size, p.row*p.n, p.rows*p.n)
-		return
-	}
-	room := unsafe.Add(w.scratch, u.base+u.scratchBytes()-u.roomy*tileBytes)
-	part.Load(room, from, op.size, p.row*p.n, p.rows*p.n)
+}
+
+// storeBlock copies a block to an operation's array.
+func (u *mapUnit) storeBlock(r *run, op *mapOp, src unsafe.Pointer, p *at) {
+	row := p.n * op.size
 	for i := range p.rows {
-		if to, from := unsafe.Add(dst, i*step), unsafe.Add(room, i*row); u.streamed {
+		to, from := unsafe.Add(r.ptr[op.buffer], ((p.row+i)*u.cols+p.col)*op.size), unsafe.Add(src, i*row)
+		if u.streamed {
 			kernels.Stream(to, from, row)
 		} else {
 			move(to, from, row)

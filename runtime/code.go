@@ -205,9 +205,8 @@ func (u *mapUnit) masks() bool {
 func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 	u.cols = u.elems
 	var uneven []*leaf
-	alone := u.copiesAlone()
 	for i := range u.ops {
-		if op := &u.ops[i]; op.f == nil && (op.buffer < 0 || alone) {
+		if op := &u.ops[i]; op.f == nil && (op.buffer < 0 || !u.generates()) {
 			if l := &u.leaf[op.leaf]; !l.isSplat && !l.direct {
 				uneven = append(uneven, l)
 			}
@@ -453,7 +452,7 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		} else if op.gathers && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
 			f = gatherFeed
 		}
-		folds = folds && f != copyFeed && (f != tileFeed || u.mode != chunks && !packed[op.dst] && u.leaf[op.leaf].turned(u.cols))
+		folds = folds && f != copyFeed && (f != tileFeed || !packed[op.dst] && !u.leaf[op.leaf].isSplat && (u.mode == chunks || u.leaf[op.leaf].turned(u.cols)))
 		feeds[op.dst] = f
 		key = append(key, byte(f), byte(n.Type))
 		switch {
@@ -968,7 +967,7 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 	if p.wide > 0 {
 		return unsafe.Add(w.scratch, u.base+u.roomy*x.slot+((p.row-p.top)*p.wide+p.col-p.left)*x.size)
 	}
-	return unsafe.Add(w.scratch, u.base+x.slot+p.row*x.row+p.col*x.col-p.base*x.size)
+	return unsafe.Add(w.scratch, u.base+u.roomy*x.slot+p.row*x.row+p.col*x.col-p.base*x.size)
 }
 
 // step is the bytes from one row of x to the next.

@@ -244,8 +244,8 @@ func (b *binding) newMap(m *mapCode, cols int) *mapUnit {
 	u := b.layOut(m)
 	b.generate(u, cols)
 	if cols == 0 {
-		if u.elems > 0 && u.copiesAlone() {
-			u.chooseRows(jit.AVX512, u.cluster.shape.At(b.batch)) // whose elements need no masks
+		if u.code == nil && u.mode == flat && u.elems > 0 {
+			u.chooseRows(jit.AVX512, u.cluster.shape.At(b.batch)) // tiles need no masks
 		}
 		b.inBlocks(u)
 	}
@@ -362,6 +362,12 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 		}
 	case u.mode == rows:
 		u.doRows(r, w, task*u.grain, min((task+1)*u.grain, u.outer))
+	case u.mode == chunks && phase == 0 && u.span > 0:
+		end := min((task+1)*u.grain, u.outer*u.parts)
+		for i, n := task*u.grain, 0; i < end; i += n {
+			n = min(u.span, end-i, u.parts-i%u.parts)
+			u.doSpan(r, w, i, n)
+		}
 	case u.mode == chunks && phase == 0:
 		for i := task * u.grain; i < min((task+1)*u.grain, u.outer*u.parts); i++ {
 			u.doChunk(r, w, i)
@@ -488,10 +494,6 @@ func (u *mapUnit) finishLanes(w *worker, j int, dst unsafe.Pointer, i int) {
 func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 	line, from := i/u.parts, i%u.parts*ChunkElems
 	n := min(ChunkElems, u.run-from)
-	if u.code != nil && u.code.folds {
-		u.call(r, w, 0, &at{base: line*u.run + from, row: line, col: from, n: n, rows: 1, result: i})
-		return
-	}
 	u.foldSpan(r, w, line*u.run+from, n)
 	for j := range u.folds {
 		u.finishLanes(w, j, r.ptr[u.part[j]], i)

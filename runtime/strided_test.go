@@ -52,7 +52,8 @@ func TestStrided(t *testing.T) {
 					} else {
 						other := throughStrides(s, hows[(i+1)%len(hows)], typ, n)
 						z := g.Apply(ops.Add, g.Apply(ops.Mul, x, y), other)
-						outs = append(outs, z, g.Reduce(ir.Sum, g.Convert(g.Apply(ops.Mul, x, z), dtype.F32), 1), g.Reduce(ir.Max, g.Apply(ops.Sub, x, y), 0))
+						outs = append(outs, z, g.Reduce(ir.Sum, g.Convert(g.Apply(ops.Mul, x, z), dtype.F32), 1), g.Reduce(ir.Max, g.Apply(ops.Sub, x, y), 0),
+							g.Reduce(ir.Sum, g.Convert(g.Apply(ops.Sub, x, z), dtype.F64), 0, 1))
 					}
 					rng := rand.New(rand.NewPCG(1, uint64(n)))
 					s.check(t, outs, rng, 1, 9, 16, 40)
@@ -87,6 +88,19 @@ func TestStridedBatch(t *testing.T) {
 	y := s.param(dtype.F32, sh, 0)
 	z := g.Apply(ops.Mul, x, g.Apply(ops.Sin, y))
 	s.check(t, []*ir.Node{z, g.Reduce(ir.Sum, z, 2), x}, rand.New(rand.NewPCG(1, 2)), 1, 3)
+}
+
+// What follows a product reads through strides, too.
+func TestStridedEpilogue(t *testing.T) {
+	for _, how := range []string{"every 2", "reversed", "transposed", "every 9"} {
+		for _, n := range []int{20, 130} {
+			s := newSketch()
+			g := s.g
+			y := g.MatMulND(s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(7)}, 0), s.param(dtype.F32, ir.Static(7, n), 0))
+			y = g.Apply(ops.Relu, g.Apply(ops.Add, y, throughStrides(s, how, dtype.F32, n)))
+			s.check(t, []*ir.Node{y}, rand.New(rand.NewPCG(1, 2)), 1, 19, 33)
+		}
+	}
 }
 
 // AVX2 reads elements that are apart where it masks; what crosses from one piece of code to the next may be too narrow.
