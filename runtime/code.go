@@ -158,31 +158,38 @@ func (l *leaf) byRows(cols int) byRows {
 	if !ok || row.Rank > 1 && row.Dim[row.Rank-1]*cols < leastSpan {
 		return tiles
 	}
-	switch col, ok := kernels.MakeView(l.dims[k:], l.strides[k:]); {
+	col, ok := kernels.MakeView(l.dims[k:], l.strides[k:])
+	step := max(col.Stride[0], -col.Stride[0])
+	switch {
 	case !ok:
 	case col.Contiguous() && cols > 1:
 		return byRows{arrayFeed, row, 1}
 	case l.t.Size() < 4:
 	case col.Splat():
 		return byRows{splatFeed, row, 0}
-	case col.Rank == 1 && closer(col.Stride[0], &row):
+	case col.Rank > 1:
+	case closer(&row, step):
+		if row.Rank < kernels.MaxRank {
+			return byRows{tileFeed, row, col.Stride[0]}
+		}
+	case step*l.t.Size() <= farApart:
 		return byRows{apartFeed, row, col.Stride[0]}
-	case col.Rank == 1 && row.Rank > 0 && row.Rank < kernels.MaxRank:
-		return byRows{tileFeed, row, col.Stride[0]}
 	}
 	return tiles
 }
 
-// closer reports whether elements that are step apart are worth to be read where they are: no rows are closer together, of
-// which a tile has several, so that it is read line by line of the cache.
-func closer(step int, row *kernels.View) bool {
-	step = max(step, -step)
+// farApart is how many bytes apart elements are from which on reading them one by one in the loop gains nothing.
+const farApart = 2048
+
+// closer reports whether some rows are closer together than elements that are step apart: then a tile that has several
+// of them is read line by line of the cache.
+func closer(row *kernels.View, step int) bool {
 	for i, s := range row.Stride[:row.Rank] {
 		if s = max(s, -s); s > 0 && s < step && row.Dim[i] > 1 {
-			return false
+			return true
 		}
 	}
-	return step <= jit.MaxStride
+	return false
 }
 
 // near reports whether all elements that l gathers are near enough for code.
