@@ -161,7 +161,11 @@ func (p *Program) RunIn(seat *Seat, ctx context.Context, batch int, in, out []un
 func (b *binding) run(seat *Seat, ctx context.Context, in, out []unsafe.Pointer) error {
 	r := seat.take(b)
 	err := r.place(in, out)
-	if err == nil {
+	switch {
+	case err != nil:
+	case b.alone != nil:
+		b.alone.enterPlain(r, &r.workers[0], 0, b.alone.elems)
+	default:
 		err = r.do(ctx)
 	}
 	if err == nil && (b.copies || r.spills) {
