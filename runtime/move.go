@@ -199,6 +199,11 @@ func (b *binding) newPlace(n *ir.Node) unit {
 	if n.Flag {
 		u.add = b.p.level.Tile(ops.Add, n.Type)
 	}
+	if len(n.In) == 1 && !n.Flag && !b.stored[placed{n, 0}] {
+		if pad := b.newPad(n); pad != nil {
+			return pad
+		}
+	}
 	b.scratch = max(b.scratch, max(2*tileBytes, placeElems*u.size))
 	if n.Rank() > 1 && len(n.In) > 1 && u.elems > 0 {
 		u.rows = n.Shape[0].At(b.batch)
@@ -217,6 +222,60 @@ func (b *binding) newPlace(n *ir.Node) unit {
 		b.scratch = max(b.scratch, (placeElems+u.block()*u.elems/u.rows)*u.size)
 	}
 	return u
+}
+
+// padBytes is the least of a row that is padded for itself.
+const padBytes = 256
+
+// newPad is the unit of a Place of one piece whose elements are side by side from the last padded axis on: rows of that axis are
+// written once, with what is before and behind the piece. It is nil elsewhere.
+func (b *binding) newPad(n *ir.Node) unit {
+	x, dims, size, dst := b.operand(n.In[0]), n.Shape.At(b.batch), n.Type.Size(), b.root(n)
+	if x.isSplat || x.index != nil || product(x.dims) == 0 {
+		return nil
+	}
+	start, last, side := make([]int, len(dims)), -1, true
+	for a := range dims {
+		start[a] = n.Start[a].At(b.batch)
+		if x.dims[a] != dims[a] {
+			last = a
+		}
+		if n.Step[a] != 1 && x.dims[a] > 1 {
+			return nil
+		}
+	}
+	if last < 0 {
+		return nil
+	}
+	inner := product(dims[last+1:])
+	for a, s := range contiguous(x.dims) {
+		side = side && (a < last || x.dims[a] == 1 || x.strides[a] == s)
+	}
+	width, before, piece := dims[last]*inner, start[last]*inner, x.dims[last]*inner
+	if !side || width*size < padBytes {
+		return nil
+	}
+	return newLoop(product(dims[:last]), width, func(r *run, _ *worker, i0, i1 int) {
+		to, from := r.ptr[dst], x.ptr(r)
+		for i := i0; i < i1; i++ {
+			row, at, inside := unsafe.Add(to, i*width*size), 0, true
+			for a, rest := last-1, i; a >= 0; a-- {
+				j := rest%dims[a] - start[a]
+				rest /= dims[a]
+				inside = inside && 0 <= j && j < x.dims[a]
+				at += j * x.strides[a]
+			}
+			if !inside {
+				kernels.Fill(row, n.Bits, size, width)
+				continue
+			}
+			kernels.Fill(row, n.Bits, size, before)
+			move(unsafe.Add(row, before*size), unsafe.Add(from, at*size), piece*size)
+			if end := before + piece; end < width {
+				kernels.Fill(unsafe.Add(row, end*size), n.Bits, size, width-end)
+			}
+		}
+	})
 }
 
 // covered reports whether the pieces of the Place n leave nothing to fill.

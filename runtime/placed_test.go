@@ -75,3 +75,42 @@ func TestPlaced(t *testing.T) {
 		})
 	}
 }
+
+// Paddings of rows in every direction, of views and with values of all sizes: one pass over the result.
+func TestPad(t *testing.T) {
+	s := newSketch()
+	d := func(n ...int) []ir.Dim { return ir.Static(n...) }
+	pad := func(x *ir.Node, fill float64, shape ir.Shape, start ...int) *ir.Node {
+		return s.g.Place(x.Type, shape, ir.FloatBits(x.Type, fill), false, ir.Piece{X: x, Start: d(start...)})
+	}
+	x := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(3), ir.D(5), ir.D(16)}, 0)
+	y := s.param(dtype.F64, ir.Shape{ir.D(40), ir.Batch}, 0)
+	outs := []*ir.Node{
+		pad(x, 0, ir.Shape{ir.Batch, ir.D(5), ir.D(7), ir.D(16)}, 0, 1, 1, 0),
+		pad(x, -3, ir.Shape{ir.Batch.Add(ir.D(2)), ir.D(3), ir.D(9), ir.D(16)}, 1, 0, 4, 0),
+		pad(x, 2, ir.Shape{ir.Batch, ir.D(4), ir.D(5), ir.D(16)}, 0, 1, 0, 0),
+		pad(s.g.Transpose(x, []int{1, 0, 2, 3}), 1, ir.Shape{ir.D(4), ir.Batch, ir.D(8), ir.D(16)}, 0, 0, 3, 0),
+		pad(s.g.Slice(x, d(0, 0, 0, 3), []int{1, 2, 1, 1}, ir.Shape{ir.Batch, ir.D(2), ir.D(5), ir.D(10)}), 4, ir.Shape{ir.Batch, ir.D(2), ir.D(5), ir.D(90)}, 0, 0, 0, 80),
+		pad(y, 1, ir.Shape{ir.D(40), ir.Batch.Add(ir.D(60))}, 0, 60),
+		pad(y, -1, ir.Shape{ir.D(47), ir.Batch}, 7, 0),
+		pad(s.g.Transpose(y, []int{1, 0}), 5, ir.Shape{ir.Batch, ir.D(41)}, 0, 0),
+	}
+	s.check(t, outs, rand.New(rand.NewPCG(5, 7)), 1, 2, 15, 300)
+	p, err := Compile(outs, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.binding(15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pads := 0
+	for _, u := range b.units {
+		if _, ok := u.(*loop); ok {
+			pads++
+		}
+	}
+	if pads != 7 {
+		t.Errorf("%d paddings by rows, not 7", pads)
+	}
+}
