@@ -82,7 +82,7 @@ func TestScanOfProducts(t *testing.T) {
 		return func(s state, x ad.Value) (state, ad.Value) {
 			z := s.H.MatMul(a.W)
 			gate, cand := z.Narrow(1, 0, width).Sigmoid(), z.Narrow(1, width, width).Add(x).Tanh()
-			m := a.U.Add(ad.From([]float64{2, 0, 0, 2}, 2, 2)).Mul(s.C.Mean().Shift(1))
+			m := a.U.Add(ad.F64.Eye(2).Scale(2)).Mul(s.C.Mean().Shift(1))
 			c := m.Solve(gate.Mul(s.C).Add(cand))
 			return state{c.Tanh().Mul(gate), c}, s.C
 		}

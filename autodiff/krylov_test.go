@@ -32,7 +32,7 @@ func TestLinearSolve(t *testing.T) {
 	type params struct{ A, B ad.Value }
 	const n = 12
 	m := random(1, n, n)
-	definite := m.MatMul(m.T()).Add(ad.From(eye(n), n, n))
+	definite := m.MatMul(m.T()).Add(ad.F64.Eye(n))
 	w, dir, b := random(3, n), params{random(4, n, n).Scale(0.1), random(5, n)}, random(2, n)
 	symmetric := func(a ad.Value) ad.Value { return a.Add(a.T()).Scale(0.5) }
 	whole := func(a ad.Value) ad.Value { return a }
@@ -43,7 +43,7 @@ func TestLinearSolve(t *testing.T) {
 	}{
 		"CG":              {ad.CG(ad.KrylovOptions{Tolerance: 1e-13}), definite, symmetric},
 		"GMRES":           {ad.GMRES(ad.KrylovOptions{Tolerance: 1e-12}), definite.Add(m), whole},
-		"GMRES, 3 a time": {ad.GMRES(ad.KrylovOptions{Tolerance: 1e-12, Restart: 3, MaxSteps: 5000}), definite.Add(m).Scale(0.1).Add(ad.From(eye(n), n, n)), whole},
+		"GMRES, 3 a time": {ad.GMRES(ad.KrylovOptions{Tolerance: 1e-12, Restart: 3, MaxSteps: 5000}), definite.Add(m).Scale(0.1).Add(ad.F64.Eye(n)), whole},
 	} {
 		at := params{c.a, b}
 		solve := func(p params) ad.Value {
@@ -95,7 +95,7 @@ func TestImplicitBy(t *testing.T) {
 	convex := func(x ad.Value, p params) ad.Value {
 		return x.Square().Sum().Add(p.A.MatMul(x).Sub(p.B).Square().Sum())
 	}
-	a := p.A.T().MatMul(p.A).Add(ad.From(eye(6), 6, 6))
+	a := p.A.T().MatMul(p.A).Add(ad.F64.Eye(6))
 	least := a.Solve(p.A.T().MatMul(p.B))
 	for name, f := range map[string]func(p params, o ...ad.ImplicitOptions) ad.Value{
 		"fixed point": func(p params, o ...ad.ImplicitOptions) ad.Value {
@@ -136,14 +136,6 @@ func TestLinearSolveErrors(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the function gives [2] for x of []") {
 		t.Error(err)
 	}
-}
-
-func eye(n int) []float64 {
-	x := make([]float64, n*n)
-	for i := range n {
-		x[i*(n+1)] = 1
-	}
-	return x
 }
 
 // matching compares the numbers of two trees.
