@@ -290,7 +290,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	all := make([]ref, 0, args)
 	u.refs = make([][]ref, 0, len(u.code.segs))
 	for i := range u.code.segs {
-		refs := all[len(all):len(all)]
+		refs := all[len(all):]
 		for _, v := range u.code.segs[i].args {
 			if v < 0 {
 				refs = append(refs, u.result(-1-v))
