@@ -362,7 +362,8 @@ func ValueAndGradient(f func(Value) Value, x []float64) (y float64, grad []float
 }
 
 // Call is f(x): a function, or what transforms make of one, on arrays, with a mistake in it, or a run that fails, as an
-// error. Derivative and Gradient are this for plain numbers; Call(Jacobian(f), From(x)) is it for everything else.
+// error. Derivative, Gradient, [JacobianAt] and its like are this for plain numbers; Call(Jacobian(f), From(x)) is it for
+// everything else.
 func Call[A, R any](f func(A) R, x A) (y R, err error) {
 	defer failure(&err)
 	return f(x), nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/gonum/mat"
+
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
 
@@ -62,6 +64,16 @@ func same(got ad.Value, want ...float64) error {
 	return nil
 }
 
+// matrix holds one that a helper on plain numbers gave to its elements, row by row.
+func matrix(got mat.Matrix, err error) func(want []float64) error {
+	return func(want []float64) error {
+		if err != nil {
+			return err
+		}
+		return same(ad.FromMatrix(got), want...)
+	}
+}
+
 func plain(got []float64, err error) ad.Value {
 	if err != nil {
 		return ad.Value{}
@@ -85,6 +97,8 @@ func run[A, R any](f func(A) R, x A, o ...ad.Options) R {
 var lines = map[string]func() error{
 	"`ad.Derivative(f, x)`": func() error { d, err := ad.Derivative(cube, 2); return errors.Join(err, same(ad.Scalar(d), 12)) },
 	"`ad.Gradient(f, x)`":   func() error { return same(plain(ad.Gradient(cubes, point)), each(gradOf)...) },
+	"`ad.JacobianAt(f, x)`": func() error { return matrix(ad.JacobianAt(cube, point))(diagonal(each(gradOf))) },
+	"`ad.HessianAt(f, x)`":  func() error { return matrix(ad.HessianAt(cubes, point))(diagonal(each(secondOf))) },
 	"`ad.Grad(f)`":          func() error { return same(ad.Grad(cubes)(vec), each(gradOf)...) },
 	"`ad.ValueAndGrad(f)`": func() error {
 		r := ad.ValueAndGrad(cubes)(vec)
