@@ -31,6 +31,16 @@ func Radix5F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 //go:noescape
 func AlongF32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
 
+// TimesSideF32AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
+//
+//go:noescape
+func TimesSideF32AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
+
+// TimesAlongF32AVX2 is internal/fft's product of rows; m is a multiple of 16.
+//
+//go:noescape
+func TimesAlongF32AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
+
 // Radix2F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
 //
 //go:noescape
@@ -55,6 +65,16 @@ func Radix5F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 //
 //go:noescape
 func AlongF64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+
+// TimesSideF64AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
+//
+//go:noescape
+func TimesSideF64AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
+
+// TimesAlongF64AVX2 is internal/fft's product of rows; m is a multiple of 8.
+//
+//go:noescape
+func TimesAlongF64AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 
 // Radix2F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
 //
@@ -81,6 +101,16 @@ func Radix5F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 //go:noescape
 func AlongF32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
 
+// TimesSideF32AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
+//
+//go:noescape
+func TimesSideF32AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
+
+// TimesAlongF32AVX512 is internal/fft's product of rows; m is a multiple of 16.
+//
+//go:noescape
+func TimesAlongF32AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
+
 // Radix2F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
 //
 //go:noescape
@@ -105,3 +135,13 @@ func Radix5F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 //
 //go:noescape
 func AlongF64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+
+// TimesSideF64AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
+//
+//go:noescape
+func TimesSideF64AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
+
+// TimesAlongF64AVX512 is internal/fft's product of rows; m is a multiple of 8.
+//
+//go:noescape
+func TimesAlongF64AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)

@@ -14,11 +14,15 @@ type fftPass = func(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
 var (
 	fftAVX2 = [dtype.Count]fft.Passes{
-		dtype.F32: {Side: [6]fftPass{2: asm.Radix2F32AVX2, asm.Radix3F32AVX2, asm.Radix4F32AVX2, asm.Radix5F32AVX2}, Along: asm.AlongF32AVX2, Turn: asm.TransposeF32AVX2},
-		dtype.F64: {Side: [6]fftPass{2: asm.Radix2F64AVX2, asm.Radix3F64AVX2, asm.Radix4F64AVX2, asm.Radix5F64AVX2}, Along: asm.AlongF64AVX2, Turn: asm.TransposeF64AVX2},
+		dtype.F32: {Side: [6]fftPass{2: asm.Radix2F32AVX2, asm.Radix3F32AVX2, asm.Radix4F32AVX2, asm.Radix5F32AVX2}, Along: asm.AlongF32AVX2, Turn: asm.TransposeF32AVX2,
+			TimesSide: asm.TimesSideF32AVX2, TimesAlong: asm.TimesAlongF32AVX2},
+		dtype.F64: {Side: [6]fftPass{2: asm.Radix2F64AVX2, asm.Radix3F64AVX2, asm.Radix4F64AVX2, asm.Radix5F64AVX2}, Along: asm.AlongF64AVX2, Turn: asm.TransposeF64AVX2,
+			TimesSide: asm.TimesSideF64AVX2, TimesAlong: asm.TimesAlongF64AVX2},
 	}
 	fftAVX512 = [dtype.Count]fft.Passes{
-		dtype.F32: {Side: [6]fftPass{2: asm.Radix2F32AVX512, asm.Radix3F32AVX512, asm.Radix4F32AVX512, asm.Radix5F32AVX512}, Along: asm.AlongF32AVX512, Turn: asm.TransposeF32AVX2},
-		dtype.F64: {Side: [6]fftPass{2: asm.Radix2F64AVX512, asm.Radix3F64AVX512, asm.Radix4F64AVX512, asm.Radix5F64AVX512}, Along: asm.AlongF64AVX512, Turn: asm.TransposeF64AVX2},
+		dtype.F32: {Side: [6]fftPass{2: asm.Radix2F32AVX512, asm.Radix3F32AVX512, asm.Radix4F32AVX512, asm.Radix5F32AVX512}, Along: asm.AlongF32AVX512, Turn: asm.TransposeF32AVX2,
+			TimesSide: asm.TimesSideF32AVX512, TimesAlong: asm.TimesAlongF32AVX512},
+		dtype.F64: {Side: [6]fftPass{2: asm.Radix2F64AVX512, asm.Radix3F64AVX512, asm.Radix4F64AVX512, asm.Radix5F64AVX512}, Along: asm.AlongF64AVX512, Turn: asm.TransposeF64AVX2,
+			TimesSide: asm.TimesSideF64AVX512, TimesAlong: asm.TimesAlongF64AVX512},
 	}
 )

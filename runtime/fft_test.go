@@ -12,7 +12,7 @@ import (
 // Rows that are transformed side by side, and those left over, on every level against the reference.
 func TestFFTRows(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
-		for _, n := range []int{6, 15, 16, 37, 64} {
+		for _, n := range []int{6, 15, 16, 37, 64, 67} {
 			t.Run(fmt.Sprint(typ, n), func(t *testing.T) {
 				s := newSketch()
 				x := s.param(typ, ir.Shape{ir.Batch, ir.D(2), ir.D(n)}, 0)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // genFFT returns the assembly of the passes of Fourier transforms by file name.
@@ -19,16 +20,19 @@ func genFFT() map[string][]byte {
 			size         int
 		}{{"F32", "S", 4}, {"F64", "D", 8}} {
 			p := &fftPass{w: &s, reg: isa.reg, bytes: isa.bytes, suffix: t.suffix, size: t.size}
-			declare := func(name, doc, last string, body func()) {
+			declare := func(name, doc, args string, body func()) {
 				name += t.name + isa.name
-				fmt.Fprintf(&d, "\n// %s is internal/fft's pass %s.\n//\n//go:noescape\nfunc %[1]s(yr, yi, xr, xi, tw unsafe.Pointer, m, %[3]s int)\n", name, doc, last)
-				fmt.Fprintf(&s, "\n// func %[1]s(yr, yi, xr, xi, tw unsafe.Pointer, m, %[2]s int)\nTEXT ·%[1]s(SB), NOSPLIT, $0-56\n", name, last)
+				args = "(yr, yi, xr, xi, " + args + " int)"
+				fmt.Fprintf(&d, "\n// %s is internal/fft's %s is a multiple of %d.\n//\n//go:noescape\nfunc %[1]s%[4]s\n", name, doc, 64/t.size, args)
+				fmt.Fprintf(&s, "\n// func %s%s\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, args, 8*(1+strings.Count(args, ",")))
 				body()
 			}
 			for radix := 2; radix <= 5; radix++ {
-				declare(fmt.Sprintf("Radix%d", radix), fmt.Sprintf("of that radix; s is a multiple of %d", 64/t.size), "s", func() { p.side(radix) })
+				declare(fmt.Sprintf("Radix%d", radix), "pass of that radix; s", "tw unsafe.Pointer, m, s", func() { p.side(radix) })
 			}
-			declare("Along", fmt.Sprintf("of radix 4 along a row; m is a multiple of %d", 64/t.size), "ys", p.along)
+			declare("Along", "pass of radix 4 along a row; m", "tw unsafe.Pointer, m, ys", p.along)
+			declare("TimesSide", "product of m numbers with s of x each; s", "cr, ci unsafe.Pointer, m, s", p.timesSide)
+			declare("TimesAlong", "product of rows; m", "cr, ci unsafe.Pointer, m", p.timesAlong)
 		}
 	}
 	return map[string][]byte{"fft_amd64.s": s.Bytes(), "fft_amd64.go": d.Bytes()}
@@ -69,17 +73,86 @@ func (f *fftPass) times(re, im, k int, toRe, toIm string) {
 	f.store(14, toIm)
 }
 
-// arguments: x's parts are R8 bytes apart, y's R10; R9 and R11 are three times that. AX, BX, CX, DX are where xr, xi,
-// yr, yi are read and written, SI the twiddles, R12 the argument m.
-func (f *fftPass) arguments(last string) {
+// rows are AX, BX, CX, DX: where xr, xi, yr, yi are read and written.
+func (f *fftPass) rows() {
 	f.p("MOVQ yr+0(FP), CX")
 	f.p("MOVQ yi+8(FP), DX")
 	f.p("MOVQ xr+16(FP), AX")
 	f.p("MOVQ xi+24(FP), BX")
+}
+
+// add moves registers on.
+func (f *fftPass) add(bytes int, registers ...string) {
+	for _, r := range registers {
+		f.p("ADDQ $%d, %s", bytes, r)
+	}
+}
+
+// bytesOf makes an argument's elements bytes.
+func (f *fftPass) bytesOf(argument, r string) {
+	f.p("MOVQ %s, %s", argument, r)
+	f.p("SHLQ $%d, %s", map[int]int{4: 2, 8: 3}[f.size], r)
+}
+
+// arguments: x's parts are R8 bytes apart, y's R10; R9 and R11 are three times that. SI are the twiddles, R12 the
+// argument m.
+func (f *fftPass) arguments(last string) {
+	f.rows()
 	f.p("MOVQ tw+32(FP), SI")
 	f.p("MOVQ m+40(FP), R12")
-	f.p("MOVQ %s+48(FP), R10", last)
-	f.p("SHLQ $%d, R10", map[int]int{4: 2, 8: 3}[f.size])
+	f.bytesOf(last+"+48(FP)", "R10")
+}
+
+// numbers of a product: SI are their real parts, DI the imaginary ones.
+func (f *fftPass) numbers() {
+	f.rows()
+	f.p("MOVQ cr+32(FP), SI")
+	f.p("MOVQ ci+40(FP), DI")
+}
+
+// timesSide: R12 counts the numbers down, and R13 what is left of one's elements.
+func (f *fftPass) timesSide() {
+	f.twiddle = func(dst, a, k int) { f.op("MUL", dst, a, 2+k) }
+	f.numbers()
+	f.p("MOVQ m+48(FP), R12")
+	f.bytesOf("s+56(FP)", "R10")
+	fmt.Fprintf(f.w, "row:\n")
+	f.broadcast(2, 0, "SI")
+	f.broadcast(3, 0, "DI")
+	f.p("MOVQ R10, R13")
+	f.p("PCALIGN $32")
+	fmt.Fprintf(f.w, "loop:\n")
+	f.load(0, "(AX)")
+	f.load(1, "(BX)")
+	f.times(0, 1, 0, "(CX)", "(DX)")
+	f.add(f.bytes, "AX", "BX", "CX", "DX")
+	f.p("SUBQ $%d, R13", f.bytes)
+	f.p("JGT loop")
+	f.add(f.size, "SI", "DI")
+	f.p("DECQ R12")
+	f.p("JNZ row")
+	f.p("VZEROUPPER")
+	f.p("RET")
+}
+
+func (f *fftPass) timesAlong() {
+	f.twiddle = func(dst, a, k int) { f.op("MUL", dst, a, 2+k) }
+	f.numbers()
+	f.bytesOf("m+48(FP)", "R12")
+	f.p("PCALIGN $32")
+	fmt.Fprintf(f.w, "loop:\n")
+	for at := 0; at < 64; at += f.bytes {
+		f.load(2, part("SI", 0, at))
+		f.load(3, part("DI", 0, at))
+		f.load(0, part("AX", 0, at))
+		f.load(1, part("BX", 0, at))
+		f.times(0, 1, 0, part("CX", 0, at), part("DX", 0, at))
+	}
+	f.add(64, "AX", "BX", "CX", "DX", "SI", "DI")
+	f.p("SUBQ $64, R12")
+	f.p("JGT loop")
+	f.p("VZEROUPPER")
+	f.p("RET")
 }
 
 func (f *fftPass) triple() {
@@ -127,9 +200,7 @@ func (f *fftPass) side(radix int) {
 	default:
 		f.odd(radix)
 	}
-	for _, r := range []string{"AX", "BX", "CX", "DX"} {
-		f.p("ADDQ $%d, %s", f.bytes, r)
-	}
+	f.add(f.bytes, "AX", "BX", "CX", "DX")
 	f.p("SUBQ $%d, R13", f.bytes)
 	f.p("JGT loop")
 	f.p("ADDQ $%d, SI", twiddles*f.size)
@@ -167,9 +238,7 @@ func (f *fftPass) along() {
 		}
 		f.four(at)
 	}
-	for _, r := range []string{"AX", "BX", "CX", "DX"} {
-		f.p("ADDQ $64, %s", r)
-	}
+	f.add(64, "AX", "BX", "CX", "DX")
 	f.p("ADDQ $%d, SI", 6*64)
 	f.p("SUBQ $64, R12")
 	f.p("JGT loop")

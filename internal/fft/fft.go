@@ -5,7 +5,7 @@
 // are computed in float64. A float32 row's result differs from the float64 one's by 2e-7 of its elements' root mean square
 // in that mean, and by 1e-6 at the worst element, up to 2²⁰ elements (random ones, TestFloat32).
 // Several rows go side by side, so that vectors hold the same element of each: element j of row l is number j·w+l of w rows.
-// Powers of 2 go alone, if the processor has passes Along them.
+// Powers of 2 from 16 vectors on go alone, as do rows that are convolved by them, if the processor has passes Along them.
 package fft
 
 import (
@@ -23,6 +23,10 @@ type Passes struct {
 	Side [6]func(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 	// Along is one of radix 4 whose results lie ys apart, m each, a multiple of Lanes; tw as in Plan.along.
 	Along func(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+	// TimesSide is y = x·c for m numbers c, each with its s elements of x, s a multiple of Lanes.
+	TimesSide func(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
+	// TimesAlong is y = x·c for m elements, a multiple of Lanes.
+	TimesAlong func(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 	// Turn is dst[i, j] = src[j, i], i < m, j < n, with rows dRow and sRow bytes apart.
 	Turn func(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n int)
 }
@@ -180,7 +184,7 @@ func (p *Plan[T]) Work() int {
 }
 
 // Alone reports whether a complex row is best transformed by itself, not beside others.
-func (p *Plan[T]) Alone() bool { return p.along[1] != nil }
+func (p *Plan[T]) Alone() bool { return p.along[1] != nil || p.inner != nil && p.inner.Alone() }
 
 // Forward makes y of w rows x: y[k] = Σ_j x[j]·exp(-2πi·jk/n). y may be x.
 func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T) {
@@ -246,19 +250,28 @@ func (p *Plan[T]) Backward(w int, yr, yi, xr, xi, work []T) { p.Forward(w, yi, y
 func (p *Plan[T]) convolve(w int, yr, yi, xr, xi, work []T) {
 	m := p.inner.n * w
 	ar, ai, rest := work[:m], work[m:2*m], work[2*m:]
-	times(ar, ai, xr, xi, p.chirp, w)
+	p.times(ar, ai, xr, xi, p.chirp, w)
 	clear(ar[p.n*w:])
 	clear(ai[p.n*w:])
 	p.inner.Forward(w, ar, ai, ar, ai, rest)
-	times(ar, ai, ar, ai, p.chirpOf, w)
+	p.times(ar, ai, ar, ai, p.chirpOf, w)
 	p.inner.Backward(w, ar, ai, ar, ai, rest)
-	times(yr, yi, ar, ai, p.chirp, w)
+	p.times(yr, yi, ar, ai, p.chirp, w)
 }
 
 // times is y = x·c for each of w rows.
-func times[T Float](yr, yi, xr, xi []T, c [2][]T, w int) {
-	for k, cr := range c[0] {
-		ci := c[1][k]
+func (p *Plan[T]) times(yr, yi, xr, xi []T, c [2][]T, w int) {
+	n, lanes, done := len(c[0]), Lanes[T](), 0
+	switch {
+	case w%lanes == 0 && p.fast.TimesSide != nil:
+		p.fast.TimesSide(start(yr), start(yi), start(xr), start(xi), start(c[0]), start(c[1]), n, w)
+		return
+	case w == 1 && n >= lanes && p.fast.TimesAlong != nil:
+		done = n - n%lanes
+		p.fast.TimesAlong(start(yr), start(yi), start(xr), start(xi), start(c[0]), start(c[1]), done)
+	}
+	for k := done; k < n; k++ {
+		cr, ci := c[0][k], c[1][k]
 		for q := k * w; q < (k+1)*w; q++ {
 			r, i := xr[q], xi[q]
 			yr[q] = T(r*cr) - T(i*ci)
