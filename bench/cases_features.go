@@ -36,9 +36,10 @@ func featureCases() []Case {
 			func() (index []int, value []float64) {
 				for _, b := range some(smallBatch, 5) {
 					want := op.of(smallMatrix(b))
-					for i := range smallSize {
-						for j := range smallSize {
-							index, value = append(index, (b*smallSize+i)*smallSize+j), append(value, want.At(i, j))
+					rows, cols := want.Dims()
+					for i := range rows {
+						for j := range cols {
+							index, value = append(index, (b*rows+i)*cols+j), append(value, want.At(i, j))
 						}
 					}
 				}
@@ -161,6 +162,17 @@ var smallOps = []struct {
 		}
 		var x mat.Dense
 		_ = x.Solve(a, b)
+		return &x
+	}},
+	{"trisolve", func(a ad.Value) ad.Value { return a.SolveTriangular(a, ad.Triangle{}) }, func(a *mat.SymDense) mat.Matrix {
+		l := mat.NewTriDense(smallSize, mat.Lower, mat.DenseCopyOf(a).RawMatrix().Data)
+		var x mat.Dense
+		_ = x.Solve(l, a)
+		return &x
+	}},
+	{"lstsq", func(a ad.Value) ad.Value { return a.Narrow(2, 0, smallSize/2).Lstsq(a) }, func(a *mat.SymDense) mat.Matrix {
+		var x mat.Dense
+		_ = x.Solve(mat.DenseCopyOf(a).Slice(0, smallSize, 0, smallSize/2), a)
 		return &x
 	}},
 	{"inverse", ad.Value.Inverse, func(a *mat.SymDense) mat.Matrix {

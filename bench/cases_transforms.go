@@ -225,7 +225,7 @@ func fftReference(dtype string, rows, n int) (index []int, value []float64) {
 	return index, value
 }
 
-// factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs.
+// factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs, U.
 var factorOps = []struct {
 	name string
 	f    func(a ad.Value) [3]ad.Value
@@ -259,6 +259,30 @@ var factorOps = []struct {
 		f.RTo(&r)
 		r.Apply(func(_, _ int, x float64) float64 { return math.Abs(x) }, &r)
 		return r.RawMatrix().Data
+	}, func(n int) int { return n * n }},
+	{"lu", func(a ad.Value) [3]ad.Value {
+		perm, l, u := a.LU()
+		return [3]ad.Value{u, l, perm}
+	}, func(a *mat.Dense) []float64 {
+		var f mat.LU
+		f.Factorize(a)
+		var u mat.TriDense
+		f.UTo(&u)
+		return mat.DenseCopyOf(&u).RawMatrix().Data
+	}, func(n int) int { return n * n }},
+	{"det", func(a ad.Value) [3]ad.Value { return [3]ad.Value{a.Det()} },
+		func(a *mat.Dense) []float64 { return []float64{mat.Det(a)} }, func(int) int { return 1 }},
+	{"logdet", func(a ad.Value) [3]ad.Value {
+		sign, log := a.LogDet()
+		return [3]ad.Value{log, sign}
+	}, func(a *mat.Dense) []float64 {
+		log, _ := mat.LogDet(a)
+		return []float64{log}
+	}, func(int) int { return 1 }},
+	{"expm", func(a ad.Value) [3]ad.Value { return [3]ad.Value{a.Expm()} }, func(a *mat.Dense) []float64 {
+		var y mat.Dense
+		y.Exp(a)
+		return y.RawMatrix().Data
 	}, func(n int) int { return n * n }},
 }
 

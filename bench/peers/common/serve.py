@@ -164,7 +164,7 @@ def transform_data(a):
         shape = a["rows"], n
         re, im = (numbers(t, s, a["rows"] * n, -1, 1).reshape(shape) for s in (1, 2))
         return [re + 1j * im]
-    if op in ("svd", "eigh", "qr"):
+    if "batch" in a:
         return [factor_matrices(a)]
     if op == "scan":
         shape = a["steps"], a["rows"], a["width"]

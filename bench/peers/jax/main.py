@@ -255,8 +255,10 @@ def rosenbrock(x):
 
 def feature(a):
     op = a["op"]
-    if op in ("cholesky", "solve", "inverse"):
-        f = {"cholesky": jnp.linalg.cholesky, "inverse": jnp.linalg.inv, "solve": lambda m: jnp.linalg.solve(m, jnp.tril(m))}[op]
+    if "batch" in a:
+        f = {"cholesky": jnp.linalg.cholesky, "inverse": jnp.linalg.inv, "solve": lambda m: jnp.linalg.solve(m, jnp.tril(m)),
+             "trisolve": lambda m: jax.lax.linalg.triangular_solve(m, m, left_side=True, lower=True),
+             "lstsq": jax.vmap(lambda m: jnp.linalg.lstsq(m[:, :a["n"] // 2], m)[0])}[op]
         return jitted(f, serve.small_matrices(a))
     if op in ("sort", "topk", "cumsum"):
         f = {"sort": lambda x: jnp.sort(x, 1), "topk": lambda x: jax.lax.top_k(x, 10)[0], "cumsum": lambda x: jnp.cumsum(x, 1)}[op]
@@ -284,6 +286,13 @@ def parts(y):
 def factored(op):
     """What is unique first."""
     def f(m):
+        if op == "lu":
+            both, _, perm = jax.lax.linalg.lu(m)
+            return jnp.triu(both), jnp.tril(both, -1) + jnp.eye(m.shape[-1]), perm
+        if op == "logdet":
+            return tuple(jnp.linalg.slogdet(m))[::-1]
+        if op in ("det", "expm"):
+            return {"det": jnp.linalg.det, "expm": jax.scipy.linalg.expm}[op](m)
         if op == "svd":
             u, s, vt = jnp.linalg.svd(m)
             return s, u, vt
@@ -298,7 +307,7 @@ def transform(a):
     op, data = a["op"], serve.transform_data(a)
     if op == "fft":
         return jitted(jnp.fft.fft, *data, keep=parts)
-    if op in ("svd", "eigh", "qr"):
+    if "batch" in a:
         return jitted(factored(op), *data)
     if op == "scan":
         def loss(w, xs):

@@ -357,9 +357,11 @@ def rosenbrock(x):
 
 def feature(a):
     op, out = a["op"], [None]
-    if op in ("cholesky", "solve", "inverse"):
+    if "batch" in a:
         args = tensors([serve.small_matrices(a)])
-        f = {"cholesky": torch.linalg.cholesky, "inverse": torch.linalg.inv, "solve": lambda m: torch.linalg.solve(m, torch.tril(m))}[op]
+        f = {"cholesky": torch.linalg.cholesky, "inverse": torch.linalg.inv, "solve": lambda m: torch.linalg.solve(m, torch.tril(m)),
+             "trisolve": lambda m: torch.linalg.solve_triangular(m, m, upper=False),
+             "lstsq": lambda m: torch.linalg.lstsq(m[:, :, :a["n"] // 2], m, driver="gels").solution}[op]
     elif op in ("sort", "topk", "cumsum"):
         args = tensors([serve.matrix(a)])
         f = {"sort": lambda x: torch.sort(x, 1)[0], "topk": lambda x: torch.topk(x, 10, 1)[0], "cumsum": lambda x: torch.cumsum(x, 1)}[op]
@@ -440,7 +442,7 @@ def transform(a):
     if op == "lstm":
         return lstm(a)
     args = tensors(serve.transform_data(a))
-    values = op in ("fft", "svd", "eigh", "qr")
+    values = op == "fft" or "batch" in a
     if op == "fft":
         f = torch.fft.fft
     elif op == "svd":
@@ -453,6 +455,12 @@ def transform(a):
         def f(m):
             q, r = torch.linalg.qr(m)
             return r.abs(), q
+    elif op == "lu":
+        f = lambda m: torch.linalg.lu(m)[::-1]
+    elif op == "logdet":
+        f = lambda m: torch.linalg.slogdet(m)[::-1]
+    elif "batch" in a:
+        f = {"det": torch.linalg.det, "expm": torch.linalg.matrix_exp}[op]
     elif op == "scan":
         def loss(w, xs):
             h = torch.zeros_like(xs[0])
