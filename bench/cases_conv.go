@@ -4,28 +4,38 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
 
-// convSize is a convolution of n square pictures of size·size·in, channels last, "same" padding.
+// convSize is a convolution of n arrays of so many dimensions of size, and in, channels last, "same" padding; transposed
+// it takes what else is its result.
 type convSize struct {
 	name                             string
+	dims                             int
+	transposed                       bool
 	n, size, in, filter, out, stride int
 	groups                           int
 	what                             string // forward, or grad: of Σ y²/2 by both
 }
 
 var convSizes = []convSize{
-	{"3x3", 8, 56, 64, 3, 64, 1, 1, "forward"},
-	{"3x3", 8, 56, 64, 3, 64, 1, 1, "grad"},
-	{"3x3s2", 8, 56, 64, 3, 128, 2, 1, "grad"},
-	{"7x7s2", 8, 112, 3, 7, 64, 2, 1, "grad"},
-	{"1x1", 8, 28, 256, 1, 256, 1, 1, "forward"},
-	{"3x3deep", 8, 14, 256, 3, 256, 1, 1, "forward"},
-	{"3x3deep", 8, 14, 256, 3, 256, 1, 1, "grad"},
-	{"depthwise", 8, 56, 128, 3, 128, 1, 128, "forward"},
-	{"depthwise", 8, 56, 128, 3, 128, 1, 128, "grad"},
+	{"3x3", 2, false, 8, 56, 64, 3, 64, 1, 1, "forward"},
+	{"3x3", 2, false, 8, 56, 64, 3, 64, 1, 1, "grad"},
+	{"3x3s2", 2, false, 8, 56, 64, 3, 128, 2, 1, "grad"},
+	{"7x7s2", 2, false, 8, 112, 3, 7, 64, 2, 1, "grad"},
+	{"1x1", 2, false, 8, 28, 256, 1, 256, 1, 1, "forward"},
+	{"3x3deep", 2, false, 8, 14, 256, 3, 256, 1, 1, "forward"},
+	{"3x3deep", 2, false, 8, 14, 256, 3, 256, 1, 1, "grad"},
+	{"depthwise", 2, false, 8, 56, 128, 3, 128, 1, 128, "forward"},
+	{"depthwise", 2, false, 8, 56, 128, 3, 128, 1, 128, "grad"},
+	{"1d", 1, false, 8, 1024, 64, 5, 64, 1, 1, "forward"},
+	{"1d", 1, false, 8, 1024, 64, 5, 64, 1, 1, "grad"},
+	{"3d", 3, false, 1, 16, 32, 3, 32, 1, 1, "forward"},
+	{"3d", 3, false, 1, 16, 32, 3, 32, 1, 1, "grad"},
+	{"transposed4x4s2", 2, true, 4, 56, 32, 4, 64, 2, 1, "forward"},
+	{"transposed4x4s2", 2, true, 4, 56, 32, 4, 64, 2, 1, "grad"},
 }
 
 func (s convSize) outSize() int { return (s.size + s.stride - 1) / s.stride }
@@ -36,20 +46,37 @@ func (s convSize) before() int {
 }
 
 func (s convSize) data() (x, w []float32) {
-	return numbers[float32](1, s.n*s.size*s.size*s.in, -1, 1), numbers[float32](2, s.filter*s.filter*s.in/s.groups*s.out, -0.1, 0.1)
+	size, channels := s.from()
+	return numbers[float32](1, s.n*power(size, s.dims)*channels, -1, 1), numbers[float32](2, power(s.filter, s.dims)*s.in/s.groups*s.out, -0.1, 0.1)
+}
+
+// from is the size and the channels of what the filters are applied to.
+func (s convSize) from() (size, channels int) {
+	if s.transposed {
+		return s.outSize(), s.out
+	}
+	return s.size, s.in
+}
+
+func power(x, n int) int {
+	y := 1
+	for range n {
+		y *= x
+	}
+	return y
 }
 
 func convCases() []Case {
 	var cs []Case
 	for _, s := range convSizes {
-		flops := 2 * float64(s.n*s.outSize()*s.outSize()*s.filter*s.filter*s.in/s.groups*s.out)
+		flops := 2 * float64(s.n*power(s.outSize()*s.filter, s.dims)*s.in/s.groups*s.out)
 		if s.what == "grad" {
 			flops *= 3
 		}
 		cs = append(cs, Case{
 			Name: fmt.Sprintf("conv/%s/%s", s.name, s.what), Dtype: "f32",
 			Args: map[string]any{"kind": "conv", "dtype": "f32", "n": s.n, "size": s.size, "in": s.in, "filter": s.filter,
-				"out": s.out, "stride": s.stride, "groups": s.groups, "what": s.what},
+				"out": s.out, "stride": s.stride, "groups": s.groups, "what": s.what, "dims": s.dims, "transposed": s.transposed},
 			Peers: []string{"torch", "torch.compile", "jax"},
 			Units: flops, RateUnit: "GFLOP/s", Flops: flops, Tolerance: 1e-3,
 			Setup:     s.work,
@@ -84,8 +111,17 @@ type convArgs struct{ X, W ad.Value }
 
 func (s convSize) work(threads int) (*Work, error) {
 	xs, ws := s.data()
-	args := convArgs{ad.From(xs, s.n, s.size, s.size, s.in), ad.From(ws, s.filter, s.filter, s.in/s.groups, s.out)}
-	conv := func(a convArgs) ad.Value { return a.X.Conv(a.W, s.options()) }
+	shape := func(before []int, size int, after ...int) []int {
+		return slices.Concat(before, slices.Repeat([]int{size}, s.dims), after)
+	}
+	size, channels := s.from()
+	args := convArgs{ad.From(xs, shape([]int{s.n}, size, channels)...), ad.From(ws, shape(nil, s.filter, s.in/s.groups, s.out)...)}
+	conv := func(a convArgs) ad.Value {
+		if s.transposed {
+			return a.X.ConvTranspose(a.W, s.options())
+		}
+		return a.X.Conv(a.W, s.options())
+	}
 	if s.what == "forward" {
 		return compiledWork(conv, args, threads)
 	}
@@ -129,7 +165,59 @@ func (s convSize) at(x, w []float32, n, h, v, q int) float64 {
 	return sum
 }
 
+// dense is the reference by all products, each visited by the places of its factors and of its sum.
+func (s convSize) dense() (index []int, value []float64) {
+	xs, w := s.data()
+	o := s.outSize()
+	visit := func(f func(from, to, w int)) {
+		for n := range s.n {
+			for at := range power(o, s.dims) {
+			taps:
+				for tap := range power(s.filter, s.dims) {
+					i, a, t, scale := 0, at, tap, 1
+					for range s.dims { // from the last axis on
+						k := a%o*s.stride + t%s.filter - s.before()
+						if k < 0 || k >= s.size {
+							continue taps
+						}
+						i, a, t, scale = i+k*scale, a/o, t/s.filter, scale*s.size
+					}
+					for p := range s.in {
+						for q := range s.out {
+							from, to := (n*scale+i)*s.in+p, (n*power(o, s.dims)+at)*s.out+q
+							if s.transposed {
+								from, to = to, from
+							}
+							f(from, to, (tap*s.in+p)*s.out+q)
+						}
+					}
+				}
+			}
+		}
+	}
+	size := s.n * power(o, s.dims) * s.out
+	if s.transposed {
+		size = s.n * power(s.size, s.dims) * s.in
+	}
+	y, dx, dw := make([]float64, size), make([]float64, len(xs)), make([]float64, len(w))
+	visit(func(from, to, k int) { y[to] += float64(xs[from]) * float64(w[k]) })
+	if s.what == "grad" {
+		visit(func(from, to, k int) {
+			dx[from] += y[to] * float64(w[k])
+			dw[k] += y[to] * float64(xs[from])
+		})
+		y = slices.Concat(dx, dw)
+	}
+	for _, i := range some(len(y), 500) {
+		index, value = append(index, i), append(value, y[i])
+	}
+	return index, value
+}
+
 func (s convSize) reference() (index []int, value []float64) {
+	if s.dims != 2 || s.transposed {
+		return s.dense()
+	}
 	x, w := s.data()
 	o, each := s.outSize(), s.in/s.groups
 	if s.what == "forward" {
@@ -272,7 +360,7 @@ func cnnReference() (index []int, value []float64) {
 	l, a, b := cnnWeights()
 	x, y := cnnData()
 	layer := func(x []float32, w []float32, size, in, out int) []float32 {
-		s := convSize{n: cnnBatch, size: size, in: in, filter: 3, out: out, stride: 1, groups: 1}
+		s := convSize{dims: 2, n: cnnBatch, size: size, in: in, filter: 3, out: out, stride: 1, groups: 1}
 		half := size / 2
 		h := make([]float32, cnnBatch*half*half*out)
 		for i := range h {

@@ -117,11 +117,12 @@ class Flat:
 
 
 def conv_data(a):
-    """Pictures and filters, channels last."""
-    n, s, f = a["n"], a["size"], a["filter"]
-    each = a["in"] // a["groups"]
-    return (numbers("f32", 1, n * s * s * a["in"], -1, 1).reshape(n, s, s, a["in"]),
-            numbers("f32", 2, f * f * each * a["out"], -0.1, 0.1).reshape(f, f, each, a["out"]))
+    """Pictures and filters, channels last; those of a transposed convolution are what else is its result."""
+    s, channels, each = a["size"], a["in"], a["in"] // a["groups"]
+    if a["transposed"]:
+        s, channels = -(-s // a["stride"]), a["out"]
+    x, w = (a["n"], *[s] * a["dims"], channels), (*[a["filter"]] * a["dims"], each, a["out"])
+    return numbers("f32", 1, int(np.prod(x)), -1, 1).reshape(x), numbers("f32", 2, int(np.prod(w)), -0.1, 0.1).reshape(w)
 
 
 def pool_data(a):

@@ -205,9 +205,13 @@ def compile(a):
 
 
 def conv(a):
+    axes = "DHW"[3 - a["dims"]:]
+    names, strides = (f"N{axes}C", f"{axes}IO", f"N{axes}C"), (a["stride"],) * a["dims"]
+
     def f(x, w):
-        return jax.lax.conv_general_dilated(x, w, (a["stride"],) * 2, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"),
-                                            feature_group_count=a["groups"])
+        if a["transposed"]:
+            return jax.lax.conv_transpose(x, w, strides, "SAME", dimension_numbers=names, transpose_kernel=True)
+        return jax.lax.conv_general_dilated(x, w, strides, "SAME", dimension_numbers=names, feature_group_count=a["groups"])
     if a["what"] == "grad":
         return jitted(jax.grad(lambda x, w: (f(x, w) ** 2).sum() / 2, (0, 1)), *serve.conv_data(a))
     return jitted(f, *serve.conv_data(a))

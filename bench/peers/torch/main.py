@@ -283,11 +283,12 @@ def compile(a):
 
 def pictures(x):
     """Channels last in memory, as the other sides have them."""
-    return torch.from_numpy(x).permute(0, 3, 1, 2)
+    return torch.from_numpy(x).movedim(-1, 1)
 
 
 def filters(w):
-    return torch.from_numpy(w).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
+    w = torch.from_numpy(w).movedim((-1, -2), (0, 1))
+    return w.contiguous(memory_format={3: torch.contiguous_format, 4: torch.channels_last, 5: torch.channels_last_3d}[w.dim()])
 
 
 def same(x, w, stride, groups):
@@ -295,27 +296,32 @@ def same(x, w, stride, groups):
     pad = max(0, ((size + stride - 1) // stride - 1) * stride + k - size)
     lo = pad // 2
     if pad - lo != lo:
-        x, lo = F.pad(x, (lo, pad - lo, lo, pad - lo)), 0
-    return F.conv2d(x, w, stride=stride, padding=lo, groups=groups)
+        x, lo = F.pad(x, (lo, pad - lo) * (x.dim() - 2)), 0
+    return getattr(F, f"conv{x.dim() - 2}d")(x, w, stride=stride, padding=lo, groups=groups)
 
 
 def back(t):
-    return t.detach().permute(0, 2, 3, 1).contiguous().numpy()
+    return t.detach().movedim(1, -1).contiguous().numpy()
 
 
 def conv(a):
     x, w = serve.conv_data(a)
     x, w = pictures(x), filters(w)
+
+    def y(x, w):
+        if a["transposed"]:  # where no side has an element more
+            return F.conv_transpose2d(x, w, stride=a["stride"], padding=(a["filter"] - a["stride"]) // 2)
+        return same(x, w, a["stride"], a["groups"])
     if a["what"] == "forward":
-        f, out = compiled(lambda x, w: same(x, w, a["stride"], a["groups"])), [None]
+        f, out = compiled(y), [None]
 
         def run():
             out[0] = f(x, w)
         return no_grad(run), lambda: [back(out[0])]
     x.requires_grad_()
     w.requires_grad_()
-    run, _ = gradients(lambda x, w: (same(x, w, a["stride"], a["groups"]) ** 2).sum() / 2, (x, w), (x, w))
-    return run, lambda: [back(x.grad), w.grad.permute(2, 3, 1, 0).contiguous().numpy()]
+    run, _ = gradients(lambda x, w: (y(x, w) ** 2).sum() / 2, (x, w), (x, w))
+    return run, lambda: [back(x.grad), w.grad.movedim((0, 1), (-1, -2)).contiguous().numpy()]
 
 
 def pool(a):
