@@ -83,16 +83,19 @@ func convCases() []Case {
 			Reference: s.reference,
 		})
 	}
-	for _, what := range []string{"forward", "grad"} {
-		elems := 8 * 112 * 112 * 64
-		cs = append(cs, Case{
-			Name: "pool/max2x2/" + what, Dtype: "f32",
-			Args:  map[string]any{"kind": "pool", "dtype": "f32", "n": 8, "size": 112, "in": 64, "what": what},
-			Peers: []string{"torch", "torch.compile", "jax"},
-			Units: float64(elems), RateUnit: "Gelem/s", Bytes: 5 * float64(elems), Tolerance: 1e-6,
-			Setup:     func(threads int) (*Work, error) { return poolWork(what, threads) },
-			Reference: func() ([]int, []float64) { return poolReference(what) },
-		})
+	for _, s := range poolSizes {
+		for _, what := range []string{"forward", "grad"} {
+			elems := poolBatch * s.size * s.size * poolChannels
+			cs = append(cs, Case{
+				Name: s.name + "/" + what, Dtype: "f32",
+				Args: map[string]any{"kind": "pool", "dtype": "f32", "n": poolBatch, "size": s.size, "in": poolChannels, "what": what,
+					"op": s.op, "window": s.window, "stride": s.stride},
+				Peers: []string{"torch", "torch.compile", "jax"},
+				Units: float64(elems), RateUnit: "Gelem/s", Bytes: 4 * float64(elems+poolBatch*s.outSize()*s.outSize()*poolChannels), Tolerance: 1e-5,
+				Setup:     func(threads int) (*Work, error) { return s.work(what, threads) },
+				Reference: func() ([]int, []float64) { return s.reference(what) },
+			})
+		}
 	}
 	return append(cs, Case{
 		Name: "cnn/64", Dtype: "f32",
@@ -261,38 +264,106 @@ func (s convSize) reference() (index []int, value []float64) {
 	return index, value
 }
 
-func poolWork(what string, threads int) (*Work, error) {
-	x := ad.From(numbers[float32](1, 8*112*112*64, -1, 1), 8, 112, 112, 64)
-	pool := func(x ad.Value) ad.Value { return x.MaxPool(ad.PoolOptions{}, 2, 2) }
+// poolSize makes an element of a window of a picture: its largest, its mean, or what is between four where the picture
+// becomes twice as large.
+type poolSize struct {
+	name, op             string
+	size, window, stride int
+}
+
+const poolBatch, poolChannels = 8, 64
+
+var poolSizes = []poolSize{
+	{"pool/max2x2", "max", 112, 2, 2},
+	{"pool/max3x3s2", "max", 112, 3, 2},
+	{"pool/mean2x2", "mean", 112, 2, 2},
+	{"resize/bilinear", "bilinear", 56, 2, 0},
+}
+
+func (s poolSize) outSize() int {
+	if s.op == "bilinear" {
+		return 2 * s.size
+	}
+	return (s.size-s.window)/s.stride + 1
+}
+
+func (s poolSize) numbers() []float32 {
+	return numbers[float32](1, poolBatch*s.size*s.size*poolChannels, -1, 1)
+}
+
+func (s poolSize) work(what string, threads int) (*Work, error) {
+	x := ad.From(s.numbers(), poolBatch, s.size, s.size, poolChannels)
+	o := ad.PoolOptions{Stride: []int{s.stride}}
+	pool := map[string]func(x ad.Value) ad.Value{
+		"max":      func(x ad.Value) ad.Value { return x.MaxPool(o, s.window, s.window) },
+		"mean":     func(x ad.Value) ad.Value { return x.AvgPool(o, s.window, s.window) },
+		"bilinear": func(x ad.Value) ad.Value { return x.Resize(ad.Linear, s.outSize(), s.outSize()) },
+	}[s.op]
 	if what == "forward" {
 		return compiledWork(pool, x, threads)
 	}
 	return compiledWork(ad.Grad(func(x ad.Value) ad.Value { return pool(x).Square().Sum().Scale(0.5) }), x, threads)
 }
 
-func poolReference(what string) (index []int, value []float64) {
-	x := numbers[float32](1, 8*112*112*64, -1, 1)
-	of := func(i int) float64 { // the largest of the window that output i has
-		n, h, w, c := i/(56*56*64), i/(56*64)%56, i/64%56, i%64
-		m := math.Inf(-1)
-		for j := range 4 {
-			m = max(m, float64(x[((n*112+2*h+j/2)*112+2*w+j%2)*64+c]))
+// weights is what the elements along an axis count in element o of the result.
+func (s poolSize) weights(o int) map[int]float64 {
+	w := map[int]float64{}
+	if s.op == "bilinear" {
+		at := (float64(o)+0.5)/2 - 0.5
+		lo := math.Floor(at)
+		w[max(0, int(lo))] += lo + 1 - at
+		w[min(s.size-1, int(lo)+1)] += at - lo
+		return w
+	}
+	for k := range s.window {
+		w[o*s.stride+k] = 1 / float64(s.window)
+	}
+	return w
+}
+
+func (s poolSize) reference(what string) (index []int, value []float64) {
+	x, size := s.numbers(), s.outSize()
+	weights := make([]map[int]float64, size)
+	for o := range weights {
+		weights[o] = s.weights(o)
+	}
+	of := func(n, h, v, c int) float64 {
+		sum, top := 0.0, math.Inf(-1)
+		for i, a := range weights[h] {
+			for j, b := range weights[v] {
+				e := float64(x[((n*s.size+i)*s.size+j)*poolChannels+c])
+				sum, top = sum+a*b*e, max(top, e)
+			}
 		}
-		return m
+		if s.op == "max" {
+			return top
+		}
+		return sum
 	}
 	if what == "forward" {
-		for _, i := range some(8*56*56*64, 200) {
-			index, value = append(index, i), append(value, of(i))
+		for _, i := range some(poolBatch*size*size*poolChannels, 200) {
+			index, value = append(index, i), append(value, of(i/(size*size*poolChannels), i/(size*poolChannels)%size, i/poolChannels%size, i%poolChannels))
 		}
 		return index, value
 	}
 	for _, i := range some(len(x), 400) {
-		n, h, w, c := i/(112*112*64), i/(112*64)%112/2, i/64%112/2, i%64
-		v := of(((n*56+h)*56+w)*64 + c)
-		if float64(x[i]) != v {
-			v = 0
+		n, r, q, c := i/(s.size*s.size*poolChannels), i/(s.size*poolChannels)%s.size, i/poolChannels%s.size, i%poolChannels
+		sum := 0.0
+		for h := range size {
+			for v := range size {
+				a, b := weights[h][r], weights[v][q]
+				if a == 0 || b == 0 {
+					continue
+				}
+				switch y := of(n, h, v, c); {
+				case s.op != "max":
+					sum += a * b * y
+				case y == float64(x[i]):
+					sum += y
+				}
+			}
 		}
-		index, value = append(index, i), append(value, v)
+		index, value = append(index, i), append(value, sum)
 	}
 	return index, value
 }

@@ -217,14 +217,19 @@ def conv(a):
     return jitted(f, *serve.conv_data(a))
 
 
-def pooled(x):
-    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+def pooled(x, window=2, stride=2):
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, window, window, 1), (1, stride, stride, 1), "VALID")
 
 
 def pool(a):
+    n, size, _, channels = (x := serve.pool_data(a)).shape
+    w, s = a["window"], a["stride"]
+    f = {"max": lambda x: pooled(x, w, s),
+         "mean": lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, w, w, 1), (1, s, s, 1), "VALID") / w ** 2,
+         "bilinear": lambda x: jax.image.resize(x, (n, 2 * size, 2 * size, channels), "linear")}[a["op"]]
     if a["what"] == "grad":
-        return jitted(jax.grad(lambda x: (pooled(x) ** 2).sum() / 2), serve.pool_data(a))
-    return jitted(pooled, serve.pool_data(a))
+        return jitted(jax.grad(lambda x: (f(x) ** 2).sum() / 2), x)
+    return jitted(f, x)
 
 
 def cnn(a):

@@ -282,8 +282,9 @@ def compile(a):
 
 
 def pictures(x):
-    """Channels last in memory, as the other sides have them."""
-    return torch.from_numpy(x).movedim(-1, 1)
+    """Channels last in memory, as the other sides have them, but for lines, where torch is slower so."""
+    x = torch.from_numpy(x).movedim(-1, 1)
+    return x.contiguous() if x.dim() == 3 else x
 
 
 def filters(w):
@@ -326,14 +327,16 @@ def conv(a):
 
 def pool(a):
     x = pictures(serve.pool_data(a))
+    f = {"max": lambda x: F.max_pool2d(x, a["window"], a["stride"]), "mean": lambda x: F.avg_pool2d(x, a["window"], a["stride"]),
+         "bilinear": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear")}[a["op"]]
     if a["what"] == "forward":
-        f, out = compiled(lambda x: F.max_pool2d(x, 2)), [None]
+        f, out = compiled(f), [None]
 
         def run():
             out[0] = f(x)
         return no_grad(run), lambda: [back(out[0])]
     x.requires_grad_()
-    run, _ = gradients(lambda x: (F.max_pool2d(x, 2) ** 2).sum() / 2, (x,), (x,))
+    run, _ = gradients(lambda x: (f(x) ** 2).sum() / 2, (x,), (x,))
     return run, lambda: [back(x.grad)]
 
 
