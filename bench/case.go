@@ -56,8 +56,9 @@ func (c *Case) compiles() bool { return c.Args["kind"] == "compile" }
 
 // Work is a case made ready. Run does it once and may be called again and again.
 type Work struct {
-	Level string
-	Run   func() error
+	Level     string
+	Allocates bool // in its runs, as no program does: its time holds the collector's
+	Run       func() error
 	// At is element i of the outputs, laid out one after the other, after the first Run.
 	At func(i int) float64
 }

@@ -46,7 +46,7 @@ func compileMLP(threads int) (*Work, error) {
 	}
 	level, err := ad.Compile(ad.Value.Neg, ad.F32.Spec())
 	if err == nil {
-		made.Level = level.Level()
+		made.Level, made.Allocates = level.Level(), true
 	}
 	return made, err
 }
@@ -67,7 +67,8 @@ func compileChain(threads int) (*Work, error) {
 		return nil, err
 	}
 	return &Work{
-		Level: level.Level(),
+		Level:     level.Level(),
+		Allocates: true,
 		Run: func() error {
 			p, err := ad.Compile(ad.ValueAndGrad(longChain), x, ad.Options{Threads: threads})
 			if err == nil {

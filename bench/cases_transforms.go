@@ -16,6 +16,10 @@ const (
 	lstmSteps, lstmRows, lstmWidth = 100, 32, 128
 	jacobianSize, hessianSize      = 100, 100
 	jvpSize, taylorSize            = 1_000_000, 100_000
+	jetOrder                       = 5
+	switchSize, condSteps          = 1_000_000, 100_000
+	eagerSize, eagerSteps          = 1000, 100
+	cgSize, cgDiagonal             = 100_000, 2.1
 	implicitSize                   = 200
 	deepLayers, deepSize           = 64, 256
 	deepEvery                      = 8 // layers from one value that is kept to the next
@@ -97,11 +101,122 @@ func transformCases() []Case {
 		})
 	add("jacobian/mlp/f64/100", "f64", "jacobian", torch, 1e3*jacobianSize*jacobianSize, "Mentries/s", 1e-11, map[string]any{"n": jacobianSize},
 		func(threads int) (*Work, error) {
-			type in struct{ V, W, X ad.Value }
-			return compiled(func(a in) ad.Value {
-				return ad.Jacobian(func(x ad.Value) ad.Value { return a.W.MatMul(a.V.MatMul(x).Tanh()).Tanh() })(a.X)
-			}, in{squareOf(1, jacobianSize), squareOf(2, jacobianSize), ad.From(numbers[float64](3, jacobianSize, -1, 1))}, threads)
+			return compiled(func(a twoLayers) ad.Value { return ad.Jacobian(a.of)(a.X) }, newTwoLayers(), threads)
 		}, jacobianReference)
+	add("linearize/mlp/f64/100", "f64", "linearize", torch, 1e3, "Mcalls/s", 1e-11, map[string]any{"n": jacobianSize},
+		func(int) (*Work, error) {
+			a := newTwoLayers()
+			l := ad.Linearize(a.of)(a.X)
+			var y ad.Value
+			return eagerWork(func() { l.JVPInto(&y, a.T) }, func(i int) float64 { return y.At(i) })
+		},
+		func() ([]int, []float64) {
+			j, _ := jacobianOf()
+			var y mat.VecDense
+			y.MulVec(j, mat.NewVecDense(jacobianSize, numbers[float64](4, jacobianSize, -1, 1)))
+			return all(y.RawVector().Data)
+		})
+	cs[len(cs)-1].OneThread = true
+	add("gnvp/mlp/f64/100", "f64", "gnvp", torch, 1e3, "Mproducts/s", 1e-11, map[string]any{"n": jacobianSize},
+		func(threads int) (*Work, error) {
+			loss := func(y ad.Value) ad.Value { return y.PowInt(4).Sum() }
+			return compiled(func(a twoLayers) ad.Value { return ad.GNVP(a.of, loss)(a.X, a.T).Tangent }, newTwoLayers(), threads)
+		},
+		func() ([]int, []float64) { // Jᵀ·12y²·J·t
+			j, y := jacobianOf()
+			var t, g mat.VecDense
+			t.MulVec(j, mat.NewVecDense(jacobianSize, numbers[float64](4, jacobianSize, -1, 1)))
+			for i := range jacobianSize {
+				t.SetVec(i, 12*y.AtVec(i)*y.AtVec(i)*t.AtVec(i))
+			}
+			g.MulVec(j.T(), &t)
+			return all(g.RawVector().Data)
+		})
+	add("jet/mlp/f64/100", "f64", "jet", []string{"jax"}, 1e3, "Mcalls/s", 1e-10, map[string]any{"n": jacobianSize, "order": jetOrder},
+		func(threads int) (*Work, error) {
+			return compiled(func(a twoLayers) [jetOrder + 1]ad.Value {
+				series := make([]ad.Value, jetOrder+1)
+				series[0], series[1] = a.X, a.T
+				return [jetOrder + 1]ad.Value(ad.Jet(a.of)(series))
+			}, newTwoLayers(), threads)
+		}, jetReference)
+	add("hessiandiag/rosenbrock/f64/100000", "f64", "hessiandiag", torch, 1e3*hvpSize, "Melements/s", 1e-11, map[string]any{"n": hvpSize},
+		func(threads int) (*Work, error) {
+			return compiled(ad.HessianDiag(rosenbrock), ad.From(numbers[float64](1, hvpSize, -1, 1)), threads)
+		},
+		func() (index []int, value []float64) {
+			x := numbers[float64](1, hvpSize, -1, 1)
+			for _, i := range some(hvpSize, 100) {
+				index, value = append(index, i), append(value, rosenbrockCurve(x, i))
+			}
+			return index, value
+		})
+	add("cond/loop/f64/100000", "f64", "cond", []string{"jax"}, 1e3*condSteps, "Msteps/s", 1e-12, map[string]any{"steps": condSteps},
+		func(threads int) (*Work, error) {
+			return compiled(func(x ad.Value) ad.Value {
+				return ad.ForI(condSteps, func(_, x ad.Value) ad.Value {
+					return ad.Cond(x.Gt(ad.Const(1)), func() ad.Value { return x.Shift(-0.75) }, func() ad.Value { return x.Shift(0.5) })
+				}, x)
+			}, ad.Scalar(0.125), threads)
+		},
+		func() ([]int, []float64) {
+			x := 0.125
+			for range condSteps {
+				if x > 1 {
+					x -= 0.75
+				} else {
+					x += 0.5
+				}
+			}
+			return []int{0}, []float64{x}
+		})
+	add("switch/vmap/f32/1000000", "f32", "switch", []string{"jax"}, 1e3*switchSize, "Melements/s", 1e-4, map[string]any{"n": switchSize},
+		func(threads int) (*Work, error) {
+			type in struct{ X, I ad.Value }
+			return compiled(ad.Vmap(func(a in) ad.Value {
+				return ad.Switch(a.I, a.X.Sin, a.X.Exp, a.X.Tanh, a.X.Square)
+			}), in{ad.From(numbers[float32](1, switchSize, -1, 1)), ad.From(labels(2, switchSize, 4))}, threads)
+		},
+		func() (index []int, value []float64) {
+			x, l := numbers[float32](1, switchSize, -1, 1), labels(2, switchSize, 4)
+			f := []func(float64) float64{math.Sin, math.Exp, math.Tanh, func(x float64) float64 { return x * x }}
+			for _, i := range some(switchSize, 200) {
+				index, value = append(index, i), append(value, f[l[i]](float64(x[i])))
+			}
+			return index, value
+		})
+	add("cg/laplace/f64/100000", "f64", "cg", []string{"jax"}, 1e6, "ksystems/s", 1e-8, map[string]any{"n": cgSize, "diagonal": cgDiagonal, "tolerance": 1e-10},
+		func(threads int) (*Work, error) {
+			return compiled(func(b ad.Value) ad.Value {
+				return ad.LinearSolve(func(v ad.Value, _ [0]ad.Value) ad.Value {
+					p := v.Pad([]int{1}, []int{1}, 0)
+					return v.Scale(cgDiagonal).Sub(p.Narrow(0, 0, cgSize)).Sub(p.Narrow(0, 2, cgSize))
+				}, b, [0]ad.Value{}, ad.CG(ad.KrylovOptions{Tolerance: 1e-10}))
+			}, ad.From(numbers[float64](1, cgSize, -1, 1)), threads)
+		}, cgReference)
+	add("eager/f64/1000", "f64", "eager", torch, 1e3*eagerSteps, "Msteps/s", 1e-12, map[string]any{"n": eagerSize, "steps": eagerSteps},
+		func(int) (*Work, error) {
+			var read [eagerSteps]float64
+			start := ad.From(numbers[float64](1, eagerSize, -1, 1))
+			return eagerWork(func() {
+				x := start
+				for i := range read {
+					x = x.Sub(x.Sin().Scale(0.01))
+					read[i] = x.Square().Sum().Item()
+				}
+			}, func(i int) float64 { return read[i] })
+		},
+		func() ([]int, []float64) {
+			x, read := numbers[float64](1, eagerSize, -1, 1), make([]float64, eagerSteps)
+			for t := range read {
+				for i, v := range x {
+					x[i] = v - 0.01*math.Sin(v)
+					read[t] += x[i] * x[i]
+				}
+			}
+			return all(read)
+		})
+	cs[len(cs)-1].OneThread = true
 	add("hessian/rosenbrock/f64/100", "f64", "hessian", torch, 1e3*hessianSize*hessianSize, "Mentries/s", 1e-11,
 		map[string]any{"n": hessianSize, "lo": []float64{-1}, "hi": []float64{1}},
 		func(threads int) (*Work, error) {
@@ -115,12 +230,7 @@ func transformCases() []Case {
 					y := 0.0
 					switch {
 					case i == j:
-						if i > 0 {
-							y += 200
-						}
-						if i+1 < n {
-							y += 1200*x[i]*x[i] - 400*x[i+1] + 2
-						}
+						y = rosenbrockCurve(x, i)
 					case i-j == 1 || j-i == 1:
 						y = -400 * x[min(i, j)]
 					}
@@ -445,7 +555,99 @@ const whileFactor, whileEnd = 0.9999, 1e-9
 
 func whileSteps() float64 { return math.Ceil(math.Log(whileEnd) / math.Log(whileFactor)) }
 
-func jacobianReference() (index []int, value []float64) {
+// rosenbrockCurve is element i of the diagonal of the Hessian.
+func rosenbrockCurve(x []float64, i int) (y float64) {
+	if i > 0 {
+		y += 200
+	}
+	if i+1 < len(x) {
+		y += 1200*x[i]*x[i] - 400*x[i+1] + 2
+	}
+	return y
+}
+
+// twoLayers is what tanh(w·tanh(v·x)) is of, and a tangent.
+type twoLayers struct{ V, W, X, T ad.Value }
+
+func newTwoLayers() twoLayers {
+	return twoLayers{squareOf(1, jacobianSize), squareOf(2, jacobianSize), ad.From(numbers[float64](3, jacobianSize, -1, 1)), ad.From(numbers[float64](4, jacobianSize, -1, 1))}
+}
+
+func (a twoLayers) of(x ad.Value) ad.Value { return a.W.MatMul(a.V.MatMul(x).Tanh()).Tanh() }
+
+func jacobianReference() ([]int, []float64) {
+	j, _ := jacobianOf()
+	return all(j.RawMatrix().Data)
+}
+
+// all is numbers and their places.
+func all(xs []float64) (index []int, value []float64) { return some(len(xs), len(xs)), xs }
+
+// jetReference: of y = tanh c, (k+1)·y[k+1] = Σ (j+1)·c[j+1]·u[k-j], u = 1 - y².
+func jetReference() ([]int, []float64) {
+	const n = jacobianSize
+	var c [jetOrder + 1]mat.VecDense
+	for k := range c {
+		c[k] = *mat.NewVecDense(n, nil)
+	}
+	c[0] = *mat.NewVecDense(n, numbers[float64](3, n, -1, 1))
+	c[1] = *mat.NewVecDense(n, numbers[float64](4, n, -1, 1))
+	for seed := 1; seed <= 2; seed++ {
+		w := mat.NewDense(n, n, squareNumbers(seed, n))
+		for k := range c {
+			var z mat.VecDense
+			z.MulVec(w, &c[k])
+			c[k] = z
+		}
+		for i := range n {
+			var y, u [jetOrder + 1]float64
+			y[0] = math.Tanh(c[0].AtVec(i))
+			u[0] = 1 - y[0]*y[0]
+			for k := 1; k <= jetOrder; k++ {
+				for j := range k {
+					y[k] += float64(j+1) / float64(k) * c[j+1].AtVec(i) * u[k-1-j]
+				}
+				for j := range k + 1 {
+					u[k] -= y[j] * y[k-j]
+				}
+			}
+			for k := range c {
+				c[k].SetVec(i, y[k])
+			}
+		}
+	}
+	var xs []float64
+	for k := range c {
+		xs = append(xs, c[k].RawVector().Data...)
+	}
+	return all(xs)
+}
+
+// cgReference eliminates.
+func cgReference() (index []int, value []float64) {
+	b := numbers[float64](1, cgSize, -1, 1)
+	d := make([]float64, cgSize)
+	for i := range d {
+		d[i] = cgDiagonal
+		if i > 0 {
+			d[i] -= 1 / d[i-1]
+			b[i] += b[i-1] / d[i-1]
+		}
+	}
+	for i := cgSize - 1; i >= 0; i-- {
+		if i+1 < cgSize {
+			b[i] += b[i+1]
+		}
+		b[i] /= d[i]
+	}
+	for _, i := range some(cgSize, 100) {
+		index, value = append(index, i), append(value, b[i])
+	}
+	return index, value
+}
+
+// jacobianOf is the Jacobian of two layers, and their result.
+func jacobianOf() (*mat.Dense, *mat.VecDense) {
 	const n = jacobianSize
 	v, w := mat.NewDense(n, n, squareNumbers(1, n)), mat.NewDense(n, n, squareNumbers(2, n))
 	x := mat.NewVecDense(n, numbers[float64](3, n, -1, 1))
@@ -460,13 +662,10 @@ func jacobianReference() (index []int, value []float64) {
 		return &y, &j
 	}
 	h, first := slope(v, x)
-	_, second := slope(w, h)
+	y, second := slope(w, h)
 	var j mat.Dense
 	j.Mul(second, first)
-	for i, y := range j.RawMatrix().Data {
-		index, value = append(index, i), append(value, y)
-	}
-	return index, value
+	return &j, y
 }
 
 // solveMatrix is far from singular.

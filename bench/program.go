@@ -4,6 +4,7 @@ import (
 	"context"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // compiled is the work of a function that is compiled once and run into the same arrays again and again.
@@ -18,6 +19,15 @@ func compiled[A, R any](f func(A) R, in A, threads int) (*Work, error) {
 		Run:   func() error { return p.RunInto(context.Background(), &out, in) },
 		At:    func(i int) float64 { return element(ad.TreeLeaves(out), i) },
 	}, nil
+}
+
+// eagerWork is work that no program of ours does whole.
+func eagerWork(run func(), at func(i int) float64) (*Work, error) {
+	l, err := kernels.Select("")
+	if err != nil {
+		return nil, err
+	}
+	return &Work{Level: l.Name, Allocates: true, Run: func() error { run(); return nil }, At: at}, nil
 }
 
 // element is element i of some arrays that are laid out one after the other.

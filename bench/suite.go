@@ -85,8 +85,8 @@ func (s *Suite) measure(c *Case, threads int, peers map[string]*peer) Row {
 	}
 	if ours.Missing == "" {
 		runtime.GC()
-		old := debug.SetGCPercent(-1) // a program allocates nothing; setups of cases did
-		if c.compiles() {
+		old := debug.SetGCPercent(-1) // setups of cases allocated
+		if w.Allocates {
 			debug.SetGCPercent(old)
 		}
 		s.Timing.interleave(sides)

@@ -177,8 +177,16 @@ def transform_data(a):
                 numbers(t, 4, int(np.prod(shape)), -1, 1).reshape(shape)]
     if op == "while":
         return [np.array(1.0)]
-    if op == "jacobian":
-        return [square(1, n), square(2, n), numbers(t, 3, n, -1, 1)]
+    if op in ("jacobian", "linearize", "gnvp", "jet"):
+        return [square(1, n), square(2, n), *(numbers(t, s, n, -1, 1) for s in (3, 4))]
+    if op == "hessiandiag":
+        return [numbers(t, 1, n, -1, 1), (np.arange(n) % 2 == np.arange(2)[:, None]).astype(np.float64)]
+    if op == "switch":
+        return [numbers(t, 1, n, -1, 1), labels(2, n, 4)]
+    if op in ("cg", "eager"):
+        return [numbers(t, 1, n, -1, 1)]
+    if op == "cond":
+        return [np.array(0.125)]
     if op == "solve":
         return [square(1, n) + 2 * np.eye(n), numbers(t, 2, n, -1, 1)]
     if op == "fixedpoint":

@@ -1,4 +1,5 @@
 """JAX's side of the benchmark: every case jitted, on the CPU."""
+import math
 import os
 import sys
 
@@ -312,6 +313,25 @@ def factored(op):
     return f
 
 
+def layers(op, a, v, w, x, t):
+    def of(v, w):
+        return lambda x: jnp.tanh(w @ jnp.tanh(v @ x))
+    if op == "linearize":
+        return jitted(jax.linearize(of(v, w), x)[1], t)
+    if op == "gnvp":
+        def product(v, w, x, t):
+            y, tangent = jax.jvp(of(v, w), (x,), (t,))
+            cotangent = jax.jvp(jax.grad(lambda y: (y ** 4).sum()), (y,), (tangent,))[1]
+            return jax.vjp(of(v, w), x)[1](cotangent)[0]
+        return jitted(product, v, w, x, t)
+    from jax.experimental.jet import jet
+
+    def series(v, w, x, t):
+        y, ys = jet(of(v, w), (x,), ([t] + [jnp.zeros_like(t)] * (a["order"] - 1),))
+        return y, *(d / math.factorial(k + 1) for k, d in enumerate(ys))
+    return jitted(series, v, w, x, t)
+
+
 def transform(a):
     op, data = a["op"], serve.transform_data(a)
     if op == "fft":
@@ -343,7 +363,31 @@ def transform(a):
     if op == "while":
         return jitted(lambda x: jax.lax.while_loop(lambda s: s[0] > a["end"], lambda s: (s[0] * a["factor"], s[1] + 1), (x, 0.0)), *data)
     if op == "jacobian":
-        return jitted(lambda v, w, x: jax.jacfwd(lambda x: jnp.tanh(w @ jnp.tanh(v @ x)))(x), *data)
+        return jitted(lambda v, w, x, _: jax.jacfwd(lambda x: jnp.tanh(w @ jnp.tanh(v @ x)))(x), *data)
+    if op in ("linearize", "gnvp", "jet"):
+        return layers(op, a, *data)
+    if op == "hessiandiag":
+        return jitted(lambda x, seeds: jax.vmap(lambda s: s * jax.jvp(jax.grad(rosenbrock), (x,), (s,))[1])(seeds).sum(0), *data)
+    if op == "cond":
+        return jitted(lambda x: jax.lax.fori_loop(
+            0, a["steps"], lambda _, x: jax.lax.cond(x > 1, lambda: x - 0.75, lambda: x + 0.5), x), *data)
+    if op == "switch":
+        return jitted(jax.vmap(lambda x, i: jax.lax.switch(i, [jnp.sin, jnp.exp, jnp.tanh, jnp.square], x)), *data)
+    if op == "cg":
+        def laplace(v):
+            p = jnp.pad(v, 1)
+            return a["diagonal"] * v - p[:-2] - p[2:]
+        return jitted(lambda b: jax.scipy.sparse.linalg.cg(laplace, b, tol=a["tolerance"])[0], *data)
+    if op == "eager":
+        start, read = jnp.asarray(data[0]), []
+
+        def run():
+            x = start
+            read.clear()
+            for _ in range(a["steps"]):
+                x = x - 0.01 * jnp.sin(x)
+                read.append(float((x * x).sum()))
+        return run, lambda: [np.array(read)]
     if op == "hessian":
         return jitted(jax.hessian(rosenbrock), *data)
     if op == "jvp":

@@ -451,7 +451,7 @@ def transform(a):
     if op == "lstm":
         return lstm(a)
     args = tensors(serve.transform_data(a))
-    values = op == "fft" or "batch" in a
+    values = op in ("fft", "eager") or "batch" in a
     if op == "fft":
         f = torch.fft.fft
     elif op == "svd":
@@ -482,7 +482,27 @@ def transform(a):
             y = loss(w, xs)
             return y.detach(), *torch.autograd.grad(y, [w])
     elif op == "jacobian":
-        f = lambda v, w, x: torch.func.jacrev(lambda x: torch.tanh(w @ torch.tanh(v @ x)))(x)
+        f = lambda v, w, x, _: torch.func.jacrev(lambda x: torch.tanh(w @ torch.tanh(v @ x)))(x)
+    elif op == "linearize":
+        v, w, x, t = args
+        _, f = torch.func.linearize(lambda x: torch.tanh(w @ torch.tanh(v @ x)), x)
+        args = [t]
+    elif op == "gnvp":
+        def f(v, w, x, t):
+            layers = lambda x: torch.tanh(w @ torch.tanh(v @ x))
+            y, tangent = torch.func.jvp(layers, (x,), (t,))
+            cotangent = torch.func.jvp(torch.func.grad(lambda y: (y ** 4).sum()), (y,), (tangent,))[1]
+            return torch.func.vjp(layers, x)[1](cotangent)[0]
+    elif op == "hessiandiag":
+        def f(x, seeds):
+            return torch.func.vmap(lambda s: s * torch.func.jvp(torch.func.grad(rosenbrock), (x,), (s,))[1])(seeds).sum(0)
+    elif op == "eager":
+        def f(x):
+            read = []
+            for _ in range(a["steps"]):
+                x = x - 0.01 * torch.sin(x)
+                read.append((x * x).sum().item())
+            return torch.tensor(read, dtype=torch.float64)
     elif op == "hessian":
         f = torch.func.hessian(rosenbrock)
     elif op == "jvp":
