@@ -99,6 +99,7 @@ const (
 	constFeed       // known when the code is made
 	splatFeed       // one element for all
 	arrayFeed       // in place
+	stillFeed       // in place, the same in every row, read once for a strip of columns
 	apartFeed       // in place, elements that lie evenly apart
 	tileFeed        // copied to a tile
 	copyFeed        // copied to an array of its own
@@ -237,6 +238,54 @@ func (u *mapUnit) chooseRows(isa jit.ISA, dims []int) {
 	}
 }
 
+// leastStill is the number of inputs that are the same in every row from which on code keeps them in registers.
+const leastStill = 4
+
+const (
+	lineBytes = 64
+	farStrip  = 1 << 10 // bytes from one row to the next; strips of rows further apart fall out of the first cache
+)
+
+// chooseStrip is the number of columns that code does for many rows before it goes on, because as much of what it reads is the same in every
+// row as not, and has room in registers: a line of the cache at least, 0 for all columns. What has fewer arrays waits for memory, which is
+// read faster by whole rows.
+func (u *mapUnit) chooseStrip(isa jit.ISA) int {
+	if u.mode != flat || u.cols == u.elems || u.cols*u.size > farStrip || len(u.placed) > 0 {
+		return 0
+	}
+	still, moving, t := 0, 0, u.ops[0].node.Type
+	for i := range u.ops {
+		op := &u.ops[i]
+		f := u.feed(op)
+		if op.node.Type != t || t != dtype.F32 && t != dtype.F64 || op.tiled || f > arrayFeed {
+			return 0
+		}
+		switch {
+		case f != arrayFeed:
+		case u.still(op):
+			still++
+		default:
+			moving++
+		}
+	}
+	if still < leastStill || still > moving {
+		return 0
+	}
+	for vectors := 2; vectors*isa.VectorBytes() >= lineBytes; vectors-- {
+		if n := vectors * isa.VectorBytes() / t.Size(); still*vectors <= isa.MostStill() && u.cols%n == 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// still reports whether op, a leaf read in place, is the same in every row.
+func (u *mapUnit) still(op *mapOp) bool {
+	l := &u.leaf[op.leaf]
+	r := l.byRows(u.cols).row
+	return !l.direct && r.Splat()
+}
+
 // isConst reports whether a splat is the same for every batch.
 func isConst(n *ir.Node) bool {
 	for n.Kind != ir.Const && n.Kind != ir.DimSize {
@@ -276,6 +325,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		}
 	default:
 		u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
+		u.strip = u.chooseStrip(*b.isa)
 	}
 	feeds := b.findCode(u)
 	if u.cols < u.elems && u.mode != flat && !u.code.folds && !u.goodRow(*b.isa, u.cols) { // rows that code alone can fold
@@ -321,8 +371,16 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	if u.mode == flat && u.code.whole() {
 		u.grain = max(u.grain, min(1<<15, 1<<23/u.code.size)) // some microseconds
 		u.tile = min(u.grain, u.code.most())
+		if u.strip > 0 {
+			u.tile -= u.tile % min(u.cols*max(1, u.even), u.tile)
+			u.tile -= u.tile % u.strip
+			u.grain -= u.grain % u.tile
+		}
 	}
 	b.words = max(b.words, u.code.words)
+	if u.strip > 0 {
+		b.words = max(b.words, 2*u.code.words)
+	}
 }
 
 // findCode gives u its code, made if need be, and returns how its values come about.
@@ -458,6 +516,8 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 			f = tileFeed
 		} else if op.gathers && feeds[op.arg[0]] != splatFeed && u.leaf[l].near() {
 			f = gatherFeed
+		} else if u.strip > 0 && f == arrayFeed && u.still(op) {
+			f = stillFeed
 		}
 		folds = folds && f != copyFeed && (f != tileFeed || !packed[op.dst] && !u.leaf[op.leaf].isSplat && (u.mode == chunks || u.leaf[op.leaf].turned(u.cols)))
 		feeds[op.dst] = f
@@ -511,6 +571,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		key[0] = foldedRows
 	case u.cols < u.elems && isa == jit.AVX2: // rows, whose last elements are masked
 		key[0] = maskedRows
+	}
+	if u.strip > 0 {
+		key = binary.AppendUvarint(key, uint64(u.strip))
 	}
 	return feeds, key
 }
@@ -790,12 +853,15 @@ func (a *assembler) finish(folds bool) *code {
 			if folds && a.mode == columns {
 				p.N = a.wholeRow()
 			}
+			if a.strip > 0 {
+				p.N, p.Masks = a.strip, false
+			}
 			for _, v := range d.ins {
 				if v < 0 {
 					p.In = append(p.In, jit.In{T: a.folds[-1-v].t})
 					continue
 				}
-				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed}
+				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed, Still: a.feeds[v] == stillFeed}
 				switch l := a.by[v].leaf; a.feeds[v] {
 				case gatherFeed:
 					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[l].by)
@@ -864,7 +930,7 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 		}
 	case gatherFeed:
 		x.leaf, x.col, x.row = op.leaf, 0, 0
-	case arrayFeed, apartFeed:
+	case arrayFeed, stillFeed, apartFeed:
 		l := &u.leaf[op.leaf]
 		x.leaf = op.leaf
 		if !l.direct {
@@ -1086,16 +1152,40 @@ func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
 // call runs the code of a segment.
 func (u *mapUnit) call(r *run, w *worker, seg int, p *at) {
 	if u.even == 0 {
-		u.callEven(r, w, seg, p)
+		u.callStrips(r, w, seg, p)
 		return
 	}
 	q := *p
 	for rows := p.rows; rows > 0; rows -= q.rows {
 		q.rows = min(rows, u.even-q.row%u.even)
-		u.callEven(r, w, seg, &q)
+		u.callStrips(r, w, seg, &q)
 		if q.row += q.rows; u.mode != columns {
 			q.result += q.rows
 		}
+	}
+}
+
+// callStrips enters the code of a segment for one strip of the columns after the other.
+func (u *mapUnit) callStrips(r *run, w *worker, seg int, p *at) {
+	if u.strip == 0 {
+		u.callEven(r, w, seg, p)
+		return
+	}
+	f, args, refs := u.code.segs[seg].f, w.args, u.refs[seg]
+	next := args[u.code.words:]
+	for k := range refs {
+		x := &refs[k]
+		next[k] = uintptr(u.addr(r, w, x, p))
+		args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
+	}
+	for col := 0; col < p.n; col += u.strip {
+		for k := range refs {
+			args[jit.ArgArrays+2*k] = next[k]
+			next[k] += uintptr(u.strip * refs[k].col)
+		}
+		args[jit.ArgN], args[jit.ArgTail] = f.Split(u.strip)
+		args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.rows), u.spill(w)
+		f.Run(args)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/jit"
 )
 
 type convCase struct {
@@ -28,6 +29,7 @@ func convCases() []convCase {
 		{"groups", dtype.F32, ir.Shape{ir.Batch, ir.D(6), ir.D(7), ir.D(24)}, ir.Static(3, 2, 12, 10), conv([]int{1, 1}, []int{2, 1}, []int{1, 1}, []int{1, 0}, 2)},
 		{"1-D along the batch", dtype.F64, ir.Shape{{C: 4, B: 1}, ir.D(5)}, ir.Static(4, 5, 7), conv([]int{1}, []int{1}, []int{0}, []int{0}, 1)},
 		{"depthwise", dtype.F32, ir.Shape{ir.Batch, ir.D(6), ir.D(9), ir.D(64)}, ir.Static(3, 3, 1, 64), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 64)},
+		{"depthwise, narrow strips", dtype.F32, ir.Shape{ir.Batch, ir.D(7), ir.D(20), ir.D(48)}, ir.Static(3, 3, 1, 48), conv([]int{1, 2}, []int{1, 1}, []int{1, 0}, []int{1, 1}, 48)},
 		{"3-D", dtype.F32, ir.Shape{ir.Batch, ir.D(3), ir.D(4), ir.D(5), ir.D(4)}, ir.Static(2, 2, 2, 4, 6), conv([]int{1, 1, 1}, []int{1, 1, 1}, []int{0, 1, 1}, []int{1, 0, 1}, 1)},
 	}
 }
@@ -62,7 +64,7 @@ func TestConvPrograms(t *testing.T) {
 	}
 }
 
-// Code reads the taps of a depthwise convolution where they are, row by row: nothing is copied to tiles.
+// Code reads the taps of a depthwise convolution where they are, row by row, in strips whose filters stay in registers: nothing is copied to tiles.
 func TestTapsInPlace(t *testing.T) {
 	s := &sketch{g: ir.New()}
 	c := ir.Convolution{Stride: []int{1, 2}, Dilation: []int{1, 1}, Lo: []int{0, 0}, Hi: []int{0, 0}, Groups: 64}
@@ -80,6 +82,8 @@ func TestTapsInPlace(t *testing.T) {
 	for _, u := range b.units {
 		if m, ok := u.(*mapUnit); ok && m.code != nil && (m.code.tiles > 0 || m.cols != 64 || m.even != 16) {
 			t.Errorf("%d tiles, rows of %d, evenly in groups of %d", m.code.tiles, m.cols, m.even)
+		} else if ok && m.code != nil && *b.isa == jit.AVX512 && m.strip != 16 {
+			t.Errorf("strips of %d", m.strip)
 		}
 	}
 }

@@ -222,6 +222,7 @@ type mapUnit struct {
 	copies            bool  // some leaf is copied to an array of its own
 	streamed          bool  // some results go past the caches; without code, all are copies that do
 	cols              int   // of code: the elements of its rows
+	strip             int   // of code: the elements of a row that it does for all rows before it goes on, 0: all
 	together          bool  // of code: it reads no elements that are apart
 	blocks
 	arrays []placedArray // that placed values go to

@@ -53,10 +53,29 @@ func (e *emitter) typeOf(io int32) dtype.Type {
 	return e.p.Out[int(io)-len(e.p.In)].T
 }
 
+// still reports whether array i is an input that is the same in every row.
+func (e *emitter) still(i int) bool { return i < len(e.p.In) && e.p.In[i].Still }
+
+// pointer is array i's own register for its address: the first arrays that move have one.
+func (e *emitter) pointer(i int) (x86.Reg, bool) {
+	if e.still(i) {
+		return 0, false
+	}
+	for k := range min(i, len(e.p.In)) {
+		if e.still(k) {
+			i--
+		}
+	}
+	if i >= len(pointerRegs) {
+		return 0, false
+	}
+	return pointerRegs[i], true
+}
+
 // base is the register that holds array io's address.
 func (e *emitter) base(io int32) x86.Reg {
-	if int(io) < len(pointerRegs) {
-		return pointerRegs[io]
+	if r, ok := e.pointer(int(io)); ok {
+		return r
 	}
 	e.text.Load(tempReg, argMem(ArgArrays+2*int(io)))
 	e.near = -1
@@ -69,8 +88,8 @@ func (e *emitter) apartAt(io, off int32, group int) x86.Mem {
 	step := x.Stride * int32(x.T.Size())
 	if t := &e.text; e.near != io {
 		t.MulTo(tempReg, indexReg, step)
-		if int(io) < len(pointerRegs) {
-			t.Add(tempReg, pointerRegs[io])
+		if r, ok := e.pointer(int(io)); ok {
+			t.Add(tempReg, r)
 		} else {
 			t.AddMem(tempReg, argMem(ArgArrays+2*int(io)))
 		}
@@ -334,6 +353,9 @@ func (e *emitter) ragged(group int32) bool { return int(group) == e.groups-1 && 
 // carry moves the carries between their registers and the arrays.
 func (e *emitter) carry(stores bool) {
 	for _, x := range e.carries {
+		if stores && e.p.In[x.in].Still {
+			continue
+		}
 		m := minst{Inst: x86.Inst{Op: x86.MovLoad, Dst: x86.Reg(e.where[x.reg]), IsMem: true, VL: e.isa.vl()}, place: inArray, io: x.in, part: x.part}
 		if m.Mem.Disp = x.part * int32(e.isa.vl().Bytes()); stores {
 			m.Op, m.B, m.io, m.store = x86.MovStore, m.Dst, x.out, true
@@ -355,8 +377,10 @@ func (e *emitter) emit() []byte {
 	case n <= 40:
 		unroll = 2
 	}
-	for i := range min(e.arrays(), len(pointerRegs)) {
-		t.Load(pointerRegs[i], argMem(ArgArrays+2*i))
+	for i := range e.arrays() {
+		if r, ok := e.pointer(i); ok {
+			t.Load(r, argMem(ArgArrays+2*i))
+		}
 	}
 	t.Load(spillReg, argMem(ArgSpill))
 	fixed := func(p place) {
@@ -395,9 +419,12 @@ func (e *emitter) emit() []byte {
 	t.DecMem(argMem(ArgRows))
 	last := t.Jump(x86.AtMost)
 	for i := range e.arrays() {
+		if e.still(i) {
+			continue
+		}
 		step := argMem(ArgArrays + 2*i + 1)
-		if i < len(pointerRegs) {
-			t.AddMem(pointerRegs[i], step)
+		if r, ok := e.pointer(i); ok {
+			t.AddMem(r, step)
 		} else {
 			t.Load(tempReg, step)
 			t.AddTo(argMem(ArgArrays+2*i), tempReg)
@@ -461,10 +488,11 @@ func (e *emitter) rest() {
 	t.CmpImm(leftReg, 0)
 	none := t.Jump(x86.Equal)
 	for i := range e.arrays() {
+		r, ok := e.pointer(i)
 		switch {
 		case e.masked:
-		case i < len(pointerRegs):
-			t.Load(pointerRegs[i], argMem(ArgArrays+2*i+1))
+		case ok:
+			t.Load(r, argMem(ArgArrays+2*i+1))
 		default:
 			t.Load(tempReg, argMem(ArgArrays+2*i+1))
 			t.Store(argMem(ArgArrays+2*i), tempReg)

@@ -26,6 +26,9 @@ func (i ISA) String() string { return [...]string{"avx2", "avx512", "scalar"}[i]
 
 func (i ISA) vl() x86.VL { return [...]x86.VL{x86.V256, x86.V512, x86.V128}[i] }
 
+// VectorBytes is the size of a vector.
+func (i ISA) VectorBytes() int { return i.vl().Bytes() }
+
 // slotBytes is the size of a spilled register.
 func (i ISA) slotBytes() int32 {
 	if i == scalar {
@@ -44,6 +47,8 @@ type In struct {
 	// Stride is, without Index, 0 or the elements from one to the next, MaxStride at most, each of 4 bytes and more. AVX2's
 	// code has to mask its tail then.
 	Stride int32
+	// Still says that the elements are the same in every row: they stay in registers where rows are done at once and there is room.
+	Still bool
 }
 
 // MaxStride bounds how far apart the elements of an input without indices are.

@@ -500,7 +500,7 @@ func (l *lowering) load(i int) {
 	}
 	if x.T != dtype.Bool {
 		out := l.p.carrier(io)
-		kept := out >= 0 && l.keeps(io)
+		kept := (out >= 0 || x.Still) && l.keeps(io)
 		for part := range l.parts(in.T) {
 			if kept {
 				l.val[i].v[part] = l.newReg(home{}, false)
@@ -551,11 +551,17 @@ func (p *Program) carrier(io int32) int {
 	return slices.IndexFunc(p.Out, func(o Out) bool { return o.Carry == int(io)+1 })
 }
 
-// keeps reports whether input io, a carry, stays in registers: while a good part of them is left for the rest.
+// MostStill is how many vectors of inputs that are the same in every row stay in registers.
+func (i ISA) MostStill() int { return [...]int{AVX2: 10, AVX512: 24}[i] }
+
+// keeps reports whether input io, a carry or still, stays in registers: while a good part of them is left for the rest.
 func (l *lowering) keeps(io int32) bool {
 	most := 4
 	if l.isa == AVX512 {
 		most = 12
+	}
+	if l.p.In[io].Still {
+		most = l.isa.MostStill()
 	}
 	n := len(l.carries) + l.parts(vec.Lane(l.p.In[io].T))
 	for _, x := range l.carries {
