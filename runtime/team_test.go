@@ -32,7 +32,7 @@ func withUnits(t *testing.T, threads int, units ...unit) *call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.units = append(units, b.units...)
+	b.units, b.alone = append(units, b.units...), nil
 	return c
 }
 
