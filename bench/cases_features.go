@@ -16,6 +16,7 @@ const (
 	segmentSize, segments = 1_000_000, 10_000
 	hvpSize               = 100_000
 	randomSize            = 1_000_000
+	classes, dropRate     = 10, 0.25
 )
 
 func featureCases() []Case {
@@ -114,6 +115,51 @@ func featureCases() []Case {
 			map[string]any{"n": randomSize},
 			func(threads int) (*Work, error) { return compiled(d.f, ad.NewKey(42), threads) },
 			func() ([]int, []float64) { return []int{d.at}, []float64{d.want} }))
+	}
+	// Sides differ in what is drawn; compared is its mean.
+	type meant struct{ Mean, All ad.Value }
+	for _, d := range []struct {
+		op string
+		f  func(x ad.Value, k ad.Key) ad.Value
+	}{
+		{"permutation", func(x ad.Value, k ad.Key) ad.Value { return k.Permutation(randomSize) }},
+		{"categorical", func(x ad.Value, k ad.Key) ad.Value { return k.Categorical(x.Reshape(randomSize/classes, classes), 1) }},
+		{"dropout", func(x ad.Value, k ad.Key) ad.Value { return k.Dropout(x, dropRate) }},
+	} {
+		cs = append(cs, feature("random/"+d.op+"/1000000", "f32", d.op, torch, 1e3*randomSize, "Melements/s", 1e-2,
+			map[string]any{"n": randomSize, "classes": classes, "rate": dropRate},
+			func(threads int) (*Work, error) {
+				type in struct {
+					X ad.Value
+					K ad.Key
+				}
+				return compiled(func(a in) meant {
+					y := d.f(a.X, a.K)
+					return meant{y.Convert(ad.F64).Mean(), y}
+				}, in{ad.From(numbers[float32](1, randomSize, 0, 4)), ad.NewKey(42)}, threads)
+			},
+			func() ([]int, []float64) {
+				x := numbers[float64](1, randomSize, 0, 4)
+				mean := 0.0
+				switch d.op {
+				case "permutation":
+					mean = (randomSize - 1) / 2.0
+				case "dropout":
+					for _, v := range x {
+						mean += v / randomSize
+					}
+				case "categorical":
+					for row := range slices.Chunk(x, classes) {
+						sum, weights := 0.0, 0.0
+						for i, v := range row {
+							weights += math.Exp(v)
+							sum += float64(i) * math.Exp(v)
+						}
+						mean += sum / weights / (randomSize / classes)
+					}
+				}
+				return []int{0}, []float64{mean}
+			}))
 	}
 	return cs
 }

@@ -284,9 +284,19 @@ def feature(a):
         return jitted(f, serve.numbers("f32", 1, a["n"], -1, 1), serve.labels(2, a["n"], k))
     if op == "hvp":
         return jitted(lambda x, v: jax.jvp(jax.grad(rosenbrock), (x,), (v,))[1], *serve.arguments(a))
-    t, n = serve.DTYPES[a["dtype"]], a["n"]
+    t, n, key = serve.DTYPES[a["dtype"]], a["n"], jax.random.PRNGKey(42)
+    if op in ("permutation", "categorical", "dropout"):
+        def dropout(k, x):
+            return jnp.where(jax.random.bernoulli(k, 1 - a["rate"], x.shape), x / (1 - a["rate"]), 0)
+        draw = {"permutation": lambda k, x: jax.random.permutation(k, n), "dropout": dropout,
+                "categorical": lambda k, x: jax.random.categorical(k, x.reshape(-1, a["classes"]))}[op]
+
+        def f(k, x):
+            y = draw(k, x)
+            return y.astype(np.float64).mean(), y
+        return jitted(f, key, serve.numbers("f32", 1, n, 0, 4))
     f = {"normal": lambda k: jax.random.normal(k, (n,), t), "gamma": lambda k: jax.random.gamma(k, t(2.5), (n,), t)}[op]
-    return jitted(f, jax.random.PRNGKey(42))
+    return jitted(f, key)
 
 
 def parts(y):

@@ -389,13 +389,21 @@ def feature(a):
     elif op == "hvp":
         args = tensors(serve.arguments(a))
         f = lambda x, v: torch.func.jvp(torch.func.grad(rosenbrock), (x,), (v,))[1]
+    elif op in ("permutation", "categorical", "dropout"):
+        args = tensors([serve.numbers("f32", 1, a["n"], 0, 4)])
+        draw = {"permutation": lambda x: torch.randperm(a["n"]), "dropout": lambda x: F.dropout(x, a["rate"]),
+                "categorical": lambda x: torch.multinomial(torch.softmax(x.view(-1, a["classes"]), 1), 1)}[op]
+
+        def f(x):
+            y = draw(x)
+            return y.mean(dtype=torch.float64), y
     else:
         raise serve.Unsupported("has other random numbers")
     f = compiled(f)
 
     def run():
         out[0] = f(*args)
-    return (run if op == "hvp" else no_grad(run)), lambda: [out[0].numpy()]
+    return (run if op == "hvp" else no_grad(run)), lambda: [y.numpy() for y in (out[0] if isinstance(out[0], tuple) else out)]
 
 
 def graded(loss):
