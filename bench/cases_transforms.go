@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/cmplx"
 	"slices"
@@ -48,19 +49,46 @@ func transformCases() []Case {
 	}
 	for _, op := range factorOps {
 		for _, c := range []struct{ batch, n int }{{1000, 8}, {200, 32}} {
-			add(fmt.Sprintf("linalg/%s/f64/%dx%dx%d", op.name, c.batch, c.n, c.n), "f64", op.name, torch, 1e6*float64(c.batch), "kmatrices/s", 1e-9,
-				map[string]any{"batch": c.batch, "n": c.n, "symmetric": op.name == "eigh"},
-				func(threads int) (*Work, error) {
-					var all []float64
-					for b := range c.batch {
-						all = append(all, factorMatrix(op.name, b, c.n).RawMatrix().Data...)
-					}
-					return compiled(op.f, ad.From(all, c.batch, c.n, c.n), threads)
-				},
+			matrices := func() ad.Value {
+				var all []float64
+				for b := range c.batch {
+					all = append(all, factorMatrix(op.name, b, c.n).RawMatrix().Data...)
+				}
+				return ad.From(all, c.batch, c.n, c.n)
+			}
+			name := fmt.Sprintf("linalg/%s/f64/%dx%dx%d", op.name, c.batch, c.n, c.n)
+			args := map[string]any{"batch": c.batch, "n": c.n, "symmetric": op.name == "eigh", "what": "forward"}
+			add(name, "f64", op.name, torch, 1e6*float64(c.batch), "kmatrices/s", 1e-9, args,
+				func(threads int) (*Work, error) { return compiled(op.f, matrices(), threads) },
 				func() (index []int, value []float64) {
 					for _, b := range some(c.batch, 5) {
 						for i, x := range op.of(factorMatrix(op.name, b, c.n)) {
 							index, value = append(index, b*op.size(c.n)+i), append(value, x)
+						}
+					}
+					return index, value
+				})
+			if op.name == "eigh" { // of which triangle a gradient is, sides differ in
+				continue
+			}
+			args = maps.Clone(args)
+			args["what"] = "grad"
+			add(name+"/grad", "f64", op.name, torch, 1e6*float64(c.batch), "kmatrices/s", 1e-5, args,
+				func(threads int) (*Work, error) {
+					return compiled(ad.Grad(func(a ad.Value) ad.Value { return op.f(a)[0].Sum() }), matrices(), threads)
+				},
+				func() (index []int, value []float64) { // by differences
+					for _, b := range some(c.batch, 5) {
+						for _, k := range some(c.n*c.n, 20) {
+							m := factorMatrix(op.name, b, c.n)
+							at, slope := m.At(k/c.n, k%c.n), 0.0
+							for _, h := range []float64{1e-6, -1e-6} {
+								m.Set(k/c.n, k%c.n, at+h)
+								for _, x := range op.of(m) {
+									slope += x / (2 * h)
+								}
+							}
+							index, value = append(index, b*c.n*c.n+k), append(value, slope)
 						}
 					}
 					return index, value

@@ -347,7 +347,8 @@ def transform(a):
     if op == "fft":
         return jitted(jnp.fft.fft, *data, keep=parts)
     if "batch" in a:
-        return jitted(factored(op), *data)
+        f = factored(op)
+        return jitted(jax.grad(lambda m: jax.tree.leaves(f(m))[0].sum()) if a["what"] == "grad" else f, *data)
     if op == "scan":
         def loss(w, xs):
             h, _ = jax.lax.scan(lambda h, x: (jnp.tanh(h @ w + x), None), jnp.zeros_like(xs[0]), xs)
