@@ -2,6 +2,7 @@ package linalg
 
 import (
 	"math"
+	"math/bits"
 	"unsafe"
 )
 
@@ -60,19 +61,22 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 	for i, v := range x {
 		keys[i], y[i] = rank(v, descending), int64(i)
 	}
-	const run = 16
-	for lo := 0; lo < n && n <= 1024; lo += run {
+	const run, few = 16, 256
+	for lo := 0; lo < n && n <= few; lo += run {
 		insert(keys[lo:min(lo+run, n)], y[lo:min(lo+run, n)])
 	}
 	from, to, fromAt, toAt := keys, other, y[:n], at
-	if n <= 1024 {
+	if n <= few {
 		for width := run; width < n; width *= 2 {
 			for lo := 0; lo < n; lo += 2 * width {
 				merge(from, to, fromAt, toAt, lo, min(lo+width, n), min(lo+2*width, n))
 			}
 			from, to, fromAt, toAt = to, from, toAt, fromAt
 		}
-	} else {
+	} else if !argSortTop(y, keys, other, words[2*n:]) {
+		for i := range y {
+			y[i] = int64(i)
+		}
 		// By bytes, the lowest first; those that all have in common change nothing.
 		var count [8][256]int32
 		for _, k := range from {
@@ -105,7 +109,7 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 }
 
 // argSort32 is ArgSort of numbers of 32 bits: a key is a number with its place in the order of all, and the index below, so
-// that keys are moved alone. They are sorted by the bytes of the number, the lowest first; one that all have changes nothing.
+// that keys are moved alone.
 func argSort32(y []int64, x []uint32, float, descending bool, words []uint64) {
 	const sign, inf = 1 << 31, 0x7f800000
 	n := len(x)
@@ -132,9 +136,17 @@ func argSort32(y []int64, x []uint32, float, descending bool, words []uint64) {
 		count[2][k>>16&255]++
 		count[3][k>>24]++
 	}
+	for i, k := range byTop(from, to, &count) {
+		y[i] = int64(uint32(k))
+	}
+}
+
+// byTop is keys sorted by their upper halves, of whose bytes count says how many have which value; to holds as many. They are
+// moved by one byte after the other, the lowest first; one that all have in common changes nothing.
+func byTop(keys, to []uint64, count *[4][256]uint32) []uint64 {
 	for b := range count {
 		c, shift := &count[b], 32+8*b
-		if int(c[from[0]>>shift&255]) == n {
+		if int(c[keys[0]>>shift&255]) == len(keys) {
 			continue
 		}
 		sum := uint32(0)
@@ -142,16 +154,53 @@ func argSort32(y []int64, x []uint32, float, descending bool, words []uint64) {
 			c[d] = sum
 			sum += m
 		}
-		for _, k := range from {
+		for _, k := range keys {
 			d := k >> shift & 255
 			to[c[d]] = k
 			c[d]++
 		}
-		from, to = to, from
+		keys, to = to, keys
 	}
-	for i, k := range from {
-		y[i] = int64(uint32(k))
+	return keys
+}
+
+// argSortTop sorts by the upper 32 of the bits in which keys differ, as argSort32 does, and what is equal there by insertion. Where
+// much is, it gives up, which most numbers of one distribution do not make it do: false, and y holds nothing.
+func argSortTop(y []int64, keys, from, to []uint64) bool {
+	n := len(keys)
+	if n > math.MaxInt32 {
+		return false
 	}
+	differ := uint64(0)
+	for _, k := range keys {
+		differ |= k ^ keys[0]
+	}
+	shift := max(0, bits.Len64(differ)-32)
+	var count [4][256]uint32
+	for i, k := range keys {
+		k = k >> shift & math.MaxUint32
+		from[i] = k<<32 | uint64(i)
+		count[0][k&255]++
+		count[1][k>>8&255]++
+		count[2][k>>16&255]++
+		count[3][k>>24]++
+	}
+	const most = 16 // keys that are moved past others, on average
+	moves := most * n
+	sorted := byTop(from, to, &count)
+	for i, s := range sorted {
+		at, j := int64(uint32(s)), i
+		if shift > 0 && i > 0 && s>>32 == sorted[i-1]>>32 {
+			for k := keys[at]; j > 0 && keys[y[j-1]] > k; j-- {
+				y[j] = y[j-1]
+			}
+			if moves -= i - j; moves < 0 {
+				return false
+			}
+		}
+		y[j] = at
+	}
+	return true
 }
 
 // insert sorts keys, with at along.

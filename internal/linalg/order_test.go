@@ -48,6 +48,10 @@ func TestArgSort(t *testing.T) {
 			}
 			checkArgSort(t, x, func(x float64) int32 { return int32(max(math.MinInt32, min(math.MaxInt32, x))) })
 			checkArgSort(t, x, func(x float64) int64 { return int64(x) * 1e9 })
+			checkArgSort(t, x, func(x float64) int64 { return int64(math.Float64bits(x) * 0x9e3779b97f4a7c15) })
+			// Few differ in their upper bits; many have them in common, the lower ones upwards and downwards.
+			checkArgSort(t, x, func(x float64) int64 { return int64(x)<<40 + int64(math.Float64bits(x)>>40) })
+			checkArgSort(t, x, func(x float64) int64 { return int64(x)>>1<<62 - int64(x) })
 			for i := range x {
 				if i%5 == 0 {
 					x[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0, -1e-40, 5e-324, math.Copysign(math.NaN(), -1)}[i/5%8]
@@ -115,7 +119,21 @@ func BenchmarkArgSort(b *testing.B) {
 		for i, v := range x {
 			x32[i] = float32(v)
 		}
+		bits := make([]int64, n)
+		for i, v := range x {
+			bits[i] = int64(math.Float64bits(v) * 0x9e3779b97f4a7c15)
+		}
 		y, work := make([]int64, n), make([]float64, ArgSortWork(n))
+		b.Run("f64/"+name, func(b *testing.B) {
+			for b.Loop() {
+				ArgSort(y, x, false, work)
+			}
+		})
+		b.Run("i64/"+name, func(b *testing.B) {
+			for b.Loop() {
+				ArgSort(y, bits, false, work)
+			}
+		})
 		b.Run("f32/"+name, func(b *testing.B) {
 			for b.Loop() {
 				ArgSort(y, x32, false, work)
