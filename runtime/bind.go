@@ -229,11 +229,7 @@ func (b *binding) add(s *step, code stepCode) {
 		if s.node.Kind == ir.Call || s.node.Kind == ir.Hosted {
 			b.decided = len(b.units)
 		}
-		for _, x := range s.node.In {
-			if !b.p.low.isSplat(x) {
-				b.reads(b.elements(x))
-			}
-		}
+		b.readsOperands(s.node)
 		b.writes(b.root(s.node))
 	}
 }
@@ -265,6 +261,17 @@ func (b *binding) touches(u *mapUnit) {
 func (b *binding) root(n *ir.Node) int { return b.p.low.root[n.ID] }
 
 func (b *binding) reads(i int) { b.buffers[i].last = len(b.units) - 1 }
+
+// readsOperands notes what n's step, which is no cluster, reads.
+func (b *binding) readsOperands(n *ir.Node) {
+	for _, in := range n.In {
+		for _, x := range b.p.low.arrays(in) {
+			if !b.p.low.isSplat(x) {
+				b.reads(b.elements(x))
+			}
+		}
+	}
+}
 
 func (b *binding) writes(i int) {
 	if i >= 0 {

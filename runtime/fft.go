@@ -9,7 +9,7 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-func isFFT(n *ir.Node) bool { return n.Call >= ir.FFT && n.Call <= ir.HalfOdd }
+func isFFT(n *ir.Node) bool { return n.Kind == ir.Call && n.Call >= ir.FFT && n.Call <= ir.HalfOdd }
 
 // fftRows are the transforms of a batch.
 type fftRows[T fft.Float] struct {
@@ -17,7 +17,8 @@ type fftRows[T fft.Float] struct {
 	count       int // rows
 	lanes       int // of them that go side by side
 	cols        int // elements of a part of an operand
-	operand     int // elements of an operand
+	operand     int // elements of an operand, its parts
+	apart       int // from a part of one to that of the next
 	size        int // of a result
 	plan        *fft.Plan[T]
 	work, grain int // numbers of a worker; rows of a task
@@ -26,7 +27,7 @@ type fftRows[T fft.Float] struct {
 // fftUnit runs them.
 type fftUnit[T fft.Float] struct {
 	fftRows[T]
-	in  operand
+	in  []operand // both parts, or each
 	dst int
 }
 
@@ -37,6 +38,7 @@ func newFFTRows[T fft.Float](n *ir.Node, batch int, fast fft.Passes) fftRows[T] 
 	dims := n.In[0].Shape.At(batch)
 	core := len(dims) - 2
 	u := fftRows[T]{n: n, lanes: 1, count: product(dims[:core]), cols: dims[core+1], operand: product(dims[core:]), size: product(n.Shape.At(batch)[core:])}
+	u.apart = u.operand
 	if u.size == 0 {
 		u.count, u.grain = 0, 1
 		return u
@@ -72,54 +74,78 @@ func (b *binding) newFFT(n *ir.Node) unit {
 
 func bindFFT[T fft.Float](b *binding, rows fftRows[T]) unit {
 	b.scratch = max(b.scratch, rows.n.Type.Size()*rows.work)
-	return &fftUnit[T]{rows, b.operand(rows.n.In[0]), b.root(rows.n)}
+	u := &fftUnit[T]{fftRows: rows, dst: b.root(rows.n)}
+	for _, x := range b.p.low.arrays(rows.n.In[0]) {
+		u.in = append(u.in, b.operand(x))
+	}
+	if len(u.in) == 2 {
+		u.apart = u.cols
+	}
+	return u
 }
 
 func (u *fftUnit[T]) phases() int     { return 1 }
 func (u *fftUnit[T]) tasks(_ int) int { return ceil(u.count, u.grain) }
 func (u *fftUnit[T]) do(r *run, _, worker, task int) {
-	u.rows(task*u.grain, min((task+1)*u.grain, u.count), r.ptr[u.dst], u.in.ptr(r), r.workers[worker].scratch)
+	re := unsafe.Slice((*T)(u.in[0].ptr(r)), u.count*u.apart)
+	im := re[u.cols:]
+	if len(u.in) == 2 {
+		im = unsafe.Slice((*T)(u.in[1].ptr(r)), u.count*u.apart)
+	}
+	u.rows(task*u.grain, min((task+1)*u.grain, u.count), r.ptr[u.dst], re, im, r.workers[worker].scratch)
 }
 
-// rows transforms rows i to end of x.
-func (u *fftRows[T]) rows(i, end int, yp, xp, scratch unsafe.Pointer) {
-	x, y := unsafe.Slice((*T)(xp), u.count*u.operand), unsafe.Slice((*T)(yp), u.count*u.size)
-	work := unsafe.Slice((*T)(scratch), u.work)
+// rows transforms rows i to end.
+func (u *fftRows[T]) rows(i, end int, yp unsafe.Pointer, re, im []T, scratch unsafe.Pointer) {
+	y, work := unsafe.Slice((*T)(yp), u.count*u.size), unsafe.Slice((*T)(scratch), u.work)
+	row := func() (xr, xi []T) {
+		if u.operand > u.cols {
+			xi = im[i*u.apart:]
+		}
+		return re[i*u.apart:], xi
+	}
 	for ; u.lanes > 1 && i+u.lanes <= end; i += u.lanes {
-		u.together(y[i*u.size:], x[i*u.operand:], work)
+		xr, xi := row()
+		u.together(y[i*u.size:], xr, xi, work)
 	}
 	for ; i < end; i++ {
-		u.transform(1, y[i*u.size:][:u.size], x[i*u.operand:][:u.operand], work)
+		xr, xi := row()
+		u.transform(1, y[i*u.size:][:u.size], xr, xi, work)
 	}
 }
 
 // together transforms as many rows as there are lanes.
-func (u *fftRows[T]) together(y, x, work []T) {
+func (u *fftRows[T]) together(y, xr, xi, work []T) {
 	n, size, w := u.operand, u.size, u.lanes
 	bytes := u.n.Type.Size()
 	in, out, work := work[:n*w], work[n*w:(n+size)*w], work[(n+size)*w:]
 	if u.n.Call == ir.FFT { // in place
 		out = in
 	}
-	kernels.Transpose(unsafe.Pointer(&in[0]), w*bytes, unsafe.Pointer(&x[0]), n*bytes, n, w, bytes)
-	u.transform(w, out, in, work)
+	re, im := in[:u.cols*w], in[u.cols*w:]
+	kernels.Transpose(unsafe.Pointer(&re[0]), w*bytes, unsafe.Pointer(&xr[0]), u.apart*bytes, u.cols, w, bytes)
+	if len(im) > 0 {
+		kernels.Transpose(unsafe.Pointer(&im[0]), w*bytes, unsafe.Pointer(&xi[0]), u.apart*bytes, u.cols, w, bytes)
+	}
+	u.transform(w, out, re, im, work)
 	kernels.Transpose(unsafe.Pointer(&y[0]), size*bytes, unsafe.Pointer(&out[0]), w*bytes, w, size, bytes)
 }
 
 // transform is the call, of w rows side by side.
-func (u *fftRows[T]) transform(w int, y, x, work []T) {
+func (u *fftRows[T]) transform(w int, y, xr, xi, work []T) {
 	m := u.cols * w
+	xr = xr[:m]
 	switch u.n.Call {
 	case ir.RFFT:
 		m = len(y) / 2
-		u.plan.Real(w, y[:m], y[m:], x, work)
+		u.plan.Real(w, y[:m], y[m:], xr, work)
 	case ir.HalfEven, ir.HalfOdd:
-		u.plan.FromHalf(w, y, x[:m], x[m:], work)
+		u.plan.FromHalf(w, y, xr, xi[:m], work)
 	default:
 		if u.n.Bits&ir.Transposed != 0 {
-			u.plan.Backward(w, y[:m], y[m:], x[:m], x[m:], work)
+			u.plan.Backward(w, y[:m], y[m:], xr, xi[:m], work)
 		} else {
-			u.plan.Forward(w, y[:m], y[m:], x[:m], x[m:], work)
+			u.plan.Forward(w, y[:m], y[m:], xr, xi[:m], work)
 		}
 	}
 }
@@ -133,5 +159,9 @@ func referenceFFT(r *reference) {
 }
 
 func referenceRows[T fft.Float](r *reference, u fftRows[T]) {
-	u.rows(0, u.count, r.y.ptr(), r.in[0].ptr(), scratch(r.n.Type.Size()*u.work))
+	if u.count == 0 {
+		return
+	}
+	x := unsafe.Slice((*T)(r.in[0].ptr()), u.count*u.apart)
+	u.rows(0, u.count, r.y.ptr(), x, x[u.cols:], scratch(r.n.Type.Size()*u.work))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // Rows that are transformed side by side, and those left over, on every level against the reference.
@@ -23,4 +24,31 @@ func TestFFTRows(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Parts that lie in arrays of their own: inputs, results of clusters, one array twice, and those that do not (constants,
+// views that are not in order), of pairs that only transforms read and that others read as well.
+func TestFFTPairs(t *testing.T) {
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range []int{2, 6, 37, 64, 256} {
+			t.Run(fmt.Sprint(typ, n), func(t *testing.T) {
+				s := newSketch()
+				shape := ir.Shape{ir.Batch, ir.D(n)}
+				re, im := s.param(typ, shape, 0), s.param(typ, shape, 0)
+				sum, turned := s.g.Apply(ops.Add, re, im), s.g.Transpose(s.param(typ, ir.Shape{ir.D(n), ir.Batch}, 0), []int{1, 0})
+				zero := s.g.Const(typ, shape, 0)
+				pair := func(re, im *ir.Node) *ir.Node { return s.g.Stack(-2, re, im) }
+				twice, read := pair(re, sum), pair(im, sum)
+				outs := []*ir.Node{s.g.Call(ir.FFT, 0, "", pair(re, im)), s.g.Call(ir.FFT, 0, "", twice), s.g.Call(ir.HalfOdd, 0, "", twice),
+					s.g.Call(ir.FFT, ir.Transposed, "", pair(sum, sum)), s.g.Call(ir.HalfEven, 0, "", pair(sum, re)),
+					s.g.Call(ir.FFT, 0, "", pair(im, re)), s.g.Call(ir.FFT, 0, "", pair(re, zero)), s.g.Call(ir.FFT, 0, "", pair(turned, im)),
+					s.g.Call(ir.FFT, 0, "", read), read, s.g.Call(ir.FFT, 0, "", s.g.Call(ir.FFT, 0, "", pair(im, im)))}
+				rng := rand.New(rand.NewPCG(1, 2))
+				s.check(t, outs, rng, 0, 1, 8, 21)
+				all = append(all, plans(t, t.Name(), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 0, 3)...)
+			})
+		}
+	}
+	runPlans(t, all)
 }

@@ -18,6 +18,7 @@ type lowering struct {
 	outs    []*ir.Node
 	force   []bool     // by ID: a view or constant that must be an array of its own
 	gathers []bool     // by ID: a Take that is a view: who reads it reads by index
+	pairs   []bool     // by ID: a Place whose two pieces are read where they are, as its rows
 	depth   []int      // by ID
 	cluster []*cluster // by ID: of inside nodes and fused reductions
 	root    []int      // by ID: number of the root, -1 for the others
@@ -81,9 +82,10 @@ func lower(outs []*ir.Node) *lowering {
 	}
 	n := len(outs[0].Graph.Nodes)
 	l.force, l.depth, l.cluster, l.root = make([]bool, n), make([]int, n), make([]*cluster, n), make([]int, n)
-	l.gathers = make([]bool, n)
+	l.gathers, l.pairs = make([]bool, n), make([]bool, n)
 	l.markGrids()
 	l.markGathers()
+	l.markPairs()
 	l.markForced()
 	for _, n := range l.nodes {
 		l.level(n)
@@ -120,7 +122,7 @@ func (l *lowering) markPlaced() {
 			}
 			x = source(x)
 			read[x.ID]++
-			if n.Kind == ir.Place && !n.Flag {
+			if n.Kind == ir.Place && !n.Flag && !l.pairs[n.ID] {
 				at[x] = append(at[x], placed{n, i})
 			}
 		}
@@ -272,6 +274,44 @@ func (l *lowering) markGathers() {
 	}
 }
 
+// markPairs finds the real and imaginary parts, each an array, that only Fourier transforms read, as two rows.
+func (l *lowering) markPairs() {
+	whole := func(n *ir.Node) bool {
+		if r := n.Rank(); n.Kind == ir.Place && !n.Flag && len(n.In) == 2 && r >= 2 {
+			row := slices.Clone(n.Shape)
+			row[r-2] = ir.D(1)
+			for i, x := range n.In {
+				if !x.Shape.Equal(row) || !n.Start[i*r+r-2].Is(i) || !l.contiguous(x) || l.isSplat(x) {
+					return false
+				}
+			}
+			return n.Shape[r-2].Is(2)
+		}
+		return false
+	}
+	for _, n := range l.nodes {
+		if isFFT(n) && whole(n.In[0]) {
+			l.pairs[n.In[0].ID] = true
+		}
+	}
+	for _, n := range l.nodes {
+		for _, x := range n.In {
+			l.pairs[x.ID] = l.pairs[x.ID] && isFFT(n)
+		}
+	}
+	for _, o := range l.outs {
+		l.pairs[o.ID] = false
+	}
+}
+
+// arrays are what a step reads as x.
+func (l *lowering) arrays(x *ir.Node) []*ir.Node {
+	if l.pairs[x.ID] {
+		return x.In
+	}
+	return []*ir.Node{x}
+}
+
 // isSplat reports whether n has one value everywhere that needs no array.
 func (l *lowering) isSplat(n *ir.Node) bool {
 	if l.force[n.ID] {
@@ -358,7 +398,7 @@ func (l *lowering) level(n *ir.Node) {
 			break
 		}
 		l.runs[k] = fold
-	case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
+	case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 	default:
 		d++
 	}
@@ -428,7 +468,7 @@ func (l *lowering) group() {
 			l.cluster[n.ID] = c
 		case l.gathers[n.ID]:
 			l.check(n)
-		case l.isSplat(n) || l.isView(n) || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
+		case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 		default:
 			if n.Kind == ir.Take || n.Kind == ir.Scatter {
 				l.check(n)
@@ -561,7 +601,7 @@ func indices(n *ir.Node) *ir.Node {
 func (l *lowering) markRoots() {
 	need := make([]bool, len(l.root))
 	for _, n := range l.nodes {
-		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !several(n) {
+		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !l.pairs[n.ID] && !several(n) {
 			need[n.ID] = true
 		}
 		for _, x := range n.In {

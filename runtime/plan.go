@@ -138,9 +138,7 @@ func (d *planner) lay(i int) {
 		if no := noKernel(s.node); no != nil {
 			u := &hostStep{why: no}
 			b.units = append(b.units, u)
-			for _, x := range s.node.In {
-				b.reads(b.elements(x))
-			}
+			b.readsOperands(s.node)
 			b.writes(b.root(s.node))
 			return
 		}

@@ -32,8 +32,10 @@ func (p *Program) describe(i int, s step) string {
 		return b.String()
 	case nodeStep, fusedStep:
 		fmt.Fprintf(&b, "%s", s.node.Name())
-		for _, x := range s.node.In {
-			fmt.Fprintf(&b, " %%%d", x.ID)
+		for _, in := range s.node.In {
+			for _, x := range p.low.arrays(in) {
+				fmt.Fprintf(&b, " %%%d", x.ID)
+			}
 		}
 		fmt.Fprintf(&b, " -> %%%d%v", s.node.ID, s.node.Shape)
 	}
