@@ -120,7 +120,7 @@ func (x Value) Sin() Value { return pointwise(ops.Sin, x) }
 // Cos is the cosine of x radians.
 func (x Value) Cos() Value { return pointwise(ops.Cos, x) }
 
-// Tan is the tangent of x radians; within 1.25 ULP.
+// Tan is the tangent of x radians; within 1.3 ULP.
 func (x Value) Tan() Value { return pointwise(ops.Tan, x) }
 
 // Asin is the arc sine, NaN outside [-1, 1].

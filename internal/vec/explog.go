@@ -354,7 +354,11 @@ func logParts(b *Builder, t Type, x Value) (y, f, rest Value) {
 	ft, tab := floatTypes[t], logsOf(t, &logs32, &logs64)
 	_, k, p := tab.piece(b, t, x, false)
 	y = b.FMA(k, b.F(t, ft.cut[0]), b.Table(t, p.i, tab.t...))
-	yl := b.FMA(k, b.F(t, ft.cut[1]), p.fl)
+	fl := p.fl
+	if t == F64 {
+		fl = b.FNMA(p.f, fl, fl) // it counts for 1/(1+f) of its size
+	}
+	yl := b.FMA(k, b.F(t, ft.cut[1]), fl)
 	return y, p.f, b.FMA(b.Mul(p.f, p.f), poly(b, t, p.f, tab.poly), yl)
 }
 
