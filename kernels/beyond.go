@@ -56,25 +56,29 @@ func rest[T float32 | float64](f Tile, p *vec.Partial, outside func(a unsafe.Poi
 	if outside == nil {
 		outside = anyOutside[T]
 	}
-	return func(dst, a, b, _ unsafe.Pointer, n int) {
-		d, x, y := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n), unsafe.Slice((*T)(b), n)
-		var out [512]T // where dst is a or b
-		for len(d) > 0 {
-			m := len(d)
-			z := d
-			if dst == a || dst == b {
-				m = min(m, len(out))
-				z = out[:m]
-			}
-			f(unsafe.Pointer(&z[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), nil, m)
-			if outside(unsafe.Pointer(&z[0]), m, -most, most) {
-				for i, v := range z {
-					if float64(v) > most {
-						z[i] = T(p.Rest(float64(x[i]), float64(y[i])))
-					}
+	mend := func(d, x, y []T) {
+		if outside(unsafe.Pointer(unsafe.SliceData(d)), len(d), -most, most) {
+			for i, v := range d {
+				if float64(v) > most {
+					d[i] = T(p.Rest(float64(x[i]), float64(y[i])))
 				}
 			}
-			copy(d, z)
+		}
+	}
+	return func(dst, a, b, _ unsafe.Pointer, n int) {
+		d, x, y := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n), unsafe.Slice((*T)(b), n)
+		if dst != a && dst != b {
+			f(dst, a, b, nil, n)
+			mend(d, x, y)
+			return
+		}
+		const block = 128
+		var p, q [block]T // f is given no pointer to them: they would be allocated
+		for len(d) > 0 {
+			m := copy(p[:], x)
+			copy(q[:], y)
+			f(unsafe.Pointer(&d[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), nil, m)
+			mend(d[:m], p[:m], q[:m])
 			d, x, y = d[m:], x[m:], y[m:]
 		}
 	}

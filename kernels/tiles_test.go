@@ -205,6 +205,35 @@ func TestTiles(t *testing.T) {
 	}
 }
 
+// Tiles allocate nothing, in place and with elements beyond their bodies' limits, either.
+func TestTilesAllocate(t *testing.T) {
+	const n = 1024
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, l := range distinct() {
+		for id := range ops.Count {
+			for _, ty := range []dtype.Type{dtype.F32, dtype.F64} {
+				tile, in := l.Tile(id, ty), argTypes(id, ty)
+				if tile == nil || vec.Result(id, ty) != ty {
+					continue
+				}
+				var args [3]unsafe.Pointer
+				for i, at := range in {
+					b := make([]byte, n*at.Size())
+					for k := range n {
+						put(b, at, k, draw(r, at))
+					}
+					args[i] = pointer(b, 0)
+				}
+				for _, dst := range []unsafe.Pointer{pointer(make([]byte, n*ty.Size()), 0), args[len(in)-1]} {
+					if got := testing.AllocsPerRun(1, func() { tile(dst, args[0], args[1], args[2], n) }); got != 0 {
+						t.Errorf("%s: %v of %v: %v allocations", l.Name, id, ty, got)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Many random values for the levels' agreement, and for the meaning in the table.
 func TestTilesAgainstTable(t *testing.T) {
 	const n = 1 << 12
