@@ -220,6 +220,35 @@ func (x Value) SearchSorted(v Value, right bool) Value {
 	})
 }
 
+// Interp is at each element of x the piecewise linear function through the points (xp, fp), of shape [n] and x's
+// type, xp ascending; left of the first point its value, right of the last one that one's (numpy.interp). At a point
+// the derivative is that of the piece to its right; of points at the same place the last counts.
+func (x Value) Interp(xp, fp Value) Value {
+	const op = "Interp"
+	return recorded(op, [3]Value{x, xp, fp}, func(g *ir.Graph, in [3]Value) Value {
+		onGraph(g, op, &in[0], &in[1], &in[2])
+		x, xp, fp := floating(op, in[0]), in[1], in[2]
+		if xp.n.Rank() != 1 || !xp.n.Shape[0].Static() || xp.n.Shape[0].Is(0) || !xp.n.Shape.Equal(fp.n.Shape) ||
+			xp.n.Type != x.n.Type || fp.n.Type != x.n.Type {
+			ir.Fail(op, "%v through points at %v%v and %v%v: both of one axis, of a size above 0 that does not depend on the batch, and of x's type are needed",
+				x.n.Type, xp.n.Type, xp.n.Shape, fp.n.Type, fp.n.Shape)
+		}
+		n := xp.n.Shape[0].C
+		if n == 1 {
+			return Where(x.IsNaN(), x, fp.Index(0))
+		}
+		first, last := xp.Index(0), xp.Index(-1)
+		x = Where(x.Lt(first), first, Where(x.Gt(last), last, x))
+		i := xp.SearchSorted(x, true).Min(Const(float64(n - 1))).Shift(-1).Max(Const(0))
+		j := i.Shift(1)
+		x0, f0 := xp.Take(i, 0), fp.Take(i, 0)
+		h := xp.Take(j, 0).Sub(x0)
+		none := h.Eq(Const(0)) // the last points are at one place
+		t := Where(none.And(x.Eq(x0)), Const(1), x.Sub(x0).Div(Where(none, Const(1), h)))
+		return f0.Add(t.Mul(fp.Take(j, 0).Sub(f0)))
+	})
+}
+
 // Histogram is how many elements of x lie between each two neighbours of edges, ascending and of x's type: int64,
 // one less than edges. An element equal to an edge counts above it, but below the last one; what lies outside, and
 // NaN, does not count.

@@ -134,6 +134,47 @@ func TestSegmentErrors(t *testing.T) {
 	}
 }
 
+func TestInterp(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	xp, fp := ad.From([]float64{-1, 0, 0, 2}), ad.From([]float64{3, 4, 6, 10})
+	x := ad.From([]float64{-2, -1, -0.25, 0, 1, 2, 3, inf, -inf, nan})
+	for name, c := range map[string]struct {
+		got  ad.Value
+		want []float64
+	}{
+		"values":                   {x.Interp(xp, fp), []float64{3, 3, 3.75, 6, 8, 10, 10, 10, 3, nan}},
+		"last points at one place": {x.Interp(ad.From([]float64{0, 1, 1}), ad.From([]float64{5, 6, 7})), []float64{5, 5, 5, 5, 7, 7, 7, 7, 5, nan}},
+		"one point":                {x.Interp(ad.From([]float64{7}), ad.From([]float64{5})), []float64{5, 5, 5, 5, 5, 5, 5, 5, 5, nan}},
+		"derivative": {ad.Grad(func(x ad.Value) ad.Value { return x.Narrow(0, 0, 9).Interp(xp, fp).Sum() })(x),
+			[]float64{0, 1, 1, 2, 2, 2, 0, 0, 0, 0}},
+	} {
+		if got := c.got.Float64s(); fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	type in struct{ X, XP, FP ad.Value }
+	f := func(p in) ad.Value { return p.X.Interp(p.XP.CumSum(0), p.FP).Square() }
+	for _, dt := range []ad.DType{ad.F32, ad.F64} {
+		// Far from the points.
+		p := in{sequence(2, 1, 5, 0, []int{3, 3}).Shift(1.5).Add(random(1, 3, 3).Scale(0.05)), random(2, 6).Scale(0.02).Shift(1), random(3, 6)}
+		p = in{p.X.Convert(dt), p.XP.Convert(dt), p.FP.Convert(dt)}
+		if err := ad.CheckGrads(f, p); err != nil {
+			t.Errorf("%v: %v", dt, err)
+		}
+	}
+	// Curves that differ from example to example.
+	each := in{random(4, 5, 3), random(5, 5, 4).Abs().Shift(0.1), random(6, 5, 4)}
+	all := ad.Vmap(f)(each)
+	for i := range 5 {
+		want := f(in{each.X.Index(i), each.XP.Index(i), each.FP.Index(i)})
+		if got := all.Index(i); !slices.Equal(got.Float64s(), want.Float64s()) {
+			t.Errorf("example %d: %v, want %v", i, got, want)
+		}
+	}
+	wantPanic(t, "Interp float64 through points at float64[4] and float64[3]: both of one axis", "segment_test.go",
+		func() { x.Interp(xp, fp.Narrow(0, 0, 3)) })
+}
+
 // Sums by group, as a table's "group by".
 func ExampleValue_SegmentSum() {
 	sales := ad.From([]float64{10, 3, 5, 7})
@@ -146,4 +187,13 @@ func ExampleValue_Unique() {
 	u := ad.From([]int32{4, 1, 4, 4}).Unique(3)
 	fmt.Println(u.Values, u.Counts, u.Inverse, u.Len)
 	// Output: int32[3] 1 4 1 int64[3] 1 3 0 int64[4] 1 0 1 1 int64[] 2
+}
+
+// A zero rate between the quoted years, and what each quote counts for in it.
+func ExampleValue_Interp() {
+	years := ad.From([]float64{1, 2, 5})
+	rate := func(quotes ad.Value) ad.Value { return ad.From([]float64{3}).Interp(years, quotes).Sum() }
+	quotes := ad.From([]float64{2, 3, 6})
+	fmt.Println(rate(quotes), ad.Grad(rate)(quotes))
+	// Output: float64[] 4 float64[3] 0 0.666667 0.333333
 }

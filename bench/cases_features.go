@@ -16,6 +16,7 @@ const (
 	segmentSize, segments = 1_000_000, 10_000
 	hvpSize               = 100_000
 	randomSize            = 1_000_000
+	interpPoints          = 64
 	classes, dropRate     = 10, 0.25
 )
 
@@ -92,6 +93,29 @@ func featureCases() []Case {
 				return index, value
 			}))
 	}
+	cs = append(cs, feature("interp/f64/1000000x64", "f64", "interp", []string{"jax"}, 1e3*randomSize, "Melements/s", 1e-12,
+		map[string]any{"n": randomSize, "points": interpPoints},
+		func(threads int) (*Work, error) {
+			type in struct{ X, XP, FP ad.Value }
+			return compiled(func(a in) ad.Value { return a.X.Interp(a.XP.CumSum(0), a.FP) },
+				in{ad.From(numbers[float64](1, randomSize, 0, interpPoints)), ad.From(numbers[float64](2, interpPoints, 0.5, 1.5)),
+					ad.From(numbers[float64](3, interpPoints, -1, 1))}, threads)
+		},
+		func() (index []int, value []float64) {
+			x, xp, fp := numbers[float64](1, randomSize, 0, interpPoints), numbers[float64](2, interpPoints, 0.5, 1.5), numbers[float64](3, interpPoints, -1, 1)
+			for i := range xp[1:] {
+				xp[i+1] += xp[i]
+			}
+			for _, i := range some(randomSize, 50) {
+				j, _ := slices.BinarySearch(xp, x[i])
+				v := fp[max(j-1, 0)]
+				if 0 < j && j < interpPoints {
+					v += (x[i] - xp[j-1]) / (xp[j] - xp[j-1]) * (fp[j] - v)
+				}
+				index, value = append(index, i), append(value, v)
+			}
+			return index, value
+		}))
 	cs = append(cs, feature("hvp/rosenbrock/f64/100000", "f64", "hvp", torch, 1e3*hvpSize, "Melements/s", 1e-10,
 		map[string]any{"n": hvpSize, "lo": []float64{-1, -1}, "hi": []float64{1, 1}},
 		func(threads int) (*Work, error) {

@@ -282,6 +282,10 @@ def feature(a):
             return e / jax.ops.segment_sum(e, ids, k)[ids]
         f = softmax if op == "segmentsoftmax" else lambda x, ids: jax.ops.segment_sum(x, ids, k)
         return jitted(f, serve.numbers("f32", 1, a["n"], -1, 1), serve.labels(2, a["n"], k))
+    if op == "interp":
+        k = a["points"]
+        return jitted(lambda x, xp, fp: jnp.interp(x, jnp.cumsum(xp), fp), serve.numbers("f64", 1, a["n"], 0, k),
+                      serve.numbers("f64", 2, k, 0.5, 1.5), serve.numbers("f64", 3, k, -1, 1))
     if op == "hvp":
         return jitted(lambda x, v: jax.jvp(jax.grad(rosenbrock), (x,), (v,))[1], *serve.arguments(a))
     t, n, key = serve.DTYPES[a["dtype"]], a["n"], jax.random.PRNGKey(42)
