@@ -376,7 +376,14 @@ func (w *routineWriter) body(outs []*ir.Node, params []item, sinks []sink, carri
 		if b.block(); len(b.todo)+len(b.sinks) < left {
 			continue
 		}
-		b.try(func(n *ir.Node) bool { return b.other(n, nodes) })
+		other := false // one, since what reads it may be seen or part of a block
+		b.try(func(n *ir.Node) bool {
+			if !other {
+				other = b.other(n, nodes)
+				return other
+			}
+			return false
+		})
 		if len(b.todo)+len(b.sinks) == left {
 			panic(notScalar{})
 		}

@@ -395,6 +395,32 @@ func TestRoutineBeyondLimits(t *testing.T) {
 	}
 }
 
+// Branches in loops are jumps within one routine.
+func TestRoutineBranches(t *testing.T) {
+	s := newSketch()
+	g := s.g
+	x := s.param(dtype.F64, nil, 0)
+	finals, _, _ := g.Loop("ForI", ir.LoopOptions{Length: ir.D(50)}, []*ir.Node{x, x}, nil,
+		func(i *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			which := g.Convert(g.Apply(ops.Gt, c[0], c[1]), dtype.I64)
+			y := g.Branch("Cond", which, 2, func(k int) []*ir.Node {
+				return []*ir.Node{g.Apply([]ops.ID{ops.Tanh, ops.Exp}[k], g.Apply(ops.Sub, c[1], c[0])), c[k]}
+			})
+			z := g.Branch("Switch", g.Apply(ops.Sub, i, g.Const(dtype.I64, nil, 20)), 3, func(k int) []*ir.Node {
+				return []*ir.Node{g.Apply([]ops.ID{ops.Sin, ops.Cos, ops.Atan}[k], y[0])}
+			})
+			return []*ir.Node{g.Apply(ops.Add, y[1], z[0]), y[0]}, nil, nil
+		})
+	s.check(t, finals, rand.New(rand.NewPCG(3, 9)), 1)
+	p, err := Compile(finals, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := p.binding(1); err != nil || p.isa != nil && b.loops[0].routine == nil {
+		t.Error(err, p)
+	}
+}
+
 func beyondLimits(s *sketch) []*ir.Node {
 	g := s.g
 	x, y := s.param(dtype.F64, nil, 0), s.param(dtype.F32, ir.Static(3), 0)
