@@ -1,6 +1,7 @@
 package autodiff_test
 
 import (
+	"context"
 	"math"
 	"strings"
 	"testing"
@@ -239,6 +240,88 @@ func TestCond(t *testing.T) {
 	for i, want := range map[int32]float64{-5: 3, 0: 3, 1: 9, 2: math.Exp(3), 7: math.Exp(3)} {
 		if y := g(ad.Scalar(3.0), i).Item(); math.Abs(y-want) > 1e-14 {
 			t.Error(i, y)
+		}
+	}
+}
+
+// Branches that are cheaper than choosing are computed and selected from: their derivatives are those of the one that
+// is taken all the same, beside infinities, too.
+func TestCheapBranches(t *testing.T) {
+	inf := math.Inf(1)
+	type pair struct{ X, Y ad.Value }
+	for name, c := range map[string]struct {
+		f func(x ad.Value) ad.Value
+		g func(x float64) [3]float64 // with derivatives
+	}{
+		"sqrt": {func(x ad.Value) ad.Value {
+			return ad.Cond(x.Gt(ad.Const(0)), func() ad.Value { return x.Sqrt() }, func() ad.Value { return x.Scale(2) })
+		}, func(x float64) [3]float64 {
+			if x > 0 {
+				return [3]float64{math.Sqrt(x), 0.5 / math.Sqrt(x), -0.25 / math.Pow(x, 1.5)}
+			}
+			return [3]float64{2 * x, 2, 0}
+		}},
+		"pair": {func(x ad.Value) ad.Value {
+			p := ad.Cond(x.Lt(ad.Const(1)), func() pair { return pair{x.Square(), x.Neg()} }, func() pair { return pair{x, ad.Const(1).Div(x)} })
+			return p.X.Add(p.Y)
+		}, func(x float64) [3]float64 {
+			if x < 1 {
+				return [3]float64{x*x - x, 2*x - 1, 2}
+			}
+			return [3]float64{x + 1/x, 1 - 1/x/x, 2 / x / x / x}
+		}},
+		"switch within": {func(x ad.Value) ad.Value {
+			return ad.Switch(x.Convert(ad.I64), func() ad.Value { return x.Reciprocal() }, func() ad.Value {
+				return ad.Cond(x.Gt(ad.Const(1)), func() ad.Value { return x.Square() }, func() ad.Value { return x.Reciprocal().Sqrt() })
+			}, func() ad.Value { return x.Scale(3) })
+		}, func(x float64) [3]float64 {
+			switch {
+			case x < 1:
+				return [3]float64{1 / x, -1 / x / x, 2 / x / x / x}
+			case x == 1:
+				return [3]float64{1, -0.5, 0.75}
+			case x < 2:
+				return [3]float64{x * x, 2 * x, 2}
+			}
+			return [3]float64{3 * x, 3, 0}
+		}},
+	} {
+		second := func(x ad.Value) [3]ad.Value {
+			r := ad.JVP(func(x ad.Value) ad.Valued[ad.Value] { return ad.ValueAndGrad(c.f)(x) })(x, ad.Const(1))
+			return [3]ad.Value{r.Value.Value, r.Value.Grad, r.Tangent.Grad}
+		}
+		p, err := ad.Compile(second, ad.F64.Spec())
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if p, err := ad.Compile(c.f, ad.F64.Spec()); err != nil || strings.Contains(p.String(), "branch") {
+			t.Errorf("%s: %v, a branch in\n%v", name, err, p)
+		}
+		for _, x := range []float64{-inf, -2, -1, 0, math.Copysign(0, -1), 0.5, 1, 1.5, 2, 7, inf} {
+			if name == "switch within" && (math.IsInf(x, 0) || x == 0) {
+				continue // no integer; no derivative
+			}
+			y, err := p.Run(context.Background(), ad.Scalar(x))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, want := range c.g(x) {
+				if got := y[i].Item(); got != want && !(math.Abs(got-want) <= 1e-14*math.Abs(want)) && !(got != got && want != want) {
+					t.Errorf("%s at %g: derivative %d is %g, want %g", name, x, i, got, want)
+				}
+			}
+		}
+	}
+	// What is dear, large or of any size is not computed in vain.
+	for _, c := range []struct {
+		f  func(x ad.Value) ad.Value
+		in ad.Value
+	}{{ad.Value.Exp, ad.F64.Spec()}, {ad.Value.Neg, ad.F64.Spec(1000)}, {ad.Value.Neg, ad.F64.Spec(ad.AnyBatch)}} {
+		p, err := ad.Compile(func(x ad.Value) ad.Value {
+			return ad.Cond(x.Sum().Gt(ad.Const(0)), func() ad.Value { return c.f(x).Square() }, func() ad.Value { return c.f(x) })
+		}, c.in)
+		if err != nil || !strings.Contains(p.String(), "branch") {
+			t.Error(p, err)
 		}
 	}
 }

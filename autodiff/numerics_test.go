@@ -91,6 +91,12 @@ func TestCheckNumerics(t *testing.T) {
 				return x.Log() // here
 			}, func() ad.Value { return x })
 		}, []float64{3, -1}, "Log makes the first NaN, element 1"},
+		{"branch not taken", func(x ad.Value) ad.Value {
+			zero := x.Sub(x)
+			return ad.Cond(x.Sum().Gt(ad.Const(0)), func() ad.Value { return x.Sqrt() }, func() ad.Value {
+				return zero.Div(zero) // here
+			})
+		}, []float64{-1, -2}, "Div makes the first NaN, element 0"},
 		{"rule", ad.Grad(func(x ad.Value) ad.Value {
 			return x.XLogY(x).Sum() // here
 		}), []float64{1, 0}, "makes the first infinity"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // runChecked runs into arrays of its own, and copies from there if all is finite. Where it is not, the graph is
@@ -131,10 +132,13 @@ func (t *tracer) origin(n *ir.Node, k number, at int) origin {
 
 // operand is the operand of n whose element made that of n what it is, nil where all are finite.
 func (t *tracer) operand(n *ir.Node, k number, at int) (from *ir.Node, what number, where int) {
-	for _, x := range n.In {
+	for i, x := range n.In {
 		a, ok := t.at[x]
 		if !ok || !x.Type.IsFloat() {
 			continue
+		}
+		if n.Kind == ir.Pointwise && n.Op == ops.Where && (t.at[n.In[0]].bits(at) == 0) != (i == 2) {
+			continue // not selected
 		}
 		kx, ax := finite, at
 		if n.Kind == ir.Pointwise || n.Kind == ir.Convert {

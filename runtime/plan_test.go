@@ -448,7 +448,7 @@ func TestPlanHost(t *testing.T) {
 		}, "it is the CPU's"},
 		ir.Branch.String(): {func(g *ir.Graph, x, i *ir.Node) *ir.Node {
 			return g.Branch("Switch", i, 2, func(k int) []*ir.Node {
-				return []*ir.Node{g.Apply(ops.Mul, x, g.Const(dtype.F32, x.Shape, float64(k)))}
+				return []*ir.Node{g.Apply(ops.Mul, g.Apply(ops.Exp, x), g.Const(dtype.F32, x.Shape, float64(k)))}
 			})[0]
 		}, ""},
 		ir.Loop.String(): {func(g *ir.Graph, x, i *ir.Node) *ir.Node {

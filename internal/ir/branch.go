@@ -188,3 +188,68 @@ func vmapBranch(v *vmap, n *Node) {
 	}
 	v.results[n] = res
 }
+
+// selectable reports whether all of some bodies, computed and selected from, take less than choosing does: the calls of
+// a chosen body's steps or, in code of its own, what goes through memory there and a jump that the processor did not foresee.
+// Selections have other derivatives where what is not selected is not finite, so that this is for stripped graphs.
+func selectable(bodies []*Body) bool {
+	const most = 32
+	cost := 0
+	for _, b := range bodies {
+		for _, n := range Reachable(b.Outs) {
+			size := 1
+			for _, d := range n.Shape {
+				if d.B != 0 {
+					return false
+				}
+				size *= d.C
+			}
+			switch n.Kind {
+			case Param, Const, Broadcast, Reshape, Transpose, Slice, Reverse:
+				continue
+			case Convert:
+				cost += (size + 3) / 4
+			case Pointwise:
+				c := cheapness(n.Op)
+				if c == 0 {
+					return false
+				}
+				cost += c * ((size + 3) / 4)
+			default:
+				return false
+			}
+		}
+	}
+	return len(bodies) > 1 && cost <= most
+}
+
+// cheapness is about how many sums take as long as op, 0 where it is no matter of a few instructions.
+func cheapness(op ops.ID) int {
+	switch op {
+	case ops.Div, ops.Sqrt, ops.Reciprocal:
+		return 8
+	case ops.Mod:
+		return 0
+	case ops.Fma, ops.Floor, ops.Ceil, ops.Round, ops.Trunc, ops.MulZ:
+		return 1
+	}
+	if ops.Table[op].Class == ops.Float {
+		return 0
+	}
+	return 1
+}
+
+// selected is Branch of bodies, all of which are computed and the chosen one's results selected.
+func (g *Graph) selected(which *Node, bodies []*Body, operands []*Node) []*Node {
+	res := copied(g, bodies[0], operands)
+	for i, b := range bodies[1:] {
+		beyond := g.Apply(ops.Gt, which, g.like(which, float64(i)))
+		if which.Kind == Convert && which.In[0].Type == dtype.Bool && i == 0 {
+			beyond = which.In[0]
+		}
+		for k, o := range copied(g, b, operands) {
+			res[k] = g.Apply(ops.Where, g.BroadcastTo("Branch", beyond, o.Shape), o, res[k])
+		}
+	}
+	return res
+}

@@ -21,7 +21,7 @@ type pruned struct {
 }
 
 func newPruning(nodes []*Node) *pruning {
-	p := &pruning{there: map[*Node]bool{}, used: map[*Node][]bool{}, made: map[*Node]pruned{}}
+	p := &pruning{there: map[*Node]bool{}, used: map[*Node][]bool{}, made: map[*Node]pruned{}, inlined: map[*Node][]*Node{}}
 	for _, n := range nodes {
 		if n.Kind == Loop {
 			p.there[n] = true
@@ -66,15 +66,29 @@ func (p *pruning) inline(g *Graph, n *Node, at []*Node) {
 	for i, x := range n.In[1:] {
 		params[i] = at[x.ID]
 	}
-	if p.inlined == nil {
-		p.inlined = map[*Node][]*Node{}
-	}
-	p.inlined[n], _ = rebuildIn(g, n.Body[0].Outs, func(_ *Graph, x *Node) *Node {
+	p.inlined[n] = copied(g, n.Body[0], params)
+}
+
+// copied is b's results in g for operands there.
+func copied(g *Graph, b *Body, operands []*Node) []*Node {
+	outs, _ := rebuildIn(g, b.Outs, func(_ *Graph, x *Node) *Node {
 		if x.Kind == Param {
-			return params[x.Bits]
+			return operands[x.Bits]
 		}
 		return nil
 	})
+	return outs
+}
+
+// choose puts the results that are used, outs, in the place of branch n.
+func (p *pruning) choose(n *Node, used []bool, outs []*Node) {
+	all := make([]*Node, len(used))
+	for k := range all {
+		if used[k] {
+			all[k], outs = outs[0], outs[1:]
+		}
+	}
+	p.inlined[n] = all
 }
 
 func (p *pruning) out(g *Graph, n *Node) *Node {
@@ -88,7 +102,7 @@ func (p *pruning) out(g *Graph, n *Node) *Node {
 
 // add makes n in g with what is used of it; at has the new nodes by the old ones' IDs.
 func (p *pruning) add(g *Graph, n *Node, at []*Node) {
-	if p.made[n].n != nil {
+	if p.made[n].n != nil || p.inlined[n] != nil {
 		return
 	}
 	used := p.used[n]
@@ -170,6 +184,10 @@ func (p *pruning) add(g *Graph, n *Node, at []*Node) {
 			}
 		}
 		c.Body = append(c.Body, nb.finish())
+	}
+	if n.Kind == Branch && selectable(c.Body) {
+		p.choose(n, used, g.selected(at[n.In[0].ID], c.Body, operands))
+		return
 	}
 	if n.Kind == Branch {
 		operands = slices.Concat([]*Node{at[n.In[0].ID]}, operands)
