@@ -83,6 +83,8 @@ type operand struct {
 	index         *operand // nil, or of the same dims: element i is by·index[i] elements further on
 	by            int
 	size          int // indices are below
+	inner         int // 0, or the elements of the rows that indices are of: of an array in order
+	count         int // of indices
 }
 
 const (
@@ -415,6 +417,9 @@ func (b *binding) gathered(n *ir.Node) operand {
 	x.dims = n.Shape.At(b.batch)
 	i.dims = x.dims
 	x.index = &i
+	if row := product(x.dims[len(x.dims)-len(rest):]); row > 1 {
+		x.inner, x.count = row, n.In[1].Shape.SizeAt(b.batch)
+	}
 	return x
 }
 
@@ -430,10 +435,13 @@ func (b *binding) leaf(m mapLeaf) leaf {
 		l.splat = b.splat(l.t, l.bits)
 		return l
 	}
-	if l.index != nil {
+	if l.index != nil && l.inner == 0 {
 		if v, ok := kernels.MakeView(l.index.dims, l.index.strides); !ok || !v.Contiguous() {
 			ir.Fail(n.Name(), "%v: indices out of order", n.Shape)
 		}
+		return l
+	}
+	if l.index != nil {
 		return l
 	}
 	v, ok := kernels.MakeView(l.dims, l.strides)

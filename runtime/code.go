@@ -100,6 +100,7 @@ const (
 	splatFeed       // one element for all
 	arrayFeed       // in place
 	stillFeed       // in place, the same in every row, read once for a strip of columns
+	listFeed        // in place, by a list of its rows
 	apartFeed       // in place, elements that lie evenly apart
 	tileFeed        // copied to a tile
 	copyFeed        // copied to an array of its own
@@ -145,6 +146,9 @@ type byRows struct {
 func (l *leaf) byRows(cols int) byRows {
 	tiles := byRows{feed: tileFeed}
 	if l.index != nil {
+		if cols > 1 && l.inner > 0 && l.inner%cols == 0 {
+			return byRows{feed: listFeed, step: 1}
+		}
 		return tiles
 	}
 	k, n := len(l.dims), 1
@@ -346,7 +350,7 @@ func (b *binding) generate(u *mapUnit, cols int) {
 				refs = append(refs, u.result(-1-v))
 			} else {
 				x := u.ref(by[v], feeds[v])
-				if x.rows != nil {
+				if x.rows != nil && !x.listed {
 					u.even = gcd(u.even, x.rows.Dim[x.rows.Rank-1])
 				}
 				refs = append(refs, x)
@@ -377,7 +381,16 @@ func (b *binding) generate(u *mapUnit, cols int) {
 			u.grain -= u.grain % u.tile
 		}
 	}
-	b.words = max(b.words, u.code.words)
+	for _, refs := range u.refs {
+		listed := 0
+		for k := range refs {
+			if refs[k].listed {
+				listed++
+			}
+		}
+		u.listed = max(u.listed, listed)
+	}
+	b.words = max(b.words, u.code.words+u.listed*listRows)
 	if u.strip > 0 {
 		b.words = max(b.words, 2*u.code.words)
 	}
@@ -861,7 +874,7 @@ func (a *assembler) finish(folds bool) *code {
 					p.In = append(p.In, jit.In{T: a.folds[-1-v].t})
 					continue
 				}
-				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed, Still: a.feeds[v] == stillFeed}
+				in := jit.In{T: a.by[v].node.Type, Splat: a.feeds[v] == splatFeed, Still: a.feeds[v] == stillFeed, Listed: a.feeds[v] == listFeed}
 				switch l := a.by[v].leaf; a.feeds[v] {
 				case gatherFeed:
 					in.Index, in.Stride = 1+slices.Index(d.ins, a.by[v].arg[0]), int32(a.leaf[l].by)
@@ -914,6 +927,7 @@ type ref struct {
 	col, row int           // bytes from one element to the next, and from one row to the next
 	splat    bool          // of a tile full of one value
 	result   bool          // one element per row, counted apart, or, of columns, a row for all of them
+	listed   bool          // its rows lie anywhere
 	rows     *kernels.View // of more than one axis: where the rows are, in elements; row is from one of the last axis to the next
 }
 
@@ -930,9 +944,9 @@ func (u *mapUnit) ref(op *mapOp, f feed) ref {
 		}
 	case gatherFeed:
 		x.leaf, x.col, x.row = op.leaf, 0, 0
-	case arrayFeed, stillFeed, apartFeed:
+	case arrayFeed, stillFeed, apartFeed, listFeed:
 		l := &u.leaf[op.leaf]
-		x.leaf = op.leaf
+		x.leaf, x.listed = op.leaf, f == listFeed
 		if !l.direct {
 			x.setRows(l, u.cols)
 		}
@@ -960,6 +974,8 @@ func (u *mapUnit) plainRefs() []plainRef {
 		switch {
 		case x.splat:
 			y.fixed = u.leaf[x.leaf].splat
+		case x.listed:
+			return nil
 		case x.leaf >= 0:
 			y.buffer, y.offset = u.leaf[x.leaf].buffer, u.leaf[x.leaf].offset
 		case x.buffer < 0:
@@ -1030,7 +1046,11 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 	case x.leaf >= 0:
 		l := &u.leaf[x.leaf]
 		row := p.row * x.row
-		if x.rows != nil {
+		switch {
+		case l.index != nil && x.listed:
+			per := l.inner / u.cols
+			row = (l.gatheredAt(l.index.indices(r), p.row/per) + p.row%per*u.cols) * x.size
+		case x.rows != nil:
 			row = x.rows.At(p.row) * x.size
 		}
 		return unsafe.Add(r.ptr[l.buffer], l.offset+row+p.col*x.col)
@@ -1149,15 +1169,24 @@ func (u *mapUnit) runTile(r *run, w *worker, seg, start, n int) {
 	}
 }
 
+// listRows is how many rows of an input that lie anywhere an entry of code takes.
+const listRows = 64
+
 // call runs the code of a segment.
 func (u *mapUnit) call(r *run, w *worker, seg int, p *at) {
-	if u.even == 0 {
+	if u.even == 0 && u.listed == 0 {
 		u.callStrips(r, w, seg, p)
 		return
 	}
 	q := *p
 	for rows := p.rows; rows > 0; rows -= q.rows {
-		q.rows = min(rows, u.even-q.row%u.even)
+		q.rows = rows
+		if u.even > 0 {
+			q.rows = min(q.rows, u.even-q.row%u.even)
+		}
+		if u.listed > 0 {
+			q.rows = min(q.rows, listRows)
+		}
 		u.callStrips(r, w, seg, &q)
 		if q.row += q.rows; u.mode != columns {
 			q.result += q.rows
@@ -1192,6 +1221,7 @@ func (u *mapUnit) callStrips(r *run, w *worker, seg int, p *at) {
 // callEven enters the code of a segment for rows that lie evenly in every array.
 func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
+	lists := args[u.code.words:]
 	last := 0
 	if step := s.f.Step(); step > 1 {
 		last = p.n % step
@@ -1211,7 +1241,13 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 		for k := range refs {
 			x := &refs[k]
 			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
-			args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
+			if x.listed {
+				u.nextRows(r, w, x, p, lists[:p.rows-1])
+				args[jit.ArgArrays+2*k+1] = uintptr(unsafe.Pointer(unsafe.SliceData(lists)))
+				lists = lists[listRows:]
+			} else {
+				args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
+			}
 		}
 		args[jit.ArgN], args[jit.ArgTail] = s.f.Split(p.n - last)
 		args[jit.ArgRows], args[jit.ArgSpill] = uintptr(p.rows), u.spill(w)
@@ -1224,6 +1260,15 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 		args[jit.ArgN], args[jit.ArgRows], args[jit.ArgSpill] = uintptr(s.f.Step()), 1, u.spill(w)
 		s.f.Run(args)
 		u.storeLast(r, w, seg, &end, last)
+	}
+}
+
+// nextRows sets next to the addresses of x's rows after p's first one.
+func (u *mapUnit) nextRows(r *run, w *worker, x *ref, p *at, next []uintptr) {
+	q := *p
+	for i := range next {
+		q.row++
+		next[i] = uintptr(u.addr(r, w, x, &q))
 	}
 }
 

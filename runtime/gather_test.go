@@ -60,6 +60,49 @@ func TestGathers(t *testing.T) {
 	}
 }
 
+// gatheredRows is arithmetic on rows of two arrays, at B indices and at known ones, some of it summed.
+func gatheredRows(s *sketch, t, of dtype.Type, n int) []*ir.Node {
+	g := s.g
+	x, z := s.param(t, ir.Static(2, 5, n), 9), s.param(t, ir.Static(3, 1, 2, n), 9)
+	at, some := s.param(of, ir.Shape{ir.Batch}, 5), s.param(of, ir.Static(2, 3), 2)
+	shape := ir.Shape{ir.D(2), ir.Batch, ir.D(n)}
+	a, b := g.Take(x, at, 1, "rows.go:1"), g.Take(s.param(t, ir.Static(2, 5, n), 9), at, 1, "")
+	w := g.Broadcast(g.Reshape(s.param(t, ir.Shape{ir.Batch}, 3), ir.Shape{ir.D(1), ir.Batch, ir.D(1)}), shape)
+	y := g.Apply(ops.Add, g.Apply(ops.Mul, a, w), b)
+	v := g.Take(z, some, 2, "") // [3 1 2 3 n]
+	outs := []*ir.Node{y, g.Apply(ops.Mul, v, v), g.Reduce(ir.Sum, y, 2), g.Reduce(ir.Sum, y, 1), g.Reduce(ir.Max, g.Apply(ops.Add, v, v), 3, 4)}
+	if n > 1 { // beside what has half of a row each
+		half := g.Broadcast(g.Reshape(s.param(t, ir.Static(2), 9), ir.Static(1, 1, 2, 1)), ir.Shape{ir.D(2), ir.Batch, ir.D(2), ir.D(n / 2)})
+		outs = append(outs, g.Apply(ops.Sub, g.Reshape(g.Slice(a, make([]ir.Dim, 3), []int{1, 1, 1}, ir.Shape{ir.D(2), ir.Batch, ir.D(n &^ 1)}), half.Shape), half))
+	}
+	if t.IsFloat() {
+		outs = append(outs, g.Apply(ops.Sin, b), g.Apply(ops.Gt, a, b))
+	}
+	return outs
+}
+
+func TestGatheredRows(t *testing.T) {
+	for i, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.BF16} {
+		for _, n := range []int{8, 16, 21, 64, 1100} {
+			t.Run(fmt.Sprint(typ, n), func(t *testing.T) {
+				s := newSketch()
+				outs := gatheredRows(s, typ, []dtype.Type{dtype.I32, dtype.I64}[i%2], n)
+				s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 0, 1, max(2, 1400/n))
+			})
+		}
+	}
+	s := newSketch()
+	x, at := s.param(dtype.F32, ir.Static(5, 64), 9), s.param(dtype.I64, ir.Static(7), 5)
+	y := s.g.Take(x, at, 0, "")
+	p, err := Compile([]*ir.Node{s.g.Apply(ops.Mul, y, y)}, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(p.low.steps); n != 2 { // the check of indices, the cluster
+		t.Errorf("%d steps\n%s", n, p)
+	}
+}
+
 // An index out of range is an error before anything is written.
 func TestGatherIndex(t *testing.T) {
 	s := newSketch()

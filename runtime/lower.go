@@ -164,7 +164,7 @@ func (l *lowering) markForced() {
 		switch n.Kind {
 		case ir.Take:
 			need(n.In[1])
-			if !l.gathers[n.ID] {
+			if !l.gathers[n.ID] || gatheredRow(n) > 1 {
 				need(n.In[0])
 			}
 		case ir.Scatter, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
@@ -205,8 +205,20 @@ func (l *lowering) isView(n *ir.Node) bool {
 	return viewKind(n.Kind) && !l.force[n.ID] || l.gathers[n.ID]
 }
 
-// markGathers finds the Takes that only pointwise nodes read, one element for each index, so that they need not
-// go through memory.
+// gatheredRow is the number of elements that the Take n has for each index, 0 where the batch says.
+func gatheredRow(n *ir.Node) int {
+	row, ok := n.Shape[n.Axes[0]+n.In[1].Rank():].Size()
+	if !ok || !row.Static() {
+		return 0
+	}
+	return row.C
+}
+
+// leastRow is the bytes of a row from which on clusters read rows where they lie.
+const leastRow = 64
+
+// markGathers finds the Takes that only pointwise nodes read, one element for each index or rows that are as they come, so that they
+// need not go through memory.
 func (l *lowering) markGathers() {
 	if !slices.ContainsFunc(l.nodes, func(n *ir.Node) bool { return n.Kind == ir.Take }) {
 		return
@@ -264,7 +276,15 @@ func (l *lowering) markGathers() {
 		return true
 	}
 	for _, n := range l.nodes {
-		if n.Kind == ir.Take && n.Type.Size() >= 4 && !l.isSplat(n.In[0]) {
+		if n.Kind != ir.Take || n.Type.Size() < 4 || l.isSplat(n.In[0]) {
+			continue
+		}
+		if gatheredRow(n)*n.Type.Size() >= leastRow {
+			count, ok := n.In[1].Shape.Size()
+			l.gathers[n.ID] = ok && !count.Is(1) && !slices.ContainsFunc(users[n.ID], func(u *ir.Node) bool {
+				return u == nil || u.Kind != ir.Pointwise && u.Kind != ir.Convert
+			})
+		} else {
 			along := make([]bool, n.Rank())
 			for a := range n.In[1].Rank() {
 				along[n.Axes[0]+a] = true
@@ -577,10 +597,13 @@ func (l *lowering) check(n *ir.Node) {
 	l.steps = append(l.steps, step{level: l.depth[indices(n).ID] + 1, kind: checkStep, node: n})
 }
 
-// indicesOf are those that a view shows a Take by, nil where it does not.
+// indicesOf are those that a view shows a Take of elements by, nil where it does not.
 func (l *lowering) indicesOf(n *ir.Node) *ir.Node {
 	for l.isView(n) {
 		if l.gathers[n.ID] {
+			if gatheredRow(n) > 1 { // addresses of rows, not a vector of indices
+				return nil
+			}
 			return n.In[1]
 		}
 		n = n.In[0]

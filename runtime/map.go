@@ -222,6 +222,7 @@ type mapUnit struct {
 	copies            bool  // some leaf is copied to an array of its own
 	streamed          bool  // some results go past the caches; without code, all are copies that do
 	cols              int   // of code: the elements of its rows
+	listed            int   // of code: inputs of a segment whose rows lie anywhere, at most
 	strip             int   // of code: the elements of a row that it does for all rows before it goes on, 0: all
 	together          bool  // of code: it reads no elements that are apart
 	blocks
@@ -260,7 +261,9 @@ func (b *binding) layOut(m *mapCode) *mapUnit {
 	for _, n := range m.leaves {
 		u.leaf = append(u.leaf, b.leaf(n))
 	}
-	u.bare = !slices.ContainsFunc(m.ops, func(op mapOp) bool { return op.f != nil || op.gathers || op.buffer >= 0 || !u.leaf[op.leaf].direct })
+	u.bare = !slices.ContainsFunc(m.ops, func(op mapOp) bool {
+		return op.f != nil || op.buffer >= 0 || u.leaf[op.leaf].index != nil || !u.leaf[op.leaf].direct
+	})
 	weight := max(1, 64/max(1, len(m.ops)+len(m.folds))) * u.tile // elements of a task
 	if len(m.folds) == 0 {
 		u.grain = weight
@@ -432,11 +435,25 @@ func (l *leaf) load(r *run, dst unsafe.Pointer, size, start, n int) {
 		l.view.Load(dst, from, size, start, n)
 		return
 	}
+	if l.inner > 0 {
+		for at := l.index.indices(r); n > 0; {
+			row, col := start/l.inner, start%l.inner
+			k := min(n, l.inner-col)
+			move(dst, unsafe.Add(from, (l.gatheredAt(at, row)+col)*size), k*size)
+			dst, start, n = unsafe.Add(dst, k*size), start+k, n-k
+		}
+		return
+	}
 	if at := l.index.indices(r); size == 4 {
 		takeElems[uint32](dst, from, at, start, n, l.by*4)
 	} else {
 		takeElems[uint64](dst, from, at, start, n, l.by*8)
 	}
+}
+
+// gatheredAt is where a row that l gathers is, in elements.
+func (l *leaf) gatheredAt(at indexArray, row int) int {
+	return (row/l.count*l.size + at.at(row%l.count)) * l.inner
 }
 
 func move(dst, src unsafe.Pointer, n int) {

@@ -295,6 +295,17 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 	array := func(n int) *cudasrc.Operand {
 		return &cudasrc.Operand{Type: l.t, Buffer: d.w.Temporary(n * l.t.Size()), Dims: []int{n}, Strides: []int{1}}
 	}
+	if l.inner > 0 {
+		y := array(product(l.dims))
+		outer, at := product(l.dims)/max(1, l.count*l.inner), d.device(l.index)
+		y.Dims, at.Dims, at.Strides = []int{outer, l.count, l.inner}, []int{l.count}, []int{1}
+		y.Strides = contiguous(y.Dims)
+		x := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Align: d.align(l.buffer), Offset: l.offset, Dims: []int{outer, l.size, l.inner}}
+		x.Strides = contiguous(x.Dims)
+		k, err := d.w.Take(y, x, at, 1)
+		y.Dims, y.Strides = l.dims, contiguous(l.dims)
+		return y, d.step("take", k, err)
+	}
 	column := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Align: d.align(l.buffer), Offset: l.offset, Dims: []int{l.size}, Strides: []int{l.by}}
 	if l.by != 1 {
 		y := array(l.size)

@@ -268,12 +268,15 @@ func TestPlanLongLoops(t *testing.T) {
 // TestPlanGathers: elements are read by index where they are used, in clusters that fold and in those that do not.
 func TestPlanGathers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 14))
-	var all []planned
+	var all, rows []planned
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I64} {
 		for _, of := range []dtype.Type{dtype.I32, dtype.I64} {
 			s := newSketch()
 			outs := gathers(s, typ, of)
 			all = append(all, plans(t, fmt.Sprint("gathers ", typ, of), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 0, 7, 1001)...)
+			s = newSketch()
+			outs = gatheredRows(s, typ, of, 21)
+			rows = append(rows, plans(t, fmt.Sprint("rows ", typ, of), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 0, 7)...)
 		}
 	}
 	for _, x := range all {
@@ -283,7 +286,7 @@ func TestPlanGathers(t *testing.T) {
 			}
 		}
 	}
-	runPlans(t, all)
+	runPlans(t, append(all, rows...))
 }
 
 // TestPlanProducts: sizes around those of tiles and blocks, transposed operands, one column.

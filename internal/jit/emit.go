@@ -18,7 +18,7 @@ const (
 var pointerRegs = [...]x86.Reg{x86.BX, x86.R8, x86.R9, x86.R10, x86.R11, x86.R12, x86.R13, x86.R14, x86.R15}
 
 // The words of a call's arguments: n, the spill's address, rows, the tail; then of each array, inputs before outputs,
-// its address and the bytes from one row to the next.
+// its address and the bytes from one row to the next, or the address of the list of the next rows' addresses.
 const (
 	ArgN = iota
 	ArgSpill
@@ -52,6 +52,9 @@ func (e *emitter) typeOf(io int32) dtype.Type {
 	}
 	return e.p.Out[int(io)-len(e.p.In)].T
 }
+
+// listed reports whether array i is an input whose rows lie anywhere.
+func (e *emitter) listed(i int) bool { return i < len(e.p.In) && e.p.In[i].Listed }
 
 // still reports whether array i is an input that is the same in every row.
 func (e *emitter) still(i int) bool { return i < len(e.p.In) && e.p.In[i].Still }
@@ -423,9 +426,21 @@ func (e *emitter) emit() []byte {
 			continue
 		}
 		step := argMem(ArgArrays + 2*i + 1)
-		if r, ok := e.pointer(i); ok {
+		r, ok := e.pointer(i)
+		switch {
+		case e.listed(i):
+			t.Load(tempReg, step)
+			next := x86.Mem{Base: tempReg, Index: x86.NoReg}
+			if ok {
+				t.Load(r, next)
+			} else {
+				t.Load(tempReg, next)
+				t.Store(argMem(ArgArrays+2*i), tempReg)
+			}
+			t.AddMemImm(step, 8)
+		case ok:
 			t.AddMem(r, step)
-		} else {
+		default:
 			t.Load(tempReg, step)
 			t.AddTo(argMem(ArgArrays+2*i), tempReg)
 		}

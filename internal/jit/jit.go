@@ -49,6 +49,9 @@ type In struct {
 	Stride int32
 	// Still says that the elements are the same in every row: they stay in registers where rows are done at once and there is room.
 	Still bool
+	// Listed says that its rows lie anywhere: the word behind its address is the address of a list, of the addresses of the rows after
+	// the first.
+	Listed bool
 }
 
 // MaxStride bounds how far apart the elements of an input without indices are.

@@ -550,7 +550,8 @@ func TestRandomPrograms(t *testing.T) {
 	}
 }
 
-// What a row gives is the next row's input, and other inputs are the same in all rows, wherever they are kept in between.
+// What a row gives is the next row's input, and other inputs are the same in all rows, wherever they are kept in between, or have rows
+// that lie anywhere.
 func TestCarries(t *testing.T) {
 	rounds := uint64(600)
 	if testing.Short() {
@@ -600,6 +601,10 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 	if p.N = n; r.IntN(4) == 0 {
 		p.N = 0
 	}
+	for i := range p.In {
+		x := &p.In[i]
+		x.Listed = !x.Splat && !x.Still && p.carrier(int32(i)) < 0 && r.IntN(3) == 0
+	}
 	c := lower(p, isa)
 	f := p.Assemble(isa)
 	if err := Map(f); err != nil {
@@ -613,6 +618,8 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 	arrays := make([]guarded, len(p.In)+len(p.Out))
 	var oracle [3]unsafe.Pointer
 	var have [3][]byte
+	var rowOf [3][]int // where each row of a listed input lies
+	var lists [3][]uintptr
 	for i, x := range p.In {
 		size, count, step := x.T.Size(), n, 0
 		if x.Splat {
@@ -623,6 +630,13 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 		arrays[i] = newGuarded(count*size, r.IntN(8)*size)
 		fill(r, x.T, arrays[i].bytes())
 		args[ArgArrays+2*i], args[ArgArrays+2*i+1] = uintptr(arrays[i].ptr()), uintptr(step)
+		if x.Listed {
+			for row := range rows {
+				rowOf[i] = append(rowOf[i], r.IntN(rows))
+				lists[i] = append(lists[i], uintptr(unsafe.Add(arrays[i].ptr(), rowOf[i][row]*step)))
+			}
+			args[ArgArrays+2*i], args[ArgArrays+2*i+1] = lists[i][0], uintptr(unsafe.Pointer(unsafe.SliceData(lists[i][1:])))
+		}
 		have[i] = room(padded * size)
 		oracle[i] = unsafe.Pointer(&have[i][0])
 		copy(have[i], arrays[i].bytes()[:min(count, n)*size])
@@ -651,7 +665,11 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 		next := make([][]byte, len(p.Out))
 		for i, x := range p.In {
 			if !x.Splat && !x.Still && p.carrier(int32(i)) < 0 {
-				copy(have[i], rest[i][row*n*x.T.Size():][:n*x.T.Size()])
+				at := row
+				if x.Listed {
+					at = rowOf[i][row]
+				}
+				copy(have[i], rest[i][at*n*x.T.Size():][:n*x.T.Size()])
 			}
 		}
 		for i, o := range p.Out {
@@ -668,6 +686,7 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 		}
 	}
 	f.Run(args)
+	runtime.KeepAlive(lists)
 	for i, o := range p.Out {
 		g := arrays[len(p.In)+i]
 		if !g.intact() {
