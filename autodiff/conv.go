@@ -293,87 +293,90 @@ func keys(a, x float64) float64 {
 	return 0
 }
 
-// cubic is x along an axis of d elements at size places, from four elements each.
-func cubic(g *ir.Graph, m ResizeMethod, x *ir.Node, axis, d, size int) *ir.Node {
-	var y *ir.Node
-	at, weight := make([][4]int64, size), make([][4]float64, size)
-	for i := range size {
-		p := (float64(i)+0.5)*float64(d)/float64(size) - 0.5
-		first, sum := math.Floor(p)-1, 0.0
-		for k := range 4 {
-			j := first + float64(k)
-			a := -0.75
-			if m == CubicKeys {
-				a = -0.5
+// taps is what elements of d an axis of size ones is made of.
+func (m ResizeMethod) taps(d, size int) [][]ir.Tap {
+	taps := make([][]ir.Tap, size)
+	middle := func(i int) float64 { return (float64(i)+0.5)*float64(d)/float64(size) - 0.5 }
+	for i := range taps {
+		p := 0.0 // the place among x's elements
+		switch m {
+		case Nearest:
+			p = float64((2*i + 1) * d / (2 * size))
+		case NearestFloor:
+			p = float64(i * d / size)
+		case Linear:
+			p = min(max(middle(i), 0), float64(d-1))
+		case LinearCorners:
+			if size > 1 {
+				p = float64(i) * float64(d-1) / float64(size-1)
 			}
-			w := keys(a, math.Abs(p-j))
-			if m == CubicKeys && (j < 0 || j >= float64(d)) {
-				w = 0
-			}
-			at[i][k], weight[i][k] = int64(min(max(j, 0), float64(d-1))), w
-			sum += w
+		case Cubic, CubicKeys:
+			taps[i] = m.cubic(middle(i), d)
+			continue
+		default:
+			ir.Fail("Resize", "unknown method %d", m)
 		}
-		for k := range 4 {
-			weight[i][k] /= sum
+		lo := int(p)
+		rest := p - float64(lo)
+		taps[i] = []ir.Tap{{At: lo, Weight: 1 - rest}}
+		if rest > 0 && lo+1 < d {
+			taps[i] = append(taps[i], ir.Tap{At: lo + 1, Weight: rest})
 		}
 	}
-	shape := slices.Repeat(ir.Static(1), x.Rank()-axis)
-	shape[0] = ir.D(size)
+	return taps
+}
+
+// cubic is the elements of d around place p, four at most.
+func (m ResizeMethod) cubic(p float64, d int) (taps []ir.Tap) {
+	a := -0.75
+	if m == CubicKeys {
+		a = -0.5
+	}
+	sum := 0.0
 	for k := range 4 {
-		idx, w := make([]int64, size), make([]float64, size)
-		for i := range size {
-			idx[i], w[i] = at[i][k], weight[i][k]
+		j := math.Floor(p) - 1 + float64(k)
+		if m == CubicKeys && (j < 0 || j >= float64(d)) {
+			continue
 		}
-		tap := g.Take(x, From(idx).node(g, "Resize", dtype.I64), axis, "")
-		factor := g.Reshape(floats(g, x.Type, w, size), shape)
-		if y == nil {
-			y = g.Map(ops.Mul, tap, factor)
-		} else {
-			y = g.Map(ops.Fma, tap, factor, y)
+		w := keys(a, math.Abs(p-j))
+		if w == 0 {
+			continue
 		}
+		taps = append(taps, ir.Tap{At: int(min(max(j, 0), float64(d-1))), Weight: w})
+		sum += w
 	}
-	return y
+	for k := range taps {
+		taps[k].Weight /= sum
+	}
+	return taps
 }
 
 // Resize interpolates the spatial axes, the last but one, to the given sizes.
 func (x Value) Resize(m ResizeMethod, sizes ...int) Value {
 	return one("Resize", x, func(g *ir.Graph, n *ir.Node) *ir.Node {
+		if x := bilinear(g, m, n, sizes); x != nil {
+			return x
+		}
 		return overSpatial("Resize", g, n, sizes, func(x *ir.Node, axis, d, size int) *ir.Node {
-			if m == Cubic || m == CubicKeys {
-				return cubic(g, m, x, axis, d, size)
-			}
-			lo, hi, at := make([]int64, size), make([]int64, size), make([]float64, size)
-			for i := range size {
-				p := 0.0 // the place among x's elements
-				switch m {
-				case Nearest:
-					p = float64((2*i + 1) * d / (2 * size))
-				case NearestFloor:
-					p = float64(i * d / size)
-				case Linear:
-					p = min(max((float64(i)+0.5)*float64(d)/float64(size)-0.5, 0), float64(d-1))
-				case LinearCorners:
-					if size > 1 {
-						p = float64(i) * float64(d-1) / float64(size-1)
-					}
-				default:
-					ir.Fail("Resize", "unknown method %d", m)
-				}
-				lo[i] = int64(p)
-				hi[i] = min(lo[i]+1, int64(d-1))
-				at[i] = p - float64(lo[i])
-			}
-			take := func(idx []int64) *ir.Node { return g.Take(x, From(idx).node(g, "Resize", dtype.I64), axis, "") }
-			a := take(lo)
-			if m < Linear {
-				return a
-			}
-			w := floats(g, x.Type, at, size)
-			shape := slices.Repeat(ir.Static(1), x.Rank()-axis)
-			shape[0] = ir.D(size)
-			w = g.Reshape(w, shape)
-			// a + (b - a)·w
-			return g.Map(ops.Fma, g.Map(ops.Sub, take(hi), a), w, a)
+			return g.Weigh("Resize", x, axis, m.taps(d, size))
 		})
 	})
+}
+
+// bilinear weighs four elements at once, where they are worth more than an array of what two weigh, nil elsewhere: two axes of many
+// channels.
+func bilinear(g *ir.Graph, m ResizeMethod, x *ir.Node, sizes []int) *ir.Node {
+	const many = 16
+	r := x.Rank()
+	if m != Linear && m != LinearCorners || len(sizes) != 2 || r < 3 || !x.Type.IsFloat() || min(sizes[0], sizes[1]) < 1 {
+		return nil
+	}
+	h, w, c := x.Shape[r-3], x.Shape[r-2], x.Shape[r-1]
+	if !h.Static() || !w.Static() || !c.Static() || h.C < 1 || w.C < 1 || c.C < many || h.C == sizes[0] || w.C == sizes[1] {
+		return nil
+	}
+	front := x.Shape[:r-3]
+	y := g.Reshape(x, slices.Concat(front, ir.Static(h.C*w.C, c.C)))
+	y = g.Weigh("Resize", y, r-3, ir.CrossTaps(m.taps(h.C, sizes[0]), m.taps(w.C, sizes[1]), w.C))
+	return g.Reshape(y, slices.Concat(front, ir.Static(sizes[0], sizes[1], c.C)))
 }

@@ -97,6 +97,9 @@ var filtered = map[string]struct {
 	}},
 	"adaptive":     {[]int{2, 5, 2}, []int{3, 2}, func(x, w ad.Value) ad.Value { return x.AdaptiveAvgPool(3).Mul(w) }},
 	"resize":       {[]int{3, 2, 1}, []int{5, 4, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Linear, 5, 4).Mul(w) }},
+	"bilinear":     {[]int{2, 3, 2, 16}, []int{2, 5, 4, 16}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Linear, 5, 4).Mul(w) }},
+	"corners":      {[]int{4, 3, 17}, []int{2, 7, 17}, func(x, w ad.Value) ad.Value { return x.Resize(ad.LinearCorners, 2, 7).Mul(w) }},
+	"many to one":  {[]int{2, 1}, []int{70, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Linear, 70).Mul(w) }},
 	"global":       {[]int{3, 2, 2}, []int{2}, func(x, w ad.Value) ad.Value { return x.GlobalAvgPool(2).Mul(w) }},
 	"cubic":        {[]int{3, 2, 1}, []int{5, 4, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Cubic, 5, 4).Mul(w) }},
 	"cubic keys":   {[]int{3, 2}, []int{5, 2}, func(x, w ad.Value) ad.Value { return x.Resize(ad.CubicKeys, 5).Mul(w) }},
@@ -209,6 +212,45 @@ func ExampleValue_Resize() {
 	x := ad.From([]float64{0, 10}, 2, 1)
 	fmt.Println(x.Resize(ad.Linear, 4).Flatten(), x.Resize(ad.Nearest, 4).Flatten())
 	// Output: float64[4] 0 2.5 7.5 10 float64[4] 0 0 10 10
+}
+
+// Two axes at once are one after the other, for each of a batch, too, and what is not weighed is not read: an infinity stays where it is.
+func TestResizeBilinear(t *testing.T) {
+	x := random(1, 3, 5, 6, 16)
+	both := func(x ad.Value) ad.Value { return x.Resize(ad.Linear, 9, 4) }
+	y := both(x)
+	apart := x.Reshape(3, 5, 96).Resize(ad.Linear, 9).Reshape(27, 6, 16).Resize(ad.Linear, 4).Reshape(3, 9, 4, 16)
+	if d := y.Sub(apart).NormInf().Item(); !(d < 1e-15) {
+		t.Errorf("off by %v", d)
+	}
+	if d := y.Sub(ad.Vmap(both)(x)).NormInf().Item(); d != 0 {
+		t.Errorf("each of the batch: off by %v", d)
+	}
+	grad := ad.Grad(func(x ad.Value) ad.Value { return both(x).Square().Sum() })
+	if d := grad(x).Sub(ad.Vmap(grad)(x)).NormInf().Item(); d != 0 {
+		t.Errorf("gradient of each of the batch: off by %v", d)
+	}
+	for _, m := range []ad.ResizeMethod{ad.Nearest, ad.Linear, ad.LinearCorners, ad.CubicKeys} {
+		data := make([]float64, 7)
+		data[3] = math.Inf(1)
+		for _, size := range []int{2, 3, 4, 7, 9, 20} {
+			f := func(x ad.Value) ad.Value { return x.Reshape(1, 7, 1).Resize(m, size).Flatten() }
+			y, j := f(ad.From(data)).Float64s(), ad.Jacobian(f)(ad.From(make([]float64, 7)))
+			ct := make([]float64, size)
+			ct[size/2] = math.Inf(1)
+			dx := ad.VJP(f)(ad.From(make([]float64, 7)), ad.From(ct)).Grad.Float64s()
+			for i := range size {
+				if w := j.At(i, 3); w == 0 && y[i] != 0 {
+					t.Errorf("%d, to %d: element %d is %v", m, size, i, y[i])
+				}
+			}
+			for k := range 7 {
+				if w := j.At(size/2, k); (w == 0) != (dx[k] == 0) {
+					t.Errorf("%d, to %d: derivative by element %d is %v, of %v", m, size, k, dx[k], w)
+				}
+			}
+		}
+	}
 }
 
 // What PyTorch 2.15's bicubic and jax.image.resize (0.10, antialias=False) give.

@@ -1242,7 +1242,7 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 			x := &refs[k]
 			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
 			if x.listed {
-				u.nextRows(r, w, x, p, lists[:p.rows-1])
+				u.nextRows(r, x, p, lists[:p.rows-1])
 				args[jit.ArgArrays+2*k+1] = uintptr(unsafe.Pointer(unsafe.SliceData(lists)))
 				lists = lists[listRows:]
 			} else {
@@ -1263,12 +1263,21 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	}
 }
 
-// nextRows sets next to the addresses of x's rows after p's first one.
-func (u *mapUnit) nextRows(r *run, w *worker, x *ref, p *at, next []uintptr) {
-	q := *p
+// nextRows sets next to the addresses of the rows that x gathers after p's first one.
+func (u *mapUnit) nextRows(r *run, x *ref, p *at, next []uintptr) {
+	l := &u.leaf[x.leaf]
+	per, at, bytes := l.inner/u.cols, l.index.indices(r), uintptr(l.inner*x.size)
+	all := uintptr(l.size) * bytes // of what one run of the indices is of
+	part, row := p.row%per, p.row/per
+	j, from := row%l.count, uintptr(l.ptr(r))+uintptr(row/l.count)*all+uintptr(p.col*x.size)
 	for i := range next {
-		q.row++
-		next[i] = uintptr(u.addr(r, w, x, &q))
+		if part++; part == per {
+			part = 0
+			if j++; j == l.count {
+				j, from = 0, from+all
+			}
+		}
+		next[i] = from + uintptr(at.at(j))*bytes + uintptr(part*u.cols*x.size)
 	}
 }
 

@@ -113,7 +113,11 @@ func (r *Rule) batched(v *vmap, n *Node) []*Node {
 	g := v.Graph
 	x := make([]*Node, len(n.In)-1)
 	for i, u := range n.In[1:] {
-		x[i] = v.lift(u)
+		if x[i] = v.at[u]; x[i] == nil {
+			if x[i] = u; i < int(n.Bits) { // what was captured may stay one for all
+				x[i] = v.repeat(u)
+			}
+		}
 	}
 	// d are cotangents of y or tangents of x; what was captured comes behind x, and has none.
 	over := func(f func(g *Graph, x, y, d []*Node) []*Node, tangents bool) func(g *Graph, x, y, d []*Node) []*Node {
@@ -158,6 +162,9 @@ func (r *Rule) batched(v *vmap, n *Node) []*Node {
 		inner := newVmap(g, v.n)
 		holes := make([]*Node, len(x))
 		for i, u := range x {
+			if holes[i] = u; i >= int(n.Bits) && v.at[n.In[1+i]] == nil {
+				continue
+			}
 			holes[i] = g.Hole(u.Type, u.Shape[1:])
 			inner.at[holes[i]] = u
 		}
