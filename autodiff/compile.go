@@ -62,6 +62,9 @@ func (p *Program[A, R]) Run(ctx context.Context, a A) (y R, err error) {
 // are overwritten, and then the call allocates nothing. They may be arrays of the argument, too: a step of
 // training updates its weights in place, for all who share them ([TreeClone] gives others of their own). On an error nothing has been written.
 func (p *Program[A, R]) RunInto(ctx context.Context, y *R, a A) error {
+	if p.enter(ctx, [...]unsafe.Pointer{unsafe.Pointer(y), unsafe.Pointer(&a), nil}) {
+		return nil
+	}
 	fr := p.frame()
 	err := bind(&p.args[0], fr, &a)
 	return p.run(ctx, fr, unsafe.Pointer(y), err)
@@ -75,6 +78,9 @@ func (p *Program2[A, B, R]) Run(ctx context.Context, a A, b B) (y R, err error) 
 
 // RunInto is [Program.RunInto].
 func (p *Program2[A, B, R]) RunInto(ctx context.Context, y *R, a A, b B) error {
+	if p.enter(ctx, [...]unsafe.Pointer{unsafe.Pointer(y), unsafe.Pointer(&a), unsafe.Pointer(&b)}) {
+		return nil
+	}
 	fr := p.frame()
 	err := bind(&p.args[0], fr, &a)
 	if err == nil {
@@ -144,8 +150,63 @@ type code struct {
 	cut    []bool
 	inputs int
 	size   [2]int // of a frame: values of the result, outputs
+	places []place
 	frames kept.List[frame]
 	record time.Duration
+}
+
+// place is a value of the result or of an argument that a call without a frame looks at.
+type place struct {
+	tree  int // 0 is the result, then come the arguments
+	path  *path
+	spec  *spec
+	place int // of a runtime.Entry
+}
+
+// findPlaces lists what there is to look at, nothing where calls need frames.
+func (c *code) findPlaces() {
+	trees := []*argument{&c.result}
+	for i := range c.args {
+		trees = append(trees, &c.args[i])
+	}
+	for t, a := range trees {
+		if a.form.slow {
+			c.places = nil
+			return
+		}
+		for i := range a.specs {
+			p := place{t, &a.form.at[i], &a.specs[i], a.specs[i].input}
+			if t == 0 {
+				p.place += c.inputs
+			}
+			if p.spec.input >= 0 {
+				c.places = append(c.places, p)
+			}
+		}
+	}
+}
+
+// enter runs a program that is a runtime.Entry from result and arguments, where all are as they were compiled. It
+// reports whether it has: else a call with a frame does it, or finds what is wrong.
+func (c *code) enter(ctx context.Context, trees [3]unsafe.Pointer) bool {
+	e := c.p.Entry()
+	if e == nil || len(c.places) == 0 || ctx == nil || ctx.Err() != nil {
+		return false
+	}
+	var places runtime.Places
+	for i := range c.places {
+		p := &c.places[i]
+		v := p.path.find(trees[p.tree])
+		if v == nil {
+			return false
+		}
+		a, s := v.a, p.spec
+		if a == nil || a.weak || a.t != s.t || a.home.there.Load() != nil || !sameDims(a.dims, s.shape, e.Batch) {
+			return false
+		}
+		places[p.place] = a.p
+	}
+	return e.Run(&places)
 }
 
 // frame is what one call needs.
@@ -189,6 +250,7 @@ func (c *code) compile(r *recorder, y reflect.Value, o []Options) error {
 	var err error
 	c.p, err = runtime.Compile(outs, r.inputs, options)
 	c.size = [2]int{len(ys), len(outs)}
+	c.findPlaces()
 	return err
 }
 

@@ -33,8 +33,8 @@ type binding struct {
 	scratch   int // bytes of each worker
 	values    int // pointers of each worker
 	folds     int
-	words     int      // of arguments to code, of each worker
-	alone     *mapUnit // all that there is to do: code, entered once
+	words     int    // of arguments to code, of each worker
+	entry     *Entry // all that there is to do, nil where that is more
 	pending   []*code
 	stored    map[placed]bool // pieces that their clusters put where they belong
 
@@ -129,21 +129,11 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	b.placeOutputs()
 	b.dropProducts()
 	b.planMemory()
-	b.findAlone()
+	b.entry = b.newEntry()
 	if n := b.peakBytes(); n > maxBytes {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
 	}
 	return b, nil
-}
-
-// findAlone sees whether one entry of code is all that there is to do: calls of such programs do without the rest of a run.
-func (b *binding) findAlone() {
-	if len(b.units) != 1 || b.p.poison || b.p.profile {
-		return
-	}
-	if u, ok := b.units[0].(*mapUnit); ok && len(u.plain) > 0 && u.elems > 0 && u.elems <= u.tile && u.elems%u.code.segs[0].f.Step() == 0 && !u.streamed {
-		b.alone = u
-	}
 }
 
 // empty is a binding without units.

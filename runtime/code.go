@@ -582,13 +582,19 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 		key = binary.AppendUvarint(key, uint64(u.wholeRow()))
 	case folds:
 		key[0] = foldedRows
-	case u.cols < u.elems && isa == jit.AVX2: // rows, whose last elements are masked
+	case u.odd() && isa == jit.AVX2: // rows, whose last elements are masked
 		key[0] = maskedRows
 	}
 	if u.strip > 0 {
 		key = binary.AppendUvarint(key, uint64(u.strip))
 	}
 	return feeds, key
+}
+
+// odd reports whether code is worth masks for the last elements of its rows: there are several, or so few elements that
+// copies of the last ones would be dear.
+func (u *mapUnit) odd() bool {
+	return u.cols < u.elems || u.mode == flat && u.elems < leastSpan && u.elems%kernels.Pad != 0 && u.masks()
 }
 
 // foldsRows reports whether the rows that code goes by are what is folded, and worth it.
@@ -862,7 +868,7 @@ func (a *assembler) finish(folds bool) *code {
 		seg := segment{op: d.op, loads: loads[s], args: append(d.ins[:len(d.ins):len(d.ins)], outs[s]...), ins: len(d.ins)}
 		p := &jit.Program{}
 		if d.b != nil {
-			p.Code, p.Masks = d.b.Code(), folds || a.cols < a.elems || slices.Contains(a.feeds, apartFeed)
+			p.Code, p.Masks = d.b.Code(), folds || a.odd() || slices.Contains(a.feeds, apartFeed)
 			if folds && a.mode == columns {
 				p.N = a.wholeRow()
 			}

@@ -469,6 +469,14 @@ func (u *mapUnit) doRows(r *run, w *worker, i0, i1 int) {
 		}
 		return
 	}
+	if u.bare {
+		for j := range u.folds {
+			f := &u.folds[j]
+			x := &u.leaf[u.ops[f.value].leaf]
+			f.foldRows(unsafe.Add(r.ptr[f.buffer], i0*f.size), unsafe.Add(x.ptr(r), i0*u.run*f.size), i1-i0, u.run)
+		}
+		return
+	}
 	if u.run > u.tile {
 		for i := i0; i < i1; i++ {
 			u.foldSpan(r, w, i*u.run, u.run)

@@ -349,7 +349,7 @@ func TestPanicInWorker(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept := b.units
-		b.units, b.alone = append([]unit{panicUnit{}}, kept...), nil
+		b.units, b.entry = append([]unit{panicUnit{}}, kept...), nil
 		if err := c.run(context.Background(), 1); err == nil || !strings.Contains(err.Error(), "index out of range") {
 			t.Error(err)
 		}

@@ -155,17 +155,20 @@ func (p *Program) RunIn(seat *Seat, ctx context.Context, batch int, in, out []un
 	if p.numeric {
 		return b.runChecked(ctx, in, out)
 	}
+	if b.entry != nil {
+		var places Places
+		copy(places[copy(places[:], in):], out)
+		if b.entry.Run(&places) {
+			return nil
+		}
+	}
 	return b.run(seat, ctx, in, out)
 }
 
 func (b *binding) run(seat *Seat, ctx context.Context, in, out []unsafe.Pointer) error {
 	r := seat.take(b)
 	err := r.place(in, out)
-	switch {
-	case err != nil:
-	case b.alone != nil:
-		b.alone.enterPlain(r, &r.workers[0], 0, b.alone.elems)
-	default:
+	if err == nil {
 		err = r.do(ctx)
 	}
 	if err == nil && (b.copies || r.spills) {

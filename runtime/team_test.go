@@ -32,7 +32,7 @@ func withUnits(t *testing.T, threads int, units ...unit) *call {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.units, b.alone = append(units, b.units...), nil
+	b.units, b.entry = append(units, b.units...), nil
 	return c
 }
 
