@@ -522,6 +522,12 @@ func (b *binding) newCumSum(n *ir.Node) unit {
 	if inner == 0 || d == 0 {
 		return &loop{0, 1, nil}
 	}
+	if inner == 1 {
+		rows := cumulateRows[n.Type]
+		return newLoop(outer, d, func(r *run, _ *worker, i0, i1 int) {
+			rows(unsafe.Add(r.ptr[dst], i0*d*size), unsafe.Add(x.ptr(r), i0*d*size), i1-i0, d, reverse)
+		})
+	}
 	return newLoop(outer*blocks, d*block, func(r *run, _ *worker, i0, i1 int) {
 		for i := i0; i < i1; i++ {
 			o, lo := i/blocks, i%blocks*block
@@ -529,11 +535,6 @@ func (b *binding) newCumSum(n *ir.Node) unit {
 			first, step := 0, 1
 			if reverse {
 				first, step = d-1, -1
-			}
-			if width == 1 {
-				base := (o*d*inner + lo) * size
-				cumulate(n.Type, unsafe.Add(r.ptr[dst], base), unsafe.Add(x.ptr(r), base), d, first, step*inner, inner)
-				continue
 			}
 			for j := range d {
 				at := ((o*d+first+j*step)*inner + lo) * size
@@ -547,28 +548,46 @@ func (b *binding) newCumSum(n *ir.Node) unit {
 	})
 }
 
-// cumulate is a running sum of d elements, from number first on, stride elements to the next.
-func cumulate(t dtype.Type, y, x unsafe.Pointer, d, first, stride, inner int) {
-	switch t {
-	case dtype.F32:
-		cumulateElems[float32](y, x, d, first*inner, stride)
-	case dtype.F64:
-		cumulateElems[float64](y, x, d, first*inner, stride)
-	case dtype.I32:
-		cumulateElems[int32](y, x, d, first*inner, stride)
-	default:
-		cumulateElems[int64](y, x, d, first*inner, stride)
-	}
+var cumulateRows = [dtype.Count]func(y, x unsafe.Pointer, rows, d int, reverse bool){
+	dtype.I32: rowsSoFar[int32],
+	dtype.I64: rowsSoFar[int64],
+	dtype.F32: rowsSoFar[float32],
+	dtype.F64: rowsSoFar[float64],
 }
 
-func cumulateElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, d, at, stride int) {
-	size := int(unsafe.Sizeof(T(0)))
-	sum := *(*T)(unsafe.Add(x, at*size))
-	*(*T)(unsafe.Add(y, at*size)) = sum
-	for range d - 1 {
-		at += stride
-		sum = *(*T)(unsafe.Add(x, at*size)) + sum
-		*(*T)(unsafe.Add(y, at*size)) = sum
+// rowsSoFar are running sums of rows of d elements. Each sum waits for the one before, so that four rows go side by side.
+func rowsSoFar[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, rows, d int, reverse bool) {
+	step, first := int(unsafe.Sizeof(T(0))), 0
+	row := d * step
+	if reverse {
+		first, step = row-step, -step
+	}
+	i := 0
+	for ; i+4 <= rows; i += 4 {
+		p, q := unsafe.Add(x, i*row+first), unsafe.Add(y, i*row+first)
+		s0, s1, s2, s3 := *(*T)(p), *(*T)(unsafe.Add(p, row)), *(*T)(unsafe.Add(p, 2*row)), *(*T)(unsafe.Add(p, 3*row))
+		for left := d; ; {
+			*(*T)(q), *(*T)(unsafe.Add(q, row)) = s0, s1
+			*(*T)(unsafe.Add(q, 2*row)), *(*T)(unsafe.Add(q, 3*row)) = s2, s3
+			if left--; left == 0 {
+				break
+			}
+			p, q = unsafe.Add(p, step), unsafe.Add(q, step)
+			s0, s1 = s0+*(*T)(p), s1+*(*T)(unsafe.Add(p, row))
+			s2, s3 = s2+*(*T)(unsafe.Add(p, 2*row)), s3+*(*T)(unsafe.Add(p, 3*row))
+		}
+	}
+	for ; i < rows; i++ {
+		p, q := unsafe.Add(x, i*row+first), unsafe.Add(y, i*row+first)
+		s := *(*T)(p)
+		for left := d; ; {
+			*(*T)(q) = s
+			if left--; left == 0 {
+				break
+			}
+			p, q = unsafe.Add(p, step), unsafe.Add(q, step)
+			s += *(*T)(p)
+		}
 	}
 }
 

@@ -482,6 +482,18 @@ func TestRandomGraphs(t *testing.T) {
 	}
 }
 
+// Running sums of rows, some of which go side by side.
+func TestCumSumRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 24))
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, d := range []int{1, 2, 3, 16, 17, 5000} {
+			s := &sketch{source: rng, g: ir.New()}
+			x := s.param(typ, ir.Shape{ir.Batch, ir.D(d)}, 1000)
+			s.check(t, []*ir.Node{s.g.CumSum(x, 1, false), s.g.CumSum(x, 1, true)}, rng, 1, 2, 3, 4, 5, 7, 8, 23)
+		}
+	}
+}
+
 func FuzzGraphs(f *testing.F) {
 	f.Add([]byte("adjoint"), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, batch uint8) {
