@@ -363,7 +363,11 @@ type sharedKey struct {
 func (l *lowering) table(in *vec.Instr, index vreg) vreg {
 	words := func(index vreg, from int) vreg {
 		r := l.two(x86.PermPS, index, l.whole(in.Imm, in.T, from), false)
-		l.insts[len(l.insts)-1].vl = max(l.vl(), x86.V256)
+		last := &l.insts[len(l.insts)-1]
+		last.vl = max(l.vl(), x86.V256)
+		if l.isa == AVX2 { // from memory it takes Zen 3 two cycles, from a register one
+			last.mem = noMem
+		}
 		return r
 	}
 	blend := func(op x86.Op, mask, yes, no vreg) vreg {
