@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ func emulator(t *testing.T) (env []string, dir string) {
 		t.Fatal(err)
 	}
 	lib := filepath.Join(dir, "libcuda.so.1")
-	if out, err := exec.Command("gcc", "-O2", "-shared", "-fPIC", "-o", lib, "internal/driver/testdata/emulator.c", "-ldl", "-lpthread").CombinedOutput(); err != nil {
+	if out, err := exec.Command("g++", "-O2", "-shared", "-fPIC", "-o", lib, "-x", "c", "internal/driver/testdata/emulator.c", "-x", "c++", filepath.Join(dir, "machine.h"), "-ldl", "-lpthread").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, name := range []string{"libcublas.so.13", "libnvrtc.so.13"} {
@@ -60,6 +61,43 @@ func TestOlderGPU(t *testing.T) {
 	cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", "EMULATOR_ARCH=75")
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestSuites: other packages' tests, and a network that learns digits, with an emulated GPU as the default device. With our
+// products its bits are the CPU's.
+func TestSuites(t *testing.T) {
+	if os.Getenv("ADJOINT_EXHAUSTIVE") == "" {
+		t.Skip("takes long; ADJOINT_EXHAUSTIVE is not set (make exhaustive)")
+	}
+	env, _ := emulator(t)
+	env = append(env, "EMULATOR_BYTES=8000000000", "ADJOINT_CUBLAS=off")
+	run := func(env []string, args ...string) string {
+		cmd := exec.Command("go", args...)
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	for _, p := range []string{"../nn", "../optim", "../autodiff"} {
+		// A run on a device allocates by design.
+		if out := run(env, "test", "-tags=cuda", "-count=1", "-short", "-timeout=3h", "-skip=Allocations", p); !strings.HasPrefix(out, "ok") {
+			t.Errorf("%s: %s", p, out)
+		}
+	}
+	learned := func(env []string) (said string) {
+		out := run(env, "run", "-tags=cuda", "../examples/mnist", "-epochs=1", "-hidden=64", "-out="+t.TempDir())
+		said = regexp.MustCompile(`(?m)^device \S+`).FindString(out)
+		for _, m := range regexp.MustCompile(`loss \S+  accuracy \S+|test accuracy \S+`).FindAllString(out, -1) {
+			said += ", " + m
+		}
+		return said
+	}
+	here, there := learned(append(env, "ADJOINT_DEVICE=cpu")), learned(env)
+	if want := strings.Replace(here, "device cpu, ", "device cuda:0, ", 1); there != want || !strings.Contains(there, "test accuracy") {
+		t.Errorf("%s\non the CPU: %s", there, here)
 	}
 }
 

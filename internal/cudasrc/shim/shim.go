@@ -22,16 +22,23 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
-//go:embed shim.h
-var header string
+var (
+	//go:embed shim.h
+	header string
+	//go:embed machine.h
+	machineText string
+)
 
-// Flags are for g++. What is not aligned as its type says ends the process, as on a GPU. Optimization costs more here than it saves.
+// Flags are for g++. What is not aligned as its type says ends the process, as on a GPU. Optimization costs more here than it saves, and
+// C++'s own headers, even compiled, more than a kernel.
 var Flags = []string{"-std=c++17", "-O0", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-fwrapv",
-	"-fsanitize=alignment", "-fsanitize-undefined-trap-on-error"}
+	"-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-nostdinc++"}
 
-// Prepare has a folder ready for the emulated NVRTC: the header, compiled, and the flags.
+// Prepare has a folder ready for the emulated driver and NVRTC: machine.h, which is to be part of them, the header, compiled,
+// and the flags.
 func Prepare(dir string) error {
 	err := errors.Join(os.WriteFile(filepath.Join(dir, "flags"), []byte(strings.Join(Flags, " ")), 0o666),
+		os.WriteFile(filepath.Join(dir, "machine.h"), []byte(header+machineText), 0o666),
 		os.WriteFile(filepath.Join(dir, "shim.h"), []byte(header), 0o666))
 	if err != nil {
 		return err
@@ -72,15 +79,17 @@ func Build(dir string, kernels []*cudasrc.Kernel) (*Host, error) {
 	h := &Host{number: map[string]int{}}
 	var s, table strings.Builder
 	s.WriteString(header)
+	s.WriteString(machineText)
 	for _, k := range kernels {
 		if _, ok := h.number[k.Name]; ok {
 			continue
 		}
 		h.number[k.Name] = len(h.number)
-		s.WriteString(k.Source)
-		fmt.Fprintf(&table, "\t{shim_kernel<%s>::call, %d, %v},\n", k.Name, k.Block, waits(k))
+		fmt.Fprintf(&s, "#undef __shared__\n#define __shared__ static __attribute__((section(\"shared_%s\")))\n", k.Name)
+		fmt.Fprintf(&s, "%s\nSHIM_KERNEL(%s, %d, %v)\n", k.Source, k.Name, k.Block, waits(k))
+		fmt.Fprintf(&table, "\t&row_%s,\n", k.Name)
 	}
-	fmt.Fprintf(&s, "static const shim_row kernels[] = {\n%s};\nint main() { return shim_serve(kernels, %d); }\n", table.String(), len(h.number))
+	fmt.Fprintf(&s, "static const shim_row *const kernels[] = {\n%s};\nint main() { return shim_serve(kernels, %d); }\n", table.String(), len(h.number))
 	src, bin := filepath.Join(dir, "kernels.cc"), filepath.Join(dir, "kernels")
 	if err := os.WriteFile(src, []byte(s.String()), 0o666); err != nil {
 		return nil, err

@@ -1,7 +1,8 @@
 // A driver with two devices that are this machine's memory, cuBLAS and NVRTC, for tests: what a GPU is asked to do is done when
-// somebody waits, and refused where NVIDIA's libraries would refuse it or go astray. g++ compiles kernels to shared libraries in
-// the folder EMULATOR_DIR, which has shim.h; a file's name is the "code" that is loaded. EMULATOR_BYTES is the size of a device,
-// EMULATOR_DRIVER the driver's version, EMULATOR_ARCH the devices' architecture, as 75: of 8.0 and newer ones cuBLAS multiplies bfloat16s.
+// somebody waits, and refused where NVIDIA's libraries would refuse it or go astray. When a kernel is to run, g++ compiles all that
+// were loaded until then to one library in the folder EMULATOR_DIR, which has shim.h; they are there for other processes, too.
+// A kernel's "code" is its text and what a launch has to know. EMULATOR_BYTES is the size of a device, EMULATOR_DRIVER the driver's
+// version, EMULATOR_ARCH the devices' architecture, as 75: of 8.0 and newer ones cuBLAS multiplies bfloat16s.
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -73,7 +74,11 @@ static int give(uint64_t p, ctx *of) {
 }
 
 // Work.
-typedef struct { void (*run)(uint64_t, const uint64_t *); int params, block; ctx *of; int shared; } function;
+typedef struct { char name[128]; int params, block, waits; } code; // its text is behind it
+typedef struct { code code; const void *row; ctx *of; int shared; } function; // row: NULL before the first launch is done
+void shim_launch(const void *row, uint64_t grid, const uint64_t *args);
+static void wait_for(const code *c);
+static void ready(function *f);
 typedef struct { int type, ta, tb, m, n, k; uint64_t a, b, c; int lda, ldb, ldc; long long sa, sb, sc; int batch; } gemm;
 typedef struct stream stream;
 typedef struct { enum { TO_DEVICE, TO_HOST, COPY, SET, LAUNCH, GEMM, AFTER } kind; uint64_t to, from, n; function *f; uint64_t *args; gemm g; stream *other; uint64_t sum; } op;
@@ -164,12 +169,13 @@ static int perform(op *o, ctx *of) {
 		memset((void *)o->to, (int)o->from, o->n);
 		break;
 	case LAUNCH:
-		for (int i = 0; i < o->f->params; i++) { // no pointer to where this device cannot read
+		for (int i = 0; i < o->f->code.params; i++) { // no pointer to where this device cannot read
 			for (int k = 0; k < ranges_used; k++) {
 				if (ranges[k].p != NULL && ranges[k].of != of && o->args[i] - (uint64_t)ranges[k].p < ranges[k].n) return ADDRESS;
 			}
 		}
-		o->f->run(o->n, o->args);
+		ready(o->f);
+		shim_launch(o->f->row, o->n, o->args);
 		break;
 	case GEMM:
 		return multiply(&o->g, of);
@@ -191,7 +197,9 @@ static int run(stream *s, int end) { // until there are end things done
 	return OK;
 }
 
-int cuInit(unsigned flags) { return OK; }
+int cuInit(unsigned flags) { // kernels find shim_yield and the like here
+	return dlopen("libcuda.so.1", RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD) != NULL ? OK : INVALID;
+}
 int cuDriverGetVersion(int *v) {
 	const char *version = getenv("EMULATOR_DRIVER");
 	*v = version != NULL ? atoi(version) : 13000;
@@ -261,24 +269,20 @@ int cuMemcpyDtoHAsync_v2(uint64_t h, uint64_t d, size_t n, stream *s) { LAST(s->
 int cuMemcpyDtoDAsync_v2(uint64_t d, uint64_t e, size_t n, stream *s) { LAST(s->of, copy(COPY, d, e, n, s)); }
 int cuMemsetD8Async(uint64_t d, unsigned char b, size_t n, stream *s) { LAST(s->of, copy(SET, d, b, n, s)); }
 
-typedef struct { void *lib; ctx *of; int functions; } module;
-static int load(module **m, const char *file) {
-	void *lib = dlopen(file, RTLD_NOW | RTLD_LOCAL);
-	if (lib == NULL) return NOT_FOUND;
+typedef struct { code c; ctx *of; } module;
+static int load(module **m, const code *c) {
 	*m = malloc(sizeof **m);
-	**m = (module){lib, current};
+	**m = (module){*c, current};
+	wait_for(c);
 	return OK;
 }
-int cuModuleLoadData(module **m, const char *file) { LAST(NULL, load(m, file)); }
-static int unload(module *m) { dlclose(m->lib); free(m); return OK; }
+int cuModuleLoadData(module **m, const code *c) { LAST(NULL, load(m, c)); }
+static int unload(module *m) { free(m); return OK; }
 int cuModuleUnload(module *m) { LAST(m->of, unload(m)); }
 static int get(function **f, module *m, const char *name) {
-	char **entry = dlsym(m->lib, "emulated_name");
-	void (*run)(uint64_t, const uint64_t *) = (void (*)(uint64_t, const uint64_t *))dlsym(m->lib, "emulated_run");
-	int *params = dlsym(m->lib, "emulated_params"), *block = dlsym(m->lib, "emulated_block");
-	if (entry == NULL || strcmp(*entry, name) != 0 || run == NULL || params == NULL || block == NULL) return NOT_FOUND;
+	if (strcmp(m->c.name, name) != 0) return NOT_FOUND;
 	*f = calloc(1, sizeof **f);
-	**f = (function){run, *params, *block, m->of};
+	**f = (function){m->c, NULL, m->of};
 	return OK;
 }
 int cuModuleGetFunction(function **f, module *m, const char *name) { IN(m->of, get(f, m, name)); }
@@ -289,13 +293,13 @@ static int attribute(function *f, int which, int v) {
 }
 int cuFuncSetAttribute(function *f, int which, int v) { LAST(f->of, attribute(f, which, v)); }
 static int launch(function *f, unsigned blocks, unsigned shared, stream *s, void **args) {
-	op o = {.kind = LAUNCH, .n = blocks, .f = f, .args = calloc(f->params + 1, 8)};
+	op o = {.kind = LAUNCH, .n = blocks, .f = f, .args = calloc(f->code.params + 1, 8)};
 	if (f->of != s->of || shared > (unsigned)(f->shared > 48 << 10 ? f->shared : 48 << 10)) return INVALID;
-	for (int i = 0; i < f->params; i++) memcpy(&o.args[i], args[i], 8);
+	for (int i = 0; i < f->code.params; i++) memcpy(&o.args[i], args[i], 8);
 	return add(s, &o);
 }
 int cuLaunchKernel(function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, stream *s, void **args, void **extra) {
-	int can = gx > 0 && gx <= 0x7fffffff && gy == 1 && gz == 1 && bx == (unsigned)f->block && bx <= 1024 && by == 1 && bz == 1 && extra == NULL;
+	int can = gx > 0 && gx <= 0x7fffffff && gy == 1 && gz == 1 && bx == (unsigned)f->code.block && bx <= 1024 && by == 1 && bz == 1 && extra == NULL;
 	LAST(s->of, can ? launch(f, gx, shared, s, args) : INVALID);
 }
 
@@ -363,7 +367,63 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 }
 
 // NVRTC.
-typedef struct { char *source, *log, file[512]; } program;
+static code *waiting[1024]; // for g++
+static int waiting_used;
+static size_t bytes(const code *c) { return sizeof *c + strlen((const char *)(c + 1)) + 1; }
+
+static void file_of(char *file, size_t n, const char *name) { snprintf(file, n, "%s/%s.so", getenv("EMULATOR_DIR"), name); }
+
+// compile makes one library of all kernels that wait, under each one's name.
+static void compile(void) {
+	static int made_so_far;
+	char base[600], text[620], made[620], command[4096], log[4096] = "";
+	snprintf(base, sizeof base, "%s/%d-%d", getenv("EMULATOR_DIR"), (int)getpid(), made_so_far++);
+	snprintf(text, sizeof text, "%s.cc", base);
+	snprintf(made, sizeof made, "%s.so", base);
+	FILE *f = fopen(text, "w");
+	if (f == NULL) complain("no file for a kernel");
+	for (int i = 0; i < waiting_used; i++) {
+		const code *c = waiting[i];
+		fprintf(f, "#undef __shared__\n#define __shared__ static __attribute__((section(\"shared_%s\")))\n", c->name);
+		fprintf(f, "%s\nSHIM_KERNEL(%s, %d, %d)\nstatic_assert(shim_count(%s) == %d, \"parameters\");\n", (const char *)(c + 1), c->name, c->block, c->waits, c->name, c->params);
+	}
+	fclose(f);
+	snprintf(command, sizeof command, "cd '%s' && LD_LIBRARY_PATH= g++ $(cat flags) -nostdlib -shared -fPIC -include shim.h -o %s %s -lm -lgcc 2>&1", getenv("EMULATOR_DIR"), made, text);
+	f = popen(command, "r");
+	log[fread(log, 1, sizeof log - 1, f)] = 0;
+	if (pclose(f) != 0) complain(log);
+	remove(text);
+	for (int i = 0; i < waiting_used; i++) {
+		char file[600];
+		file_of(file, sizeof file, waiting[i]->name);
+		symlink(made, file); // or another process has made it
+		free(waiting[i]);
+	}
+	waiting_used = 0;
+}
+
+static void wait_for(const code *c) {
+	char file[600];
+	file_of(file, sizeof file, c->name); // names have the text's hash
+	if (access(file, R_OK) == 0) return;
+	for (int i = 0; i < waiting_used; i++) {
+		if (strcmp(waiting[i]->name, c->name) == 0) return;
+	}
+	if (waiting_used == sizeof waiting / sizeof waiting[0]) compile();
+	waiting[waiting_used++] = memcpy(malloc(bytes(c)), c, bytes(c));
+}
+
+static void ready(function *f) {
+	char file[600], row[200];
+	if (f->row != NULL) return;
+	file_of(file, sizeof file, f->code.name);
+	snprintf(row, sizeof row, "row_%s", f->code.name);
+	if (access(file, R_OK) != 0) compile();
+	void *lib = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	if (lib == NULL || (f->row = dlsym(lib, row)) == NULL) complain(dlerror());
+}
+
+typedef struct { char *source; code *c; } program; // c: when it is compiled
 int nvrtcVersion(int *major, int *minor) { *major = 13; *minor = 0; return OK; }
 int nvrtcGetNumSupportedArchs(int *n) { *n = 2; return OK; }
 int nvrtcGetSupportedArchs(int *a) { a[0] = 75; a[1] = 90; return OK; }
@@ -374,7 +434,7 @@ int nvrtcCreateProgram(program **p, const char *source, const char *name, int he
 }
 int nvrtcDestroyProgram(program **p) {
 	free((*p)->source);
-	free((*p)->log);
+	free((*p)->c);
 	free(*p);
 	return OK;
 }
@@ -389,36 +449,21 @@ int nvrtcCompileProgram(program *p, int n, const char *const *options) {
 	for (int i = 0; i < 6; i++) {
 		if (!has(n, options, wanted[i])) return 5;
 	}
-	int block;
-	char name[128];
 	const char *entry = strstr(p->source, "extern \"C\" __global__ void __launch_bounds__("), *own = strstr(p->source, "#endif"); // behind the prelude
-	if (entry == NULL || sscanf(entry, "extern \"C\" __global__ void __launch_bounds__(%d) %127[a-zA-Z0-9_](", &block, name) != 2) return 6;
-	const int waits = own != NULL && (strstr(own, "shift_down(") || strstr(own, "__sync") || strstr(own, "_sync("));
-	const char *dir = getenv("EMULATOR_DIR");
-	char source[600], made[600], command[4096];
-	snprintf(p->file, sizeof p->file, "%s/%s.so", dir, name);
-	FILE *f = fopen(p->file, "r");
-	if (f != NULL) { // names have the text's hash
-		fclose(f);
-		return OK;
+	code *c = p->c = calloc(1, sizeof *c + strlen(p->source) + 1);
+	int name_ends = 0;
+	if (entry == NULL || sscanf(entry, "extern \"C\" __global__ void __launch_bounds__(%d) %127[a-zA-Z0-9_](%n", &c->block, c->name, &name_ends) != 2 || name_ends == 0) return 6;
+	const char *at = entry + name_ends;
+	c->params = *at != ')';
+	for (int inside = 0; *at != 0 && *at != ')'; at++) { // pack<float, 4> *x is one
+		inside += (*at == '<') - (*at == '>');
+		c->params += *at == ',' && !inside;
 	}
-	static int made_so_far;
-	const int number = __sync_fetch_and_add(&made_so_far, 1);
-	snprintf(source, sizeof source, "%s/%d-%d.cc", dir, (int)getpid(), number);
-	snprintf(made, sizeof made, "%s/%d-%d.so", dir, (int)getpid(), number);
-	f = fopen(source, "w");
-	if (f == NULL) return 2;
-	fprintf(f, "%s\nSHIM_LIBRARY(%s, %d, %d)\n", p->source, name, block, waits);
-	fclose(f);
-	snprintf(command, sizeof command, "cd '%s' && LD_LIBRARY_PATH= g++ $(cat flags) -shared -fPIC -include shim.h -o %s %s 2>&1 && mv %s %s", dir, made, source, made, p->file);
-	f = popen(command, "r");
-	p->log = calloc(1, 4096);
-	fread(p->log, 1, 4095, f);
-	const int r = pclose(f);
-	remove(source);
-	return r == 0 ? OK : 6;
+	c->waits = own != NULL && (strstr(own, "shift_down(") || strstr(own, "__sync") || strstr(own, "_sync("));
+	strcpy((char *)(c + 1), p->source);
+	return OK;
 }
-int nvrtcGetProgramLogSize(program *p, size_t *n) { *n = 4096; return OK; }
-int nvrtcGetProgramLog(program *p, char *log) { memcpy(log, p->log != NULL ? p->log : "", p->log != NULL ? 4096 : 1); return OK; }
-int nvrtcGetCUBINSize(program *p, size_t *n) { *n = strlen(p->file) + 1; return OK; }
-int nvrtcGetCUBIN(program *p, char *code) { strcpy(code, p->file); return OK; }
+int nvrtcGetProgramLogSize(program *p, size_t *n) { *n = 1; return OK; }
+int nvrtcGetProgramLog(program *p, char *log) { *log = 0; return OK; }
+int nvrtcGetCUBINSize(program *p, size_t *n) { *n = bytes(p->c); return OK; }
+int nvrtcGetCUBIN(program *p, code *c) { memcpy(c, p->c, bytes(p->c)); return OK; }
