@@ -4,8 +4,8 @@
 # a GPU host, which needs a driver of at least their CUDA (MAJOR=12 for drivers before 580), a libc that is not much older than
 # here, and no Go:
 #     tar xzf adjoint-cuda.tar.gz && adjoint-cuda/run
-# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it. Where no GPU serves it says so and
-# ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
+# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it; adjoint-cuda/run tests, train or bench
+# is a part of that. Where no GPU serves it says so and ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=${1:-out/adjoint-cuda.tar.gz}
@@ -36,11 +36,12 @@ done
 { git rev-parse HEAD; go version; echo "linked with $(ldd --version 2>&1 | head -1)"; cat "$cuda/versions"; } > "$pack/versions"
 cat > "$pack/run" <<'R'
 #!/usr/bin/env bash
-# run: tests, training, benchmarks; all of it is in log, too.
+# run [tests] [train] [bench]: all three if none is named; what is said is in log, too.
 set -uo pipefail
 cd "$(dirname "$0")"
 export LD_LIBRARY_PATH="$PWD/lib:${LD_LIBRARY_PATH:-}"
-exec > >(tee log) 2>&1
+exec > >(tee -a log) 2>&1
+parts=${*:-tests train bench}
 date
 cat versions
 ldd --version 2>&1 | head -1
@@ -51,29 +52,45 @@ if ! ./bench -check; then
 fi
 failed=0
 check() { # name, folder, command
-	if (cd "$2" && shift 2 && exec timeout 240 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
-	else echo "FAIL  $1"; grep -e '--- FAIL' -e '^panic' -A8 "log.$1" | head -40; failed=1; fi
+	if (cd "$2" && shift 2 && exec timeout 500 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
+	else echo "FAIL  $1"; grep -e '--- FAIL' -e '^panic' -A8 "log.$1" | head -40; return 1; fi
 }
-# The CPU's own tests run there; those of the device say so in their names. With our products, bits are compared.
-check cuda src/cuda ./test -test.v -test.run 'Compile|Devices|Device'
-check device src/internal/device ./test -test.v
-ADJOINT_CUBLAS=off check bits src/runtime ./test -test.v -test.run GPU
-check products src/runtime ./test -test.v -test.run GPU
-for p in autodiff nn optim; do
-	ADJOINT_CUBLAS=off check $p src/$p ./test -test.v -test.short -test.skip Allocations
+# suite runs a folder's tests in 8 processes: most of the time NVRTC compiles kernels, of one small program after the other.
+suite() {
+	local pids=() k
+	for k in 0 1 2 3 4 5 6 7; do
+		names=$(cd "$1" && ./test -test.list . | awk -v k=$k 'NR % 8 == k' | paste -sd'|')
+		if [ -n "$names" ]; then check "${1##*/}-$k" "$1" ./test -test.v -test.short -test.skip Allocations -test.run "^($names)\$" & pids+=($!); fi
+	done
+	for k in "${pids[@]}"; do wait "$k" || failed=1; done
+}
+tests() {
+	# The CPU's own tests run there; those of the device say so in their names. With our products, bits are compared.
+	check cuda src/cuda ./test -test.v -test.run 'Compile|Devices|Device' || failed=1
+	check device src/internal/device ./test -test.v || failed=1
+	ADJOINT_CUBLAS=off check bits src/runtime ./test -test.v -test.run GPU || failed=1
+	check products src/runtime ./test -test.v -test.run GPU || failed=1
+	for p in autodiff nn optim; do ADJOINT_CUBLAS=off suite src/$p; done
+	if command -v compute-sanitizer > /dev/null; then
+		ADJOINT_CUBLAS=off check sanitizer src/runtime compute-sanitizer --error-exitcode 9 ./test -test.run GPU -test.short || failed=1
+	else echo "NOT RUN: compute-sanitizer is not here"; fi
+}
+train() {
+	for half in bf16 f16; do check mnist-$half . ./mnist -data digits -out out -mixed=$half || failed=1; done
+	check mnist . ./mnist -data digits -out out || failed=1
+	grep -i 'device\|test accuracy' log.mnist*
+}
+bench() {
+	./bench
+	ADJOINT_TF32=on ./bench -run 'mlp|product f32'
+	ADJOINT_CUBLAS=off ./bench -run 'product'
+	./direct # copies and cuBLAS without us
+	if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then python3 torch_gpu.py
+	else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
+}
+for part in $parts; do
+	case $part in tests | train | bench) $part ;; *) echo "run: no part $part: tests, train, bench" >&2; failed=1 ;; esac
 done
-if command -v compute-sanitizer > /dev/null; then
-	ADJOINT_CUBLAS=off check sanitizer src/runtime compute-sanitizer --error-exitcode 9 ./test -test.run GPU -test.short
-else echo "NOT RUN: compute-sanitizer is not here"; fi
-for half in bf16 f16; do check mnist-$half . ./mnist -data digits -out out -mixed=$half; done
-check mnist . ./mnist -data digits -out out
-grep -i 'device\|test accuracy' log.mnist*
-./bench
-ADJOINT_TF32=on ./bench -run 'mlp|product f32'
-ADJOINT_CUBLAS=off ./bench -run 'product'
-./direct # copies and cuBLAS without us
-if python3 -c 'import torch; assert torch.cuda.is_available()' 2> /dev/null; then python3 torch_gpu.py
-else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
 exit $failed
 R
 chmod +x "$pack/run"
