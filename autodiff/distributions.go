@@ -20,7 +20,7 @@ func drawn(op string, k Key, a, b Value, f func(k Key, a, b Value) Value) Value 
 	if b.IsValid() {
 		ps = append(ps, b)
 	}
-	return applyTyped(op, func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped(op, recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		t, s := in[1].Type, in[1].Shape
 		for _, p := range in[1:] {
 			if s = ir.BroadcastShapes(op, s, p.Shape); p.Type != t || t != dtype.F32 && t != dtype.F64 {

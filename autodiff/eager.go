@@ -3,6 +3,8 @@ package autodiff
 import (
 	"container/list"
 	"context"
+	"encoding/binary"
+	"math"
 	"sync"
 	"unsafe"
 
@@ -12,13 +14,120 @@ import (
 )
 
 // eager computes an operation on arrays at once, as a program of its own.
-func eager(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, xs []Value) Value {
+func eager(op string, as recipe, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, xs []Value) Value {
+	if as.name != "" {
+		if y, ok := as.cook(op, f, t, xs); ok {
+			return y
+		}
+	}
 	e := evaluation{op: op, g: newGraph(nil)}
 	in := make([]*ir.Node, len(xs))
 	for i, v := range xs {
 		in[i] = e.argument(v, t)
 	}
 	return e.run([]Value{{n: f(e.g, in)}})[0]
+}
+
+// recipe is what tells an operation's function from all others, so that its program for arrays of some types and shapes is
+// found without recording it. It is for operations that make no errors when they run, which would name a line.
+type recipe struct {
+	name    string
+	variant int
+	numbers []int
+}
+
+// call is the room that a recipe's call takes.
+type call struct {
+	key  []byte
+	in   []unsafe.Pointer
+	bits [maxNumbers]uint64 // of bare numbers
+	out  [1]unsafe.Pointer
+}
+
+const maxNumbers = 4
+
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// cook runs the recipe's program on xs, bare numbers being of type t; ok is false where it is not for such values, right or
+// wrong. Numbers other than the usual ones are parameters, so that there is no program for each of them.
+func (r recipe) cook(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, xs []Value) (y Value, ok bool) {
+	if t == dtype.Invalid || len(xs) > maxNumbers || ir.KeepLines() {
+		return Value{}, false
+	}
+	c := calls.Get().(*call)
+	defer c.done()
+	key := append(append(c.key[:0], r.name...), 0)
+	key = binary.AppendVarint(key, int64(r.variant))
+	for _, n := range r.numbers {
+		key = binary.AppendVarint(key, int64(n))
+	}
+	var parameter [maxNumbers]bool
+	for i, v := range xs {
+		switch a := v.a; {
+		case a == nil:
+			return Value{}, false
+		case a.weak && t.IsFloat() && !t.IsHalf() && !ir.UsualNumber(a.num):
+			parameter[i] = true
+			c.bits[i] = ir.FloatBits(t, a.num)
+			c.in = append(c.in, unsafe.Pointer(&c.bits[i]))
+			key = append(key, 0xff)
+		case a.weak:
+			key = binary.AppendUvarint(append(key, 0xfe), math.Float64bits(a.num))
+		case a.p == nil:
+			return Value{}, false
+		default:
+			parameter[i] = true
+			c.in = append(c.in, a.fetched().p)
+			key = append(key, 0xfd, byte(a.t), byte(len(a.dims)))
+			for _, d := range a.dims {
+				key = binary.AppendUvarint(key, uint64(d))
+			}
+		}
+	}
+	c.key = append(key, byte(t))
+	found := programs.find(c.key)
+	if found.p == nil {
+		found = r.compile(op, f, t, xs, parameter)
+		found.key = string(c.key)
+		programs.add(found)
+	}
+	a := alike(found.t, found.dims)
+	c.out[0] = a.p
+	if err := found.p.Run(context.Background(), 1, c.in, c.out[:]); err != nil {
+		panic(err)
+	}
+	return Value{a: a}, true
+}
+
+// done gives the room back, without what it held on to.
+func (c *call) done() {
+	clear(c.in)
+	c.in, c.out[0] = c.in[:0], nil
+	calls.Put(c)
+}
+
+func (r recipe) compile(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, t dtype.Type, xs []Value, parameter [maxNumbers]bool) cached {
+	g := newGraph(nil)
+	var inputs []runtime.Input
+	in := make([]*ir.Node, len(xs))
+	for i, v := range xs {
+		if !parameter[i] {
+			in[i] = v.node(g, op, t)
+			continue
+		}
+		x := runtime.Input{Type: t}
+		if !v.a.weak {
+			x = runtime.Input{Type: v.a.t, Shape: v.a.shape()}
+		}
+		in[i] = g.Param(len(inputs), x.Type, x.Shape)
+		inputs = append(inputs, x)
+	}
+	y := f(g, in)
+	p, err := runtime.Compile([]*ir.Node{y}, inputs, onHost)
+	if err != nil {
+		panic(err)
+	}
+	return cached{p: p, t: y.Type, dims: y.Shape.At(1)}
 }
 
 // recorded calls f on a tree in a graph: that of the tree's recorded values; where it holds arrays only, one
@@ -156,6 +265,9 @@ type programCache struct {
 type cached struct {
 	key string
 	p   *runtime.Program
+	// The result's type and shape, of a recipe.
+	t    dtype.Type
+	dims []int
 }
 
 func (c *programCache) get(outs []*ir.Node, inputs []runtime.Input) (*runtime.Program, error) {
@@ -163,35 +275,35 @@ func (c *programCache) get(outs []*ir.Node, inputs []runtime.Input) (*runtime.Pr
 	for _, in := range inputs {
 		key += in.Type.String() + in.Shape.String()
 	}
-	if p := c.find([]byte(key)); p != nil {
-		return p, nil
+	if found := c.find([]byte(key)); found.p != nil {
+		return found.p, nil
 	}
 	p, err := runtime.Compile(outs, inputs, onHost)
 	if err == nil {
-		c.add(key, p)
+		c.add(cached{key: key, p: p})
 	}
 	return p, err
 }
 
-// find is the program for a key, nil where there is none.
-func (c *programCache) find(key []byte) *runtime.Program {
+// find is the program for a key, none where there is none.
+func (c *programCache) find(key []byte) cached {
 	c.Lock()
 	defer c.Unlock()
 	e := c.byKey[string(key)]
 	if e == nil {
 		c.misses++
-		return nil
+		return cached{}
 	}
 	c.order.MoveToFront(e)
 	c.hits++
-	return e.Value.(cached).p
+	return e.Value.(cached)
 }
 
-func (c *programCache) add(key string, p *runtime.Program) {
+func (c *programCache) add(x cached) {
 	c.Lock()
 	defer c.Unlock()
-	if c.byKey[key] == nil {
-		c.byKey[key] = c.order.PushFront(cached{key, p})
+	if c.byKey[x.key] == nil {
+		c.byKey[x.key] = c.order.PushFront(x)
 	}
 	c.trim()
 }

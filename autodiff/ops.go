@@ -9,11 +9,16 @@ import (
 // apply is an operation on values: recorded where one of them is, computed at once where all are arrays.
 // Bare numbers take the type of the first value that is none.
 func apply(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, xs ...Value) Value {
-	return applyTyped(op, f, xs, xs)
+	return applyTyped(op, recipe{}, f, xs, xs)
 }
 
-// applyTyped is apply where only the values of like decide about the type of bare numbers.
-func applyTyped(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, like, xs []Value) Value {
+// applyAs is apply of an f that the recipe tells from all others.
+func applyAs(op string, as recipe, f func(g *ir.Graph, x []*ir.Node) *ir.Node, xs ...Value) Value {
+	return applyTyped(op, as, f, xs, xs)
+}
+
+// applyTyped is applyAs where only the values of like decide about the type of bare numbers.
+func applyTyped(op string, as recipe, f func(g *ir.Graph, x []*ir.Node) *ir.Node, like, xs []Value) Value {
 	t := dtype.Invalid
 	for _, v := range like {
 		if v.IsValid() && (v.n != nil || !v.a.weak) {
@@ -23,7 +28,7 @@ func applyTyped(op string, f func(g *ir.Graph, x []*ir.Node) *ir.Node, like, xs 
 	}
 	g := graphOf(xs)
 	if g == nil {
-		y := eager(op, f, t, xs)
+		y := eager(op, as, f, t, xs)
 		if t == dtype.Invalid && len(xs) > 0 && y.a.t == dtype.F64 && len(y.a.dims) == 0 {
 			return Const(y.Item()) // of bare numbers
 		}
@@ -47,7 +52,7 @@ func graphOf(xs []Value) *ir.Graph {
 }
 
 func pointwise(op ops.ID, xs ...Value) Value {
-	return apply(ir.PublicName(op), func(g *ir.Graph, x []*ir.Node) *ir.Node { return g.Map(op, x...) }, xs...)
+	return applyAs(ir.PublicName(op), recipe{name: "Map", variant: int(op)}, func(g *ir.Graph, x []*ir.Node) *ir.Node { return g.Map(op, x...) }, xs...)
 }
 
 // Add is x + y. Shapes broadcast by NumPy's rule here and in all operations of several arguments: aligned
@@ -200,7 +205,7 @@ func (x Value) Pow(y Value) Value { return pointwise(ops.Pow, x, y) }
 
 // PowInt is xⁿ by repeated squaring, of integers too where n is not negative.
 func (x Value) PowInt(n int) Value {
-	return apply("PowInt", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.PowInt(in[0], n) }, x)
+	return applyAs("PowInt", recipe{name: "PowInt", variant: n}, func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.PowInt(in[0], n) }, x)
 }
 
 // Hypot is √(x² + y²) without overflow; its derivatives at the origin are 0; within 1.25 ULP.
@@ -294,14 +299,14 @@ func (x Value) IsFinite() Value { return pointwise(ops.IsFinite, x) }
 // Where is a where cond holds, b elsewhere. What is not chosen contributes exactly 0 to derivatives, even
 // where it is infinite or NaN.
 func Where(cond, a, b Value) Value {
-	return applyTyped("Where", func(g *ir.Graph, x []*ir.Node) *ir.Node { return g.Map(ops.Where, x...) },
+	return applyTyped("Where", recipe{name: "Map", variant: int(ops.Where)}, func(g *ir.Graph, x []*ir.Node) *ir.Node { return g.Map(ops.Where, x...) },
 		[]Value{a, b}, []Value{cond, a, b})
 }
 
 // Convert gives the elements as type t. Floats to integers are cut toward zero and saturate, NaN gives 0;
 // to bool, all but 0 is true; a BF16 or F16 is converted through float32, to the nearest, ties to even. The derivative passes between floats.
 func (x Value) Convert(t DType) Value {
-	return apply("Convert", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Convert(in[0], t.t) }, x)
+	return applyAs("Convert", recipe{name: "Convert", variant: int(t.t)}, func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Convert(in[0], t.t) }, x)
 }
 
 // StopGradient is x, with derivative zero.

@@ -90,7 +90,7 @@ func (k Key) sample(op string, f sampler, t DType, dims []int) Value {
 }
 
 func (k Key) sampleLike(op string, f sampler, x Value) Value {
-	return applyTyped(op, func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped(op, recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		return f(op, g, in[0], in[1].Type, in[1].Shape)
 	}, []Value{x}, []Value{k.Data, x})
 }
@@ -120,7 +120,7 @@ func (k Key) Keys(n int) Key {
 
 // KeysLike is [Key.Keys], one for each slice of x along its first axis.
 func (k Key) KeysLike(x Value) Key {
-	return Key{applyTyped("Keys", func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return Key{applyTyped("Keys", recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		if in[1].Rank() == 0 {
 			ir.Fail("KeysLike", "%v: an axis is needed", in[1].Shape)
 		}

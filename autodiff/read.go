@@ -292,10 +292,10 @@ func (e *evaluation) segment(order []*ir.Node, more bool) {
 		s.key = append(s.key, 1)
 	}
 	e.key = s.key
-	p := programs.find(s.key)
+	p := programs.find(s.key).p
 	if p == nil {
 		p = s.compile()
-		programs.add(string(s.key), p)
+		programs.add(cached{key: string(s.key), p: p})
 	}
 	bytes := 0
 	for _, o := range s.outs {

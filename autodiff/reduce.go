@@ -10,13 +10,13 @@ import (
 // function of the shape alone.
 
 func reduced(r ir.Reduction, x Value, axes []int) Value {
-	return one(r.PublicName(), x, func(g *ir.Graph, n *ir.Node) *ir.Node {
+	return oneAs(r.PublicName(), recipe{"Reduce", int(r), axes}, x, func(g *ir.Graph, n *ir.Node) *ir.Node {
 		return g.Reduce(r, n, ir.Axes(r.PublicName(), n.Shape, axes)...)
 	})
 }
 
 func reducedKeep(r ir.Reduction, x Value, axes []int) Value {
-	return one(r.PublicName(), x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.Keep(r, n, axes...) })
+	return oneAs(r.PublicName(), recipe{"Keep", int(r), axes}, x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.Keep(r, n, axes...) })
 }
 
 // Sum is the sum over axes.
@@ -49,7 +49,7 @@ func (x Value) ArgMax(axis int) Value { return argReduced(ir.ArgMax, x, axis) }
 func (x Value) ArgMin(axis int) Value { return argReduced(ir.ArgMin, x, axis) }
 
 func argReduced(r ir.Reduction, x Value, axis int) Value {
-	return one(r.PublicName(), x, func(g *ir.Graph, n *ir.Node) *ir.Node {
+	return oneAs(r.PublicName(), recipe{name: "ArgReduce", variant: int(r)<<32 + axis}, x, func(g *ir.Graph, n *ir.Node) *ir.Node {
 		return g.Reduce(r, n, ir.Axis(r.PublicName(), n.Shape, axis))
 	})
 }
@@ -58,20 +58,20 @@ func argReduced(r ir.Reduction, x Value, axis int) Value {
 type axesOp func(g *ir.Graph, x *ir.Node, axes ...int) *ir.Node
 
 func over(op string, f axesOp, x Value, axes []int) Value {
-	return one(op, x, func(g *ir.Graph, n *ir.Node) *ir.Node { return f(g, n, axes...) })
+	return oneAs(op, recipe{name: op, numbers: axes}, x, func(g *ir.Graph, n *ir.Node) *ir.Node { return f(g, n, axes...) })
 }
 
 // Mean is the mean over axes; that of nothing is NaN.
 func (x Value) Mean(axes ...int) Value { return over("Mean", (*ir.Graph).Mean, x, axes) }
 
 // MeanKeep is Mean with its axes kept.
-func (x Value) MeanKeep(axes ...int) Value { return over("Mean", (*ir.Graph).MeanKeep, x, axes) }
+func (x Value) MeanKeep(axes ...int) Value { return over("MeanKeep", (*ir.Graph).MeanKeep, x, axes) }
 
 // Var is the population variance over axes.
 func (x Value) Var(axes ...int) Value { return over("Var", (*ir.Graph).Var, x, axes) }
 
 // VarKeep is Var with its axes kept.
-func (x Value) VarKeep(axes ...int) Value { return over("Var", (*ir.Graph).VarKeep, x, axes) }
+func (x Value) VarKeep(axes ...int) Value { return over("VarKeep", (*ir.Graph).VarKeep, x, axes) }
 
 // Std is the population standard deviation over axes.
 func (x Value) Std(axes ...int) Value { return x.Var(axes...).Sqrt() }
@@ -82,7 +82,7 @@ func (x Value) LogSumExp(axes ...int) Value { return over("LogSumExp", (*ir.Grap
 
 // LogSumExpKeep is LogSumExp with its axes kept.
 func (x Value) LogSumExpKeep(axes ...int) Value {
-	return over("LogSumExp", (*ir.Graph).LogSumExpKeep, x, axes)
+	return over("LogSumExpKeep", (*ir.Graph).LogSumExpKeep, x, axes)
 }
 
 // Softmax is eˣ/Σ eˣ over axes, without overflow.

@@ -11,13 +11,17 @@ import (
 // In this file and in reduce.go axes are counted from the end where negative.
 
 func one(op string, x Value, f func(g *ir.Graph, x *ir.Node) *ir.Node) Value {
-	return apply(op, func(g *ir.Graph, in []*ir.Node) *ir.Node { return f(g, in[0]) }, x)
+	return oneAs(op, recipe{}, x, f)
+}
+
+func oneAs(op string, as recipe, x Value, f func(g *ir.Graph, x *ir.Node) *ir.Node) Value {
+	return applyAs(op, as, func(g *ir.Graph, in []*ir.Node) *ir.Node { return f(g, in[0]) }, x)
 }
 
 // Reshape gives x's elements, row by row, the shape dims. One size may be AnyBatch: it follows from the
 // others.
 func (x Value) Reshape(dims ...int) Value {
-	return one("Reshape", x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.Reshape(n, inferred("Reshape", n.Shape, dims)) })
+	return oneAs("Reshape", recipe{name: "Reshape", numbers: dims}, x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.Reshape(n, inferred("Reshape", n.Shape, dims)) })
 }
 
 // inferred is dims as a shape of as many elements as s has.
@@ -258,7 +262,7 @@ func (x Value) Pad(lo, hi []int, fill float64) Value {
 // arrays.
 func (x Value) Take(idx Value, axis int) Value {
 	pos := ir.UserLine()
-	return applyTyped("Take", func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped("Take", recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		return g.Take(in[0], in[1], ir.Axis("Take", in[0].Shape, axis), pos)
 	}, []Value{x}, []Value{x, idx})
 }
@@ -266,7 +270,7 @@ func (x Value) Take(idx Value, axis int) Value {
 // TakeAlong is x[…, idx[…, j, …], …]: idx has x's shape but for axis. Indices out of range are as in Take.
 func (x Value) TakeAlong(idx Value, axis int) Value {
 	pos := ir.UserLine()
-	return applyTyped("TakeAlong", func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped("TakeAlong", recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		return g.TakeAlong(in[0], in[1], axis, pos)
 	}, []Value{x}, []Value{x, idx})
 }
@@ -275,7 +279,7 @@ func (x Value) TakeAlong(idx Value, axis int) Value {
 // shape that x.Take(idx, axis) has. Indices out of range are as in Take.
 func (x Value) ScatterAdd(idx, upd Value, axis int) Value {
 	pos := ir.UserLine()
-	return applyTyped("ScatterAdd", func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped("ScatterAdd", recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		return g.ScatterAdd(in[0], in[1], in[2], axis, pos)
 	}, []Value{x}, []Value{x, idx, upd})
 }
@@ -288,7 +292,7 @@ func (x Value) OneHot(n int, t DType) Value {
 
 // Iota counts 0, 1, … along an axis of an array of shape dims.
 func (t DType) Iota(axis int, dims ...int) Value {
-	return eager("Iota", func(g *ir.Graph, _ []*ir.Node) *ir.Node {
+	return eager("Iota", recipe{}, func(g *ir.Graph, _ []*ir.Node) *ir.Node {
 		s := ir.Static(dims...)
 		return g.Iota(t.t, s, ir.Axis("Iota", s, axis))
 	}, dtype.Invalid, nil)
@@ -312,17 +316,17 @@ func (x Value) SizeOf(axis int, t DType) Value {
 // MatMul is the product of matrices [… m k] and [… k n], batches of them broadcasting; a vector is a row at
 // the left and a column at the right.
 func (x Value) MatMul(y Value) Value {
-	return apply("MatMul", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.MatMulND(in[0], in[1]) }, x, y)
+	return applyAs("MatMul", recipe{name: "MatMul"}, func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.MatMulND(in[0], in[1]) }, x, y)
 }
 
 // Dot is Σ x·y of two vectors.
 func (x Value) Dot(y Value) Value {
-	return apply("Dot", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Dot(in[0], in[1]) }, x, y)
+	return applyAs("Dot", recipe{name: "Dot"}, func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Dot(in[0], in[1]) }, x, y)
 }
 
 // Outer is x[i]·y[j] of two vectors.
 func (x Value) Outer(y Value) Value {
-	return apply("Outer", func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Outer(in[0], in[1]) }, x, y)
+	return applyAs("Outer", recipe{name: "Outer"}, func(g *ir.Graph, in []*ir.Node) *ir.Node { return g.Outer(in[0], in[1]) }, x, y)
 }
 
 // Einsum sums products over indices, as NumPy's: "ij,jk->ik". Without "->" the result has the indices that
@@ -336,7 +340,7 @@ func Einsum(spec string, xs ...Value) Value {
 // int32 or int64.
 func CrossEntropy(logits, labels Value) Value {
 	pos := ir.UserLine()
-	return applyTyped("CrossEntropy", func(g *ir.Graph, in []*ir.Node) *ir.Node {
+	return applyTyped("CrossEntropy", recipe{}, func(g *ir.Graph, in []*ir.Node) *ir.Node {
 		x, y := in[0], in[1]
 		if x.Rank() < 1 || !y.Type.IsInt() || !y.Shape.Equal(x.Shape[:x.Rank()-1]) {
 			ir.Fail("CrossEntropy", "%v, %v of %v: integer labels of the logits' shape without its last axis are needed", x.Shape, y.Shape, y.Type)

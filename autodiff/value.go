@@ -172,6 +172,11 @@ func fill[T uint8 | uint16 | uint32 | uint64](a *array, bits T) {
 // newArray makes zeros, aligned to 64 bytes.
 func newArray(t dtype.Type, dims []int) *array {
 	ir.Static(dims...).Check("array")
+	return alike(t, slices.Clone(dims))
+}
+
+// alike is newArray of sizes that somebody else has, too.
+func alike(t dtype.Type, dims []int) *array {
 	n := 1
 	for _, d := range dims {
 		n *= d
@@ -181,7 +186,7 @@ func newArray(t dtype.Type, dims []int) *array {
 	if off := int(-uintptr(p) & 63); off != 0 {
 		p = unsafe.Add(p, off)
 	}
-	return &array{t: t, dims: slices.Clone(dims), p: p, n: n}
+	return &array{t: t, dims: dims, p: p, n: n}
 }
 
 // IsValid reports whether v is a value at all.

@@ -53,7 +53,12 @@ func (n *Node) Usual() bool {
 	if n.Type == dtype.Bool {
 		return true
 	}
-	switch x := BitsFloat(n.Type, n.Bits); x {
+	return UsualNumber(BitsFloat(n.Type, n.Bits))
+}
+
+// UsualNumber is Usual of the number itself.
+func UsualNumber(x float64) bool {
+	switch x {
 	case 0, 1, -1, 2, -2, 0.5:
 		return true
 	default:
