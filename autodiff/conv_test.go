@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,9 @@ var filtered = map[string]struct {
 	}},
 	"avg pool": {[]int{2, 5, 2}, []int{3, 2}, func(x, w ad.Value) ad.Value {
 		return x.AvgPool(ad.PoolOptions{Padding: ad.Same, IgnoreEdge: true}, 2).Mul(w)
+	}},
+	"max pool, overlaps": {[]int{2, 6, 4, 16}, []int{2, 3, 2, 16}, func(x, w ad.Value) ad.Value {
+		return x.Add(convX(2, 6, 4, 16).Convert(x.DType()).Scale(10)).MaxPool(ad.PoolOptions{Stride: []int{2}, Padding: ad.Pad(1)}, 3, 3).Mul(w)
 	}},
 	"adaptive":     {[]int{2, 5, 2}, []int{3, 2}, func(x, w ad.Value) ad.Value { return x.AdaptiveAvgPool(3).Mul(w) }},
 	"resize":       {[]int{3, 2, 1}, []int{5, 4, 1}, func(x, w ad.Value) ad.Value { return x.Resize(ad.Linear, 5, 4).Mul(w) }},
@@ -212,6 +216,42 @@ func ExampleValue_Resize() {
 	x := ad.From([]float64{0, 10}, 2, 1)
 	fmt.Println(x.Resize(ad.Linear, 4).Flatten(), x.Resize(ad.Nearest, 4).Flatten())
 	// Output: float64[4] 0 2.5 7.5 10 float64[4] 0 0 10 10
+}
+
+// The derivative of windows that overlap, by the windows that each element is in, is that by places in the window, which few channels have:
+// ties, elements that no window has, and what is not finite.
+func TestPoolOverlaps(t *testing.T) {
+	for _, c := range []struct {
+		dims, size, stride, pad []int
+	}{
+		{[]int{7, 8}, []int{3, 3}, []int{2, 2}, []int{0}},
+		{[]int{7, 8}, []int{3, 3}, []int{1, 2}, []int{1, 1}},
+		{[]int{9, 6}, []int{2, 3}, []int{3, 1}, []int{0}},
+		{[]int{20}, []int{4}, []int{3}, []int{0}},
+		{[]int{20}, []int{3}, []int{1}, []int{2}},
+		{[]int{5, 6, 5}, []int{2, 2, 2}, []int{1, 2, 1}, []int{0}},
+	} {
+		x := random(1, append([]int{2, 5}, append(slices.Clone(c.dims), 1)...)...).Scale(3).Round() // with ties
+		grad := func(channels int) ad.Value {
+			x := x.BroadcastTo(append([]int{2, 5}, append(slices.Clone(c.dims), channels)...)...)
+			return ad.Grad(func(x ad.Value) ad.Value {
+				y := x.MaxPool(ad.PoolOptions{Stride: c.stride, Padding: ad.Pad(c.pad...)}, c.size...)
+				return y.Mul(y.Sin()).Sum()
+			})(x).Sum(-1).Scale(1 / float64(channels))
+		}
+		few, many := grad(2).Float64s(), grad(16).Float64s()
+		for i, d := range few {
+			if !(math.Abs(d-many[i]) <= 1e-15*math.Abs(d)) {
+				t.Fatalf("%v: element %d of the gradient is %v, %v by windows", c, i, d, many[i])
+			}
+		}
+	}
+	up := ad.F64.Iota(0, 8).Reshape(8, 1).BroadcastTo(8, 16)
+	ct := ad.F64.Iota(0, 3).Reciprocal().Reshape(3, 1).BroadcastTo(3, 16)
+	dx := ad.VJP(func(x ad.Value) ad.Value { return x.MaxPool(ad.PoolOptions{Stride: []int{2}}, 3) })(up, ct).Grad
+	if got := fmt.Sprint(dx.T().Index(5).Float64s()); got != "[0 0 +Inf 0 1 0 0.5 0]" {
+		t.Error(got)
+	}
 }
 
 // Two axes at once are one after the other, for each of a batch, too, and what is not weighed is not read: an infinity stays where it is.

@@ -1246,12 +1246,13 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	if last < p.n {
 		for k := range refs {
 			x := &refs[k]
-			args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
 			if x.listed {
-				u.nextRows(r, x, p, lists[:p.rows-1])
-				args[jit.ArgArrays+2*k+1] = uintptr(unsafe.Pointer(unsafe.SliceData(lists)))
+				u.rowsAt(r, x, p, lists[:p.rows])
+				args[jit.ArgArrays+2*k] = lists[0]
+				args[jit.ArgArrays+2*k+1] = uintptr(unsafe.Pointer(unsafe.SliceData(lists[1:])))
 				lists = lists[listRows:]
 			} else {
+				args[jit.ArgArrays+2*k] = uintptr(u.addr(r, w, x, p))
 				args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
 			}
 		}
@@ -1269,21 +1270,43 @@ func (u *mapUnit) callEven(r *run, w *worker, seg int, p *at) {
 	}
 }
 
-// nextRows sets next to the addresses of the rows that x gathers after p's first one.
-func (u *mapUnit) nextRows(r *run, x *ref, p *at, next []uintptr) {
+// rowsAt sets rows to the addresses of the rows that x gathers, from p's first one on.
+func (u *mapUnit) rowsAt(r *run, x *ref, p *at, rows []uintptr) {
 	l := &u.leaf[x.leaf]
 	per, at, bytes := l.inner/u.cols, l.index.indices(r), uintptr(l.inner*x.size)
-	all := uintptr(l.size) * bytes // of what one run of the indices is of
-	part, row := p.row%per, p.row/per
-	j, from := row%l.count, uintptr(l.ptr(r))+uintptr(row/l.count)*all+uintptr(p.col*x.size)
-	for i := range next {
-		if part++; part == per {
-			part = 0
-			if j++; j == l.count {
-				j, from = 0, from+all
+	row, part := p.row/per, p.row%per
+	j, from := row%l.count, uintptr(l.ptr(r))+uintptr(row/l.count*l.size)*bytes+uintptr(p.col*x.size)
+	for len(rows) > 0 {
+		n := len(rows)
+		switch {
+		case per > 1:
+			n = min(n, per-part)
+			for i := range n {
+				rows[i] = from + uintptr(at.at(j))*bytes + uintptr((part+i)*u.cols*x.size)
 			}
+			if part += n; part == per {
+				part, j = 0, j+1
+			}
+		case at.wide:
+			n = min(n, l.count-j)
+			rowsBy(rows[:n], unsafe.Slice((*int64)(at.p), l.count)[j:], from, bytes)
+			j += n
+		default:
+			n = min(n, l.count-j)
+			rowsBy(rows[:n], unsafe.Slice((*int32)(at.p), l.count)[j:], from, bytes)
+			j += n
 		}
-		next[i] = from + uintptr(at.at(j))*bytes + uintptr(part*u.cols*x.size)
+		if rows = rows[n:]; j == l.count {
+			j, from = 0, from+uintptr(l.size)*bytes
+		}
+	}
+}
+
+// rowsBy is rows[i] = from + at[i]·bytes.
+func rowsBy[I int32 | int64](rows []uintptr, at []I, from, bytes uintptr) {
+	at = at[:len(rows)]
+	for i := range rows {
+		rows[i] = from + uintptr(at[i])*bytes
 	}
 }
 

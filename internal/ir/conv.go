@@ -380,6 +380,9 @@ func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 		VJP: func(g *Graph, x, y, cts []*Node) []*Node {
 			each, share := g.poolTies(op, x[0], y[0], size, stride)
 			share = g.Apply(ops.Div, cts[0], share)
+			if taps := poolTaps(x[0], y[0], size, stride); taps != nil {
+				return []*Node{g.poolShares(op, x[0], y[0], share, size, stride, taps)}
+			}
 			pieces := make([]Piece, len(each))
 			for t, e := range each {
 				e.X = g.Apply(ops.Where, e.X, share, g.Const(share.Type, share.Shape, 0))
@@ -388,17 +391,8 @@ func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 			return []*Node{g.Place(x[0].Type, x[0].Shape, 0, overlap, pieces...)}
 		},
 		JVP: func(g *Graph, x, y, ts []*Node) []*Node {
-			each, count := g.poolTies(op, x[0], y[0], size, stride)
-			var sum *Node
-			for t, e := range g.poolPlaces(op, ts[0], size, stride) {
-				one := g.Apply(ops.Where, each[t].X, e.X, g.Const(e.X.Type, e.X.Shape, 0))
-				if sum == nil {
-					sum = one
-				} else {
-					sum = g.Apply(ops.Add, sum, one)
-				}
-			}
-			return []*Node{g.Apply(ops.Div, sum, count)}
+			_, count := g.poolTies(op, x[0], y[0], size, stride)
+			return []*Node{g.Apply(ops.Div, g.poolTied(op, x[0], y[0], ts[0], size, stride), count)}
 		}}
 	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node {
 		var y *Node
@@ -411,6 +405,80 @@ func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 		}
 		return []*Node{y}
 	})[0]
+}
+
+// poolTied is the sum, for each window, of the elements of t where those of x are the largest, y.
+func (g *Graph) poolTied(op string, x, y, t *Node, size, stride []int) *Node {
+	each, _ := g.poolTies(op, x, y, size, stride)
+	var sum *Node
+	for i, e := range g.poolPlaces(op, t, size, stride) {
+		one := g.Apply(ops.Where, each[i].X, e.X, g.Const(e.X.Type, e.X.Shape, 0))
+		if sum == nil {
+			sum = one
+		} else {
+			sum = g.Apply(ops.Add, sum, one)
+		}
+	}
+	return sum
+}
+
+// poolShares is the transpose of poolTied, by the windows that each element is in.
+func (g *Graph) poolShares(op string, x, y, share *Node, size, stride []int, taps [][]Tap) *Node {
+	r := &Rule{Name: op,
+		VJP: func(g *Graph, in, _, cts []*Node) []*Node {
+			return []*Node{g.poolTied(op, in[1], in[2], cts[0], size, stride), nil, nil}
+		},
+		JVP: func(g *Graph, in, y, ts []*Node) []*Node {
+			if ts[0] == nil {
+				return []*Node{g.Const(y[0].Type, y[0].Shape, 0)}
+			}
+			return []*Node{g.poolShares(op, in[1], in[2], ts[0], size, stride, taps)}
+		}}
+	return g.Custom(r, []*Node{share, x, y}, func(in []*Node) []*Node {
+		at := x.Rank() - 1 - len(size)
+		flat := func(n *Node) *Node {
+			all := Static(n.Shape[at : n.Rank()-1].SizeAt(0))
+			return g.Reshape(n, slices.Concat(n.Shape[:at], all, n.Shape[n.Rank()-1:]))
+		}
+		share, x, y := flat(in[0]), flat(in[1]), flat(in[2])
+		dx := g.weighed(taps, 2, func(i *Node) *Node {
+			one := g.Take(share, i, at, "")
+			return g.Apply(ops.Where, g.Apply(ops.Eq, x, g.Take(y, i, at, "")), one, g.Const(one.Type, one.Shape, 0))
+		})
+		return []*Node{g.Reshape(dx, in[1].Shape)}
+	})[0]
+}
+
+// mostWindows that an element is in are read for its derivative, rows of leastChannels and more.
+const mostWindows, leastChannels = 16, 16
+
+// poolTaps is, for each of the spatial axes' elements in order, the windows that it is in, each counting 1: nil where those do not
+// overlap, where the batch says how many there are, or where they are too many or their rows too short.
+func poolTaps(x, y *Node, size, stride []int) [][]Tap {
+	at := x.Rank() - 1 - len(size)
+	if c := x.Shape[x.Rank()-1]; !x.Shape[at:].Static() || c.C < leastChannels {
+		return nil
+	}
+	var all [][]Tap
+	overlap := false
+	for a := range size {
+		taps, n := make([][]Tap, x.Shape[at+a].C), y.Shape[at+a].C
+		for o := range n {
+			for k := range size[a] {
+				i := o*stride[a] + k
+				taps[i] = append(taps[i], Tap{o, 1})
+			}
+		}
+		if overlap = overlap || size[a] > stride[a]; a == 0 {
+			all = taps
+		} else {
+			all = CrossTaps(all, taps, n)
+		}
+	}
+	if !overlap || longest(all) > mostWindows {
+		return nil
+	}
+	return all
 }
 
 // poolPlaces are, for each place in a window, the elements of x there, and where they lie in x.

@@ -28,20 +28,28 @@ func (g *Graph) Weigh(op string, x *Node, axis int, taps [][]Tap) *Node {
 			return []*Node{g.Weigh(op, cts[0], axis, back)}
 		}
 	}
-	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node { return []*Node{g.weighed(x[0], axis, taps)} })[0]
+	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node {
+		return []*Node{g.weighed(taps, x[0].Rank()-axis, func(at *Node) *Node { return g.Take(x[0], at, axis, "") })}
+	})[0]
 }
 
-// weighed is Weigh as operations. A tap that others have more of is halved until there are as many, so that nothing is read that is
-// not weighed.
-func (g *Graph) weighed(x *Node, axis int, taps [][]Tap) *Node {
-	shape := ones(x.Rank() - axis)
+// weighed is the sum of what tap gives for each element's taps, by indices, times their weights, along the first of rank axes. A tap is
+// halved until an element has as many as the others, so that nothing is read that is not weighed.
+func (g *Graph) weighed(taps [][]Tap, rank int, read func(at *Node) *Node) *Node {
+	shape := ones(rank)
 	shape[0] = D(len(taps))
-	empty := slices.ContainsFunc(taps, func(t []Tap) bool { return len(t) == 0 })
+	row := func(t dtype.Type, of func(i int) float64) *Node {
+		bits := make([]uint64, len(taps))
+		for i := range bits {
+			bits[i] = FloatBits(t, of(i))
+		}
+		return g.Stop(g.Reshape(g.numbers(t, bits), shape))
+	}
 	at, weight := make([]uint64, len(taps)), make([]float64, len(taps))
 	left := make([][]Tap, len(taps))
 	for i, t := range taps {
 		if left[i] = slices.Clone(t); len(t) == 0 {
-			left[i] = []Tap{{0, 0}}
+			left[i] = []Tap{{0, 1}}
 		}
 	}
 	var y *Node
@@ -56,27 +64,20 @@ func (g *Graph) weighed(x *Node, axis int, taps [][]Tap) *Node {
 			}
 			alike = alike && weight[i] == 1
 		}
-		tap := g.Take(x, g.numbers(dtype.I32, at), axis, "")
-		if alike && y == nil {
-			y = tap
-			continue
-		}
-		bits := make([]uint64, len(taps))
-		for i, w := range weight {
-			bits[i] = FloatBits(x.Type, w)
-		}
-		w := g.Stop(g.Reshape(g.numbers(x.Type, bits), shape))
+		tap := read(g.numbers(dtype.I32, at))
 		switch {
-		case empty:
-			if tap = g.Map(ops.MulZ, w, tap); y != nil {
-				tap = g.Map(ops.Add, tap, y)
-			}
+		case alike && y == nil:
 			y = tap
+		case alike:
+			y = g.Map(ops.Add, y, tap)
 		case y == nil:
-			y = g.Map(ops.Mul, tap, w)
+			y = g.Map(ops.Mul, tap, row(tap.Type, func(i int) float64 { return weight[i] }))
 		default:
-			y = g.Map(ops.Fma, tap, w, y)
+			y = g.Map(ops.Fma, tap, row(tap.Type, func(i int) float64 { return weight[i] }), y)
 		}
+	}
+	if slices.ContainsFunc(taps, func(t []Tap) bool { return len(t) == 0 }) {
+		y = g.Map(ops.MulZ, row(y.Type, func(i int) float64 { return float64(min(1, len(taps[i]))) }), y)
 	}
 	return y
 }
