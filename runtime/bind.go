@@ -222,7 +222,7 @@ func (b *binding) add(s *step, code stepCode) {
 			b.decided = len(b.units)
 		}
 		b.readsOperands(s.node)
-		b.writes(b.root(s.node))
+		b.writesResults(s.node)
 	}
 }
 
@@ -262,6 +262,13 @@ func (b *binding) readsOperands(n *ir.Node) {
 				b.reads(b.elements(x))
 			}
 		}
+	}
+}
+
+// writesResults notes what n's step, which is no cluster, writes.
+func (b *binding) writesResults(n *ir.Node) {
+	for _, y := range b.p.low.results(n) {
+		b.writes(b.root(y))
 	}
 }
 

@@ -19,7 +19,8 @@ type fftRows[T fft.Float] struct {
 	cols        int // elements of a part of an operand
 	operand     int // elements of an operand, its parts
 	apart       int // from a part of one to that of the next
-	size        int // of a result
+	size        int // of a result, its parts
+	part, step  int // of one; from a part of one to that of the next
 	plan        *fft.Plan[T]
 	work, grain int // numbers of a worker; rows of a task
 }
@@ -28,7 +29,7 @@ type fftRows[T fft.Float] struct {
 type fftUnit[T fft.Float] struct {
 	fftRows[T]
 	in  []operand // both parts, or each
-	dst int
+	dst []int     // as well
 }
 
 // rowsTogether is the longest row of which several are transformed side by side: they stay in the second cache.
@@ -38,7 +39,10 @@ func newFFTRows[T fft.Float](n *ir.Node, batch int, fast fft.Passes) fftRows[T] 
 	dims := n.In[0].Shape.At(batch)
 	core := len(dims) - 2
 	u := fftRows[T]{n: n, lanes: 1, count: product(dims[:core]), cols: dims[core+1], operand: product(dims[core:]), size: product(n.Shape.At(batch)[core:])}
-	u.apart = u.operand
+	u.apart, u.part, u.step = u.operand, u.size, u.size
+	if n.Call == ir.FFT || n.Call == ir.RFFT {
+		u.part /= 2
+	}
 	if u.size == 0 {
 		u.count, u.grain = 0, 1
 		return u
@@ -74,7 +78,13 @@ func (b *binding) newFFT(n *ir.Node) unit {
 
 func bindFFT[T fft.Float](b *binding, rows fftRows[T]) unit {
 	b.scratch = max(b.scratch, rows.n.Type.Size()*rows.work)
-	u := &fftUnit[T]{fftRows: rows, dst: b.root(rows.n)}
+	u := &fftUnit[T]{fftRows: rows}
+	for _, y := range b.p.low.results(rows.n) {
+		u.dst = append(u.dst, b.root(y))
+	}
+	if len(u.dst) == 2 {
+		u.step = u.part
+	}
 	for _, x := range b.p.low.arrays(rows.n.In[0]) {
 		u.in = append(u.in, b.operand(x))
 	}
@@ -92,30 +102,35 @@ func (u *fftUnit[T]) do(r *run, _, worker, task int) {
 	if len(u.in) == 2 {
 		im = unsafe.Slice((*T)(u.in[1].ptr(r)), u.count*u.apart)
 	}
-	u.rows(task*u.grain, min((task+1)*u.grain, u.count), r.ptr[u.dst], re, im, r.workers[worker].scratch)
+	yr := unsafe.Slice((*T)(r.ptr[u.dst[0]]), u.count*u.step)
+	yi := yr[u.size-u.part:]
+	if len(u.dst) == 2 {
+		yi = unsafe.Slice((*T)(r.ptr[u.dst[1]]), u.count*u.step)
+	}
+	u.rows(task*u.grain, min((task+1)*u.grain, u.count), yr, yi, re, im, r.workers[worker].scratch)
 }
 
 // rows transforms rows i to end.
-func (u *fftRows[T]) rows(i, end int, yp unsafe.Pointer, re, im []T, scratch unsafe.Pointer) {
-	y, work := unsafe.Slice((*T)(yp), u.count*u.size), unsafe.Slice((*T)(scratch), u.work)
-	row := func() (xr, xi []T) {
+func (u *fftRows[T]) rows(i, end int, yr, yi, re, im []T, scratch unsafe.Pointer) {
+	work := unsafe.Slice((*T)(scratch), u.work)
+	row := func() (yr1, yi1, xr, xi []T) {
 		if u.operand > u.cols {
 			xi = im[i*u.apart:]
 		}
-		return re[i*u.apart:], xi
+		return yr[i*u.step:], yi[i*u.step:], re[i*u.apart:], xi
 	}
 	for ; u.lanes > 1 && i+u.lanes <= end; i += u.lanes {
-		xr, xi := row()
-		u.together(y[i*u.size:], xr, xi, work)
+		yr, yi, xr, xi := row()
+		u.together(yr, yi, xr, xi, work)
 	}
 	for ; i < end; i++ {
-		xr, xi := row()
-		u.transform(1, y[i*u.size:][:u.size], xr, xi, work)
+		yr, yi, xr, xi := row()
+		u.transform(1, yr[:u.part], yi[:u.part], xr, xi, work)
 	}
 }
 
 // together transforms as many rows as there are lanes.
-func (u *fftRows[T]) together(y, xr, xi, work []T) {
+func (u *fftRows[T]) together(yr, yi, xr, xi, work []T) {
 	n, size, w := u.operand, u.size, u.lanes
 	bytes := u.n.Type.Size()
 	in, out, work := work[:n*w], work[n*w:(n+size)*w], work[(n+size)*w:]
@@ -127,25 +142,28 @@ func (u *fftRows[T]) together(y, xr, xi, work []T) {
 	if len(im) > 0 {
 		kernels.Transpose(unsafe.Pointer(&im[0]), w*bytes, unsafe.Pointer(&xi[0]), u.apart*bytes, u.cols, w, bytes)
 	}
-	u.transform(w, out, re, im, work)
-	kernels.Transpose(unsafe.Pointer(&y[0]), size*bytes, unsafe.Pointer(&out[0]), w*bytes, w, size, bytes)
+	or, oi := out[:u.part*w], out[(size-u.part)*w:]
+	u.transform(w, or, oi, re, im, work)
+	kernels.Transpose(unsafe.Pointer(&yr[0]), u.step*bytes, unsafe.Pointer(&or[0]), w*bytes, w, u.part, bytes)
+	if u.part < size {
+		kernels.Transpose(unsafe.Pointer(&yi[0]), u.step*bytes, unsafe.Pointer(&oi[0]), w*bytes, w, u.part, bytes)
+	}
 }
 
-// transform is the call, of w rows side by side.
-func (u *fftRows[T]) transform(w int, y, xr, xi, work []T) {
+// transform is the call, of w rows side by side; yi is yr where a result has one part.
+func (u *fftRows[T]) transform(w int, yr, yi, xr, xi, work []T) {
 	m := u.cols * w
 	xr = xr[:m]
 	switch u.n.Call {
 	case ir.RFFT:
-		m = len(y) / 2
-		u.plan.Real(w, y[:m], y[m:], xr, work)
+		u.plan.Real(w, yr, yi, xr, work)
 	case ir.HalfEven, ir.HalfOdd:
-		u.plan.FromHalf(w, y, xr, xi[:m], work)
+		u.plan.FromHalf(w, yr, xr, xi[:m], work)
 	default:
 		if u.n.Bits&ir.Transposed != 0 {
-			u.plan.Backward(w, y[:m], y[m:], xr, xi[:m], work)
+			u.plan.Backward(w, yr, yi, xr, xi[:m], work)
 		} else {
-			u.plan.Forward(w, y[:m], y[m:], xr, xi[:m], work)
+			u.plan.Forward(w, yr, yi, xr, xi[:m], work)
 		}
 	}
 }
@@ -163,5 +181,6 @@ func referenceRows[T fft.Float](r *reference, u fftRows[T]) {
 		return
 	}
 	x := unsafe.Slice((*T)(r.in[0].ptr()), u.count*u.apart)
-	u.rows(0, u.count, r.y.ptr(), x, x[u.cols:], scratch(r.n.Type.Size()*u.work))
+	y := unsafe.Slice((*T)(r.y.ptr()), u.count*u.step)
+	u.rows(0, u.count, y, y[u.size-u.part:], x, x[u.cols:], scratch(r.n.Type.Size()*u.work))
 }

@@ -52,3 +52,34 @@ func TestFFTPairs(t *testing.T) {
 	}
 	runPlans(t, all)
 }
+
+// Parts that have to be arrays are written by the transform; elsewhere (one part alone, a transform that is read as well, parts that
+// only clusters read) they are views.
+func TestFFTParts(t *testing.T) {
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range []int{2, 6, 37, 64, 256} {
+			t.Run(fmt.Sprint(typ, n), func(t *testing.T) {
+				s := newSketch()
+				x, y := s.param(typ, ir.Shape{ir.Batch, ir.D(2), ir.D(n)}, 0), s.param(typ, ir.Shape{ir.Batch, ir.D(1), ir.D(n)}, 0)
+				z := s.param(typ, ir.Shape{ir.D(2), ir.Batch, ir.D(2), ir.D(n)}, 0)
+				parts := func(y *ir.Node) []*ir.Node {
+					r := y.Rank()
+					shape := append(y.Shape[:r-2:r-2], y.Shape[r-1])
+					return []*ir.Node{s.g.Reshape(s.g.Narrow(y, r-2, ir.D(1), ir.D(1)), shape), s.g.Reshape(s.g.Narrow(y, r-2, ir.D(0), ir.D(1)), shape)}
+				}
+				once := parts(s.g.Call(ir.FFT, 0, "", x))
+				outs := append(once, parts(s.g.Call(ir.RFFT, 0, "", y))...)
+				outs = append(outs, parts(s.g.Call(ir.FFT, ir.Transposed, "", z))...)
+				outs = append(outs, parts(s.g.Call(ir.FFT, ir.Transposed, "", x))[0], s.g.Apply(ops.Add, once[0], once[1]))
+				whole := s.g.Call(ir.FFT, 0, "", s.g.Reverse(x, 2))
+				of := parts(s.g.Call(ir.FFT, 0, "", s.g.Stack(-2, once[1], once[0]))) // read by a cluster
+				outs = append(append(outs, parts(whole)...), whole, s.g.Apply(ops.Mul, of[0], of[1]))
+				rng := rand.New(rand.NewPCG(1, 2))
+				s.check(t, outs, rng, 0, 1, 8, 21)
+				all = append(all, plans(t, t.Name(), outs, s.inputs, func(batch int) [][]byte { return s.values(rng, batch) }, 0, 3)...)
+			})
+		}
+	}
+	runPlans(t, all)
+}

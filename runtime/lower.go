@@ -19,6 +19,7 @@ type lowering struct {
 	force   []bool     // by ID: a view or constant that must be an array of its own
 	gathers []bool     // by ID: a Take that is a view: who reads it reads by index
 	pairs   []bool     // by ID: a Place whose two pieces are read where they are, as its rows
+	parts   []bool     // by ID: a view of one row of a transform that writes it where it is to be, as an array
 	depth   []int      // by ID
 	cluster []*cluster // by ID: of inside nodes and fused reductions
 	root    []int      // by ID: number of the root, -1 for the others
@@ -82,11 +83,12 @@ func lower(outs []*ir.Node) *lowering {
 	}
 	n := len(outs[0].Graph.Nodes)
 	l.force, l.depth, l.cluster, l.root = make([]bool, n), make([]int, n), make([]*cluster, n), make([]int, n)
-	l.gathers, l.pairs = make([]bool, n), make([]bool, n)
+	l.gathers, l.pairs, l.parts = make([]bool, n), make([]bool, n), make([]bool, n)
 	l.markGrids()
 	l.markGathers()
 	l.markPairs()
 	l.markForced()
+	l.markParts()
 	for _, n := range l.nodes {
 		l.level(n)
 	}
@@ -324,6 +326,59 @@ func (l *lowering) markPairs() {
 	}
 }
 
+// markParts finds the transforms that nobody reads but as two rows, which have to be arrays.
+func (l *lowering) markParts() {
+	if !slices.ContainsFunc(l.nodes, isFFT) {
+		return
+	}
+	users := map[*ir.Node][]*ir.Node{}
+	for _, n := range l.nodes {
+		for _, x := range n.In {
+			users[x] = append(users[x], n)
+		}
+	}
+	for _, n := range l.nodes {
+		rows := users[n]
+		if !isFFT(n) || len(rows) != 2 || slices.Contains(l.outs, n) {
+			continue
+		}
+		var parts []*ir.Node
+		for _, row := range rows {
+			r, one := n.Rank(), slices.Clone(n.Shape)
+			one[r-2] = ir.D(1)
+			if u := users[row]; row.Kind == ir.Slice && !l.force[row.ID] && row.Shape.Equal(one) && len(u) == 1 && u[0].Kind == ir.Reshape && l.force[u[0].ID] && onesOnly(one, u[0].Shape) {
+				parts = append(parts, u[0])
+			}
+		}
+		if len(parts) == 2 {
+			l.parts[parts[0].ID], l.parts[parts[1].ID] = true, true
+		}
+	}
+}
+
+// results are the arrays that n's step makes, one or, of a transform that others read by rows, those in order.
+func (l *lowering) results(n *ir.Node) []*ir.Node {
+	if !isFFT(n) {
+		return []*ir.Node{n}
+	}
+	var parts []*ir.Node
+	for _, p := range l.nodes {
+		if l.parts[p.ID] && p.In[0].In[0] == n {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return []*ir.Node{n}
+	}
+	if row := n.Rank() - 2; parts[0].In[0].Start[row].Is(1) {
+		slices.Reverse(parts)
+	}
+	return parts
+}
+
+// byRows reports whether n is a transform whose results are others' arrays.
+func (l *lowering) byRows(n *ir.Node) bool { return isFFT(n) && !slices.Contains(l.results(n), n) }
+
 // arrays are what a step reads as x.
 func (l *lowering) arrays(x *ir.Node) []*ir.Node {
 	if l.pairs[x.ID] {
@@ -374,7 +429,7 @@ func (l *lowering) inside(n *ir.Node) bool {
 	case ir.Const, ir.DimSize:
 		return l.force[n.ID]
 	}
-	return viewKind(n.Kind) && l.force[n.ID]
+	return viewKind(n.Kind) && l.force[n.ID] && !l.parts[n.ID]
 }
 
 func folds(n *ir.Node) bool { return n.Kind == ir.Reduce && n.Reduction < ir.ArgMax }
@@ -418,7 +473,7 @@ func (l *lowering) level(n *ir.Node) {
 			break
 		}
 		l.runs[k] = fold
-	case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
+	case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || l.parts[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 	default:
 		d++
 	}
@@ -488,7 +543,7 @@ func (l *lowering) group() {
 			l.cluster[n.ID] = c
 		case l.gathers[n.ID]:
 			l.check(n)
-		case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
+		case l.isSplat(n) || l.isView(n) || l.pairs[n.ID] || l.parts[n.ID] || n.Kind == ir.Param || n.Kind == ir.Data || n.Kind == ir.Out:
 		default:
 			if n.Kind == ir.Take || n.Kind == ir.Scatter {
 				l.check(n)
@@ -624,7 +679,7 @@ func indices(n *ir.Node) *ir.Node {
 func (l *lowering) markRoots() {
 	need := make([]bool, len(l.root))
 	for _, n := range l.nodes {
-		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !l.pairs[n.ID] && !several(n) {
+		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !l.pairs[n.ID] && !several(n) && !l.byRows(n) {
 			need[n.ID] = true
 		}
 		for _, x := range n.In {

@@ -139,7 +139,7 @@ func (d *planner) lay(i int) {
 			u := &hostStep{why: no}
 			b.units = append(b.units, u)
 			b.readsOperands(s.node)
-			b.writes(b.root(s.node))
+			b.writesResults(s.node)
 			return
 		}
 	}

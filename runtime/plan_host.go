@@ -91,7 +91,7 @@ func (l *lowering) made(s *step) map[*ir.Node]bool {
 		}
 	}
 	for _, n := range l.nodes {
-		if n.Kind == ir.Out && own[n.In[0]] {
+		if n.Kind == ir.Out && own[n.In[0]] || l.parts[n.ID] && own[n.In[0].In[0]] {
 			own[n] = true
 		}
 	}
