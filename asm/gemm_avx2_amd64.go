@@ -6,6 +6,11 @@ package asm
 
 import "unsafe"
 
+// BatchF32AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 8 columns, or 6 rows and twice as many columns.
+//
+//go:noescape
+func BatchF32AVX2(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+
 // GemmF32AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 16.
 //
 //go:noescape
@@ -30,6 +35,11 @@ func PackAF32AVX2(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackBF32AVX2(dst, src unsafe.Pointer, lane, k int)
+
+// BatchF64AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 4 columns, or 6 rows and twice as many columns.
+//
+//go:noescape
+func BatchF64AVX2(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
 
 // GemmF64AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 8.
 //

@@ -42,9 +42,6 @@ const (
 	DotBlock = 4096
 )
 
-// BatchRows is the most rows that Batch takes.
-const BatchRows = 16
-
 // RowPad is the granule of Row, in elements of any type.
 const RowPad = 64
 
@@ -68,6 +65,7 @@ type GemmKernel struct {
 	// It may ask for what comes next in the batch.
 	Batch func(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int,
 		c unsafe.Pointer, cRow, cBatch int, m, n int)
+	BatchRows, BatchTiles int // the most rows that it takes; the most tiles of up to MR rows for which it is better than Strip
 
 	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
 	Row func(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)

@@ -191,9 +191,9 @@ func (p *GemmPlan) planBlocks() {
 	if p.lines {
 		p.aBytes = align(KC * int(unsafe.Sizeof(line{})))
 	}
-	rows, most := BatchRows, 2*BatchRows
+	rows, most := max(1, k.BatchRows), 2*k.BatchRows
 	if g.N > k.NR/2 {
-		rows, most = k.MR, 5*k.MR
+		rows, most = k.MR, k.BatchTiles*k.MR
 	}
 	if p.small = k.Batch != nil && (g.N <= k.NR || g.N == 2*k.NR) && g.M <= most && p.mc >= g.M && p.nc >= g.N &&
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA && !p.lines; p.small {

@@ -270,8 +270,8 @@ func testGemm[T float](t *testing.T) {
 					checkGemm(t, lv, 1, m, 1, rng.IntN(200), l, rng, u)
 				})
 			}
-			for m := 1; m <= 2*BatchRows; m++ {
-				for _, n := range []int{2, 5, 8, 15, 16, 17, 31, 32, 64} {
+			for m := 1; m <= 32; m++ { // those that Batch takes
+				for _, n := range []int{2, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 31, 32, 64} {
 					l := layout{ta: rng.IntN(3), tb: rng.IntN(3), pad: rng.IntN(4), aOne: rng.IntN(4) == 0, bOne: rng.IntN(4) == 0}
 					checkGemm(t, lv, 5, m, n, 1+rng.IntN(9), l, rng, u)
 				}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -21,11 +22,12 @@ func genGemm() map[string][]byte {
 			if i.masks {
 				g.stripMasked(false)
 				g.stripMasked(true)
-				g.batch()
-				fmt.Fprintf(&d, batchDecl, t.name, i.name, batchRows, g.perVec, i.mr)
+				fmt.Fprintf(&d, linesDecl, t.name, i.name)
 			} else {
 				g.strip()
 			}
+			g.batch()
+			fmt.Fprintf(&d, batchDecl, t.name, i.name, g.batchRows(), g.perVec, i.mr)
 			g.row()
 			g.dot()
 			if i.mr == 6 {
@@ -130,14 +132,21 @@ func Lanes%[1]s(dst, src unsafe.Pointer, step, k, r, w int)
 `
 
 // batchRows is the most rows of one vector that Batch takes at once.
-const batchRows = 16
+func (g *gemm) batchRows() int {
+	if g.masks {
+		return 16
+	}
+	return 12
+}
 
-const batchDecl = `
+const linesDecl = `
 // Lines%[1]s%[2]s is kernels.GemmKernel's Lines.
 //
 //go:noescape
 func Lines%[1]s%[2]s(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
+`
 
+const batchDecl = `
 // Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns, or %[5]d rows and twice as many columns.
 //
 //go:noescape
@@ -339,7 +348,7 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 		}
 	}
 	if tail {
-		g.putTail(rows, 32*(vecs-1), func(i int) string { return acc(i, vecs-1)[1:] })
+		g.putTail(rows, 32*(vecs-1), func(i int) int { return 4 + i*vecs + vecs - 1 })
 	}
 }
 
@@ -505,7 +514,7 @@ func (g *gemm) addAll(acc func(i, j int) int) {
 	g.p("%s:", set)
 }
 
-// batch: a loop over products for each number of rows, of one vector of columns under K1, or of one and a part.
+// batch: a loop over products for each number of rows, of one vector of columns under K1 (Y3), or of one and a part.
 func (g *gemm) batch() {
 	g.p("")
 	g.p("TEXT ·Batch%s%s(SB), NOSPLIT, $0-112", g.t.name, g.name)
@@ -523,7 +532,7 @@ func (g *gemm) batch() {
 	g.p("SUBQ $%d, CX", g.perVec)
 	g.p("JGT wide")
 	g.p("ADDQ $%d, CX", g.perVec)
-	g.batchOf(batchRows, 1)
+	g.batchOf(g.batchRows(), 1)
 	g.p("")
 	g.p("wide:")
 	g.batchOf(g.mr, 2)
@@ -533,20 +542,27 @@ func (g *gemm) batch() {
 // element's operands, as if A's rows were contiguous, and for its C where k is long enough.
 func (g *gemm) batchOf(most, vecs int) {
 	acc := func(i, j int) int { return 4 + i*vecs + j }
-	g.mask("CX", 1)
-	few := g.newLabel("few")
-	g.p("CMPQ R8, $8")
+	if g.masks {
+		g.mask("CX", 1)
+	} else {
+		g.p("SHLQ $%d, CX", bits.TrailingZeros(uint(g.t.size)))
+		g.p("LEAQ gemmMask<>+128(SB), AX")
+		g.p("SUBQ CX, AX")
+		g.p("VMOVUPS (AX), Y3")
+	}
+	few, middle := g.newLabel("few"), min(8, most)
+	g.p("CMPQ R8, $%d", middle)
 	g.p("JLE %s", few)
-	for r := 9; r <= most; r++ {
+	for r := middle + 1; r <= most; r++ {
 		g.p("CMPQ R8, $%d", r)
 		g.p("JEQ rows%dx%d", r, vecs)
 	}
 	g.p("%s:", few)
-	for r := 1; r < 8; r++ {
+	for r := 1; r < middle; r++ {
 		g.p("CMPQ R8, $%d", r)
 		g.p("JEQ rows%dx%d", r, vecs)
 	}
-	g.p("JMP rows8x%d", vecs)
+	g.p("JMP rows%dx%d", middle, vecs)
 	for r := most; r > 0; r-- {
 		loop, ahead := g.newLabel("loop"), r*vecs > 8
 		g.p("")
@@ -590,18 +606,26 @@ func (g *gemm) batchOf(most, vecs int) {
 		if vecs == 2 {
 			g.p("VMOVU# (R8), ~0")
 		}
-		g.p("VMOVU#.Z %d(R8), K1, ~%d", g.bytes*(vecs-1), vecs-1)
+		if g.masks {
+			g.p("VMOVU#.Z %d(R8), K1, ~%d", g.bytes*(vecs-1), vecs-1)
+		} else {
+			g.p("VMASKMOV# %d(R8), Y3, Y%d", g.bytes*(vecs-1), vecs-1)
+		}
 		for i := range r {
 			if line := [...]string{"(R12)", "(R15)", "64(R15)"}; ahead && i%2 == 0 && i/2 <= vecs {
 				g.p("PREFETCHT0 %s", line[i/2])
 			}
-			if vecs == 1 {
+			if vecs == 1 && g.masks {
 				g.p("VFMADD231#.BCST %s, ~0, ~%d", aRow(i), acc(i, 0))
 				continue
 			}
-			g.p("VBROADCAST@ %s, ~%d", aRow(i), 2+i%2)
+			x := 2
+			if g.masks {
+				x += i % 2
+			}
+			g.p("VBROADCAST@ %s, ~%d", aRow(i), x)
 			for j := range vecs {
-				g.p("VFMADD231# ~%d, ~%d, ~%d", j, 2+i%2, acc(i, j))
+				g.p("VFMADD231# ~%d, ~%d, ~%d", j, x, acc(i, j))
 			}
 		}
 		g.p("ADDQ DI, AX")
@@ -627,20 +651,73 @@ func (g *gemm) batchOf(most, vecs int) {
 			g.p("IMUL3Q $%d, R10, CX", r-1)
 			g.p("ADDQ DX, CX // the last row")
 		}
+		part, stored, under := "", "", "K1, "
+		if !g.masks {
+			part, stored, under = g.newLabel("part"), g.newLabel("stored"), ""
+			g.p("CMPQ n+104(FP), $%d", vecs*g.perVec)
+			g.p("JNE %s", part)
+		}
 		for i := r - 1; i >= 0; i-- {
 			if vecs == 2 {
 				g.p("VMOVU# ~%d, (CX)", acc(i, 0))
 			}
-			g.p("VMOVU# ~%d, K1, %d(CX)", acc(i, vecs-1), g.bytes*(vecs-1))
+			g.p("VMOVU# ~%d, %s%d(CX)", acc(i, vecs-1), under, g.bytes*(vecs-1))
 			if i > 0 {
 				g.p("SUBQ R10, CX")
 			}
+		}
+		if !g.masks {
+			g.p("JMP %s", stored)
+			g.p("%s:", part)
+			g.batchParts(r, vecs, acc)
+			g.p("%s:", stored)
 		}
 		g.p("ADDQ cBatch+88(FP), DX")
 		g.p("DECQ batch+0(FP)")
 		g.p("JNZ rows%dx%d", r, vecs)
 		g.p("VZEROUPPER")
 		g.p("RET")
+	}
+}
+
+// batchParts stores r rows of which the last vector is no whole one, from the last row, at CX, up, in parts: masked stores are slow on
+// AMD's processors.
+func (g *gemm) batchParts(r, vecs int, acc func(i, j int) int) {
+	g.p("MOVQ CX, AX")
+	if vecs == 2 {
+		for i := r - 1; i >= 0; i-- {
+			g.p("VMOVU# Y%d, (CX)", acc(i, 0))
+			g.p("SUBQ R10, CX")
+		}
+		g.p("ADDQ $%d, AX", g.bytes)
+	}
+	for part := g.perVec / 2; part >= 1; part /= 2 {
+		next, bytes := g.newLabel("next"), part*g.t.size
+		g.p("TESTQ $%d, n+104(FP)", part)
+		g.p("JEQ %s", next)
+		g.p("MOVQ AX, CX")
+		for i := r - 1; i >= 0; i-- {
+			g.putPart(acc(i, vecs-1), bytes, "(CX)")
+			if i > 0 {
+				g.p("SUBQ R10, CX")
+			}
+		}
+		g.p("ADDQ $%d, AX", bytes)
+		g.p("%s:", next)
+	}
+}
+
+// putPart stores the first 16, 8 or 4 bytes of register x, and brings those behind to the front.
+func (g *gemm) putPart(x, bytes int, at string) {
+	switch bytes {
+	case 16:
+		g.p("VMOVU# X%d, %s", x, at)
+		g.p("VEXTRACTF128 $1, Y%d, X%[1]d", x)
+	case 8:
+		g.p("VMOVLPS X%d, %s", x, at)
+		g.p("VMOVHLPS X%d, X%[1]d, X%[1]d", x)
+	case 4:
+		g.p("VMOVSS X%d, %s", x, at)
 	}
 }
 
@@ -782,7 +859,7 @@ func (g *gemm) mask(cx string, vecs int) {
 
 // putTail stores the first n%perVec elements (all for 0) of each row's last vector, in parts of 16, 8
 // and 4 bytes: masked stores are slow on AMD's processors.
-func (g *gemm) putTail(rows, off int, acc func(i int) string) {
+func (g *gemm) putTail(rows, off int, acc func(i int) int) {
 	at := func(i int) string { return row(i, "AX", "BX", "R10") }
 	whole, done := g.newLabel("whole"), g.newLabel("done")
 	g.p("LEAQ %d(DX), AX", off)
@@ -795,16 +872,7 @@ func (g *gemm) putTail(rows, off int, acc func(i int) string) {
 		g.p("TESTQ $%d, CX", part)
 		g.p("JEQ %s", next)
 		for i := range rows {
-			switch x := acc(i); bytes {
-			case 16:
-				g.p("VMOVU# X%s, %s", x, at(i))
-				g.p("VEXTRACTF128 $1, Y%s, X%[1]s", x)
-			case 8:
-				g.p("VMOVLPS X%s, %s", x, at(i))
-				g.p("VMOVHLPS X%s, X%[1]s, X%[1]s", x)
-			case 4:
-				g.p("VMOVSS X%s, %s", x, at(i))
-			}
+			g.putPart(acc(i), bytes, at(i))
 		}
 		if part > 1 {
 			g.p("ADDQ $%d, AX", bytes)
@@ -815,7 +883,7 @@ func (g *gemm) putTail(rows, off int, acc func(i int) string) {
 	g.p("JMP %s", done)
 	g.p("%s:", whole)
 	for i := range rows {
-		g.p("VMOVU# Y%s, %s", acc(i), at(i))
+		g.p("VMOVU# Y%d, %s", acc(i), at(i))
 	}
 	g.p("%s:", done)
 }
