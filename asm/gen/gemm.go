@@ -28,7 +28,11 @@ func genGemm() map[string][]byte {
 			}
 			g.batch()
 			fmt.Fprintf(&d, batchDecl, t.name, i.name, g.batchRows(), g.perVec, i.mr)
-			g.row()
+			if i.masks {
+				g.row()
+			} else {
+				g.rowWhole()
+			}
 			g.dot()
 			if i.mr == 6 {
 				g.packSix()
@@ -888,7 +892,98 @@ func (g *gemm) putTail(rows, off int, acc func(i int) int) {
 	g.p("%s:", done)
 }
 
-// row: one row of C, 256 bytes at a time, or 1024 where the registers are so many: enough sums to hide an
+// rowWhole is row where registers hold little of one of b's rows: its sums are in L1, 4 KB at a time, and four of b's rows go to
+// them at once.
+func (g *gemm) rowWhole() {
+	const chunk = 4096
+	g.p("")
+	g.p("TEXT ·Row%s%s(SB), 0, $%d-57", g.t.name, g.name, chunk)
+	g.p("MOVQ aCol+16(FP), DI")
+	g.p("MOVQ b+24(FP), R12")
+	g.p("MOVQ bRow+32(FP), R9")
+	g.p("MOVQ c+40(FP), DX")
+	g.p("MOVQ n+48(FP), R11")
+	g.p("SHLQ $%d, R11", bits.TrailingZeros(uint(g.t.size)))
+	g.p("columns:")
+	g.p("MOVQ $%d, R10", chunk)
+	g.p("CMPQ R11, R10")
+	g.p("CMOVQLT R11, R10")
+	g.p("TESTQ R10, R10")
+	g.p("JEQ done")
+	each := func(name string, body func(v int)) {
+		g.p("XORQ R13, R13")
+		g.p("%s:", name)
+		for v := range 4 {
+			body(v)
+		}
+		g.p("ADDQ $128, R13")
+		g.p("CMPQ R13, R10")
+		g.p("JLT %s", name)
+	}
+	at := func(v int, base string) string { return fmt.Sprintf("%d(%s)(R13*1)", 32*v, base) }
+	g.p("VXORPS Y0, Y0, Y0")
+	each("zero", func(v int) { g.p("VMOVU# Y0, %s", at(v, "SP")) })
+	g.p("MOVQ a+8(FP), AX")
+	g.p("MOVQ R12, R8")
+	g.p("MOVQ k+0(FP), CX")
+	rows := func(name string, from ...string) {
+		each(name, func(v int) {
+			g.p("VMOVU# %s, Y%d", at(v, "SP"), v)
+			for i, r := range from {
+				g.p("VFMADD231# %s, Y%d, Y%d", at(v, r), 12+i, v)
+			}
+			g.p("VMOVU# Y%d, %s", v, at(v, "SP"))
+		})
+	}
+	g.p("SUBQ $4, CX")
+	g.p("JLT few")
+	g.p("four:")
+	for i := range 4 {
+		g.p("VBROADCAST@ (AX), Y%d", 12+i)
+		g.p("ADDQ DI, AX")
+	}
+	g.p("LEAQ (R8)(R9*1), SI")
+	g.p("LEAQ (SI)(R9*1), BX")
+	g.p("LEAQ (BX)(R9*1), R15")
+	rows("fourLoop", "R8", "SI", "BX", "R15")
+	g.p("LEAQ (R15)(R9*1), R8")
+	g.p("SUBQ $4, CX")
+	g.p("JGE four")
+	g.p("few:")
+	g.p("ADDQ $4, CX")
+	g.p("JEQ store")
+	g.p("one:")
+	g.p("VBROADCAST@ (AX), Y12")
+	rows("oneLoop", "R8")
+	g.p("ADDQ DI, AX")
+	g.p("ADDQ R9, R8")
+	g.p("DECQ CX")
+	g.p("JNZ one")
+	g.p("store:")
+	g.p("CMPB add+56(FP), $0")
+	g.p("JEQ put")
+	each("add", func(v int) {
+		g.p("VMOVU# %s, Y0", at(v, "SP"))
+		g.p("VADD# %s, Y0, Y0", at(v, "DX"))
+		g.p("VMOVU# Y0, %s", at(v, "DX"))
+	})
+	g.p("JMP next")
+	g.p("put:")
+	each("putLoop", func(v int) {
+		g.p("VMOVU# %s, Y0", at(v, "SP"))
+		g.p("VMOVU# Y0, %s", at(v, "DX"))
+	})
+	g.p("next:")
+	g.p("ADDQ R10, R12")
+	g.p("ADDQ R10, DX")
+	g.p("SUBQ R10, R11")
+	g.p("JMP columns")
+	g.p("done:")
+	g.p("VZEROUPPER")
+	g.p("RET")
+}
+
+// row: one row of C, 256 bytes at a time, or 1024: enough sums to hide an
 // fma's latency. b is read once, so what matters is to read much of each row and to ask for it early: rows
 // are too far apart for the hardware to guess.
 func (g *gemm) row() {
@@ -901,11 +996,7 @@ func (g *gemm) row() {
 	g.p("MOVQ n+48(FP), R11")
 	g.p("MOVQ R9, R15")
 	g.p("SHLQ $3, R15 // eight rows ahead")
-	widths := []int{256}
-	if g.masks {
-		widths = []int{1024, 256}
-	}
-	for _, wide := range widths {
+	for _, wide := range []int{1024, 256} {
 		vecs, elems, a := wide/g.bytes, wide/g.t.size, g.isa.count()-1
 		columns, loop, store, put, next := g.newLabel("columns"), g.newLabel("loop"), g.newLabel("store"), g.newLabel("put"), g.newLabel("next")
 		g.p("")
