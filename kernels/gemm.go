@@ -110,6 +110,13 @@ func (r *GemmRun) Do(phase, worker, task int) {
 		r.doSmall(worker, task*p.group, min((task+1)*p.group, p.g.Batch))
 		return
 	}
+	if p.direct && r.Beta == 0 {
+		r.doDirect()
+		if r.Epilogue != nil {
+			r.Epilogue.Done(worker, 0, 0, p.g.M, 0, p.g.N)
+		}
+		return
+	}
 	if p.single && !p.dot && p.g.K > 0 {
 		ch := chunk{0, p.g.Batch, 0, p.g.N, 0, p.g.K}
 		for b := range p.g.Batch {
@@ -130,6 +137,25 @@ func (r *GemmRun) Do(phase, worker, task int) {
 	first := ch.b0 + task/blocks*p.group
 	for b := first; b < min(first+p.group, ch.b1); b++ {
 		r.finish(ch, worker, b, i, j, p.nc, false)
+	}
+}
+
+// doDirect computes a product that is a few calls of kernels.
+func (r *GemmRun) doDirect() {
+	p := r.Plan
+	g, k, size := &p.g, &p.k, p.size
+	if p.dot {
+		k.Dot(g.K, r.A, size*g.ARow, r.B, r.C, size*g.CRow, g.M, false)
+		return
+	}
+	j := 0
+	if g.M == 1 && k.Row != nil && g.N >= RowPad {
+		j = g.N &^ (RowPad - 1)
+		k.Row(g.K, r.A, size*g.ACol, r.B, size*g.BRow, r.C, j, false)
+	}
+	for ; j < g.N; j += k.NR {
+		k.Strip(g.K, r.A, size*g.ARow, size*g.ACol, size*g.ARow*k.MR, unsafe.Add(r.B, size*j), size*g.BRow,
+			unsafe.Add(r.C, size*j), size*g.CRow, g.M, min(k.NR, g.N-j), false, nil, 0, 0)
 	}
 }
 

@@ -35,6 +35,7 @@ type GemmPlan struct {
 
 	phases int
 	single bool // a task for all of it: small products are to start at once
+	direct bool // and that a few calls of kernels
 
 	SharedBytes, WorkerBytes int
 }
@@ -88,6 +89,23 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	}
 	p.phases = p.countPhases()
 	p.single = p.phases == 1 && p.Tasks(0) == 1
+	p.direct = p.isDirect()
+}
+
+// isDirect reports whether kernels compute all where the operands lie, of which strips that lie in L1 need not be asked for.
+func (p *GemmPlan) isDirect() bool {
+	g := &p.g
+	if !p.single || g.Batch != 1 || g.K == 0 || p.WorkerBytes > 0 || p.b != inPlace {
+		return false
+	}
+	if p.dot {
+		return g.K <= DotBlock
+	}
+	left := g.N
+	if g.M == 1 && p.k.Row != nil && g.N >= RowPad {
+		left = g.N % RowPad
+	}
+	return g.K <= KC && (left <= p.k.NR || left*g.K*p.size <= 16<<10)
 }
 
 // Gemm returns the product that is planned.

@@ -33,8 +33,9 @@ type binding struct {
 	scratch   int // bytes of each worker
 	values    int // pointers of each worker
 	folds     int
-	words     int    // of arguments to code, of each worker
-	entry     *Entry // all that there is to do, nil where that is more
+	words     int      // of arguments to code, of each worker
+	entry     *Entry   // all that there is to do, nil where that is more
+	calls     callList // of a body: the same
 	pending   []*code
 	stored    map[placed]bool // pieces that their clusters put where they belong
 
@@ -129,7 +130,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	b.placeOutputs()
 	b.dropProducts()
 	b.planMemory()
-	b.entry = b.newEntry()
+	b.entry, b.calls = b.newEntry(), b.bodyCalls()
 	if n := b.peakBytes(); n > maxBytes {
 		return nil, &ir.Error{Op: "Run", Msg: fmt.Sprintf("batch %d takes %d bytes", batch, n)}
 	}

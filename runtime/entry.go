@@ -23,7 +23,7 @@ const (
 type Entry struct {
 	Batch int
 
-	calls []entryCall
+	calls callList
 	pairs []pair
 	arena int // bytes, those of calls for themselves come behind them
 	room  int // bytes, 0 for none
@@ -33,14 +33,17 @@ type Entry struct {
 // entryRoom is an Entry's own memory.
 type entryRoom struct {
 	memory unsafe.Pointer
-	worker [1]unsafe.Pointer // of products: where scratch is
+	worker [1]unsafe.Pointer // where calls have their scratch
 }
 
 // Places is where the inputs of an Entry are, then its outputs. The rest is its own.
-type Places [MaxPlaces + 1]unsafe.Pointer
+type Places [MaxPlaces + 2]unsafe.Pointer
 
-// roomPlace is where an Entry's own memory is.
-const roomPlace = MaxPlaces
+// What an Entry has for itself: arrays, and its calls' scratch.
+const (
+	roomPlace = MaxPlaces + iota
+	scratchPlace
+)
 
 // entryCall is a product (A, B and C are its args), a fold (to and from are), or code.
 type entryCall struct {
@@ -49,7 +52,7 @@ type entryCall struct {
 	code    *jit.Func
 	args    []entryArg
 	rows, n int
-	scratch int // of code: where that is in the Entry's memory, -1 for none
+	spill   entryArg // of code: where it spills
 }
 
 // entryArg is where a call finds an array.
@@ -60,11 +63,14 @@ type entryArg struct {
 	row    uintptr // bytes from one row to the next
 }
 
-func (x *entryArg) at(p *Places) unsafe.Pointer {
+// callList is calls one after the other, on arrays from places on.
+type callList []entryCall
+
+func (x *entryArg) at(places []unsafe.Pointer) unsafe.Pointer {
 	if x.fixed != nil {
 		return x.fixed
 	}
-	return unsafe.Add(p[x.place], x.offset)
+	return unsafe.Add(places[x.place], x.offset)
 }
 
 // pair is an output and an input or another output, which may not overlap but where they may be the same.
@@ -93,7 +99,7 @@ func (e *Entry) Run(p *Places) bool {
 		}
 	}
 	if e.room == 0 {
-		e.run(p, nil)
+		e.calls.run(p[:], nil)
 		return true
 	}
 	room := e.rooms.Take()
@@ -101,49 +107,49 @@ func (e *Entry) Run(p *Places) bool {
 		room = &entryRoom{memory: scratch(e.room)}
 		room.worker[0] = unsafe.Add(room.memory, e.arena)
 	}
-	p[roomPlace] = room.memory
-	e.run(p, room)
+	p[roomPlace], p[scratchPlace] = room.memory, room.worker[0]
+	e.calls.run(p[:], &room.worker)
 	e.rooms.Put(room)
 	return true
 }
 
-func (e *Entry) run(p *Places, room *entryRoom) {
-	for i := range e.calls {
-		switch c := &e.calls[i]; {
+// run makes the calls. worker, where there is any scratch, is its place once more.
+func (l callList) run(places []unsafe.Pointer, worker *[1]unsafe.Pointer) {
+	for i := range l {
+		switch c := &l[i]; {
 		case c.code != nil:
-			c.enter(p)
+			c.enter(places)
 		case c.product != nil:
-			r := kernels.GemmRun{Plan: c.product, A: c.args[0].at(p), B: c.args[1].at(p), C: c.args[2].at(p)}
-			if room != nil {
-				r.Worker = room.worker[:]
+			r := kernels.GemmRun{Plan: c.product, A: c.args[0].at(places), B: c.args[1].at(places), C: c.args[2].at(places)}
+			if worker != nil {
+				r.Worker = worker[:]
 			}
 			r.Do(0, 0, 0)
 		default:
-			c.fold(c.args[0].at(p), c.args[1].at(p), c.rows, c.n)
+			c.fold(c.args[0].at(places), c.args[1].at(places), c.rows, c.n)
 		}
 	}
 }
 
-func (c *entryCall) enter(p *Places) {
+func (c *entryCall) enter(places []unsafe.Pointer) {
 	var args [jit.ArgArrays + 2*entryArgs]uintptr
 	for k := range c.args {
 		x := &c.args[k]
-		args[jit.ArgArrays+2*k], args[jit.ArgArrays+2*k+1] = uintptr(x.at(p)), x.row
+		args[jit.ArgArrays+2*k], args[jit.ArgArrays+2*k+1] = uintptr(x.at(places)), x.row
 	}
 	args[jit.ArgN], args[jit.ArgTail] = c.code.Split(c.n)
-	args[jit.ArgRows] = uintptr(c.rows)
-	if c.scratch >= 0 {
-		args[jit.ArgSpill] = uintptr(p[roomPlace]) + uintptr(c.scratch)
-	}
+	args[jit.ArgRows], args[jit.ArgSpill] = uintptr(c.rows), uintptr(c.spill.at(places))
 	c.code.Run(args[:])
-	runtime.KeepAlive(p)
+	runtime.KeepAlive(places)
 }
 
 // entryWriter makes an Entry of a binding.
 type entryWriter struct {
 	*Entry
 	b         *binding
-	moved, to int // the buffer of a product that is made where another's output goes
+	moved, to int  // the buffer of a product that is made where another's output goes
+	body      bool // places are those of a run's buffers
+	own       int  // the place of scratch
 }
 
 // newEntry is b as an Entry, nil where it is more than that.
@@ -152,7 +158,7 @@ func (b *binding) newEntry() *Entry {
 		len(b.inBytes)+len(b.outs) > MaxPlaces {
 		return nil
 	}
-	w := entryWriter{&Entry{Batch: b.batch, arena: lines(b.arena)}, b, -1, -1}
+	w := entryWriter{&Entry{Batch: b.batch, arena: lines(b.arena)}, b, -1, -1, false, scratchPlace}
 	for i := range b.outs {
 		o := &b.outs[i]
 		for j, n := range b.inBytes {
@@ -167,7 +173,24 @@ func (b *binding) newEntry() *Entry {
 			return nil
 		}
 	}
-	for _, u := range b.units {
+	if !w.write() {
+		return nil
+	}
+	return w.Entry
+}
+
+// bodyCalls is what a step does of a loop's or branch's body that consists of nothing else, nil where there is more.
+func (b *binding) bodyCalls() callList {
+	w := entryWriter{&Entry{}, b, -1, -1, true, len(b.buffers)}
+	if b.p.within == "" || b.p.poison || b.p.profile || !w.write() {
+		return nil
+	}
+	return w.calls
+}
+
+// write adds the calls that the units are.
+func (w *entryWriter) write() bool {
+	for _, u := range w.b.units {
 		ok := false
 		switch u := u.(type) {
 		case *mapUnit:
@@ -175,11 +198,11 @@ func (b *binding) newEntry() *Entry {
 		case *productUnit:
 			ok = w.multiply(u) && (u.epilogue == nil || w.enter(u.epilogue))
 		}
-		if !ok || len(w.calls) > entryCalls {
-			return nil
+		if !ok || len(w.calls) > entryCalls && !w.body {
+			return false
 		}
 	}
-	return w.Entry
+	return true
 }
 
 // arg finds buffer k from offset on.
@@ -192,6 +215,8 @@ func (w *entryWriter) arg(k, offset int) (x entryArg, ok bool) {
 	}
 	x.offset = offset
 	switch f := &w.b.buffers[k]; {
+	case w.body:
+		x.place = k
 	case f.out >= 0:
 		x.place = len(w.b.inBytes) + f.out
 	case f.node != nil && f.node.Kind == ir.Param:
@@ -208,13 +233,11 @@ func (w *entryWriter) arg(k, offset int) (x entryArg, ok bool) {
 	return x, true
 }
 
-// scratch is where so many bytes are that a call has for itself.
-func (w *entryWriter) scratch(bytes int) int {
-	if bytes == 0 {
-		return -1
+// scratch has so many bytes be there for a call.
+func (w *entryWriter) scratch(bytes int) {
+	if bytes > 0 {
+		w.room = max(w.room, w.arena+lines(bytes))
 	}
-	w.room = max(w.room, w.arena+lines(bytes))
-	return w.arena
 }
 
 func (w *entryWriter) multiply(u *productUnit) bool {
@@ -222,7 +245,7 @@ func (w *entryWriter) multiply(u *productUnit) bool {
 	if p.SharedBytes > 0 || p.Phases() != 1 || p.Tasks(0) != 1 {
 		return false
 	}
-	if len(w.b.units) == 1 && u.epilogue != nil && w.b.buffers[u.c].out < 0 {
+	if !w.body && len(w.b.units) == 1 && u.epilogue != nil && w.b.buffers[u.c].out < 0 {
 		w.move(u)
 	}
 	w.scratch(p.WorkerBytes)
@@ -262,7 +285,7 @@ func (w *entryWriter) enter(u *mapUnit) bool {
 		return false
 	}
 	if u.bare {
-		return u.mode == rows && w.folds(u, -1, func(j int) ref {
+		return u.mode == rows && w.folds(u, func(j int) ref {
 			return ref{leaf: u.ops[u.folds[j].value].leaf, buffer: -1}
 		})
 	}
@@ -280,28 +303,28 @@ func (w *entryWriter) enter(u *mapUnit) bool {
 	default:
 		return false
 	}
-	at := w.scratch(u.tileRoom() + s.f.SpillBytes())
+	w.scratch(u.tileRoom() + s.f.SpillBytes())
 	for k := range u.refs[0] {
-		y, ok := w.ref(u, &u.refs[0][k], at)
+		y, ok := w.ref(u, &u.refs[0][k])
 		if !ok {
 			return false
 		}
 		y.row = uintptr(u.refs[0][k].row)
 		c.args = append(c.args, y)
 	}
-	if c.scratch = at; at >= 0 {
-		c.scratch += u.tileRoom()
+	if s.f.SpillBytes() > 0 {
+		c.spill = entryArg{place: w.own, offset: u.tileRoom()}
 	}
 	w.calls = append(w.calls, c)
-	return u.code.folds || w.folds(u, at, func(j int) ref { return u.folded[j] })
+	return u.code.folds || w.folds(u, func(j int) ref { return u.folded[j] })
 }
 
 // folds has u's folds done of the values that from tells.
-func (w *entryWriter) folds(u *mapUnit, scratch int, from func(j int) ref) bool {
+func (w *entryWriter) folds(u *mapUnit, from func(j int) ref) bool {
 	for j := range u.folds {
 		f, x := &u.folds[j], from(j)
 		dst, ok := w.arg(f.buffer, 0)
-		src, found := w.ref(u, &x, scratch)
+		src, found := w.ref(u, &x)
 		if !ok || !found {
 			return false
 		}
@@ -310,8 +333,8 @@ func (w *entryWriter) folds(u *mapUnit, scratch int, from func(j int) ref) bool 
 	return true
 }
 
-// ref finds what u's code reads or writes, tiles from scratch on.
-func (w *entryWriter) ref(u *mapUnit, x *ref, scratch int) (entryArg, bool) {
+// ref finds what u's code reads or writes.
+func (w *entryWriter) ref(u *mapUnit, x *ref) (entryArg, bool) {
 	switch {
 	case x.splat:
 		return entryArg{fixed: u.leaf[x.leaf].splat}, true
@@ -320,5 +343,5 @@ func (w *entryWriter) ref(u *mapUnit, x *ref, scratch int) (entryArg, bool) {
 	case x.buffer >= 0:
 		return w.arg(x.buffer, 0)
 	}
-	return entryArg{place: roomPlace, offset: scratch + x.slot}, true
+	return entryArg{place: w.own, offset: x.slot}, true
 }

@@ -72,6 +72,34 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+// The steps of a recurrence of products are lists of calls, which have the reference's bits.
+func TestBodyCalls(t *testing.T) {
+	for _, f := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range []int{5, 17, 64} {
+			s := newSketch()
+			w, xs := s.param(f, ir.Static(n, 2*n), 0), s.param(f, ir.Shape{ir.Batch, ir.D(1), ir.D(2 * n)}, 0)
+			h := s.param(f, ir.Static(1, n), 0)
+			finals, stacked, _ := s.g.Loop("Scan", ir.LoopOptions{Length: ir.Batch}, []*ir.Node{h}, []*ir.Node{xs}, func(_ *ir.Node, c, x []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+				z := s.g.Apply(ops.Add, s.g.MatMul(c[0], w), x[0])
+				part := func(k int) *ir.Node {
+					return s.g.Slice(z, []ir.Dim{ir.D(0), ir.D(k * n)}, []int{1, 1}, ir.Static(1, n))
+				}
+				h := s.g.Softmax(s.g.Apply(ops.Mul, s.g.Apply(ops.Sigmoid, part(0)), s.g.Apply(ops.Tanh, part(1))), 1)
+				return []*ir.Node{h}, []*ir.Node{h}, nil
+			})
+			outs := append(finals, stacked...)
+			s.check(t, outs, rand.New(rand.NewPCG(8, uint64(n))), 0, 1, 6)
+			call := newCall(t, s, outs, Options{}, 3)
+			if err := call.run(context.Background(), 3); err != nil {
+				t.Fatal(err)
+			}
+			if b, _ := call.p.binding(3); b.isa != nil && n == 64 && b.loops[0].bodies[0].calls == nil {
+				t.Errorf("width %d: a step is more than calls\n%s", n, call.p)
+			}
+		}
+	}
+}
+
 // A product that is made where the result goes may not overwrite what its epilogue reads, nor its operands; what overlaps
 // goes another way.
 func TestEntryInPlace(t *testing.T) {

@@ -375,7 +375,9 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 func (r *run) body(ctx context.Context, in, out []unsafe.Pointer) error {
 	b := r.b
 	r.point(in, out)
-	if err := r.steps(ctx, len(b.units)); err != nil {
+	if b.calls != nil {
+		b.calls.run(r.ptr, &r.scratch)
+	} else if err := r.steps(ctx, len(b.units)); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -16,9 +16,10 @@ import (
 type run struct {
 	b       *binding
 	arena   unsafe.Pointer
-	ptr     []unsafe.Pointer // by buffer
+	ptr     []unsafe.Pointer // by buffer, then scratch
 	loans   []loan           // what of ptr is the caller's
 	workers []worker
+	scratch [1]unsafe.Pointer // of the first one
 	gemms   []kernels.GemmRun
 	loops   []*nestedRun
 	spill   []byte // outputs that may not be written before the end
@@ -88,7 +89,7 @@ func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
 		return p
 	}
 	r := &run{b: b, workers: make([]worker, b.p.threads), gemms: make([]kernels.GemmRun, len(b.gemms)), loops: make([]*nestedRun, len(b.loops))}
-	r.ptr = make([]unsafe.Pointer, len(b.buffers))
+	r.ptr = make([]unsafe.Pointer, len(b.buffers)+1)
 	r.spilled = make([]bool, len(b.outs))
 	r.arena = take(b.arena)
 	for k := range b.buffers {
@@ -107,6 +108,7 @@ func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
 	for i := range r.workers {
 		r.workers[i] = worker{take(b.scratch), take(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
 	}
+	r.scratch[0], r.ptr[len(b.buffers)] = r.workers[0].scratch, r.workers[0].scratch
 	for i, u := range b.gemms {
 		r.gemms[i] = kernels.GemmRun{Plan: u.plan}
 		for j := range r.workers {
