@@ -114,8 +114,8 @@ func rotate(c, s float64, x, y []float64) {
 	}
 }
 
-// MatMul is y = a·b, [m k] × [k n].
-func MatMul(y, a, b []float64, m, k, n int) {
+// product is y = a·b, [m k] × [k n].
+func (r Rows) product(y, a, b []float64, m, k, n int) {
 	if max(m, k, n) > smallProduct {
 		blas64.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
 		return
@@ -123,7 +123,7 @@ func MatMul(y, a, b []float64, m, k, n int) {
 	for i := range m {
 		row := y[i*n : (i+1)*n]
 		clear(row)
-		combine(row, a[i*k:(i+1)*k], b, n)
+		r.combine(row, a[i*k:(i+1)*k], b, n)
 	}
 }
 
@@ -384,7 +384,7 @@ func Cofactor(y, a []float64, n int, work []float64, r Rows) error {
 		}
 		scale(p, vt[i*n:(i+1)*n])
 	}
-	MatMul(y, u, vt, n, n, n)
+	r.product(y, u, vt, n, n, n)
 	return nil
 }
 
@@ -641,9 +641,9 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 	}
 	copy(x, a[:size])
 	scale(math.Ldexp(1, -squarings), x)
-	MatMul(a2, x, x, n, n, n)
-	MatMul(a4, a2, a2, n, n, n)
-	MatMul(a6, a4, a2, n, n, n)
+	r.product(a2, x, x, n, n, n)
+	r.product(a4, a2, a2, n, n, n)
+	r.product(a6, a4, a2, n, n, n)
 	b := &pade13
 	sum := func(y []float64, c6, c4, c2, c0 float64) {
 		for i := range y {
@@ -659,12 +659,12 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 		}
 	}
 	sum(t, b[13], b[11], b[9], 0)
-	MatMul(v, a6, t, n, n, n)
+	r.product(v, a6, t, n, n, n)
 	sum(t, b[7], b[5], b[3], b[1])
 	add(t, v)
-	MatMul(u, x, t, n, n, n) // odd powers
+	r.product(u, x, t, n, n, n) // odd powers
 	sum(t, b[12], b[10], b[8], 0)
-	MatMul(v, a6, t, n, n, n)
+	r.product(v, a6, t, n, n, n)
 	sum(t, b[6], b[4], b[2], b[0])
 	add(v, t) // even powers
 	for i := range size {
@@ -677,7 +677,7 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 	}
 	for range squarings {
 		copy(t, y[:size])
-		MatMul(y, t, t, n, n, n)
+		r.product(y, t, t, n, n, n)
 	}
 	return nil
 }
