@@ -515,3 +515,35 @@ func TestDeviceMatrices(t *testing.T) {
 		}
 	}
 }
+
+// TestDeviceSegments: what is no segment's number is the CPU's error.
+func TestDeviceSegments(t *testing.T) {
+	onFake(t)
+	g := ir.New()
+	x, ids := g.Param(0, dtype.F32, ir.Static(400)), g.Param(1, dtype.I32, ir.Static(400))
+	for bad := -1; bad < 400; bad += 133 {
+		in, at := make([]float32, 400), make([]int32, 400)
+		for i := range at {
+			in[i], at[i] = float32(i*7%13), int32(i%5)
+		}
+		if bad >= 0 {
+			at[bad], at[399] = 5, -1
+		}
+		var errs [2]string
+		var ys [2][]float32
+		for k, device := range []string{"cpu", "cuda:0"} {
+			p, err := Compile([]*ir.Node{g.SegmentMax(x, ids, 5, "user.go:7")}, []Input{{x.Type, x.Shape}, {ids.Type, ids.Shape}}, Options{Device: device})
+			if err != nil || p.Device() != device {
+				t.Fatal(err, p)
+			}
+			y := make([]float32, 5)
+			err = p.Run(context.Background(), 1, []unsafe.Pointer{unsafe.Pointer(&in[0]), unsafe.Pointer(&at[0])}, []unsafe.Pointer{unsafe.Pointer(&y[0])})
+			if errs[k], ys[k] = fmt.Sprint(err), y; (err != nil) != (bad >= 0) {
+				t.Fatal(bad, err)
+			}
+		}
+		if errs[0] != errs[1] || bad < 0 && !slices.Equal(ys[0], ys[1]) {
+			t.Errorf("%s %v, on the CPU %s %v", errs[1], ys[1], errs[0], ys[0])
+		}
+	}
+}

@@ -84,7 +84,7 @@ func noKernel(n *ir.Node) *cudasrc.Unsupported {
 }
 
 // calls are those that have kernels.
-var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
+var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.SegmentMax, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
 
 // call writes one of them.
 func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (cudasrc.Unit, error) {
@@ -93,6 +93,16 @@ func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (c
 		return d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
 	case ir.ArgCumMax:
 		return d.w.ArgCumMax(y, in[0])
+	case ir.SegmentMax:
+		size := y.Dims[len(y.Dims)-1]
+		all, err := d.w.Check(in[1], size, arg(d.status, 8*d.plan.Status()))
+		if err != nil {
+			return all, err
+		}
+		d.plan.Checks = append(d.plan.Checks, cudasrc.Check{Op: n.Name(), Pos: n.Pos, Size: size})
+		k, err := d.w.SegmentMax(y, in[0], in[1])
+		all.Launches = append(all.Launches, k.Launches...)
+		return all, err
 	}
 	dims := in[0].Dims
 	batch, size := product(dims[:len(dims)-2]), dims[len(dims)-1]

@@ -229,6 +229,26 @@ func TestPlanSorting(t *testing.T) {
 	runPlans(t, all)
 }
 
+// TestPlanSegments: the largest of segments, some of them empty, of rows with equal elements, NaNs and both zeros.
+func TestPlanSegments(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 18))
+	var all []planned
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, ids := range []dtype.Type{dtype.I32, dtype.I64} {
+			for _, d := range [][2]int{{1, 1}, {5, 3}, {700, 4}, {300, 1000}, {0, 2}} {
+				s := &sketch{source: rng, g: ir.New()}
+				x, at := s.param(typ, ir.Static(3, d[0]), 9), s.param(ids, ir.Static(3, d[0]), d[1])
+				outs := []*ir.Node{s.g.SegmentMax(s.g.Apply(ops.Trunc, x), at, d[1], "")}
+				all = append(all, plans(t, fmt.Sprint("segments ", typ, ids, d), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
+				if p := all[len(all)-1].plan; directed(p.Steps) {
+					t.Errorf("the host takes part in %v", p.Steps)
+				}
+			}
+		}
+	}
+	runPlans(t, all)
+}
+
 // TestPlanLoops: a recurrent network, either way, over slices that are not aligned, and a loop within a loop.
 func TestPlanLoops(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 13))

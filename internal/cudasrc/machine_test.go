@@ -92,6 +92,7 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		if !typ.IsFloat() {
 			continue
 		}
+		must(w.SegmentMax(operand(typ, 0, 50, 40, 9), x, operand(dtype.I64, 2, 50, 40, 30)))
 		for _, n := range []int{5, 32} {
 			x := &cudasrc.Matrices{Count: 100, N: n, Out: y, Status: cudasrc.Arg{Pointer: true}}
 			must(w.Cholesky(x, y))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
 // MaxSort is the length of the longest rows that are sorted.
@@ -79,4 +80,60 @@ func (w *Writer) ArgCumMax(o, x *Operand) (Unit, error) {
 	t.line("\tq[i] = (i64)best;")
 	t.line("}")
 	return one(w.launch(t, ceil(rows, block)))
+}
+
+// SegmentMax is the largest of the elements of each row of x in each segment, by numbers idx of x's shape; the first of equal ones,
+// and -Inf where there is none. o's last axis are the segments. A bad number gives nothing.
+func (w *Writer) SegmentMax(o, x, idx *Operand) (u Unit, err error) {
+	rows, m, _ := around(x.Dims, len(x.Dims)-1, len(x.Dims))
+	d := o.Dims[len(o.Dims)-1]
+	n, elems := rows*d, rows*m
+	if n == 0 {
+		return u, nil
+	}
+	// Of each segment the largest rank, then ~ the first place that has it; 0 is none.
+	found := &Operand{Type: dtype.I64, Buffer: w.Temporary(16 * n)}
+	typ := ctype(x.Type)
+	add := func(l Launch, e error) {
+		if err == nil {
+			u.Launches, err = append(u.Launches, l), e
+		}
+	}
+	add(w.fill(found, "0", 2*n))
+	for _, kind := range []string{"segmentbest", "segmentfirst"} {
+		if elems == 0 {
+			break
+		}
+		t, wide := newText(kind), max(n, elems) >= narrow
+		i := index(wide)
+		fmt.Fprintf(&t.above, "\nADJ u64 rank_@(%s x) {\n\t%s\n}\n", typ, rankText(x.Type, false))
+		t.in(typ, "p", x.arg())
+		t.in(ctype(idx.Type), "at", idx.arg())
+		t.out("u64", "best", found.arg())
+		t.size("n", elems)
+		t.size("d", d)
+		t.divisor("m", m, wide)
+		t.line("const %s i = %s;", i, thread(wide))
+		t.line("if (i >= n || (u64)(i64)at[i] >= d) return;")
+		t.line("%s row = i;", i)
+		t.line("split(row, m);")
+		t.line("best += row * d + (u64)(i64)at[i];")
+		t.line("const u64 rank = rank_@(p[i]);")
+		if kind == "segmentbest" { // most are not, which a look tells, even at what is no longer the largest
+			t.line("if (rank > *best) atomicMax(best, rank);")
+		} else {
+			t.size("segments", n)
+			t.line("if (rank == *best && ~(u64)i > best[segments]) atomicMax(best + segments, ~(u64)i);")
+		}
+		add(w.launch(t, ceil(elems, block)))
+	}
+	t := newText("segmentmax")
+	t.in(typ, "p", x.arg())
+	t.in("u64", "best", found.arg())
+	t.out(typ, "q", o.arg())
+	t.size("segments", n)
+	t.line("const u64 i = %s;", thread(true))
+	t.line("if (i < segments) q[i] = best[i] == 0 ? %s : p[~best[segments + i]];", startText(ir.Max, x.Type))
+	add(w.launch(t, ceil(n, block)))
+	return u, err
 }

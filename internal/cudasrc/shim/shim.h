@@ -110,6 +110,11 @@ static inline unsigned long long atomicCAS(unsigned long long *p, unsigned long 
 	if (was == old) *p = v;
 	return was;
 }
+static inline unsigned long long atomicMax(unsigned long long *p, unsigned long long v) {
+	const unsigned long long was = *p;
+	if (was < v) *p = v;
+	return was;
+}
 // A kernel's parameters are words of 8 bytes.
 template <class P> static P shim_param(uint64_t w) {
 	P p;
