@@ -82,4 +82,6 @@ CUDA_ENV = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/cuda/include -I$(CUDA)/incl
 test-cuda:
 	$(CUDA_ENV) $(GO) vet -tags cuda ./cuda/... ./runtime/... ./autodiff/...
 	$(CUDA_ENV) $(GO) test -tags cuda ./cuda/...
-	$(CUDA_ENV) $(GO) test -tags cuda -run Device ./runtime ./autodiff
+	$(CUDA_ENV) $(GO) test -tags cuda -run 'Device|GPU' ./runtime ./autodiff
+	@if test -e /dev/nvidiactl; then set -x; $(CUDA_ENV) $(GO) test -tags cuda ./autodiff ./nn ./optim; \
+	else echo "NOT RUN: whole suites on a GPU (make exhaustive has them on an emulated one)"; fi

@@ -474,7 +474,12 @@ func TestDistributionsSameEverywhere(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range want {
-					if b := raw(got[i]); !bytes.Equal(b, raw(want[i])[:len(b)]) {
+					b := raw(got[i])
+					same := bytes.Equal(b, raw(want[i])[:len(b)])
+					if i >= len(all) && p.Device() != "cpu" { // slopes have special functions in them, which are another library's there
+						same = nearly(got[i].Float64s(), want[i].Float64s(), map[ad.DType]float64{ad.F32: 1e-6, ad.F64: 1e-11}[want[i].DType()])
+					}
+					if !same {
 						t.Errorf("%s, %d threads, %d rows: number %d: other numbers", level.Name, threads, rows, i)
 					}
 				}
@@ -491,6 +496,16 @@ func TestDistributionsSameEverywhere(t *testing.T) {
 			}
 		}
 	}
+}
+
+// nearly reports whether x is the beginning of y, but for a part of tol.
+func nearly(x, y []float64, tol float64) bool {
+	for i := range x {
+		if !(math.Abs(x[i]-y[i]) <= tol*math.Abs(y[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 func TestDistributionErrors(t *testing.T) {

@@ -124,6 +124,12 @@ func TestConvertF16(t *testing.T) {
 			}
 			half, back := ad.Data[ad.Float16](got.Half), ad.Data[float32](got.Back)
 			for i, v := range want {
+				if w := v.Float32(); w != w && p.Device() != "cpu" { // a device may make another NaN
+					if h := half[i].Float32(); h == h || back[i] == back[i] {
+						t.Fatalf("%x becomes %x and %x", math.Float32bits(x[i]), half[i], math.Float32bits(back[i]))
+					}
+					continue
+				}
 				if half[i] != v || math.Float32bits(back[i]) != math.Float32bits(v.Float32()) {
 					t.Fatalf("%s: %x becomes %x and %x, not %x", level.Name, math.Float32bits(x[i]), half[i], math.Float32bits(back[i]), v)
 				}
@@ -131,6 +137,9 @@ func TestConvertF16(t *testing.T) {
 			wide, kept := ad.Data[float32](got.Wide), ad.Data[ad.Float16](got.Kept)
 			for i, h := range all {
 				v := h.Float32()
+				if v != v && p.Device() != "cpu" && wide[i] != wide[i] {
+					continue
+				}
 				if math.Float32bits(wide[i]) != math.Float32bits(v) || kept[i] != h^0x8000 && v == v {
 					t.Fatalf("%s: %x is %x and negated %x", level.Name, h, math.Float32bits(wide[i]), kept[i])
 				}
