@@ -473,7 +473,8 @@ func (c *code) String() string { return c.p.String() }
 // Dot draws that in Graphviz' language.
 func (c *code) Dot() string { return c.p.Dot() }
 
-// PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads.
+// PeakBytes is the memory that a run for a batch size takes beside arguments and results, for all threads; of a program on a device, the
+// memory there.
 func (c *code) PeakBytes(batch int) (int, error) { return c.p.PeakBytes(batch) }
 
 // CompileTimes is how long a program took to make: the function recorded and derived, planned, and bound to the

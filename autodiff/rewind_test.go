@@ -86,11 +86,12 @@ func TestScanBinomial(t *testing.T) {
 	}
 }
 
-// Memory is that of the sets that are kept, for any number of steps, also of second derivatives and batches.
+// Memory is that of the sets that are kept, for any number of steps, also of second derivatives and batches: the CPU's, where
+// programs of a device would run loops as small as these, too.
 func TestScanBinomialMemory(t *testing.T) {
 	const width = 100
 	size := func(f func(ad.Value) ad.Value, s ad.Value) int {
-		p, err := ad.Compile(f, s)
+		p, err := ad.Compile(f, s, ad.Options{Device: "cpu"})
 		if err != nil {
 			t.Fatal(err)
 		}

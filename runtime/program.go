@@ -202,7 +202,7 @@ func (p *Program) binding(batch int) (*binding, error) {
 }
 
 // PeakBytes is the memory that one run takes for a batch, beside the caller's: its arena and what its
-// threads have for themselves; on a device, there.
+// threads have for themselves; on a device, there, not what the CPU's steps of the program take.
 func (p *Program) PeakBytes(batch int) (int, error) {
 	if p.OnDevice() {
 		q, err := p.devicePlan(batch, false)
