@@ -44,6 +44,8 @@ type fftPass struct {
 	reg, suffix string
 	bytes, size int
 	twiddle     func(dst, a, k int) // dst = a times number k of the twiddles, whose real and imaginary parts take turns
+	fetch       func(dst, k int)    // in the place of twiddle where a number is read once for both of its products: it alone
+	between     [4]int              // registers of times with fetch
 }
 
 func (f *fftPass) p(format string, args ...any) { fmt.Fprintf(f.w, "\t"+format+"\n", args...) }
@@ -63,6 +65,20 @@ func (f *fftPass) broadcast(v, at int, from string) {
 
 // times stores (re, im) times the twiddle number k.
 func (f *fftPass) times(re, im, k int, toRe, toIm string) {
+	if f.fetch != nil {
+		c, s, a, b := f.between[0], f.between[1], f.between[2], f.between[3]
+		f.fetch(c, 2*k)
+		f.fetch(s, 2*k+1)
+		f.op("MUL", a, re, c)
+		f.op("MUL", b, im, s)
+		f.op("SUB", a, a, b)
+		f.store(a, toRe)
+		f.op("MUL", s, re, s)
+		f.op("MUL", c, im, c)
+		f.op("ADD", s, s, c)
+		f.store(s, toIm)
+		return
+	}
 	f.twiddle(14, re, 2*k)
 	f.twiddle(15, im, 2*k+1)
 	f.op("SUB", 14, 14, 15)
@@ -166,13 +182,10 @@ func (f *fftPass) side(radix int) {
 	if radix%2 != 0 {
 		roots = radix - 1
 	}
-	f.twiddle = func(dst, a, k int) {
-		if f.reg == "Z" {
-			f.op("MUL", dst, a, 16+k)
-			return
-		}
-		f.broadcast(dst, k, "SI")
-		f.op("MUL", dst, a, dst)
+	f.twiddle = func(dst, a, k int) { f.op("MUL", dst, a, 16+k) }
+	if f.reg == "Y" {
+		f.fetch, f.between = func(dst, k int) { f.broadcast(dst, k, "SI") }, [4]int{12, 13, 14, 15}
+		defer func() { f.fetch = nil }()
 	}
 	f.arguments("s")
 	f.p("MOVQ R12, R8")
@@ -198,7 +211,11 @@ func (f *fftPass) side(radix int) {
 	case 4:
 		f.four(0)
 	default:
-		f.odd(radix)
+		if f.reg == "Y" {
+			f.oddFew(radix)
+		} else {
+			f.odd(radix)
+		}
 	}
 	f.add(f.bytes, "AX", "BX", "CX", "DX")
 	f.p("SUBQ $%d, R13", f.bytes)
@@ -236,8 +253,13 @@ func (f *fftPass) along() {
 		f.twiddle = func(dst, a, k int) {
 			f.p("VMULP%s %d(SI), %s%d, %s%d", f.suffix, 64*k+at, f.reg, a, f.reg, dst)
 		}
+		if f.reg == "Y" {
+			f.fetch = func(dst, k int) { f.load(dst, fmt.Sprintf("%d(SI)", 64*k+at)) }
+			f.between = [4]int{12, 13, 14, 15}
+		}
 		f.four(at)
 	}
+	f.fetch = nil
 	f.add(64, "AX", "BX", "CX", "DX")
 	f.p("ADDQ $%d, SI", 6*64)
 	f.p("SUBQ $64, R12")
@@ -301,7 +323,7 @@ func (f *fftPass) four(at int) {
 	f.times(2, 3, 2, part("CX", 3, at), part("DX", 3, at))
 }
 
-// odd is radixOdd: the sums of parts k and p-k are in the registers of k, the differences in those of p-k.
+// odd is radixOdd with 32 registers: the sums of parts k and p-k are in the registers of k, the differences in those of p-k.
 func (f *fftPass) odd(p int) {
 	half := p / 2
 	for k := range p {
@@ -323,14 +345,7 @@ func (f *fftPass) odd(p int) {
 		}
 		f.store(14, part([]string{"CX", "DX"}[i], 0, 0))
 	}
-	root := func(dst, a, k int) {
-		if f.reg == "Z" {
-			f.op("MUL", dst, a, 24+k)
-			return
-		}
-		f.broadcast(dst, k, "DI")
-		f.op("MUL", dst, a, dst)
-	}
+	root := func(dst, a, k int) { f.op("MUL", dst, a, 24+k) }
 	const cr, ci, er, ei = 10, 11, 12, 13
 	for r := 1; r <= half; r++ {
 		for k := 1; k <= half; k++ {
@@ -362,5 +377,57 @@ func (f *fftPass) odd(p int) {
 		f.p("VMOVAP%s %s15, %s%d", f.suffix, f.reg, f.reg, ci)
 		f.times(cr, ci, r-1, part("CX", r, 0), part("DX", r, 0))
 		f.times(er, ei, p-r-1, part("CX", p-r, 0), part("DX", p-r, 0))
+	}
+}
+
+// oddFew is odd with 16 registers: part 0 is read where it is added, each root once for both products.
+func (f *fftPass) oddFew(p int) {
+	half := p / 2
+	from := []string{"AX", "BX"}
+	for k := 1; k <= half; k++ {
+		for i := range 2 {
+			f.load(14, part(from[i], k, 0))
+			f.load(15, part(from[i], p-k, 0))
+			f.op("ADD", 2*k+i, 14, 15)
+			f.op("SUB", 2*(p-k)+i, 14, 15)
+		}
+	}
+	addFirst := func(dst, a, i int) { f.p("VADDP%s (%s), %s%d, %s%d", f.suffix, from[i], f.reg, a, f.reg, dst) }
+	for i := range 2 {
+		addFirst(14, 2+i, i)
+		for k := 2; k <= half; k++ {
+			f.op("ADD", 14, 14, 2*k+i)
+		}
+		f.store(14, part([]string{"CX", "DX"}[i], 0, 0))
+	}
+	const cr, er = 10, 12 // and the imaginary parts behind them
+	f.between = [4]int{0, 1, cr, cr + 1}
+	for r := 1; r <= half; r++ {
+		for k := 1; k <= half; k++ {
+			at, sign := k*r%p, "ADD"
+			if at > half {
+				at, sign = p-at, "SUB"
+			}
+			f.broadcast(0, 2*at-2, "DI")
+			f.broadcast(1, 2*at-1, "DI")
+			for i := range 2 {
+				diff := 2*(p-k) + 1 - i // the other part's
+				f.op("MUL", 14, 2*k+i, 0)
+				if k == 1 {
+					addFirst(cr+i, 14, i)
+					f.op("MUL", er+i, diff, 1)
+					continue
+				}
+				f.op("ADD", cr+i, cr+i, 14)
+				f.op("MUL", 15, diff, 1)
+				f.op(sign, er+i, er+i, 15)
+			}
+		}
+		f.op("SUB", 14, cr, er)
+		f.op("ADD", er, cr, er)
+		f.op("ADD", 15, cr+1, er+1)
+		f.op("SUB", er+1, cr+1, er+1)
+		f.times(14, 15, r-1, part("CX", r, 0), part("DX", r, 0))
+		f.times(er, er+1, p-r-1, part("CX", p-r, 0), part("DX", p-r, 0))
 	}
 }
