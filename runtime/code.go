@@ -374,10 +374,17 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	}
 	if u.mode == flat && u.code.whole() {
 		u.grain = max(u.grain, min(1<<15, 1<<23/u.code.size)) // some microseconds
+		group := u.cols * max(1, u.even)                      // elements of rows that a call takes, which finds the addresses of all
+		if u.even > 0 {
+			u.grain = max(u.grain, min(group, u.code.most()))
+		}
 		u.tile = min(u.grain, u.code.most())
-		if u.strip > 0 {
-			u.tile -= u.tile % min(u.cols*max(1, u.even), u.tile)
-			u.tile -= u.tile % u.strip
+		if u.strip > 0 || u.even > 0 {
+			for _, n := range []int{group, u.cols, max(1, u.strip)} {
+				if n <= u.tile {
+					u.tile -= u.tile % n
+				}
+			}
 			u.grain -= u.grain % u.tile
 		}
 	}

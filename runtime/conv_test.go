@@ -82,6 +82,8 @@ func TestTapsInPlace(t *testing.T) {
 	for _, u := range b.units {
 		if m, ok := u.(*mapUnit); ok && m.code != nil && (m.code.tiles > 0 || m.cols != 64 || m.even != 16) {
 			t.Errorf("%d tiles, rows of %d, evenly in groups of %d", m.code.tiles, m.cols, m.even)
+		} else if ok && m.code != nil && m.tile%(m.cols*m.even) != 0 {
+			t.Errorf("%d elements at once are not whole groups of rows", m.tile)
 		} else if ok && m.code != nil && *b.isa == jit.AVX512 && m.strip != 16 {
 			t.Errorf("strips of %d", m.strip)
 		}
