@@ -6,6 +6,11 @@ package asm
 
 import "unsafe"
 
+// LinesF32AVX2 is kernels.GemmKernel's Lines.
+//
+//go:noescape
+func LinesF32AVX2(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
+
 // BatchF32AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 8 columns, or 6 rows and twice as many columns.
 //
 //go:noescape
@@ -35,6 +40,11 @@ func PackAF32AVX2(dst, src unsafe.Pointer, lane, k int)
 //
 //go:noescape
 func PackBF32AVX2(dst, src unsafe.Pointer, lane, k int)
+
+// LinesF64AVX2 is kernels.GemmKernel's Lines.
+//
+//go:noescape
+func LinesF64AVX2(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int, c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 
 // BatchF64AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 4 columns, or 6 rows and twice as many columns.
 //

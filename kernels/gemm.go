@@ -60,6 +60,7 @@ type GemmKernel struct {
 	// first line's start, step (not read: it is aCol) and length, in elements.
 	Lines func(line, a unsafe.Pointer, aRow, aCol, lines int, b unsafe.Pointer, bRow int,
 		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
+	LinesN int // the most columns for which it is better than to pack A, 0 for any
 
 	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2, or m ≤ MR and n ≤ NR.
 	// It may ask for what comes next in the batch.

@@ -9,8 +9,8 @@ import (
 
 // Six rows by two vectors: twelve sums hide an fma's latency and leave registers for b and a.
 var gemmAVX2 = [dtype.Count]GemmKernel{
-	dtype.F32: {MR: 6, NR: 16, Strip: asm.GemmF32AVX2, Batch: asm.BatchF32AVX2, BatchRows: 12, BatchTiles: 3, Row: asm.RowF32AVX2, Dot: asm.DotF32AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2},
-	dtype.F64: {MR: 6, NR: 8, Strip: asm.GemmF64AVX2, Batch: asm.BatchF64AVX2, BatchRows: 12, BatchTiles: 3, Row: asm.RowF64AVX2, Dot: asm.DotF64AVX2, PackA: asm.PackAF64AVX2, PackB: asm.PackBF64AVX2},
+	dtype.F32: {MR: 6, NR: 16, Strip: asm.GemmF32AVX2, Lines: asm.LinesF32AVX2, LinesN: 128, Batch: asm.BatchF32AVX2, BatchRows: 12, BatchTiles: 3, Row: asm.RowF32AVX2, Dot: asm.DotF32AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2},
+	dtype.F64: {MR: 6, NR: 8, Strip: asm.GemmF64AVX2, Lines: asm.LinesF64AVX2, LinesN: 64, Batch: asm.BatchF64AVX2, BatchRows: 12, BatchTiles: 3, Row: asm.RowF64AVX2, Dot: asm.DotF64AVX2, PackA: asm.PackAF64AVX2, PackB: asm.PackBF64AVX2},
 	dtype.BF16: {MR: 6, NR: 16, Strip: asm.GemmBF16AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2,
 		pairing: pairing{SplitA: asm.SplitAAVX2, SplitB: asm.SplitBAVX2, ZipB: asm.ZipBAVX2}},
 	dtype.F16: {MR: 6, NR: 16, Strip: asm.GemmF32AVX2, PackA: asm.PackAF32AVX2, PackB: asm.PackBF32AVX2,

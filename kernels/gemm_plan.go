@@ -198,7 +198,7 @@ func (p *GemmPlan) planBlocks() {
 	if kc < 128 {
 		least = k.MR << 16
 	}
-	p.lines = g.AGrid != nil && k.Lines != nil && !g.Scaled && g.K > 0 && g.AGrid.even()
+	p.lines = g.AGrid != nil && k.Lines != nil && (k.LinesN == 0 || g.N <= k.LinesN) && !g.Scaled && g.K > 0 && g.AGrid.even()
 	p.packA = !p.lines && (g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
 		(g.Scaled || g.AGrid != nil || half) && g.K > 0)

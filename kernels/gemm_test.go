@@ -581,7 +581,7 @@ func testGemmGrid[T float](t *testing.T) {
 			for i := range a {
 				a[i] = x[i/(m*k)*s.h*s.w*s.c+grid.Rows.At(i/k%m)+grid.Cols.At(i%k)]
 			}
-			for _, n := range []int{2, 13, 16, 33, 64} {
+			for _, n := range []int{2, 13, 16, 33, 64, 130} {
 				g := Gemm{Type: typeOf[T](), Batch: batch, M: m, N: n, K: k, ARow: k, ACol: 1, ABatch: m * k, BRow: n, BCol: 1, CRow: n + 3, CBatch: m * (n + 3)}
 				b, want := random(k*n), make([]T, batch*m*(n+3))
 				for i := range want {

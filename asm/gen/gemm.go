@@ -22,10 +22,11 @@ func genGemm() map[string][]byte {
 			if i.masks {
 				g.stripMasked(false)
 				g.stripMasked(true)
-				fmt.Fprintf(&d, linesDecl, t.name, i.name)
 			} else {
-				g.strip()
+				g.strip(false)
+				g.strip(true)
 			}
+			fmt.Fprintf(&d, linesDecl, t.name, i.name)
 			g.batch()
 			fmt.Fprintf(&d, batchDecl, t.name, i.name, g.batchRows(), g.perVec, i.mr)
 			if i.masks {
@@ -207,10 +208,14 @@ func row(i int, r0, r3, stride string) string {
 }
 
 // strip: a loop over panels of six rows, then a panel of the rest, each for a whole strip, a strip of
-// one vector and a part, a strip of a part.
-func (g *gemm) strip() {
+// one vector and a part, a strip of a part. In lines, there is one panel, and its k lie in lines.
+func (g *gemm) strip(lines bool) {
 	g.p("")
-	g.p("TEXT ·Gemm%sAVX2(SB), NOSPLIT, $0-120", g.t.name)
+	if g.lines = lines; lines {
+		g.p("TEXT ·Lines%sAVX2(SB), NOSPLIT, $0-112", g.t.name)
+	} else {
+		g.p("TEXT ·Gemm%sAVX2(SB), NOSPLIT, $0-120", g.t.name)
+	}
 	g.p("MOVQ a+8(FP), R12")
 	g.p("MOVQ aRow+16(FP), SI")
 	g.p("MOVQ aCol+24(FP), DI")
@@ -244,19 +249,23 @@ func (g *gemm) strip() {
 		g.p("CMPQ R11, $6")
 		g.p("JLT %s5", s.name)
 		g.tile(6, s.vecs, s.tail)
-		g.p("ADDQ aPanel+32(FP), R12")
-		g.p("LEAQ (R13)(R10*2), DX")
-		g.p("ADDQ R10, DX")
-		if s.vecs == 2 && !s.tail {
-			g.p("MOVQ k+0(FP), AX")
-			more := g.newLabel("more")
-			g.p("SUBQ AX, steps+112(FP)")
-			g.p("JGT %s", more)
-			g.p("XORL R14, R14")
-			g.p("%s:", more)
+		if lines {
+			g.p("JMP end")
+		} else {
+			g.p("ADDQ aPanel+32(FP), R12")
+			g.p("LEAQ (R13)(R10*2), DX")
+			g.p("ADDQ R10, DX")
+			if s.vecs == 2 && !s.tail {
+				g.p("MOVQ k+0(FP), AX")
+				more := g.newLabel("more")
+				g.p("SUBQ AX, steps+112(FP)")
+				g.p("JGT %s", more)
+				g.p("XORL R14, R14")
+				g.p("%s:", more)
+			}
+			g.p("SUBQ $6, R11")
+			g.p("JMP %s6", s.name)
 		}
-		g.p("SUBQ $6, R11")
-		g.p("JMP %s6", s.name)
 		for r := 5; r > 0; r-- {
 			g.p("")
 			g.p("%s%d:", s.name, r)
@@ -286,14 +295,10 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 		}
 		return fmt.Sprint(32*j, addr)
 	}
-	loop, store, put := g.newLabel("loop"), g.newLabel("store"), g.newLabel("put")
-	g.p("MOVQ R12, AX")
-	g.p("LEAQ (AX)(SI*2), BX")
-	g.p("ADDQ SI, BX")
+	loop, store, put, line := g.newLabel("loop"), g.newLabel("store"), g.newLabel("put"), ""
 	g.p("LEAQ (DX)(R10*2), R13")
 	g.p("ADDQ R10, R13")
 	g.p("MOVQ b+40(FP), R8")
-	g.p("MOVQ k+0(FP), CX")
 	for i := range rows {
 		if rows == 6 && vecs == 2 {
 			g.p("PREFETCHT0 %s", row(i, "DX", "R13", "R10"))
@@ -302,8 +307,21 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 			g.p("VXORPS %s, %[1]s, %[1]s", acc(i, j))
 		}
 	}
-	g.p("TESTQ CX, CX")
-	g.p("JEQ %s", store)
+	if g.lines {
+		line = g.newLabel("line")
+		g.p("MOVQ line+0(FP), R11")
+		g.p("%s:", line)
+		g.p("MOVQ (R11), AX")
+		g.p("LEAQ (R12)(AX*%d), AX", g.t.size)
+		g.p("MOVQ 16(R11), CX")
+	} else {
+		g.p("MOVQ R12, AX")
+		g.p("MOVQ k+0(FP), CX")
+		g.p("TESTQ CX, CX")
+		g.p("JEQ %s", store)
+	}
+	g.p("LEAQ (AX)(SI*2), BX")
+	g.p("ADDQ SI, BX")
 	g.p("PCALIGN $32")
 	g.p("%s:", loop)
 	for j := range vecs {
@@ -330,6 +348,11 @@ func (g *gemm) tile(rows, vecs int, tail bool) {
 	g.p("ADDQ R9, R8")
 	g.p("DECQ CX")
 	g.p("JNZ %s", loop)
+	if g.lines {
+		g.p("ADDQ $24, R11")
+		g.p("DECQ lines+32(FP)")
+		g.p("JNZ %s", line)
+	}
 	g.p("%s:", store)
 	g.p("CMPB add+88(FP), $0")
 	g.p("JEQ %s", put)
