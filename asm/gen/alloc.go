@@ -20,7 +20,7 @@ const (
 type allocator struct {
 	lowered
 	lines  []string
-	spills int // stores to the stack
+	spills int // stores to the stack for want of registers
 	slots  int // of a vector's size on the stack
 
 	uses   [][]int // by virtual register: the instructions that are yet to read it
@@ -56,6 +56,8 @@ func allocate(l *lowered) *allocator {
 			a.fma(i, in)
 		} else if in.over {
 			a.over(i, in)
+		} else if in.rows != "" {
+			a.rows(i, in)
 		} else {
 			a.inst(i, in)
 		}
@@ -116,6 +118,7 @@ func (a *allocator) take(v int) int {
 	if u := a.holder[best]; u >= 0 {
 		if a.home[u] == "" {
 			a.spill(u)
+			a.spills++
 		}
 		a.where[u] = -1
 	}
@@ -132,7 +135,6 @@ func (a *allocator) spill(v int) {
 	}
 	a.slot[v], a.home[v] = s, fmt.Sprintf("%d(SP)", a.bytes*s)
 	a.move(v, a.name(a.where[v]), a.home[v])
-	a.spills++
 }
 
 // name is that of a register.
@@ -248,6 +250,25 @@ func (a *allocator) over(i int, in inst) {
 		return text[k]
 	}))
 	a.done(i, in.args)
+}
+
+// rows has the index on the stack, from which general registers take it.
+func (a *allocator) rows(i int, in inst) {
+	index := in.args[0]
+	if _, ok := a.slot[index]; !ok {
+		a.load(index)
+		a.spill(index)
+		a.holder[a.where[index]], a.where[index] = -1, -1
+	}
+	at := a.bytes*a.slot[index] + 8*in.lane
+	a.done(i, in.args)
+	clear(a.pinned[:])
+	dst := a.name(a.take(in.dst))
+	a.emit("LEAQ %s<>(SB), BX", in.rows)
+	a.emit("MOVQ %d(SP), AX", at)
+	a.emit("VMOVUPS (BX)(AX*1), X%s", dst[1:])
+	a.emit("MOVQ %d(SP), AX", at+16)
+	a.emit("VINSERTF128 $1, (BX)(AX*1), %s, %[1]s", dst)
 }
 
 // fma writes its result over one of its operands; the choice of the order is free. That operand is one

@@ -20,6 +20,9 @@ type inst struct {
 	dst   int  // -1 for a store
 	// fma is the mnemonic before and after the operand order ("VFMADD", "PS"), for args a, b, c.
 	fma [2]string
+	// rows are two tables side by side, of which the result is what lanes lane and lane+2 of the argument, bytes, say.
+	rows string
+	lane int
 	// over says that args are an index and two tables, the second of which the result takes the place of.
 	over bool
 }
@@ -28,9 +31,11 @@ type inst struct {
 type lowered struct {
 	isa
 	code []inst
-	home []string // by virtual register: its place in memory before it was ever computed, or ""
-	keep []bool   // the home is a constant, which is as good an operand as a register
-	mask []bool   // it is a mask register
+	side []vec.Value    // by instruction that looks up one of a pair of tables, the other one
+	have map[[3]int]int // of a pair, by instruction, group and part, what has been looked up before it is lowered
+	home []string       // by virtual register: its place in memory before it was ever computed, or ""
+	keep []bool         // the home is a constant, which is as good an operand as a register
+	mask []bool         // it is a mask register
 	once map[string]int
 }
 
@@ -43,7 +48,10 @@ var argRegs = [...]string{"SI", "DX", "R8"}
 // Where there are mask registers, a value that is a mask by its making is in one, and in a vector as well
 // once a use of its bits asks for that.
 func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowered {
-	l := &lowered{isa: i, once: map[string]int{}}
+	l := &lowered{isa: i, once: map[string]int{}, have: map[[3]int]int{}}
+	if !i.masks {
+		l.side = vec.TablePairs(p.Code) // found by addresses, a table takes Zen 3 two cycles, by permutations of its words six
+	}
 	reg := make([][][]int, len(p.Code))    // value, group, part; -1: only in a mask register
 	inMask := make([][][]int, len(p.Code)) // the same for mask registers; -1: only in a vector
 	newReg := func() int {
@@ -129,6 +137,25 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 			return logic("KXORW @1, @0")
 		}
 		return -1
+	}
+
+	// pair looks up the tables of v and of the instruction beside it, whose entries lie side by side: 16 bytes are both's for a lane.
+	pair := func(v vec.Value, g, part int) int {
+		in, other := p.Code[v], l.side[v]
+		name := fmt.Sprintf("p64_%s_%s", vec.TableName(in.Imm), vec.TableName(p.Code[other].Imm))
+		consts[name] = true
+		index := l.shared(emit, "VPSRLQ $56, @0, @d", -1, l.shared(emit, "VPSLLQ $60, @0, @d", -1, vector(in.A, g, part))) // in bytes
+		row := func(lane int) int {
+			r := newReg()
+			l.code = append(l.code, inst{args: []int{index}, mem: -1, dst: r, rows: name, lane: lane})
+			return r
+		}
+		even, odd := row(0), row(1)
+		r := emit("VUNPCKLPD @1, @0, @d", -1, even, odd)
+		if other != v {
+			l.have[[3]int{int(other), g, part}] = emit("VUNPCKHPD @1, @0, @d", -1, even, odd)
+		}
+		return r
 	}
 
 	one := func(in vec.Instr, g, part int) int {
@@ -347,6 +374,11 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 				switch {
 				case in.Op == vec.Const && g+part > 0: // one for all
 					r = reg[v][0][0]
+				case l.side != nil && l.side[v] != vec.None:
+					var ok bool
+					if r, ok = l.have[[3]int{v, g, part}]; !ok {
+						r = pair(vec.Value(v), g, part)
+					}
 				case m < 0:
 					r = one(in, g, part)
 					if l.mask[r] {
@@ -398,19 +430,24 @@ func lower(p *vec.Program, i isa, groups, e int, consts map[string]bool) *lowere
 	return l
 }
 
+// shared is an instruction that is made once for equal operands.
+func (l *lowered) shared(emit func(string, int, ...int) int, form string, mem int, args ...int) int {
+	key := fmt.Sprint(form, args)
+	r, ok := l.once[key]
+	if !ok {
+		r = emit(form, mem, args...)
+		l.once[key] = r
+	}
+	return r
+}
+
 // table looks up the entries for index, a register.
 func (l *lowered) table(in vec.Instr, index int, at func(string, bool) int, emit func(string, int, ...int) int, consts map[string]bool) int {
 	name := fmt.Sprintf("t%d_%s", in.T.Bits(), vec.TableName(in.Imm))
 	consts[name] = true
 	part := func(byteOff int) int { return at(fmt.Sprintf("%s<>+%d(SB)", name, byteOff), true) }
 	once := func(form string, mem int, args ...int) int {
-		key := fmt.Sprint(form, args)
-		r, ok := l.once[key]
-		if !ok {
-			r = emit(form, mem, args...)
-			l.once[key] = r
-		}
-		return r
+		return l.shared(emit, form, mem, args...)
 	}
 	// From memory a permutation of 32 bytes takes Zen 3 two cycles, from a register one.
 	pick := func(index, byteOff int) int { return emit("VPERMPS @1, @0, @d", -1, index, part(byteOff)) }

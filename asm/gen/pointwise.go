@@ -170,8 +170,12 @@ func (i isa) writeConsts(w *bytes.Buffer, consts map[string]bool) {
 		size = 8
 	}
 	for _, name := range slices.Compact(names) {
-		if name[0] == 't' {
+		switch name[0] {
+		case 't':
 			i.writeTable(w, name)
+			continue
+		case 'p':
+			writePair(w, name)
 			continue
 		}
 		bits := name[strings.Index(name, "_")+1:]
@@ -192,10 +196,7 @@ func (i isa) writeTable(w *bytes.Buffer, name string) {
 	var width int
 	var hash string
 	fmt.Sscanf(strings.Replace(name, "_", " ", 1), "t%d %s", &width, &hash)
-	n := uint64(0)
-	for vec.TableName(n) != hash {
-		n++
-	}
+	n := tableNamed(hash)
 	bits := vec.TableBits(n)
 	if i.masks {
 		fmt.Fprintf(w, "\nTEXT %s<>(SB), NOSPLIT|NOFRAME, $0-0\n\tPCALIGN $64\n", name)
@@ -213,6 +214,27 @@ func (i isa) writeTable(w *bytes.Buffer, name string) {
 		fmt.Fprintf(w, "DATA %s<>+%d(SB)/4, $0x%08x\n", name, 4*k, bits)
 	}
 	fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 4*len(entries))
+}
+
+// writePair writes the entries of two tables of float64s by turns.
+func writePair(w *bytes.Buffer, name string) {
+	names := strings.Split(name, "_")
+	first, second := vec.TableBits(tableNamed(names[1])), vec.TableBits(tableNamed(names[2]))
+	fmt.Fprintln(w)
+	for k := range first {
+		fmt.Fprintf(w, "DATA %s<>+%d(SB)/8, $0x%016x\n", name, 16*k, first[k])
+		fmt.Fprintf(w, "DATA %s<>+%d(SB)/8, $0x%016x\n", name, 16*k+8, second[k])
+	}
+	fmt.Fprintf(w, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 16*len(first))
+}
+
+// tableNamed is the number of the table that has the name.
+func tableNamed(name string) uint64 {
+	n := uint64(0)
+	for vec.TableName(n) != name {
+		n++
+	}
+	return n
 }
 
 func formatted(src []byte) []byte {

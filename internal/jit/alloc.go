@@ -32,6 +32,7 @@ type allocator struct {
 	*code
 	out   []minst
 	slots int32
+	short bool // of registers: there are slots besides those of indices
 
 	next   []int32 // by instruction and operand: the instruction after it that reads the same value
 	use    []int32 // by virtual register: the next instruction that reads it
@@ -125,6 +126,8 @@ func allocate(c *code) *allocator {
 			a.fma(i, in)
 		} else if in.kind == over {
 			a.over(i, in)
+		} else if in.kind == rows {
+			a.rows(i, in)
 		} else {
 			a.inst(i, in)
 		}
@@ -265,6 +268,7 @@ func (a *allocator) take(v vreg) x86.Reg {
 	}
 	if u := f.holder[best]; u != none {
 		if a.homes[u].place == nowhere {
+			a.short = true
 			a.spill(u, x86.Reg(f.first+best))
 		}
 		a.where[u] = -1
@@ -547,4 +551,23 @@ func (a *allocator) over(i int, in *vinst) {
 	m.Dst = to
 	a.out = append(a.out, m)
 	a.done(i, in)
+}
+
+// rows has the index in a slot, from which general registers take it.
+func (a *allocator) rows(i int, in *vinst) {
+	h := &a.homes[in.a]
+	if h.place != inSlot {
+		r := a.load(in.a)
+		a.spill(in.a, r)
+		a.vector.holder[r], a.where[in.a] = none, -1
+	}
+	slot := h.at
+	a.done(i, in)
+	clear(a.vector.pinned)
+	to := a.take(in.dst)
+	m := minst{Inst: x86.Inst{Op: x86.MovLoad, VL: x86.V128, Dst: to, IsMem: true, Mem: x86.Mem{Disp: in.off}}, place: inRow, io: slot, part: in.part}
+	a.out = append(a.out, m)
+	m.Op, m.VL, m.A, m.Imm = in.op, in.vl, to, in.imm
+	m.part += 2
+	a.out = append(a.out, m)
 }

@@ -17,6 +17,9 @@ const (
 
 var pointerRegs = [...]x86.Reg{x86.BX, x86.R8, x86.R9, x86.R10, x86.R11, x86.R12, x86.R13, x86.R14, x86.R15}
 
+// pairsReg, where there are pairs of tables, is the constants' address.
+const pairsReg = x86.R15
+
 // The words of a call's arguments: n, the spill's address, rows, the tail; then of each array, inputs before outputs,
 // its address and the bytes from one row to the next, or the address of the list of the next rows' addresses.
 const (
@@ -69,7 +72,7 @@ func (e *emitter) pointer(i int) (x86.Reg, bool) {
 			i--
 		}
 	}
-	if i >= len(pointerRegs) {
+	if i >= len(pointerRegs) || e.pairs && pointerRegs[i] == pairsReg {
 		return 0, false
 	}
 	return pointerRegs[i], true
@@ -163,6 +166,12 @@ func (e *emitter) inst(m *minst, group int, tail bool) {
 		in.Mem = x86.Mem{Base: e.base(m.io), Scale: uint8(e.typeOf(m.io).Size())}
 	case inSplat:
 		in.Mem = x86.Mem{Base: e.base(m.io), Index: x86.NoReg}
+	case inRow:
+		lane := e.slotMemory(m.io)
+		lane.Disp += 8 * m.part
+		e.text.Load(tempReg, lane)
+		e.near = -1
+		in.Mem.Base, in.Mem.Index, in.Mem.Scale = pairsReg, tempReg, 1
 	case inApart:
 		in.Mem = e.apartAt(m.io, in.Mem.Disp, group)
 	case inArray:
@@ -386,6 +395,10 @@ func (e *emitter) emit() []byte {
 		}
 	}
 	t.Load(spillReg, argMem(ArgSpill))
+	pool := 0
+	if e.pairs {
+		pool = t.Address(pairsReg)
+	}
 	fixed := func(p place) {
 		for i := range e.fixed {
 			if e.fixed[i].place == p {
@@ -451,6 +464,9 @@ func (e *emitter) emit() []byte {
 		e.carry(true)
 	}
 	t.Return()
+	if e.pairs {
+		t.Land(pool, t.Here(x86.PoolAlign))
+	}
 	return t.Finish(e.pool)
 }
 

@@ -14,7 +14,7 @@ func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
 		g := ceil(n, c.e)
 		a := allocate(c.interleaved(g).scheduled())
-		if a.slots > 0 && g == 4 { // two pairs, one after the other
+		if a.short && g == 4 { // two pairs, one after the other
 			if b := allocate(c.interleaved(2).scheduled().repeated(2)); len(b.out) < len(a.out) {
 				return b
 			}
@@ -29,7 +29,7 @@ func allocateBeside(c *code, n int) *allocator {
 		if len(c.insts) < 8 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
 			continue
 		}
-		if a := allocate(c.interleaved(groups)); a.slots == 0 && 8*len(a.out) <= 9*groups*len(single.out) {
+		if a := allocate(c.interleaved(groups)); !a.short && 8*len(a.out) <= 9*groups*len(single.out) {
 			return a
 		}
 	}
@@ -43,12 +43,12 @@ const mostBeside, mostBesideInOrder = 128, 256
 // allocateLong puts the instructions in order, unless that costs registers.
 func (c *code) allocateLong() *allocator {
 	if len(c.insts) <= mostBesideInOrder {
-		if a := allocate(c.interleaved(2).scheduled()); a.slots == 0 {
+		if a := allocate(c.interleaved(2).scheduled()); !a.short {
 			return a
 		}
 	}
 	a := allocate(c.scheduled())
-	if a.slots == 0 {
+	if !a.short {
 		return a
 	}
 	if single := allocate(c); 8*len(a.out) > 9*len(single.out) {

@@ -550,6 +550,35 @@ func TestRandomPrograms(t *testing.T) {
 	}
 }
 
+// Tables of float64s by one index and by others, of any bits, beside more arrays than there are registers for, and with folds.
+func TestTables(t *testing.T) {
+	for _, isa := range isas(t) {
+		for n := range 36 {
+			for outs := 1; outs <= 13; outs += 4 {
+				r := rand.New(rand.NewPCG(uint64(n), uint64(outs)))
+				w := &writer{source: r, plain: 2, in: []In{{T: dtype.I64}, {T: dtype.F64, Splat: n%4 == 2}}}
+				w.Builder = vec.NewBuilder(dtype.I64, dtype.F64)
+				if n%2 == 1 { // values of 32 bits, so that those of 64 have two parts
+					w.out = append(w.out, Out{V: w.F(vec.F32, 3), T: dtype.F32, At: len(w.Code())})
+				}
+				for i := range outs {
+					x := w.Shr(w.Input(0), i/2)
+					y := w.FMA(w.Input(1), w.F(vec.F64, float64(i)), w.Table(vec.F64, x, tables[0]...))
+					for k := range 1 + n%6 {
+						y = w.FMA(y, y, w.Table(vec.F64, x, float64(k), 0.1, -1./3, math.Copysign(0, -1), 4e300, math.Inf(1), 5, 5, 5, 7, 8, 9, 1, 2, 3, 5e-324))
+					}
+					o := Out{V: y, T: dtype.F64, At: len(w.Code())}
+					if i == 1 {
+						o.Fold = Max
+					}
+					w.out = append(w.out, o)
+				}
+				w.check(t, r, isa, n, 1+n%3)
+			}
+		}
+	}
+}
+
 // What a row gives is the next row's input, and other inputs are the same in all rows, wherever they are kept in between, or have rows
 // that lie anywhere.
 func TestCarries(t *testing.T) {

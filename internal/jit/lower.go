@@ -28,6 +28,7 @@ const (
 	inFrame        // a slot of a routine's frame
 	inGather       // elements of an input, by indices
 	inApart        // part of an input whose elements are apart
+	inRow          // of a pair of tables
 	allLanes       // a mask
 )
 
@@ -65,6 +66,7 @@ const (
 	plain   kind = iota
 	fused        // an FMA: op is its 132 form for floats of the width
 	over         // a, b and c: the result takes c's place
+	rows         // AVX2: of the pair of tables at off, those of lanes part and part+2 of A, bytes
 	load         // B is an input's memory
 	gather       // of an input at indices A
 	ones         // a mask of all lanes of the part
@@ -96,6 +98,7 @@ type code struct {
 	folds  []fold
 
 	steps   map[int32]int32 // by input whose elements are apart: where the pool has how far each of a vector is from the first
+	pairs   bool            // AVX2: there are tables of float64s
 	masked  bool            // AVX2: a register holds the masks of tails
 	atOnce  bool            // rows of few elements are done at once, and carries stay in registers
 	carries []carry
@@ -141,8 +144,10 @@ type lowering struct {
 	outs []Slot
 	nots map[vreg]vreg
 	once map[sharedKey]vreg
-	at   map[In]vreg // the indices of gathers, as 32-bit lanes
-	ones int32       // in the pool: 16 bytes of 1, 0 for not there
+	side []vec.Value           // AVX2: by instruction that looks up a table of float64s, the other one of a pair
+	have map[vec.Value][2]vreg // of a pair, what has been looked up before it is lowered
+	at   map[In]vreg           // the indices of gathers, as 32-bit lanes
+	ones int32                 // in the pool: 16 bytes of 1, 0 for not there
 	def  []int32
 	src  int32 // the instruction under way
 }
@@ -171,6 +176,10 @@ func (l *lowering) run() {
 	l.masked = p.masks(l.isa)
 	l.atOnce = p.N > 0 && ceil(p.N, l.e) <= mostWhole && len(p.Code) <= mostWholeCode && (l.isa == AVX512 || l.masked || l.isa == AVX2 && p.N%l.e == 0)
 	l.val = make([]value, len(p.Code))
+	if l.isa == AVX2 {
+		l.side, l.have = vec.TablePairs(p.Code), map[vec.Value][2]vreg{}
+		l.pairs = slices.ContainsFunc(l.side, func(v vec.Value) bool { return v != vec.None })
+	}
 	l.insts = make([]vinst, 0, len(p.Code)+len(p.Out)+8)
 	regs := len(p.Code) + 32
 	l.homes, l.isMask, l.def = make([]home, 0, regs), make([]bool, 0, regs), make([]int32, 0, regs)
@@ -391,6 +400,42 @@ func (l *lowering) table(in *vec.Instr, index vreg) vreg {
 	return l.put(vinst{op: x86.BlendPS, vl: l.vl(), imm: 0xaa, mem: noMem, a: half(0), b: half(64), c: none, mask: none}, false)
 }
 
+// pair looks up instruction i's table and the one beside it. Their entries lie side by side, so that 16 bytes are both's for a
+// lane: found by addresses, a table takes Zen 3 two cycles, by permutations of its words six.
+func (l *lowering) pair(i int) {
+	in, other := &l.p.Code[i], l.side[i]
+	off := l.sideBySide(in.Imm, l.p.Code[other].Imm)
+	var beside [2]vreg
+	for part := range l.parts(vec.F64) {
+		index := l.shared(x86.PSllQ, none, l.vector(in.A, part), 60)
+		index = l.shared(x86.PSrlQ, none, index, 56) // in bytes
+		row := func(lane int32) vreg {
+			return l.put(vinst{op: x86.InsertF128, kind: rows, vl: l.vl(), imm: 1, a: index, b: none, c: none, mask: none, off: off, part: lane}, false)
+		}
+		even, odd := row(0), row(1)
+		l.val[i].v[part], beside[part] = l.two(x86.UnpckLPD, even, odd, false), l.two(x86.UnpckHPD, even, odd, false)
+	}
+	l.have[other] = beside
+}
+
+// sideBySide is where the pool has the entries of float64 tables n and m by turns.
+func (l *lowering) sideBySide(n, m uint64) int32 {
+	key := poolKey{bits: n<<32 | m, wide: true, isTable: true, table: vec.F64}
+	if r, ok := l.consts[key]; ok {
+		return l.homes[r].at
+	}
+	for len(l.pool)%16 != 0 {
+		l.pool = append(l.pool, 0)
+	}
+	at := int32(len(l.pool))
+	first, second := vec.TableBits(n), vec.TableBits(m)
+	for i := range first {
+		l.pool = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(l.pool, first[i]), second[i])
+	}
+	l.consts[key] = l.newReg(home{place: inPool, width: wholeVector, at: at}, false)
+	return at
+}
+
 // vector is part of v as a vector.
 func (l *lowering) vector(v vec.Value, part int) vreg {
 	x := &l.val[v]
@@ -466,6 +511,14 @@ func (l *lowering) lower(i int) {
 		return
 	case vec.Load:
 		l.load(i)
+		return
+	}
+	if x, ok := l.have[vec.Value(i)]; ok {
+		l.val[i].v = x
+		return
+	}
+	if l.pairs && l.side[i] != vec.None {
+		l.pair(i)
 		return
 	}
 	for part := range l.parts(in.T) {

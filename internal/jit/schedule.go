@@ -183,6 +183,8 @@ func (s *scheduler) start(i int, cycle int32) {
 // latency is about how many cycles an instruction takes.
 func latency(in *vinst) int32 {
 	switch op := in.op; {
+	case in.kind == rows:
+		return 20
 	case in.kind == load || in.kind == gather:
 		return 8
 	case op >= x86.DivPS && op <= x86.DivPD:
@@ -191,7 +193,7 @@ func latency(in *vinst) int32 {
 		return 20 + 11*int32(op-x86.SqrtPS)
 	case op == x86.PMulLD:
 		return 10
-	case op >= x86.AndPS && op < x86.CmpPS && (op < x86.PMulLD || op > x86.PMaxSD), op == x86.BlendMPS, op == x86.BlendMPD, op == x86.Mov, op == x86.MovD:
+	case op >= x86.AndPS && op < x86.CmpPS && (op < x86.PMulLD || op > x86.PMaxSD), op == x86.UnpckLPD, op == x86.UnpckHPD, op == x86.BlendMPS, op == x86.BlendMPD, op == x86.Mov, op == x86.MovD:
 		return 1
 	case op >= x86.RoundPS && op <= x86.RndScalePD:
 		return 8

@@ -46,6 +46,31 @@ func TableBits(n uint64) [16]uint64 {
 	return tables.entries[n]
 }
 
+// TablePairs pairs the instructions of code that look up tables of F64 by the same index, if there are several, or in long code
+// many: it returns, by instruction, the other one of its pair, itself where it is left over, and None for the rest of the code.
+func TablePairs(code []Instr) []Value {
+	least := 2
+	if len(code) > 96 {
+		least = 4
+	}
+	pairs, by := make([]Value, len(code)), map[Value][]Value{}
+	for i, in := range code {
+		pairs[i] = None
+		if in.Op == Table && in.T == F64 {
+			by[in.A] = append(by[in.A], Value(i))
+		}
+	}
+	for _, of := range by {
+		if len(of) < least {
+			continue
+		}
+		for k, v := range of {
+			pairs[v] = of[min(k^1, len(of)-1)]
+		}
+	}
+	return pairs
+}
+
 // TableWords returns the low words of table n of F64, then the high ones, for machines that look up words.
 func TableWords(n uint64) []uint64 {
 	words := make([]uint64, 32)

@@ -130,6 +130,8 @@ const (
 	MovHPD // into the upper half of 128 bits
 	PermQ
 	ShufPS
+	UnpckLPD
+	UnpckHPD
 	PMovZXBD
 	PMovZXBQ
 	PMovZXWD
@@ -302,6 +304,8 @@ func init() {
 	forms[MovHPD] = form{name: "VMOVHPD", pp: p66, mm: 1, op: 0x16, w: 1, l: 0, tuple: bytes8}
 	forms[PermQ] = form{name: "VPERMQ", shape: rm, pp: p66, mm: 3, op: 0x00, w: 1, vexW: true, l: -1, imm: true}
 	forms[ShufPS] = form{name: "VSHUFPS", mm: 1, op: 0xc6, l: -1, imm: true}
+	forms[UnpckLPD] = form{name: "VUNPCKLPD", pp: p66, mm: 1, op: 0x14, w: 1, l: -1}
+	forms[UnpckHPD] = form{name: "VUNPCKHPD", pp: p66, mm: 1, op: 0x15, w: 1, l: -1}
 	forms[PMovZXBD] = form{name: "VPMOVZXBD", shape: rm, pp: p66, mm: 2, op: 0x31, l: -1, tuple: quarter, b: xmm}
 	forms[PMovZXBQ] = form{name: "VPMOVZXBQ", shape: rm, pp: p66, mm: 2, op: 0x32, l: -1, tuple: eighth, b: xmm}
 	forms[PMovZXWD] = form{name: "VPMOVZXWD", shape: rm, pp: p66, mm: 2, op: 0x33, l: -1, tuple: half, b: low}

@@ -535,9 +535,12 @@ func (t *Text) Return() {
 	t.Code = append(t.Code, 0xc5, 0xf8, 0x77, 0xc3)
 }
 
-// Finish appends the pool, aligned to 64 bytes, and returns the whole.
+// PoolAlign is what the pool, behind the code, is aligned to.
+const PoolAlign = 64
+
+// Finish appends the pool, and returns the whole.
 func (t *Text) Finish(pool []byte) []byte {
-	base := t.Here(64)
+	base := t.Here(PoolAlign)
 	for _, f := range t.fixup {
 		binary.LittleEndian.PutUint32(t.Code[f.at:], uint32(int32(base+f.to-f.end)))
 	}
