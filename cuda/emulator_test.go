@@ -89,7 +89,7 @@ func TestSuites(t *testing.T) {
 	}
 	learned := func(env []string) (said string) {
 		out := run(env, "run", "-tags=cuda", "../examples/mnist", "-epochs=1", "-hidden=64", "-out="+t.TempDir())
-		said = regexp.MustCompile(`(?m)^device \S+`).FindString(out)
+		said = regexp.MustCompile(`(?m)^device [^\s,]+`).FindString(out)
 		for _, m := range regexp.MustCompile(`loss \S+  accuracy \S+|test accuracy \S+`).FindAllString(out, -1) {
 			said += ", " + m
 		}
