@@ -524,6 +524,10 @@ func packPanel[T uint32 | uint64](dst, src unsafe.Pointer, lane, step, w, k, r i
 		}
 	case step == size && min(k, w) >= 32/size:
 		Transpose(dst, r*size, src, lane, k, w, size)
+	case step == size && k >= w:
+		for l := range w {
+			moveRun[T](unsafe.Add(dst, l*size), r*size, unsafe.Add(src, l*lane), size, k)
+		}
 	default:
 		for i := range k {
 			for l := range w {
