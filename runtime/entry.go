@@ -338,6 +338,8 @@ func (w *entryWriter) ref(u *mapUnit, x *ref) (entryArg, bool) {
 	switch {
 	case x.splat:
 		return entryArg{fixed: u.leaf[x.leaf].splat}, true
+	case x.listed: // each call makes the list
+		return entryArg{}, false
 	case x.leaf >= 0:
 		return w.arg(u.leaf[x.leaf].buffer, u.leaf[x.leaf].offset)
 	case x.buffer >= 0:

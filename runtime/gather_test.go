@@ -91,6 +91,15 @@ func TestGatheredRows(t *testing.T) {
 			})
 		}
 	}
+	// Known indices are not checked, so that the cluster is all that there is to do.
+	for _, n := range []int{16, 21, 64} {
+		s := newSketch()
+		at := s.g.Captured(dtype.I32, ir.Static(4), &ir.Array{Bytes: []byte{2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0}})
+		y := s.g.Take(s.param(dtype.F32, ir.Static(3, n), 9), at, 0, "")
+		b := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(4), ir.D(n)}, 9)
+		z := s.g.Apply(ops.Mul, y, y)
+		s.check(t, []*ir.Node{z, s.g.Apply(ops.Add, b, s.g.BroadcastTo("", z, b.Shape))}, rand.New(rand.NewPCG(1, 2)), 0, 1, 3)
+	}
 	s := newSketch()
 	x, at := s.param(dtype.F32, ir.Static(5, 64), 9), s.param(dtype.I64, ir.Static(7), 5)
 	y := s.g.Take(x, at, 0, "")
