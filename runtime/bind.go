@@ -433,13 +433,10 @@ func (b *binding) leaf(m mapLeaf) leaf {
 		l.splat = b.splat(l.t, l.bits)
 		return l
 	}
-	if l.index != nil && l.inner == 0 {
-		if v, ok := kernels.MakeView(l.index.dims, l.index.strides); !ok || !v.Contiguous() {
+	if l.index != nil {
+		if v, ok := kernels.MakeView(l.index.dims, l.index.strides); l.inner == 0 && (!ok || !v.Contiguous()) {
 			ir.Fail(n.Name(), "%v: indices out of order", n.Shape)
 		}
-		return l
-	}
-	if l.index != nil {
 		return l
 	}
 	v, ok := kernels.MakeView(l.dims, l.strides)

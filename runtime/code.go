@@ -344,19 +344,23 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	all := make([]ref, 0, args)
 	u.refs = make([][]ref, 0, len(u.code.segs))
 	for i := range u.code.segs {
-		refs := all[len(all):]
+		refs, listed := all[len(all):], 0
 		for _, v := range u.code.segs[i].args {
 			if v < 0 {
 				refs = append(refs, u.result(-1-v))
 			} else {
 				x := u.ref(by[v], feeds[v])
-				if x.rows != nil && !x.listed {
+				if x.rows != nil {
 					u.even = gcd(u.even, x.rows.Dim[x.rows.Rank-1])
+				}
+				if x.listed {
+					listed++
 				}
 				refs = append(refs, x)
 			}
 		}
 		u.refs, all = append(u.refs, refs[:len(refs):len(refs)]), all[:len(all)+len(refs)]
+		u.listed = max(u.listed, listed)
 	}
 	for j := range u.folds {
 		v := u.folds[j].value
@@ -387,15 +391,6 @@ func (b *binding) generate(u *mapUnit, cols int) {
 			}
 			u.grain -= u.grain % u.tile
 		}
-	}
-	for _, refs := range u.refs {
-		listed := 0
-		for k := range refs {
-			if refs[k].listed {
-				listed++
-			}
-		}
-		u.listed = max(u.listed, listed)
 	}
 	b.words = max(b.words, u.code.words+u.listed*listRows)
 	if u.strip > 0 {
@@ -1060,7 +1055,7 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 		l := &u.leaf[x.leaf]
 		row := p.row * x.row
 		switch {
-		case l.index != nil && x.listed:
+		case x.listed:
 			per := l.inner / u.cols
 			row = (l.gatheredAt(l.index.indices(r), p.row/per) + p.row%per*u.cols) * x.size
 		case x.rows != nil:

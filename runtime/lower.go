@@ -16,14 +16,15 @@ import (
 type lowering struct {
 	nodes   []*ir.Node
 	outs    []*ir.Node
-	force   []bool     // by ID: a view or constant that must be an array of its own
-	gathers []bool     // by ID: a Take that is a view: who reads it reads by index
-	pairs   []bool     // by ID: a Place whose two pieces are read where they are, as its rows
-	parts   []bool     // by ID: a view of one row of a transform that writes it where it is to be, as an array
-	depth   []int      // by ID
-	cluster []*cluster // by ID: of inside nodes and fused reductions
-	root    []int      // by ID: number of the root, -1 for the others
-	roots   []*ir.Node // by number
+	force   []bool                  // by ID: a view or constant that must be an array of its own
+	gathers []bool                  // by ID: a Take that is a view: who reads it reads by index
+	pairs   []bool                  // by ID: a Place whose two pieces are read where they are, as its rows
+	parts   []bool                  // by ID: a view of one row of a transform that writes it where it is to be, as an array
+	rows    map[*ir.Node][]*ir.Node // of a transform with parts: these, in order
+	depth   []int                   // by ID
+	cluster []*cluster              // by ID: of inside nodes and fused reductions
+	root    []int                   // by ID: number of the root, -1 for the others
+	roots   []*ir.Node              // by number
 	steps   []step
 
 	grids []bool // by ID: a reshaped view that only products read, through its strides
@@ -77,7 +78,7 @@ type placed struct {
 }
 
 func lower(outs []*ir.Node) *lowering {
-	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}, checked: map[check]bool{}}
+	l := &lowering{outs: slices.Clone(outs), nodes: ir.Reachable(outs), shapes: map[string]int{}, runs: map[key]axes{}, checked: map[check]bool{}, rows: map[*ir.Node][]*ir.Node{}}
 	if len(outs) == 0 {
 		return l
 	}
@@ -207,6 +208,20 @@ func (l *lowering) isView(n *ir.Node) bool {
 	return viewKind(n.Kind) && !l.force[n.ID] || l.gathers[n.ID]
 }
 
+// users are, by ID, who reads a node: nil is the caller.
+func (l *lowering) users() [][]*ir.Node {
+	users := make([][]*ir.Node, len(l.gathers))
+	for _, n := range l.nodes {
+		for _, x := range n.In {
+			users[x.ID] = append(users[x.ID], n)
+		}
+	}
+	for _, o := range l.outs {
+		users[o.ID] = append(users[o.ID], nil)
+	}
+	return users
+}
+
 // gatheredRow is the number of elements that the Take n has for each index, 0 where the batch says.
 func gatheredRow(n *ir.Node) int {
 	row, ok := n.Shape[n.Axes[0]+n.In[1].Rank():].Size()
@@ -225,15 +240,7 @@ func (l *lowering) markGathers() {
 	if !slices.ContainsFunc(l.nodes, func(n *ir.Node) bool { return n.Kind == ir.Take }) {
 		return
 	}
-	users := make([][]*ir.Node, len(l.gathers))
-	for _, n := range l.nodes {
-		for _, x := range n.In {
-			users[x.ID] = append(users[x.ID], n)
-		}
-	}
-	for _, o := range l.outs {
-		users[o.ID] = append(users[o.ID], nil)
-	}
+	users := l.users()
 	// along says which axes are the indices'; those of size 1 do not matter.
 	var read func(n *ir.Node, along []bool) bool
 	read = func(n *ir.Node, along []bool) bool {
@@ -331,53 +338,39 @@ func (l *lowering) markParts() {
 	if !slices.ContainsFunc(l.nodes, isFFT) {
 		return
 	}
-	users := map[*ir.Node][]*ir.Node{}
-	for _, n := range l.nodes {
-		for _, x := range n.In {
-			users[x] = append(users[x], n)
+	users := l.users()
+	// whole is the array that row, of n, has to be, nil where it is something else.
+	whole := func(n, row *ir.Node) *ir.Node {
+		r, one := n.Rank(), slices.Clone(n.Shape)
+		one[r-2] = ir.D(1)
+		if row == nil || row.Kind != ir.Slice || l.force[row.ID] || !row.Shape.Equal(one) || len(users[row.ID]) != 1 {
+			return nil
 		}
+		if u := users[row.ID][0]; u != nil && u.Kind == ir.Reshape && l.force[u.ID] && onesOnly(one, u.Shape) {
+			return u
+		}
+		return nil
 	}
 	for _, n := range l.nodes {
-		rows := users[n]
-		if !isFFT(n) || len(rows) != 2 || slices.Contains(l.outs, n) {
-			continue
-		}
-		var parts []*ir.Node
-		for _, row := range rows {
-			r, one := n.Rank(), slices.Clone(n.Shape)
-			one[r-2] = ir.D(1)
-			if u := users[row]; row.Kind == ir.Slice && !l.force[row.ID] && row.Shape.Equal(one) && len(u) == 1 && u[0].Kind == ir.Reshape && l.force[u[0].ID] && onesOnly(one, u[0].Shape) {
-				parts = append(parts, u[0])
+		if u := users[n.ID]; isFFT(n) && len(u) == 2 {
+			if a, b := whole(n, u[0]), whole(n, u[1]); a != nil && b != nil {
+				if a.In[0].Start[n.Rank()-2].Is(1) {
+					a, b = b, a
+				}
+				l.parts[a.ID], l.parts[b.ID] = true, true
+				l.rows[n] = []*ir.Node{a, b}
 			}
-		}
-		if len(parts) == 2 {
-			l.parts[parts[0].ID], l.parts[parts[1].ID] = true, true
 		}
 	}
 }
 
 // results are the arrays that n's step makes, one or, of a transform that others read by rows, those in order.
 func (l *lowering) results(n *ir.Node) []*ir.Node {
-	if !isFFT(n) {
-		return []*ir.Node{n}
+	if rows := l.rows[n]; rows != nil {
+		return rows
 	}
-	var parts []*ir.Node
-	for _, p := range l.nodes {
-		if l.parts[p.ID] && p.In[0].In[0] == n {
-			parts = append(parts, p)
-		}
-	}
-	if len(parts) == 0 {
-		return []*ir.Node{n}
-	}
-	if row := n.Rank() - 2; parts[0].In[0].Start[row].Is(1) {
-		slices.Reverse(parts)
-	}
-	return parts
+	return []*ir.Node{n}
 }
-
-// byRows reports whether n is a transform whose results are others' arrays.
-func (l *lowering) byRows(n *ir.Node) bool { return isFFT(n) && !slices.Contains(l.results(n), n) }
 
 // arrays are what a step reads as x.
 func (l *lowering) arrays(x *ir.Node) []*ir.Node {
@@ -679,7 +672,7 @@ func indices(n *ir.Node) *ir.Node {
 func (l *lowering) markRoots() {
 	need := make([]bool, len(l.root))
 	for _, n := range l.nodes {
-		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !l.pairs[n.ID] && !several(n) && !l.byRows(n) {
+		if !l.inside(n) && !l.isSplat(n) && !l.isView(n) && !l.pairs[n.ID] && !several(n) && l.rows[n] == nil {
 			need[n.ID] = true
 		}
 		for _, x := range n.In {
