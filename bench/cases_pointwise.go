@@ -39,15 +39,37 @@ func pointwiseCases() []Case {
 		}
 		for _, t := range []string{"f32", "f64"} {
 			for _, n := range []int{4096, 1 << 20} {
-				cs = append(cs, pointwiseCase(id, f, t, n))
+				cs = append(cs, pointwiseCase(id.Row(), f, t, n))
 			}
+		}
+	}
+	for _, o := range ofOrder {
+		op := *o.id.Row()
+		op.Name, op.Arity, op.Dom = o.name, 1, op.Dom[1:2]
+		eval := op.Eval
+		op.Eval = func(x, _, _ float64) float64 { return eval(o.order, x, 0) }
+		f := func(x values) ad.Value { return o.f(ad.Const(o.order), x[0]) }
+		for _, t := range []string{"f32", "f64"} {
+			cs = append(cs, pointwiseCase(&op, f, t, 4096))
 		}
 	}
 	return cs
 }
 
-func pointwiseCase(id ops.ID, f func(values) ad.Value, t string, n int) Case {
-	op := id.Row()
+// ofOrder are functions that peers have for one order, and we for all.
+var ofOrder = []struct {
+	name  string
+	id    ops.ID
+	order float64
+	f     func(n, x ad.Value) ad.Value
+}{
+	{"trigamma", ops.Polygamma, 1, func(_, x ad.Value) ad.Value { return x.Trigamma() }},
+	{"besselk0", ops.BesselK, 0, ad.Value.BesselK},
+	{"besselk1", ops.BesselK, 1, ad.Value.BesselK},
+	{"expint2", ops.ExpintN, 2, ad.Value.ExpintN},
+}
+
+func pointwiseCase(op *ops.Op, f func(values) ad.Value, t string, n int) Case {
 	var lo, hi []float64
 	for _, d := range op.Dom[:op.Arity] {
 		lo, hi = append(lo, d.Lo), append(hi, d.Hi)

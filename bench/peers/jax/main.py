@@ -13,6 +13,7 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(threads)])  # whate
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.special as jsp
 import numpy as np
 import serve
 
@@ -52,6 +53,10 @@ OPS = {
     "erfc": jax.lax.erfc, "erfinv": jax.lax.erf_inv, "lgamma": jax.lax.lgamma, "digamma": jax.lax.digamma,
     "pow": jnp.power, "hypot": jnp.hypot, "fma": lambda x, y, z: x * y + z, "min": jnp.minimum, "max": jnp.maximum, "clamp": jnp.clip,
     "floor": jnp.floor, "ceil": jnp.ceil, "round": jnp.round, "trunc": jnp.trunc, "mod": jnp.fmod,
+    "gamma": jsp.gamma, "trigamma": lambda x: jsp.polygamma(1, x), "zeta": jsp.zeta, "gammainc": jsp.gammainc, "gammaincc": jsp.gammaincc,
+    "betainc": jsp.betainc, "besseli0": jsp.i0, "besseli1": jsp.i1, "expint": jsp.exp1, "expint2": lambda x: jsp.expn(2, x),
+    "sinint": lambda x: jsp.sici(x)[0], "cosint": lambda x: jsp.sici(x)[1],
+    "besselj0": lambda x: jsp.bessel_jn(x, v=0)[0], "besselj1": lambda x: jsp.bessel_jn(x, v=1)[1],
     "chain8": lambda a, b, c: (((a * b + c) * c + b) * b + c) * c + b,
 }
 

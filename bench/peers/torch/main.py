@@ -14,6 +14,7 @@ import serve
 COMPILE = sys.argv[1] == "compile"
 torch.set_num_threads(serve.THREADS)
 F = torch.nn.functional
+special = torch.special
 
 
 def compiled(f):
@@ -53,13 +54,16 @@ OPS = {
     "atanh": torch.atanh, "sigmoid": torch.sigmoid, "erf": torch.erf, "erfc": torch.erfc, "erfinv": torch.erfinv, "lgamma": torch.lgamma,
     "digamma": torch.digamma, "pow": torch.pow, "hypot": torch.hypot, "min": torch.minimum, "max": torch.maximum,
     "clamp": torch.clamp, "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "trunc": torch.trunc,
-    "mod": torch.fmod,
+    "mod": torch.fmod, "zeta": special.zeta, "gammainc": special.gammainc, "gammaincc": special.gammaincc, "erfcx": special.erfcx,
+    "besselj0": special.bessel_j0, "besselj1": special.bessel_j1, "bessely0": special.bessel_y0, "bessely1": special.bessel_y1,
+    "besseli0": special.i0, "besseli1": special.i1, "besselk0": special.modified_bessel_k0, "besselk1": special.modified_bessel_k1,
 }
 # Those without out=.
 MORE = {
     "softplus": F.softplus, "relu": torch.relu, "gelu": F.gelu, "gelutanh": lambda x: F.gelu(x, approximate="tanh"),
     "silu": F.silu, "fma": lambda x, y, z: torch.addcmul(z, x, y), "leakyrelu": lambda x, s: torch.where(x > 0, x, s * x),
     "elu": lambda x, s: torch.where(x > 0, x, s * torch.expm1(x)),
+    "trigamma": lambda x: special.polygamma(1, x), "airyai": special.airy_ai, "gamma": lambda x: torch.exp(torch.lgamma(x)),
     "chain8": lambda a, b, c: (((a * b + c) * c + b) * b + c) * c + b,
 }
 
