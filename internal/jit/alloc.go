@@ -19,6 +19,7 @@ type minst struct {
 	off     int32
 	group   int32 // of iterations side by side, the how manieth
 	shared  bool  // by all of them
+	leaves  bool  // a value of group's leaves its register
 	src     int32
 }
 
@@ -133,7 +134,10 @@ func allocate(c *code) *allocator {
 		}
 		for k := from; k < len(a.out); k++ {
 			m := &a.out[k]
-			m.src, m.group = c.insts[i].src, c.insts[i].group
+			if m.src = c.insts[i].src; m.leaves {
+				continue
+			}
+			m.group = c.insts[i].group
 			if m.shared {
 				m.group = 0
 			}
@@ -286,7 +290,8 @@ func (a *allocator) spill(v vreg, r x86.Reg) {
 		a.slots++
 	}
 	a.homes[v] = home{place: inSlot, at: s}
-	m := minst{Inst: x86.Inst{Op: x86.MovStore, B: r, IsMem: true, VL: a.isa.vl(), Mem: a.slotMemory(s)}, place: inSlot}
+	m := minst{Inst: x86.Inst{Op: x86.MovStore, B: r, IsMem: true, VL: a.isa.vl(), Mem: a.slotMemory(s)}, place: inSlot, leaves: true}
+	m.group = v / int32(len(a.homes)/a.groups) // which another one may have asked for its register
 	if a.isMask[v] {
 		m.Op, m.VL = x86.KMovStore, 0
 	}

@@ -12,3 +12,6 @@ func (i ISA) Supported() bool {
 	}
 	return cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C)
 }
+
+// fourPipes is for processors like Zen 5, which start two products and two sums of 64 bytes a cycle, and a division every few.
+var fourPipes = cpuid.CPU.VendorID == cpuid.AMD && cpuid.CPU.Family >= 26

@@ -4,3 +4,5 @@ package jit
 
 // Supported reports whether this machine runs i.
 func (i ISA) Supported() bool { return false }
+
+var fourPipes = false

@@ -9,7 +9,8 @@ import (
 // A chain of instructions on one vector waits for each result, some four cycles, and a processor looks
 // ahead at the chains of few iterations. So a short program's iterations go side by side, instruction by
 // instruction, where their values all have registers. Not four where there are divisions, which take turns
-// in one unit: what else there is to do should come between them. Rows of few elements, n, are whole.
+// in one unit: what else there is to do should come between them. Where there are four units for vectors, four iterations in
+// order of their chains are best all the same, and some stores cost little. Rows of few elements, n, are whole.
 func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
 		g := ceil(n, c.e)
@@ -25,11 +26,16 @@ func allocateBeside(c *code, n int) *allocator {
 		return c.allocateLong()
 	}
 	single := allocate(c)
+	ordered := fourPipes && c.isa == AVX512
 	for groups := 4; groups > 1; groups /= 2 {
-		if len(c.insts) < 8 || groups > 2 && slices.ContainsFunc(c.insts, divides) {
+		if len(c.insts) < 8 || groups > 2 && !ordered && slices.ContainsFunc(c.insts, divides) {
 			continue
 		}
-		if a := allocate(c.interleaved(groups)); !a.short && 8*len(a.out) <= 9*groups*len(single.out) {
+		w, most := c.interleaved(groups), 9*groups*len(single.out)
+		if ordered {
+			w, most = w.scheduled(), 10*groups*len(single.out)
+		}
+		if a := allocate(w); (ordered || !a.short) && 8*len(a.out) <= most {
 			return a
 		}
 	}

@@ -79,7 +79,7 @@ func (r *Routine) Slot() Slot {
 // that input unchanged: all are stored at the end. A listing notes what note says of the index in p's code.
 func (r *Routine) Block(p *Program, in, out []Slot, note func(src int) string) {
 	l := &lowering{p: p, nots: map[vreg]vreg{}, once: map[sharedKey]vreg{}, in: in, outs: out}
-	l.isa, l.consts, l.pool, l.pooled = scalar, map[poolKey]vreg{}, r.pool, r.pooled
+	l.isa, l.groups, l.consts, l.pool, l.pooled = scalar, 1, map[poolKey]vreg{}, r.pool, r.pooled
 	l.run()
 	r.pool = l.pool
 	a := allocate(&l.code)
@@ -340,7 +340,7 @@ func (r *Routine) Loop(s Steps, cond func() Slot, body func()) {
 // constant is an int64 in both halves of 16 bytes of the pool.
 func (r *Routine) constant(bits uint64) int32 {
 	l := &lowering{}
-	l.isa, l.consts, l.pool, l.pooled = scalar, map[poolKey]vreg{}, r.pool, r.pooled
+	l.isa, l.groups, l.consts, l.pool, l.pooled = scalar, 1, map[poolKey]vreg{}, r.pool, r.pooled
 	v := l.constant(bits, vec.I64)
 	r.pool = l.pool
 	return l.homes[v].at
