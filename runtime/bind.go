@@ -127,7 +127,9 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	if b.mapCode() != nil {
 		return nil, errNoCode
 	}
+	b.byRows()
 	b.placeOutputs()
+	b.placeGuests()
 	b.dropProducts()
 	b.planMemory()
 	b.entry, b.calls = b.newEntry(), b.bodyCalls()

@@ -32,6 +32,12 @@ func instruction(w *strings.Builder, text, label string) {
 func (b *binding) list(w *strings.Builder, within string) {
 	for i, u := range b.units {
 		where := fmt.Sprintf("%sunit %d", within, i)
+		if c, ok := u.(*rowsUnit); ok {
+			for k, p := range c.parts {
+				p.list(w, fmt.Sprintf("%sunit %d", within, c.units[k]), b.isa)
+			}
+			continue
+		}
 		switch u := u.(type) {
 		case *mapUnit:
 			u.list(w, where, b.isa)

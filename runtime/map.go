@@ -354,9 +354,7 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 			}
 			return
 		}
-		for start := task * u.grain; start < end; start += u.tile {
-			u.compute(r, w, start, min(u.tile, end-start))
-		}
+		u.computeSpan(r, w, task*u.grain, end)
 		if u.streamed {
 			kernels.StreamEnd()
 		}
@@ -385,6 +383,13 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 	default:
 		blocks := ceil(u.inner, ChunkElems)
 		u.finishColumns(r, task/blocks, task%blocks*ChunkElems)
+	}
+}
+
+// computeSpan computes elements start … end-1.
+func (u *mapUnit) computeSpan(r *run, w *worker, start, end int) {
+	for ; start < end; start += u.tile {
+		u.compute(r, w, start, min(u.tile, end-start))
 	}
 }
 

@@ -39,6 +39,41 @@ func (b *binding) placeOutputs() {
 	}
 }
 
+// guestReach is how many units before an output's maker an array may be made that lies in the output's place.
+const guestReach = 2
+
+// placeGuests has an array that an output is made of, element by element, lie in the output's place: softmax's exponentials, layer norm's
+// differences. What may lie where the output does still may.
+func (b *binding) placeGuests() {
+	if b.p.within != "" {
+		return
+	}
+	for i := range b.outs {
+		o := &b.outs[i]
+		y := &b.buffers[o.buffer]
+		if o.copied || y.node == nil || b.streamed(y.node) {
+			continue
+		}
+		for k := range b.buffers {
+			f := &b.buffers[k]
+			if f.out >= 0 || f.first < b.decided || f.last != y.first || y.first-f.first > guestReach || b.given(k) || !b.mayOverwrite(k, o.buffer) {
+				continue
+			}
+			fits := true
+			for j := range b.buffers {
+				if n := b.buffers[j].node; n != nil && n.Kind == ir.Param && o.in[n.Bits] && !b.mayOverwrite(j, k) {
+					fits = false
+				}
+			}
+			if fits {
+				f.out = i
+				b.committed = min(b.committed, f.first)
+				break
+			}
+		}
+	}
+}
+
 // mayOverwrite reports whether array to may be written to where array from lies.
 func (b *binding) mayOverwrite(from, to int) bool {
 	x, y := &b.buffers[from], &b.buffers[to]
@@ -104,13 +139,14 @@ func (b *binding) planMemory() {
 	}
 	var a arena
 	for u := range b.units {
+		_, inBlocks := b.units[u].(*rowsUnit)
 		for _, k := range made[u] {
 			f := &b.buffers[k]
 			if f.out >= 0 || f.bytes == 0 {
 				continue
 			}
 			for i, d := range dying[u] {
-				if x := &b.buffers[d]; x.offset >= 0 && x.bytes > 0 && x.first < u && b.mayOverwrite(d, k) {
+				if x := &b.buffers[d]; x.offset >= 0 && x.bytes > 0 && (x.first < u || inBlocks) && b.mayOverwrite(d, k) {
 					f.offset = x.offset
 					dying[u] = slices.Delete(dying[u], i, i+1)
 					break

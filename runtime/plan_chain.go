@@ -45,10 +45,14 @@ const chainReach = 16
 func (d *planner) chains() {
 	for i := range d.b.units {
 		if u, ok := d.b.units[i].(*mapUnit); ok {
-			if c := d.chain(i, u); c != nil {
+			rows, run := u.rowsOf(d.b.batch)
+			if run > cudasrc.MaxChain || run > ChunkElems && rows < cudasrc.FewRows {
+				continue
+			}
+			if c := d.b.chain(i, u); c != nil {
 				last := c.units[len(c.units)-1]
 				for _, k := range c.units {
-					for _, x := range d.reads(k) {
+					for _, x := range d.b.unitReads(k) {
 						d.b.buffers[x].last = max(d.b.buffers[x].last, last)
 					}
 					d.b.units[k] = chained{d.b.units[k]}
@@ -59,23 +63,26 @@ func (d *planner) chains() {
 	}
 }
 
+// rowsOf is how many rows u folds and how long they are; 0 where it folds none.
+func (u *mapUnit) rowsOf(batch int) (rows, run int) {
+	fold, dims := u.cluster.fold, u.cluster.shape.At(batch)
+	if len(u.folds) == 0 || fold.lo == 0 || fold.hi != len(dims) {
+		return 0, 0
+	}
+	return product(dims[:fold.lo]), product(dims[fold.lo:])
+}
+
 // chain is the chain that begins with unit i, if there is one.
-func (d *planner) chain(i int, u *mapUnit) *chainUnit {
-	fold := u.cluster.fold
-	dims := u.cluster.shape.At(d.b.batch)
-	if len(u.folds) == 0 || fold.lo == 0 || fold.hi != len(dims) || product(dims) == 0 {
+func (b *binding) chain(i int, u *mapUnit) *chainUnit {
+	if rows, run := u.rowsOf(b.batch); rows*run == 0 {
 		return nil
 	}
-	rows, run := product(dims[:fold.lo]), product(dims[fold.lo:])
-	if run > cudasrc.MaxChain || run > ChunkElems && rows < cudasrc.FewRows {
-		return nil
-	}
-	c := &chainUnit{dims: dims, lo: fold.lo}
+	c := &chainUnit{dims: u.cluster.shape.At(b.batch), lo: u.cluster.fold.lo}
 	made := map[int]bool{} // by buffer: whether there is one for each row
 	results := func(u *mapUnit, perRow bool, to map[int]bool) {
 		for j := range u.ops {
-			if b := u.ops[j].buffer; b >= 0 {
-				to[b] = perRow
+			if k := u.ops[j].buffer; k >= 0 {
+				to[k] = perRow
 			}
 		}
 		for j := range u.folds {
@@ -95,12 +102,12 @@ func (d *planner) chain(i int, u *mapUnit) *chainUnit {
 		made   map[int]bool
 	}
 	var wait []waiting
-	for k := max(0, i-chainReach); k < len(d.b.units) && (k <= i || k <= c.units[len(c.units)-1]+chainReach); k++ {
-		reads := d.reads(k)
+	for k := max(0, i-chainReach); k < len(b.units) && (k <= i || k <= c.units[len(c.units)-1]+chainReach); k++ {
+		reads := b.unitReads(k)
 		has := func(of map[int]bool) bool {
 			return slices.ContainsFunc(reads, func(x int) bool { _, ok := of[x]; return ok })
 		}
-		u, cluster := d.b.units[k].(*mapUnit)
+		u, cluster := b.units[k].(*mapUnit)
 		of, wanted := maps.Clone(made), []waiting{}
 		others := wait[:0:0]
 		for _, w := range wait {
@@ -114,7 +121,7 @@ func (d *planner) chain(i int, u *mapUnit) *chainUnit {
 		wait = others
 		perRow, fits := false, false
 		if cluster {
-			perRow, fits = c.takes(u, d.b.batch, of)
+			perRow, fits = c.takes(u, b.batch, of)
 		}
 		switch {
 		case k == i || has(made) && fits:
@@ -125,7 +132,7 @@ func (d *planner) chain(i int, u *mapUnit) *chainUnit {
 			}
 			join(k, u, perRow)
 		case has(made):
-			k = len(d.b.units)
+			k = len(b.units)
 		case fits && len(wanted) == 0:
 			w := waiting{k, u, perRow, map[int]bool{}}
 			results(u, perRow, w.made)
@@ -143,6 +150,8 @@ func (c *chainUnit) takes(u *mapUnit, batch int, made map[int]bool) (perRow, ok 
 	dims := u.cluster.shape.At(batch)
 	fold := u.cluster.fold
 	switch {
+	case u.wide > 0 || slices.ContainsFunc(u.placed, func(x placedValue) bool { return !x.own }):
+		return false, false
 	case slices.Equal(dims, c.dims):
 		if len(u.folds) > 0 && (fold.lo != c.lo || fold.hi != len(dims)) {
 			return false, false
@@ -195,8 +204,8 @@ func (c *chainUnit) row(o *operand) bool {
 	return o.offset == 0
 }
 
-// reads are the arrays that unit i reads.
-func (d *planner) reads(i int) (list []int) {
+// unitReads are the arrays that unit i reads.
+func (b *binding) unitReads(i int) (list []int) {
 	leaves := func(u *mapUnit) {
 		for k := range u.leaf {
 			if l := &u.leaf[k]; !l.isSplat {
@@ -207,10 +216,14 @@ func (d *planner) reads(i int) (list []int) {
 			}
 		}
 	}
-	switch u := d.b.units[i].(type) {
+	switch u := b.units[i].(type) {
 	case *mapUnit:
 		leaves(u)
 	case *chainUnit:
+		for _, p := range u.parts {
+			leaves(p)
+		}
+	case *rowsUnit:
 		for _, p := range u.parts {
 			leaves(p)
 		}
@@ -220,11 +233,13 @@ func (d *planner) reads(i int) (list []int) {
 		if list = append(list, u.a.buffer, u.b.buffer); u.epilogue != nil {
 			leaves(u.epilogue)
 		}
-	case chained:
+	case chained, later:
 	default:
-		for _, x := range d.b.p.low.steps[i].node.In {
-			if !d.b.p.low.isSplat(x) {
-				list = append(list, d.b.elements(x))
+		for _, in := range b.p.low.steps[i].node.In {
+			for _, x := range b.p.low.arrays(in) {
+				if !b.p.low.isSplat(x) {
+					list = append(list, b.elements(x))
+				}
 			}
 		}
 	}

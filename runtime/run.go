@@ -234,8 +234,10 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			continue
 		}
 		o := &b.outs[i]
-		if !o.copied {
-			r.ptr[o.buffer] = unsafe.Pointer(&r.spill[at])
+		for k := range r.loans {
+			if l := &r.loans[k]; l.out && l.index == i {
+				r.ptr[l.buffer] = unsafe.Pointer(&r.spill[at])
+			}
 		}
 		at += lines(o.bytes)
 	}

@@ -1,0 +1,136 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/kernels"
+)
+
+// blockAnything has rows of all sizes go in blocks, of few elements, if yes.
+func blockAnything(yes bool) (restore func()) {
+	bytes, block := rowsBytes, rowsBlock
+	if yes {
+		rowsBytes, rowsBlock = 0, 1<<9
+	}
+	return func() { rowsBytes, rowsBlock = bytes, block }
+}
+
+// Softmax, layer norm and the like, and their gradients, have the reference's bits when they go by blocks of rows, results past the
+// caches among them, and when their results lie where an argument does.
+func TestByRows(t *testing.T) {
+	defer blockAnything(true)()
+	rng := rand.New(rand.NewPCG(1, 31))
+	sizes := []int{1, 2, 5, 16, 31, 33, 64, 100, 513, 1026, 4096}
+	if testing.Short() {
+		sizes = []int{5, 16, 33, 1026}
+	}
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range sizes {
+			for name, build := range chainCases(typ, n) {
+				t.Run(fmt.Sprint(name, " ", typ, " ", n), func(t *testing.T) {
+					s := newSketch()
+					outs := build(s)
+					batches := []int{0, 1, 2, 9}
+					if n < 100 {
+						batches = append(batches, 57)
+					}
+					s.check(t, outs, rng, batches...)
+					s.checkInPlace(t, outs, rng, batches[len(batches)-1])
+					if n == 33 {
+						defer placeAnything()()
+						s.check(t, outs, rng, 57)
+					}
+				})
+			}
+		}
+	}
+}
+
+// checkInPlace holds programs whose outputs lie on inputs of their size, allowed or not, to the reference.
+func (s *sketch) checkInPlace(t *testing.T, outs []*ir.Node, rng *rand.Rand, batch int) {
+	t.Helper()
+	in := s.values(rng, batch)
+	want, err := Reference(ir.Strip(outs), batch, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range kernels.Levels() {
+		p, err := Compile(outs, s.inputs, Options{Level: l.Name, Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for shift := range in {
+			mine := make([][]byte, len(in))
+			at := make([]unsafe.Pointer, len(in))
+			for i, x := range in {
+				mine[i] = append(make([]byte, 0, len(x)+8), x...)
+				at[i] = unsafe.Pointer(unsafe.SliceData(mine[i]))
+			}
+			taken := make([]bool, len(in))
+			res := make([][]byte, len(outs))
+			to := make([]unsafe.Pointer, len(outs))
+			for i, w := range want {
+				res[i] = make([]byte, len(w)+8)[:len(w)]
+				for k := range in {
+					if j := (k + shift) % len(in); !taken[j] && len(in[j]) == len(w) {
+						res[i], taken[j] = mine[j], true
+						break
+					}
+				}
+				to[i] = unsafe.Pointer(unsafe.SliceData(res[i]))
+			}
+			if err := p.Run(context.Background(), batch, at, to); err != nil {
+				t.Fatal(err)
+			}
+			for i, w := range want {
+				if k := sameBits(outs[i].Type, res[i], w); k >= 0 {
+					t.Fatalf("%s, input %d on output %d: element %d\n%s", l.Name, shift, i, k, p)
+				}
+			}
+		}
+	}
+}
+
+// What the rows of a large array go through is joined, softmax's exponentials lie where its result does, and that may lie on its
+// argument. An array that is read otherwise than row by row is not overwritten.
+func TestByRowsJoins(t *testing.T) {
+	s := newSketch()
+	x := s.param(dtype.F32, ir.Static(5000, 16), 0)
+	y := s.g.Softmax(x, 1)
+	head := s.g.Broadcast(s.g.Slice(x, ir.Static(0, 0), []int{1, 1}, ir.Static(1, 16)), x.Shape)
+	z := s.g.Map(ops.Add, s.g.Map(ops.Sub, x, s.g.MeanKeep(x, 1)), head)
+	for i, out := range []*ir.Node{y, z} {
+		p, err := Compile([]*ir.Node{out}, s.inputs, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.binding(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, ok := b.units[len(b.units)-1].(*rowsUnit)
+		if !ok || len(u.parts) != len(b.units) {
+			t.Fatalf("not all steps are joined\n%s", p)
+		}
+		guests := 0
+		for k := range b.buffers {
+			if b.buffers[k].out >= 0 {
+				guests++
+			}
+		}
+		if i == 0 && guests != 2 {
+			t.Errorf("%d arrays lie where the result does, not 2\n%s", guests, p)
+		}
+		if in := b.outs[0].in[0]; in != (i == 0) {
+			t.Errorf("program %d: the result may lie on the argument: %v", i, in)
+		}
+		s.checkInPlace(t, []*ir.Node{out}, rand.New(rand.NewPCG(1, 32)), 1)
+	}
+}
