@@ -14,7 +14,7 @@ func LinesF32AVX2(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, 
 // BatchF32AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 8 columns, or 6 rows and twice as many columns.
 //
 //go:noescape
-func BatchF32AVX2(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+func BatchF32AVX2(batch int, tile, a, b, c unsafe.Pointer)
 
 // GemmF32AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 16.
 //
@@ -49,7 +49,7 @@ func LinesF64AVX2(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int, 
 // BatchF64AVX2 is kernels.GemmKernel's Batch, of up to 12 rows and 4 columns, or 6 rows and twice as many columns.
 //
 //go:noescape
-func BatchF64AVX2(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+func BatchF64AVX2(batch int, tile, a, b, c unsafe.Pointer)
 
 // GemmF64AVX2 is kernels.GemmKernel's Strip with MR 6 and NR 8.
 //

@@ -3117,18 +3117,19 @@ end:
 	VZEROUPPER
 	RET
 
-TEXT ·BatchF32AVX2(SB), NOSPLIT, $0-112
+TEXT ·BatchF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ tile+8(FP), CX
 	MOVQ a+16(FP), R12
-	MOVQ aRow+24(FP), SI
+	MOVQ b+24(FP), R15
+	MOVQ c+32(FP), DX
+	MOVQ 8(CX), SI // aRow
 	LEAQ (SI)(SI*2), BX
 	LEAQ (SI)(SI*4), R13
-	MOVQ aCol+32(FP), DI
-	MOVQ b+48(FP), R15
-	MOVQ bRow+56(FP), R9
-	MOVQ c+72(FP), DX
-	MOVQ cRow+80(FP), R10
-	MOVQ n+104(FP), CX
-	MOVQ m+96(FP), R8
+	MOVQ 16(CX), DI // aCol
+	MOVQ 32(CX), R9 // bRow
+	MOVQ 48(CX), R10 // cRow
+	MOVQ 64(CX), R8 // m
+	MOVQ 72(CX), CX // n
 	SUBQ $8, CX
 	JGT wide
 	ADDQ $8, CX
@@ -3180,13 +3181,14 @@ rows12x1:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short250
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -3211,8 +3213,9 @@ rows12x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short250:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop249:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -3249,11 +3252,12 @@ loop249:
 	DECQ CX
 	JNZ loop249
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part251
 	VMOVUPS Y15, 0(CX)
 	SUBQ R10, CX
@@ -3281,7 +3285,7 @@ loop249:
 	JMP stored252
 part251:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next253
 	MOVQ AX, CX
 	VMOVUPS X15, (CX)
@@ -3321,7 +3325,7 @@ part251:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next253:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next254
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
@@ -3361,7 +3365,7 @@ next253:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next254:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next255
 	MOVQ AX, CX
 	VMOVSS X15, (CX)
@@ -3390,7 +3394,7 @@ next254:
 	ADDQ $4, AX
 next255:
 stored252:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
 	VZEROUPPER
@@ -3412,13 +3416,14 @@ rows11x1:
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short257
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -3441,8 +3446,9 @@ rows11x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short257:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop256:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -3477,11 +3483,12 @@ loop256:
 	DECQ CX
 	JNZ loop256
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part258
 	VMOVUPS Y14, 0(CX)
 	SUBQ R10, CX
@@ -3507,7 +3514,7 @@ loop256:
 	JMP stored259
 part258:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next260
 	MOVQ AX, CX
 	VMOVUPS X14, (CX)
@@ -3544,7 +3551,7 @@ part258:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next260:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next261
 	MOVQ AX, CX
 	VMOVLPS X14, (CX)
@@ -3581,7 +3588,7 @@ next260:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next261:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next262
 	MOVQ AX, CX
 	VMOVSS X14, (CX)
@@ -3608,7 +3615,7 @@ next261:
 	ADDQ $4, AX
 next262:
 stored259:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
 	VZEROUPPER
@@ -3629,13 +3636,14 @@ rows10x1:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short264
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -3656,8 +3664,9 @@ rows10x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short264:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop263:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -3690,11 +3699,12 @@ loop263:
 	DECQ CX
 	JNZ loop263
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part265
 	VMOVUPS Y13, 0(CX)
 	SUBQ R10, CX
@@ -3718,7 +3728,7 @@ loop263:
 	JMP stored266
 part265:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next267
 	MOVQ AX, CX
 	VMOVUPS X13, (CX)
@@ -3752,7 +3762,7 @@ part265:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next267:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next268
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
@@ -3786,7 +3796,7 @@ next267:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next268:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next269
 	MOVQ AX, CX
 	VMOVSS X13, (CX)
@@ -3811,7 +3821,7 @@ next268:
 	ADDQ $4, AX
 next269:
 stored266:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
 	VZEROUPPER
@@ -3831,13 +3841,14 @@ rows9x1:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short271
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -3856,8 +3867,9 @@ rows9x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short271:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop270:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -3888,11 +3900,12 @@ loop270:
 	DECQ CX
 	JNZ loop270
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part272
 	VMOVUPS Y12, 0(CX)
 	SUBQ R10, CX
@@ -3914,7 +3927,7 @@ loop270:
 	JMP stored273
 part272:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next274
 	MOVQ AX, CX
 	VMOVUPS X12, (CX)
@@ -3945,7 +3958,7 @@ part272:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next274:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next275
 	MOVQ AX, CX
 	VMOVLPS X12, (CX)
@@ -3976,7 +3989,7 @@ next274:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next275:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next276
 	MOVQ AX, CX
 	VMOVSS X12, (CX)
@@ -3999,7 +4012,7 @@ next275:
 	ADDQ $4, AX
 next276:
 stored273:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
 	VZEROUPPER
@@ -4018,9 +4031,10 @@ rows8x1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop277:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4044,10 +4058,11 @@ loop277:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop277
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part278
 	VMOVUPS Y11, 0(CX)
 	SUBQ R10, CX
@@ -4067,7 +4082,7 @@ loop277:
 	JMP stored279
 part278:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next280
 	MOVQ AX, CX
 	VMOVUPS X11, (CX)
@@ -4095,7 +4110,7 @@ part278:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next280:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next281
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
@@ -4123,7 +4138,7 @@ next280:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next281:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next282
 	MOVQ AX, CX
 	VMOVSS X11, (CX)
@@ -4144,7 +4159,7 @@ next281:
 	ADDQ $4, AX
 next282:
 stored279:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
 	VZEROUPPER
@@ -4160,9 +4175,10 @@ rows7x1:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop283:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4183,10 +4199,11 @@ loop283:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop283
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part284
 	VMOVUPS Y10, 0(CX)
 	SUBQ R10, CX
@@ -4204,7 +4221,7 @@ loop283:
 	JMP stored285
 part284:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next286
 	MOVQ AX, CX
 	VMOVUPS X10, (CX)
@@ -4229,7 +4246,7 @@ part284:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next286:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next287
 	MOVQ AX, CX
 	VMOVLPS X10, (CX)
@@ -4254,7 +4271,7 @@ next286:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next287:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next288
 	MOVQ AX, CX
 	VMOVSS X10, (CX)
@@ -4273,7 +4290,7 @@ next287:
 	ADDQ $4, AX
 next288:
 stored285:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
 	VZEROUPPER
@@ -4288,9 +4305,10 @@ rows6x1:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop289:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4309,10 +4327,11 @@ loop289:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop289
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part290
 	VMOVUPS Y9, 0(CX)
 	SUBQ R10, CX
@@ -4328,7 +4347,7 @@ loop289:
 	JMP stored291
 part290:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next292
 	MOVQ AX, CX
 	VMOVUPS X9, (CX)
@@ -4350,7 +4369,7 @@ part290:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next292:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next293
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
@@ -4372,7 +4391,7 @@ next292:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next293:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next294
 	MOVQ AX, CX
 	VMOVSS X9, (CX)
@@ -4389,7 +4408,7 @@ next293:
 	ADDQ $4, AX
 next294:
 stored291:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
 	VZEROUPPER
@@ -4403,9 +4422,10 @@ rows5x1:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop295:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4422,10 +4442,11 @@ loop295:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop295
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part296
 	VMOVUPS Y8, 0(CX)
 	SUBQ R10, CX
@@ -4439,7 +4460,7 @@ loop295:
 	JMP stored297
 part296:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next298
 	MOVQ AX, CX
 	VMOVUPS X8, (CX)
@@ -4458,7 +4479,7 @@ part296:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next298:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next299
 	MOVQ AX, CX
 	VMOVLPS X8, (CX)
@@ -4477,7 +4498,7 @@ next298:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next299:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next300
 	MOVQ AX, CX
 	VMOVSS X8, (CX)
@@ -4492,7 +4513,7 @@ next299:
 	ADDQ $4, AX
 next300:
 stored297:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
 	VZEROUPPER
@@ -4505,9 +4526,10 @@ rows4x1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop301:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4522,10 +4544,11 @@ loop301:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop301
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part302
 	VMOVUPS Y7, 0(CX)
 	SUBQ R10, CX
@@ -4537,7 +4560,7 @@ loop301:
 	JMP stored303
 part302:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next304
 	MOVQ AX, CX
 	VMOVUPS X7, (CX)
@@ -4553,7 +4576,7 @@ part302:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next304:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next305
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
@@ -4569,7 +4592,7 @@ next304:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next305:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next306
 	MOVQ AX, CX
 	VMOVSS X7, (CX)
@@ -4582,7 +4605,7 @@ next305:
 	ADDQ $4, AX
 next306:
 stored303:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
 	VZEROUPPER
@@ -4594,9 +4617,10 @@ rows3x1:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop307:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4609,10 +4633,11 @@ loop307:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop307
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part308
 	VMOVUPS Y6, 0(CX)
 	SUBQ R10, CX
@@ -4622,7 +4647,7 @@ loop307:
 	JMP stored309
 part308:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next310
 	MOVQ AX, CX
 	VMOVUPS X6, (CX)
@@ -4635,7 +4660,7 @@ part308:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next310:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next311
 	MOVQ AX, CX
 	VMOVLPS X6, (CX)
@@ -4648,7 +4673,7 @@ next310:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next311:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next312
 	MOVQ AX, CX
 	VMOVSS X6, (CX)
@@ -4659,7 +4684,7 @@ next311:
 	ADDQ $4, AX
 next312:
 stored309:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
 	VZEROUPPER
@@ -4670,9 +4695,10 @@ rows2x1:
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop313:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4683,10 +4709,11 @@ loop313:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop313
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part314
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
@@ -4694,7 +4721,7 @@ loop313:
 	JMP stored315
 part314:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next316
 	MOVQ AX, CX
 	VMOVUPS X5, (CX)
@@ -4704,7 +4731,7 @@ part314:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next316:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next317
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
@@ -4714,7 +4741,7 @@ next316:
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next317:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next318
 	MOVQ AX, CX
 	VMOVSS X5, (CX)
@@ -4723,7 +4750,7 @@ next317:
 	ADDQ $4, AX
 next318:
 stored315:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
 	VZEROUPPER
@@ -4733,9 +4760,10 @@ rows1x1:
 	MOVQ R12, AX
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop319:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
@@ -4744,35 +4772,36 @@ loop319:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop319
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part320
 	VMOVUPS Y4, 0(CX)
 	JMP stored321
 part320:
 	MOVQ CX, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next322
 	MOVQ AX, CX
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next322:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next323
 	MOVQ AX, CX
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
 next323:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next324
 	MOVQ AX, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
 next324:
 stored321:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
 	VZEROUPPER
@@ -4813,13 +4842,14 @@ rows6x2:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short327
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -4838,8 +4868,9 @@ rows6x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short327:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop326:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -4871,11 +4902,12 @@ loop326:
 	DECQ CX
 	JNZ loop326
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part328
 	VMOVUPS Y14, (CX)
 	VMOVUPS Y15, 32(CX)
@@ -4910,7 +4942,7 @@ part328:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next330
 	MOVQ AX, CX
 	VMOVUPS X15, (CX)
@@ -4932,7 +4964,7 @@ part328:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next330:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next331
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
@@ -4954,7 +4986,7 @@ next330:
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next331:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next332
 	MOVQ AX, CX
 	VMOVSS X15, (CX)
@@ -4971,7 +5003,7 @@ next331:
 	ADDQ $4, AX
 next332:
 stored329:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
 	VZEROUPPER
@@ -4990,13 +5022,14 @@ rows5x2:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short334
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -5012,8 +5045,9 @@ rows5x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short334:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop333:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -5042,11 +5076,12 @@ loop333:
 	DECQ CX
 	JNZ loop333
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part335
 	VMOVUPS Y12, (CX)
 	VMOVUPS Y13, 32(CX)
@@ -5076,7 +5111,7 @@ part335:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next337
 	MOVQ AX, CX
 	VMOVUPS X13, (CX)
@@ -5095,7 +5130,7 @@ part335:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next337:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next338
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
@@ -5114,7 +5149,7 @@ next337:
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next338:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next339
 	MOVQ AX, CX
 	VMOVSS X13, (CX)
@@ -5129,7 +5164,7 @@ next338:
 	ADDQ $4, AX
 next339:
 stored336:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
 	VZEROUPPER
@@ -5146,9 +5181,10 @@ rows4x2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop340:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -5168,10 +5204,11 @@ loop340:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop340
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part341
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
@@ -5196,7 +5233,7 @@ part341:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next343
 	MOVQ AX, CX
 	VMOVUPS X11, (CX)
@@ -5212,7 +5249,7 @@ part341:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next343:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next344
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
@@ -5228,7 +5265,7 @@ next343:
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next344:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next345
 	MOVQ AX, CX
 	VMOVSS X11, (CX)
@@ -5241,7 +5278,7 @@ next344:
 	ADDQ $4, AX
 next345:
 stored342:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
 	VZEROUPPER
@@ -5256,9 +5293,10 @@ rows3x2:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop346:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -5275,10 +5313,11 @@ loop346:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop346
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part347
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
@@ -5298,7 +5337,7 @@ part347:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next349
 	MOVQ AX, CX
 	VMOVUPS X9, (CX)
@@ -5311,7 +5350,7 @@ part347:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next349:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next350
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
@@ -5324,7 +5363,7 @@ next349:
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next350:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next351
 	MOVQ AX, CX
 	VMOVSS X9, (CX)
@@ -5335,7 +5374,7 @@ next350:
 	ADDQ $4, AX
 next351:
 stored348:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
 	VZEROUPPER
@@ -5348,9 +5387,10 @@ rows2x2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop352:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -5364,10 +5404,11 @@ loop352:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop352
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part353
 	VMOVUPS Y6, (CX)
 	VMOVUPS Y7, 32(CX)
@@ -5382,7 +5423,7 @@ part353:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next355
 	MOVQ AX, CX
 	VMOVUPS X7, (CX)
@@ -5392,7 +5433,7 @@ part353:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next355:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next356
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
@@ -5402,7 +5443,7 @@ next355:
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next356:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next357
 	MOVQ AX, CX
 	VMOVSS X7, (CX)
@@ -5411,7 +5452,7 @@ next356:
 	ADDQ $4, AX
 next357:
 stored354:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
 	VZEROUPPER
@@ -5422,9 +5463,10 @@ rows1x2:
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop358:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
@@ -5435,8 +5477,9 @@ loop358:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop358
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
-	CMPQ n+104(FP), $16
+	CMPQ 72(R8), $16 // n
 	JNE part359
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
@@ -5446,28 +5489,28 @@ part359:
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $4, n+104(FP)
+	TESTQ $4, 72(R8) // n
 	JEQ next361
 	MOVQ AX, CX
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next361:
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next362
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
 next362:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next363
 	MOVQ AX, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
 next363:
 stored360:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
 	VZEROUPPER
@@ -8853,18 +8896,19 @@ end:
 	VZEROUPPER
 	RET
 
-TEXT ·BatchF64AVX2(SB), NOSPLIT, $0-112
+TEXT ·BatchF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ tile+8(FP), CX
 	MOVQ a+16(FP), R12
-	MOVQ aRow+24(FP), SI
+	MOVQ b+24(FP), R15
+	MOVQ c+32(FP), DX
+	MOVQ 8(CX), SI // aRow
 	LEAQ (SI)(SI*2), BX
 	LEAQ (SI)(SI*4), R13
-	MOVQ aCol+32(FP), DI
-	MOVQ b+48(FP), R15
-	MOVQ bRow+56(FP), R9
-	MOVQ c+72(FP), DX
-	MOVQ cRow+80(FP), R10
-	MOVQ n+104(FP), CX
-	MOVQ m+96(FP), R8
+	MOVQ 16(CX), DI // aCol
+	MOVQ 32(CX), R9 // bRow
+	MOVQ 48(CX), R10 // cRow
+	MOVQ 64(CX), R8 // m
+	MOVQ 72(CX), CX // n
 	SUBQ $4, CX
 	JGT wide
 	ADDQ $4, CX
@@ -8916,13 +8960,14 @@ rows12x1:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short226
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -8947,8 +8992,9 @@ rows12x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short226:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop225:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -8985,11 +9031,12 @@ loop225:
 	DECQ CX
 	JNZ loop225
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part227
 	VMOVUPD Y15, 0(CX)
 	SUBQ R10, CX
@@ -9017,7 +9064,7 @@ loop225:
 	JMP stored228
 part227:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next229
 	MOVQ AX, CX
 	VMOVUPD X15, (CX)
@@ -9057,7 +9104,7 @@ part227:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next229:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next230
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
@@ -9098,7 +9145,7 @@ next229:
 	ADDQ $8, AX
 next230:
 stored228:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
 	VZEROUPPER
@@ -9120,13 +9167,14 @@ rows11x1:
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short232
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -9149,8 +9197,9 @@ rows11x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short232:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop231:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -9185,11 +9234,12 @@ loop231:
 	DECQ CX
 	JNZ loop231
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part233
 	VMOVUPD Y14, 0(CX)
 	SUBQ R10, CX
@@ -9215,7 +9265,7 @@ loop231:
 	JMP stored234
 part233:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next235
 	MOVQ AX, CX
 	VMOVUPD X14, (CX)
@@ -9252,7 +9302,7 @@ part233:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next235:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next236
 	MOVQ AX, CX
 	VMOVLPS X14, (CX)
@@ -9290,7 +9340,7 @@ next235:
 	ADDQ $8, AX
 next236:
 stored234:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
 	VZEROUPPER
@@ -9311,13 +9361,14 @@ rows10x1:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short238
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -9338,8 +9389,9 @@ rows10x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short238:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop237:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -9372,11 +9424,12 @@ loop237:
 	DECQ CX
 	JNZ loop237
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part239
 	VMOVUPD Y13, 0(CX)
 	SUBQ R10, CX
@@ -9400,7 +9453,7 @@ loop237:
 	JMP stored240
 part239:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next241
 	MOVQ AX, CX
 	VMOVUPD X13, (CX)
@@ -9434,7 +9487,7 @@ part239:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next241:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next242
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
@@ -9469,7 +9522,7 @@ next241:
 	ADDQ $8, AX
 next242:
 stored240:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
 	VZEROUPPER
@@ -9489,13 +9542,14 @@ rows9x1:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short244
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -9514,8 +9568,9 @@ rows9x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short244:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop243:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
@@ -9546,11 +9601,12 @@ loop243:
 	DECQ CX
 	JNZ loop243
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part245
 	VMOVUPD Y12, 0(CX)
 	SUBQ R10, CX
@@ -9572,7 +9628,7 @@ loop243:
 	JMP stored246
 part245:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next247
 	MOVQ AX, CX
 	VMOVUPD X12, (CX)
@@ -9603,7 +9659,7 @@ part245:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next247:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next248
 	MOVQ AX, CX
 	VMOVLPS X12, (CX)
@@ -9635,7 +9691,7 @@ next247:
 	ADDQ $8, AX
 next248:
 stored246:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
 	VZEROUPPER
@@ -9654,9 +9710,10 @@ rows8x1:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop249:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -9680,10 +9737,11 @@ loop249:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop249
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part250
 	VMOVUPD Y11, 0(CX)
 	SUBQ R10, CX
@@ -9703,7 +9761,7 @@ loop249:
 	JMP stored251
 part250:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next252
 	MOVQ AX, CX
 	VMOVUPD X11, (CX)
@@ -9731,7 +9789,7 @@ part250:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next252:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next253
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
@@ -9760,7 +9818,7 @@ next252:
 	ADDQ $8, AX
 next253:
 stored251:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
 	VZEROUPPER
@@ -9776,9 +9834,10 @@ rows7x1:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop254:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -9799,10 +9858,11 @@ loop254:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop254
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part255
 	VMOVUPD Y10, 0(CX)
 	SUBQ R10, CX
@@ -9820,7 +9880,7 @@ loop254:
 	JMP stored256
 part255:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next257
 	MOVQ AX, CX
 	VMOVUPD X10, (CX)
@@ -9845,7 +9905,7 @@ part255:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next257:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next258
 	MOVQ AX, CX
 	VMOVLPS X10, (CX)
@@ -9871,7 +9931,7 @@ next257:
 	ADDQ $8, AX
 next258:
 stored256:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
 	VZEROUPPER
@@ -9886,9 +9946,10 @@ rows6x1:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop259:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -9907,10 +9968,11 @@ loop259:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop259
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part260
 	VMOVUPD Y9, 0(CX)
 	SUBQ R10, CX
@@ -9926,7 +9988,7 @@ loop259:
 	JMP stored261
 part260:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next262
 	MOVQ AX, CX
 	VMOVUPD X9, (CX)
@@ -9948,7 +10010,7 @@ part260:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next262:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next263
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
@@ -9971,7 +10033,7 @@ next262:
 	ADDQ $8, AX
 next263:
 stored261:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
 	VZEROUPPER
@@ -9985,9 +10047,10 @@ rows5x1:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop264:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -10004,10 +10067,11 @@ loop264:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop264
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part265
 	VMOVUPD Y8, 0(CX)
 	SUBQ R10, CX
@@ -10021,7 +10085,7 @@ loop264:
 	JMP stored266
 part265:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next267
 	MOVQ AX, CX
 	VMOVUPD X8, (CX)
@@ -10040,7 +10104,7 @@ part265:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next267:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next268
 	MOVQ AX, CX
 	VMOVLPS X8, (CX)
@@ -10060,7 +10124,7 @@ next267:
 	ADDQ $8, AX
 next268:
 stored266:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
 	VZEROUPPER
@@ -10073,9 +10137,10 @@ rows4x1:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop269:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -10090,10 +10155,11 @@ loop269:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop269
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part270
 	VMOVUPD Y7, 0(CX)
 	SUBQ R10, CX
@@ -10105,7 +10171,7 @@ loop269:
 	JMP stored271
 part270:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next272
 	MOVQ AX, CX
 	VMOVUPD X7, (CX)
@@ -10121,7 +10187,7 @@ part270:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next272:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next273
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
@@ -10138,7 +10204,7 @@ next272:
 	ADDQ $8, AX
 next273:
 stored271:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
 	VZEROUPPER
@@ -10150,9 +10216,10 @@ rows3x1:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop274:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -10165,10 +10232,11 @@ loop274:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop274
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part275
 	VMOVUPD Y6, 0(CX)
 	SUBQ R10, CX
@@ -10178,7 +10246,7 @@ loop274:
 	JMP stored276
 part275:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next277
 	MOVQ AX, CX
 	VMOVUPD X6, (CX)
@@ -10191,7 +10259,7 @@ part275:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next277:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next278
 	MOVQ AX, CX
 	VMOVLPS X6, (CX)
@@ -10205,7 +10273,7 @@ next277:
 	ADDQ $8, AX
 next278:
 stored276:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
 	VZEROUPPER
@@ -10216,9 +10284,10 @@ rows2x1:
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop279:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -10229,10 +10298,11 @@ loop279:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop279
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part280
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
@@ -10240,7 +10310,7 @@ loop279:
 	JMP stored281
 part280:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next282
 	MOVQ AX, CX
 	VMOVUPD X5, (CX)
@@ -10250,7 +10320,7 @@ part280:
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next282:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next283
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
@@ -10261,7 +10331,7 @@ next282:
 	ADDQ $8, AX
 next283:
 stored281:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
 	VZEROUPPER
@@ -10271,9 +10341,10 @@ rows1x1:
 	MOVQ R12, AX
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop284:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
@@ -10282,21 +10353,22 @@ loop284:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop284
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
-	CMPQ n+104(FP), $4
+	CMPQ 72(R8), $4 // n
 	JNE part285
 	VMOVUPD Y4, 0(CX)
 	JMP stored286
 part285:
 	MOVQ CX, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next287
 	MOVQ AX, CX
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
 next287:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next288
 	MOVQ AX, CX
 	VMOVLPS X4, (CX)
@@ -10304,7 +10376,7 @@ next287:
 	ADDQ $8, AX
 next288:
 stored286:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
 	VZEROUPPER
@@ -10345,13 +10417,14 @@ rows6x2:
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short291
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -10370,8 +10443,9 @@ rows6x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short291:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop290:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10403,11 +10477,12 @@ loop290:
 	DECQ CX
 	JNZ loop290
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part292
 	VMOVUPD Y14, (CX)
 	VMOVUPD Y15, 32(CX)
@@ -10442,7 +10517,7 @@ part292:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next294
 	MOVQ AX, CX
 	VMOVUPD X15, (CX)
@@ -10464,7 +10539,7 @@ part292:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next294:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next295
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
@@ -10487,7 +10562,7 @@ next294:
 	ADDQ $8, AX
 next295:
 stored293:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
 	VZEROUPPER
@@ -10506,13 +10581,14 @@ rows5x2:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short297
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -10528,8 +10604,9 @@ rows5x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short297:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop296:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10558,11 +10635,12 @@ loop296:
 	DECQ CX
 	JNZ loop296
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part298
 	VMOVUPD Y12, (CX)
 	VMOVUPD Y13, 32(CX)
@@ -10592,7 +10670,7 @@ part298:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next300
 	MOVQ AX, CX
 	VMOVUPD X13, (CX)
@@ -10611,7 +10689,7 @@ part298:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next300:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next301
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
@@ -10631,7 +10709,7 @@ next300:
 	ADDQ $8, AX
 next301:
 stored299:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
 	VZEROUPPER
@@ -10648,9 +10726,10 @@ rows4x2:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop302:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10670,10 +10749,11 @@ loop302:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop302
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part303
 	VMOVUPD Y10, (CX)
 	VMOVUPD Y11, 32(CX)
@@ -10698,7 +10778,7 @@ part303:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next305
 	MOVQ AX, CX
 	VMOVUPD X11, (CX)
@@ -10714,7 +10794,7 @@ part303:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next305:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next306
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
@@ -10731,7 +10811,7 @@ next305:
 	ADDQ $8, AX
 next306:
 stored304:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
 	VZEROUPPER
@@ -10746,9 +10826,10 @@ rows3x2:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop307:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10765,10 +10846,11 @@ loop307:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop307
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part308
 	VMOVUPD Y8, (CX)
 	VMOVUPD Y9, 32(CX)
@@ -10788,7 +10870,7 @@ part308:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next310
 	MOVQ AX, CX
 	VMOVUPD X9, (CX)
@@ -10801,7 +10883,7 @@ part308:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next310:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next311
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
@@ -10815,7 +10897,7 @@ next310:
 	ADDQ $8, AX
 next311:
 stored309:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
 	VZEROUPPER
@@ -10828,9 +10910,10 @@ rows2x2:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop312:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10844,10 +10927,11 @@ loop312:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop312
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part313
 	VMOVUPD Y6, (CX)
 	VMOVUPD Y7, 32(CX)
@@ -10862,7 +10946,7 @@ part313:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next315
 	MOVQ AX, CX
 	VMOVUPD X7, (CX)
@@ -10872,7 +10956,7 @@ part313:
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next315:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next316
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
@@ -10883,7 +10967,7 @@ next315:
 	ADDQ $8, AX
 next316:
 stored314:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
 	VZEROUPPER
@@ -10894,9 +10978,10 @@ rows1x2:
 	MOVQ R15, R8
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop317:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
@@ -10907,8 +10992,9 @@ loop317:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop317
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
-	CMPQ n+104(FP), $8
+	CMPQ 72(R8), $8 // n
 	JNE part318
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
@@ -10918,14 +11004,14 @@ part318:
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
-	TESTQ $2, n+104(FP)
+	TESTQ $2, 72(R8) // n
 	JEQ next320
 	MOVQ AX, CX
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
 next320:
-	TESTQ $1, n+104(FP)
+	TESTQ $1, 72(R8) // n
 	JEQ next321
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
@@ -10933,7 +11019,7 @@ next320:
 	ADDQ $8, AX
 next321:
 stored319:
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
 	VZEROUPPER

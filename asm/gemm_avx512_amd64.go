@@ -14,7 +14,7 @@ func LinesF32AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int
 // BatchF32AVX512 is kernels.GemmKernel's Batch, of up to 16 rows and 16 columns, or 14 rows and twice as many columns.
 //
 //go:noescape
-func BatchF32AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+func BatchF32AVX512(batch int, tile, a, b, c unsafe.Pointer)
 
 // GemmF32AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 32.
 //
@@ -49,7 +49,7 @@ func LinesF64AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int
 // BatchF64AVX512 is kernels.GemmKernel's Batch, of up to 16 rows and 8 columns, or 14 rows and twice as many columns.
 //
 //go:noescape
-func BatchF64AVX512(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+func BatchF64AVX512(batch int, tile, a, b, c unsafe.Pointer)
 
 // GemmF64AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 16.
 //

@@ -4131,18 +4131,19 @@ onenext:
 	VZEROUPPER
 	RET
 
-TEXT ·BatchF32AVX512(SB), NOSPLIT, $0-112
+TEXT ·BatchF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ tile+8(FP), CX
 	MOVQ a+16(FP), R12
-	MOVQ aRow+24(FP), SI
+	MOVQ b+24(FP), R15
+	MOVQ c+32(FP), DX
+	MOVQ 8(CX), SI // aRow
 	LEAQ (SI)(SI*2), BX
 	LEAQ (SI)(SI*4), R13
-	MOVQ aCol+32(FP), DI
-	MOVQ b+48(FP), R15
-	MOVQ bRow+56(FP), R9
-	MOVQ c+72(FP), DX
-	MOVQ cRow+80(FP), R10
-	MOVQ n+104(FP), CX
-	MOVQ m+96(FP), R8
+	MOVQ 16(CX), DI // aCol
+	MOVQ 32(CX), R9 // bRow
+	MOVQ 48(CX), R10 // cRow
+	MOVQ 64(CX), R8 // m
+	MOVQ 72(CX), CX // n
 	SUBQ $16, CX
 	JGT wide
 	ADDQ $16, CX
@@ -4208,13 +4209,14 @@ rows16x1:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short153
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4247,8 +4249,9 @@ rows16x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short153:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop152:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4278,7 +4281,8 @@ loop152:
 	DECQ CX
 	JNZ loop152
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $15, R10, CX
 	ADDQ DX, CX // the last row
@@ -4313,7 +4317,7 @@ loop152:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows16x1
 	VZEROUPPER
@@ -4341,13 +4345,14 @@ rows15x1:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short155
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4378,8 +4383,9 @@ rows15x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short155:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop154:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4408,7 +4414,8 @@ loop154:
 	DECQ CX
 	JNZ loop154
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $14, R10, CX
 	ADDQ DX, CX // the last row
@@ -4441,7 +4448,7 @@ loop154:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows15x1
 	VZEROUPPER
@@ -4466,13 +4473,14 @@ rows14x1:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short157
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4501,8 +4509,9 @@ rows14x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short157:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop156:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4529,7 +4538,8 @@ loop156:
 	DECQ CX
 	JNZ loop156
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $13, R10, CX
 	ADDQ DX, CX // the last row
@@ -4560,7 +4570,7 @@ loop156:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows14x1
 	VZEROUPPER
@@ -4584,13 +4594,14 @@ rows13x1:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short159
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4617,8 +4628,9 @@ rows13x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short159:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop158:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4644,7 +4656,8 @@ loop158:
 	DECQ CX
 	JNZ loop158
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $12, R10, CX
 	ADDQ DX, CX // the last row
@@ -4673,7 +4686,7 @@ loop158:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows13x1
 	VZEROUPPER
@@ -4696,13 +4709,14 @@ rows12x1:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short161
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4727,8 +4741,9 @@ rows12x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short161:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop160:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4753,7 +4768,8 @@ loop160:
 	DECQ CX
 	JNZ loop160
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
@@ -4780,7 +4796,7 @@ loop160:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
 	VZEROUPPER
@@ -4802,13 +4818,14 @@ rows11x1:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short163
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4831,8 +4848,9 @@ rows11x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short163:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop162:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4856,7 +4874,8 @@ loop162:
 	DECQ CX
 	JNZ loop162
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
@@ -4881,7 +4900,7 @@ loop162:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
 	VZEROUPPER
@@ -4902,13 +4921,14 @@ rows10x1:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short165
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -4929,8 +4949,9 @@ rows10x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short165:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop164:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -4953,7 +4974,8 @@ loop164:
 	DECQ CX
 	JNZ loop164
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
@@ -4976,7 +4998,7 @@ loop164:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
 	VZEROUPPER
@@ -4996,13 +5018,14 @@ rows9x1:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short167
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -5021,8 +5044,9 @@ rows9x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short167:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop166:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -5044,7 +5068,8 @@ loop166:
 	DECQ CX
 	JNZ loop166
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
@@ -5065,7 +5090,7 @@ loop166:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
 	VZEROUPPER
@@ -5084,9 +5109,10 @@ rows8x1:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop168:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5102,6 +5128,7 @@ loop168:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop168
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
@@ -5120,7 +5147,7 @@ loop168:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
 	VZEROUPPER
@@ -5136,9 +5163,10 @@ rows7x1:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop169:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5152,6 +5180,7 @@ loop169:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop169
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
@@ -5168,7 +5197,7 @@ loop169:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
 	VZEROUPPER
@@ -5183,9 +5212,10 @@ rows6x1:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop170:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5198,6 +5228,7 @@ loop170:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop170
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
@@ -5212,7 +5243,7 @@ loop170:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
 	VZEROUPPER
@@ -5226,9 +5257,10 @@ rows5x1:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop171:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5240,6 +5272,7 @@ loop171:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop171
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
@@ -5252,7 +5285,7 @@ loop171:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
 	VZEROUPPER
@@ -5265,9 +5298,10 @@ rows4x1:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop172:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5278,6 +5312,7 @@ loop172:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop172
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
@@ -5288,7 +5323,7 @@ loop172:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
 	VZEROUPPER
@@ -5300,9 +5335,10 @@ rows3x1:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop173:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5312,6 +5348,7 @@ loop173:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop173
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
@@ -5320,7 +5357,7 @@ loop173:
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
 	VZEROUPPER
@@ -5331,9 +5368,10 @@ rows2x1:
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop174:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5342,13 +5380,14 @@ loop174:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop174
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	VMOVUPS Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
 	VZEROUPPER
@@ -5358,9 +5397,10 @@ rows1x1:
 	MOVQ R12, AX
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop175:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5368,9 +5408,10 @@ loop175:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop175
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
 	VZEROUPPER
@@ -5445,13 +5486,14 @@ rows14x2:
 	VXORPS Z29, Z29, Z29
 	VXORPS Z30, Z30, Z30
 	VXORPS Z31, Z31, Z31
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short178
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -5494,8 +5536,9 @@ rows14x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short178:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop177:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -5552,7 +5595,8 @@ loop177:
 	DECQ CX
 	JNZ loop177
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $13, R10, CX
 	ADDQ DX, CX // the last row
@@ -5597,7 +5641,7 @@ loop177:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows14x2
 	VZEROUPPER
@@ -5634,13 +5678,14 @@ rows13x2:
 	VXORPS Z27, Z27, Z27
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short180
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -5680,8 +5725,9 @@ rows13x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short180:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop179:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -5735,7 +5781,8 @@ loop179:
 	DECQ CX
 	JNZ loop179
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $12, R10, CX
 	ADDQ DX, CX // the last row
@@ -5777,7 +5824,7 @@ loop179:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows13x2
 	VZEROUPPER
@@ -5812,13 +5859,14 @@ rows12x2:
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short182
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -5855,8 +5903,9 @@ rows12x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short182:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop181:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -5907,7 +5956,8 @@ loop181:
 	DECQ CX
 	JNZ loop181
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
@@ -5946,7 +5996,7 @@ loop181:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x2
 	VZEROUPPER
@@ -5979,13 +6029,14 @@ rows11x2:
 	VXORPS Z23, Z23, Z23
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short184
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6019,8 +6070,9 @@ rows11x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short184:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop183:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6068,7 +6120,8 @@ loop183:
 	DECQ CX
 	JNZ loop183
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
@@ -6104,7 +6157,7 @@ loop183:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x2
 	VZEROUPPER
@@ -6135,13 +6188,14 @@ rows10x2:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short186
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6172,8 +6226,9 @@ rows10x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short186:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop185:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6218,7 +6273,8 @@ loop185:
 	DECQ CX
 	JNZ loop185
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
@@ -6251,7 +6307,7 @@ loop185:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x2
 	VZEROUPPER
@@ -6280,13 +6336,14 @@ rows9x2:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short188
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6314,8 +6371,9 @@ rows9x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short188:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop187:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6357,7 +6415,8 @@ loop187:
 	DECQ CX
 	JNZ loop187
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
@@ -6387,7 +6446,7 @@ loop187:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x2
 	VZEROUPPER
@@ -6414,13 +6473,14 @@ rows8x2:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short190
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6445,8 +6505,9 @@ rows8x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short190:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop189:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6485,7 +6546,8 @@ loop189:
 	DECQ CX
 	JNZ loop189
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
@@ -6512,7 +6574,7 @@ loop189:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x2
 	VZEROUPPER
@@ -6535,13 +6597,14 @@ rows7x2:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short192
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6563,8 +6626,9 @@ rows7x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short192:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop191:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6599,7 +6663,8 @@ loop191:
 	DECQ CX
 	JNZ loop191
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
@@ -6623,7 +6688,7 @@ loop191:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x2
 	VZEROUPPER
@@ -6644,13 +6709,14 @@ rows6x2:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short194
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6669,8 +6735,9 @@ rows6x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short194:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop193:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6702,7 +6769,8 @@ loop193:
 	DECQ CX
 	JNZ loop193
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
@@ -6723,7 +6791,7 @@ loop193:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
 	VZEROUPPER
@@ -6742,13 +6810,14 @@ rows5x2:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short196
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -6764,8 +6833,9 @@ rows5x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short196:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop195:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6794,7 +6864,8 @@ loop195:
 	DECQ CX
 	JNZ loop195
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
@@ -6812,7 +6883,7 @@ loop195:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
 	VZEROUPPER
@@ -6829,9 +6900,10 @@ rows4x2:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop197:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6851,6 +6923,7 @@ loop197:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop197
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
@@ -6865,7 +6938,7 @@ loop197:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
 	VZEROUPPER
@@ -6880,9 +6953,10 @@ rows3x2:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop198:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6899,6 +6973,7 @@ loop198:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop198
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
@@ -6910,7 +6985,7 @@ loop198:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
 	VZEROUPPER
@@ -6923,9 +6998,10 @@ rows2x2:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop199:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6939,6 +7015,7 @@ loop199:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop199
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
@@ -6947,7 +7024,7 @@ loop199:
 	SUBQ R10, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
 	VZEROUPPER
@@ -6958,9 +7035,10 @@ rows1x2:
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop200:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
@@ -6971,10 +7049,11 @@ loop200:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop200
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, (CX)
 	VMOVUPS Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
 	VZEROUPPER
@@ -11813,18 +11892,19 @@ onenext:
 	VZEROUPPER
 	RET
 
-TEXT ·BatchF64AVX512(SB), NOSPLIT, $0-112
+TEXT ·BatchF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ tile+8(FP), CX
 	MOVQ a+16(FP), R12
-	MOVQ aRow+24(FP), SI
+	MOVQ b+24(FP), R15
+	MOVQ c+32(FP), DX
+	MOVQ 8(CX), SI // aRow
 	LEAQ (SI)(SI*2), BX
 	LEAQ (SI)(SI*4), R13
-	MOVQ aCol+32(FP), DI
-	MOVQ b+48(FP), R15
-	MOVQ bRow+56(FP), R9
-	MOVQ c+72(FP), DX
-	MOVQ cRow+80(FP), R10
-	MOVQ n+104(FP), CX
-	MOVQ m+96(FP), R8
+	MOVQ 16(CX), DI // aCol
+	MOVQ 32(CX), R9 // bRow
+	MOVQ 48(CX), R10 // cRow
+	MOVQ 64(CX), R8 // m
+	MOVQ 72(CX), CX // n
 	SUBQ $8, CX
 	JGT wide
 	ADDQ $8, CX
@@ -11890,13 +11970,14 @@ rows16x1:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short153
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -11929,8 +12010,9 @@ rows16x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short153:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop152:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -11960,7 +12042,8 @@ loop152:
 	DECQ CX
 	JNZ loop152
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $15, R10, CX
 	ADDQ DX, CX // the last row
@@ -11995,7 +12078,7 @@ loop152:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows16x1
 	VZEROUPPER
@@ -12023,13 +12106,14 @@ rows15x1:
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short155
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12060,8 +12144,9 @@ rows15x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short155:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop154:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12090,7 +12175,8 @@ loop154:
 	DECQ CX
 	JNZ loop154
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $14, R10, CX
 	ADDQ DX, CX // the last row
@@ -12123,7 +12209,7 @@ loop154:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows15x1
 	VZEROUPPER
@@ -12148,13 +12234,14 @@ rows14x1:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short157
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12183,8 +12270,9 @@ rows14x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short157:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop156:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12211,7 +12299,8 @@ loop156:
 	DECQ CX
 	JNZ loop156
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $13, R10, CX
 	ADDQ DX, CX // the last row
@@ -12242,7 +12331,7 @@ loop156:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows14x1
 	VZEROUPPER
@@ -12266,13 +12355,14 @@ rows13x1:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short159
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12299,8 +12389,9 @@ rows13x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short159:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop158:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12326,7 +12417,8 @@ loop158:
 	DECQ CX
 	JNZ loop158
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $12, R10, CX
 	ADDQ DX, CX // the last row
@@ -12355,7 +12447,7 @@ loop158:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows13x1
 	VZEROUPPER
@@ -12378,13 +12470,14 @@ rows12x1:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short161
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12409,8 +12502,9 @@ rows12x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short161:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop160:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12435,7 +12529,8 @@ loop160:
 	DECQ CX
 	JNZ loop160
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
@@ -12462,7 +12557,7 @@ loop160:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
 	VZEROUPPER
@@ -12484,13 +12579,14 @@ rows11x1:
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short163
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12513,8 +12609,9 @@ rows11x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short163:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop162:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12538,7 +12635,8 @@ loop162:
 	DECQ CX
 	JNZ loop162
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
@@ -12563,7 +12661,7 @@ loop162:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
 	VZEROUPPER
@@ -12584,13 +12682,14 @@ rows10x1:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short165
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12611,8 +12710,9 @@ rows10x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short165:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop164:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12635,7 +12735,8 @@ loop164:
 	DECQ CX
 	JNZ loop164
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
@@ -12658,7 +12759,7 @@ loop164:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
 	VZEROUPPER
@@ -12678,13 +12779,14 @@ rows9x1:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short167
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
@@ -12703,8 +12805,9 @@ rows9x1:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
+	MOVQ tile+8(FP), CX
 short167:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop166:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
@@ -12726,7 +12829,8 @@ loop166:
 	DECQ CX
 	JNZ loop166
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
@@ -12747,7 +12851,7 @@ loop166:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
 	VZEROUPPER
@@ -12766,9 +12870,10 @@ rows8x1:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop168:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12784,6 +12889,7 @@ loop168:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop168
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
@@ -12802,7 +12908,7 @@ loop168:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
 	VZEROUPPER
@@ -12818,9 +12924,10 @@ rows7x1:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop169:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12834,6 +12941,7 @@ loop169:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop169
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
@@ -12850,7 +12958,7 @@ loop169:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
 	VZEROUPPER
@@ -12865,9 +12973,10 @@ rows6x1:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop170:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12880,6 +12989,7 @@ loop170:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop170
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
@@ -12894,7 +13004,7 @@ loop170:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
 	VZEROUPPER
@@ -12908,9 +13018,10 @@ rows5x1:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop171:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12922,6 +13033,7 @@ loop171:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop171
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
@@ -12934,7 +13046,7 @@ loop171:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
 	VZEROUPPER
@@ -12947,9 +13059,10 @@ rows4x1:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop172:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12960,6 +13073,7 @@ loop172:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop172
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
@@ -12970,7 +13084,7 @@ loop172:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
 	VZEROUPPER
@@ -12982,9 +13096,10 @@ rows3x1:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop173:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12994,6 +13109,7 @@ loop173:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop173
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
@@ -13002,7 +13118,7 @@ loop173:
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
 	VZEROUPPER
@@ -13013,9 +13129,10 @@ rows2x1:
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop174:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -13024,13 +13141,14 @@ loop174:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop174
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	VMOVUPD Z5, K1, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
 	VZEROUPPER
@@ -13040,9 +13158,10 @@ rows1x1:
 	MOVQ R12, AX
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop175:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -13050,9 +13169,10 @@ loop175:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop175
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, K1, 0(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
 	VZEROUPPER
@@ -13127,13 +13247,14 @@ rows14x2:
 	VXORPS Z29, Z29, Z29
 	VXORPS Z30, Z30, Z30
 	VXORPS Z31, Z31, Z31
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short178
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13176,8 +13297,9 @@ rows14x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short178:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop177:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -13234,7 +13356,8 @@ loop177:
 	DECQ CX
 	JNZ loop177
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $13, R10, CX
 	ADDQ DX, CX // the last row
@@ -13279,7 +13402,7 @@ loop177:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows14x2
 	VZEROUPPER
@@ -13316,13 +13439,14 @@ rows13x2:
 	VXORPS Z27, Z27, Z27
 	VXORPS Z28, Z28, Z28
 	VXORPS Z29, Z29, Z29
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short180
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13362,8 +13486,9 @@ rows13x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short180:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop179:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -13417,7 +13542,8 @@ loop179:
 	DECQ CX
 	JNZ loop179
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $12, R10, CX
 	ADDQ DX, CX // the last row
@@ -13459,7 +13585,7 @@ loop179:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows13x2
 	VZEROUPPER
@@ -13494,13 +13620,14 @@ rows12x2:
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short182
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13537,8 +13664,9 @@ rows12x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short182:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop181:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -13589,7 +13717,8 @@ loop181:
 	DECQ CX
 	JNZ loop181
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
@@ -13628,7 +13757,7 @@ loop181:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x2
 	VZEROUPPER
@@ -13661,13 +13790,14 @@ rows11x2:
 	VXORPS Z23, Z23, Z23
 	VXORPS Z24, Z24, Z24
 	VXORPS Z25, Z25, Z25
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short184
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13701,8 +13831,9 @@ rows11x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short184:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop183:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -13750,7 +13881,8 @@ loop183:
 	DECQ CX
 	JNZ loop183
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
@@ -13786,7 +13918,7 @@ loop183:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x2
 	VZEROUPPER
@@ -13817,13 +13949,14 @@ rows10x2:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short186
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13854,8 +13987,9 @@ rows10x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short186:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop185:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -13900,7 +14034,8 @@ loop185:
 	DECQ CX
 	JNZ loop185
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
@@ -13933,7 +14068,7 @@ loop185:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x2
 	VZEROUPPER
@@ -13962,13 +14097,14 @@ rows9x2:
 	VXORPS Z19, Z19, Z19
 	VXORPS Z20, Z20, Z20
 	VXORPS Z21, Z21, Z21
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short188
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -13996,8 +14132,9 @@ rows9x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short188:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop187:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14039,7 +14176,8 @@ loop187:
 	DECQ CX
 	JNZ loop187
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
@@ -14069,7 +14207,7 @@ loop187:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x2
 	VZEROUPPER
@@ -14096,13 +14234,14 @@ rows8x2:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short190
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -14127,8 +14266,9 @@ rows8x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short190:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop189:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14167,7 +14307,8 @@ loop189:
 	DECQ CX
 	JNZ loop189
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
@@ -14194,7 +14335,7 @@ loop189:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x2
 	VZEROUPPER
@@ -14217,13 +14358,14 @@ rows7x2:
 	VXORPS Z15, Z15, Z15
 	VXORPS Z16, Z16, Z16
 	VXORPS Z17, Z17, Z17
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short192
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -14245,8 +14387,9 @@ rows7x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short192:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop191:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14281,7 +14424,8 @@ loop191:
 	DECQ CX
 	JNZ loop191
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
@@ -14305,7 +14449,7 @@ loop191:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x2
 	VZEROUPPER
@@ -14326,13 +14470,14 @@ rows6x2:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short194
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -14351,8 +14496,9 @@ rows6x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short194:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop193:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14384,7 +14530,8 @@ loop193:
 	DECQ CX
 	JNZ loop193
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
@@ -14405,7 +14552,7 @@ loop193:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
 	VZEROUPPER
@@ -14424,13 +14571,14 @@ rows5x2:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
 	MOVQ R12, a+16(FP)
-	MOVQ R15, b+48(FP)
-	CMPQ k+8(FP), $24
+	MOVQ R15, b+24(FP)
+	CMPQ 0(CX), $24 // k
 	JLT short196
-	MOVQ cBatch+88(FP), CX
+	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
@@ -14446,8 +14594,9 @@ rows5x2:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
+	MOVQ tile+8(FP), CX
 short196:
-	MOVQ k+8(FP), CX
+	MOVQ 0(CX), CX // k
 loop195:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14476,7 +14625,8 @@ loop195:
 	DECQ CX
 	JNZ loop195
 	MOVQ a+16(FP), R12
-	MOVQ b+48(FP), R15
+	MOVQ b+24(FP), R15
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
@@ -14494,7 +14644,7 @@ loop195:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
 	VZEROUPPER
@@ -14511,9 +14661,10 @@ rows4x2:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop197:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14533,6 +14684,7 @@ loop197:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop197
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
@@ -14547,7 +14699,7 @@ loop197:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
 	VZEROUPPER
@@ -14562,9 +14714,10 @@ rows3x2:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop198:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14581,6 +14734,7 @@ loop198:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop198
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
@@ -14592,7 +14746,7 @@ loop198:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
 	VZEROUPPER
@@ -14605,9 +14759,10 @@ rows2x2:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop199:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14621,6 +14776,7 @@ loop199:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop199
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
@@ -14629,7 +14785,7 @@ loop199:
 	SUBQ R10, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
 	VZEROUPPER
@@ -14640,9 +14796,10 @@ rows1x2:
 	MOVQ R15, R8
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	ADDQ aBatch+40(FP), R12
-	ADDQ bBatch+64(FP), R15
-	MOVQ k+8(FP), CX
+	MOVQ tile+8(FP), CX
+	ADDQ 24(CX), R12 // aBatch
+	ADDQ 40(CX), R15 // bBatch
+	MOVQ 0(CX), CX // k
 loop200:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
@@ -14653,10 +14810,11 @@ loop200:
 	ADDQ R9, R8
 	DECQ CX
 	JNZ loop200
+	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, (CX)
 	VMOVUPD Z5, K1, 64(CX)
-	ADDQ cBatch+88(FP), DX
+	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
 	VZEROUPPER

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -161,6 +162,18 @@ type place struct {
 	path  *path
 	spec  *spec
 	place int // of a runtime.Entry
+
+	near   bool // it lies at offset, and is to have the sizes dims, whatever the batch
+	offset uintptr
+	dims   []int
+}
+
+// fits reports whether an array's sizes are those wanted.
+func (p *place) fits(dims []int, batch int) bool {
+	if p.near {
+		return slices.Equal(dims, p.dims)
+	}
+	return sameDims(dims, p.spec.shape, batch)
 }
 
 // findPlaces lists what there is to look at, nothing where calls need frames.
@@ -175,7 +188,10 @@ func (c *code) findPlaces() {
 			return
 		}
 		for i := range a.specs {
-			p := place{t, &a.form.at[i], &a.specs[i], a.specs[i].input}
+			p := place{tree: t, path: &a.form.at[i], spec: &a.specs[i], place: a.specs[i].input}
+			if hops := p.path.hops; len(hops) == 1 && hops[0].kind == stay && p.spec.shape.Static() {
+				p.near, p.offset, p.dims = true, hops[0].offset, p.spec.shape.At(1)
+			}
 			if t == 0 {
 				p.place += c.inputs
 			}
@@ -196,12 +212,14 @@ func (c *code) enter(ctx context.Context, trees [3]unsafe.Pointer) bool {
 	var places runtime.Places
 	for i := range c.places {
 		p := &c.places[i]
-		v := p.path.find(trees[p.tree])
-		if v == nil {
+		var v *Value
+		if p.near {
+			v = (*Value)(unsafe.Add(trees[p.tree], p.offset))
+		} else if v = p.path.find(trees[p.tree]); v == nil {
 			return false
 		}
-		a, s := v.a, p.spec
-		if a == nil || a.weak || a.t != s.t || a.home.there.Load() != nil || !sameDims(a.dims, s.shape, e.Batch) {
+		a := v.a
+		if a == nil || a.weak || a.t != p.spec.t || a.home.there.Load() != nil || !p.fits(a.dims, e.Batch) {
 			return false
 		}
 		places[p.place] = a.p

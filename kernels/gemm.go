@@ -62,10 +62,9 @@ type GemmKernel struct {
 		c unsafe.Pointer, cRow int, m, n int, add bool, next unsafe.Pointer, step int)
 	LinesN int // the most columns for which it is better than to pack A, 0 for any
 
-	// Batch, where not nil, is Strip, not to be added, for batch > 0 products with m ≤ BatchRows and n ≤ NR/2, or m ≤ MR and n ≤ NR.
+	// Batch, where not nil, is Strip, not to be added, for batch > 0 products of the size of tile, a *BatchTile.
 	// It may ask for what comes next in the batch.
-	Batch func(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int,
-		c unsafe.Pointer, cRow, cBatch int, m, n int)
+	Batch                 func(batch int, tile, a, b, c unsafe.Pointer)
 	BatchRows, BatchTiles int // the most rows that it takes; the most tiles of up to MR rows for which it is better than Strip
 
 	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
@@ -83,6 +82,9 @@ type GemmKernel struct {
 
 	pairing
 }
+
+// BatchTile is a product with m ≤ BatchRows and n ≤ NR/2, or m ≤ MR and n ≤ NR, and the distances in a batch of them.
+type BatchTile struct{ k, aRow, aCol, aBatch, bRow, bBatch, cRow, cBatch, m, n int }
 
 // Epilogue is told of each block of C as it becomes final, while it is in cache: exactly once per
 // block, from the worker that computed it. The blocks tile C.
@@ -163,20 +165,10 @@ func (r *GemmRun) doDirect() {
 // doSmall computes the products of some batch elements.
 func (r *GemmRun) doSmall(worker, b0, b1 int) {
 	p := r.Plan
-	g, size, rows := &p.g, p.size, p.rows
-	aBatch, bBatch, cBatch := size*g.ABatch, size*g.BBatch, size*g.CBatch
-	if g.Batch == 1 { // what Batch asks for is to be its own
-		aBatch, bBatch, cBatch = 0, 0, 0
-	}
+	g, size := &p.g, p.size
 	for n := p.few; b0 < b1; b0 += n {
 		n = min(n, b1-b0)
-		a, b, c := unsafe.Add(r.A, size*b0*g.ABatch), unsafe.Add(r.B, size*b0*g.BBatch), unsafe.Add(r.C, size*b0*g.CBatch)
-		for j := 0; j < g.N; j += p.k.NR {
-			for i := 0; i < g.M; i += rows {
-				p.k.Batch(n, g.K, unsafe.Add(a, size*i*g.ARow), size*g.ARow, size*g.ACol, aBatch, unsafe.Add(b, size*j), size*g.BRow, bBatch,
-					unsafe.Add(c, size*(i*g.CRow+j)), size*g.CRow, cBatch, min(rows, g.M-i), min(p.k.NR, g.N-j))
-			}
-		}
+		p.batch(n, unsafe.Add(r.A, size*b0*g.ABatch), unsafe.Add(r.B, size*b0*g.BBatch), unsafe.Add(r.C, size*b0*g.CBatch))
 		if r.Epilogue != nil {
 			for b := range n {
 				r.Epilogue.Done(worker, b0+b, 0, g.M, 0, g.N)
@@ -184,6 +176,29 @@ func (r *GemmRun) doSmall(worker, b0, b1 int) {
 		}
 	}
 }
+
+// batch computes n products by Batch, tile by tile.
+func (p *GemmPlan) batch(n int, a, b, c unsafe.Pointer) {
+	t := &p.tile
+	for j := p.g.N; ; j -= t.n {
+		ai, ci, i := a, c, p.g.M
+		for ; i > t.m; i -= t.m {
+			p.k.Batch(n, unsafe.Pointer(t), ai, b, ci)
+			ai, ci = unsafe.Add(ai, t.m*t.aRow), unsafe.Add(ci, t.m*t.cRow)
+		}
+		p.k.Batch(n, unsafe.Pointer(&p.last), ai, b, ci)
+		if j <= t.n {
+			return
+		}
+		b, c = unsafe.Add(b, t.n*p.size), unsafe.Add(c, t.n*p.size)
+	}
+}
+
+// Small reports whether Multiply computes all of the product.
+func (p *GemmPlan) Small() bool { return p.small && p.g.Batch == 1 }
+
+// Multiply is a run of a plan that is Small, without an epilogue.
+func (p *GemmPlan) Multiply(a, b, c unsafe.Pointer) { p.batch(1, a, b, c) }
 
 // doShared is Do where B is packed for many tasks: the blocks of the first rows are computed as their columns are
 // packed, then those of the others.

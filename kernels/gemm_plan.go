@@ -29,9 +29,9 @@ type GemmPlan struct {
 
 	ahead bool // each product is one block, whose strips ask for the next one's operands
 
-	small bool // by Batch: one call does so many rows and a strip of columns of
-	rows  int
-	few   int // batch elements, which stay in L1
+	small      bool // by Batch: one call does a tile of
+	few        int  // batch elements, which stay in L1
+	tile, last BatchTile
 
 	phases int
 	single bool // a task for all of it: small products are to start at once
@@ -138,7 +138,7 @@ func (p *GemmPlan) planDot() {
 }
 
 func (p *GemmPlan) planBlocks() {
-	g, k := &p.g, &p.k
+	g, k, size := &p.g, &p.k, p.size
 	kc := max(1, min(g.K, KC))
 	half := g.Type.IsHalf() // packed always
 	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
@@ -215,8 +215,14 @@ func (p *GemmPlan) planBlocks() {
 	}
 	if p.small = k.Batch != nil && (g.N <= k.NR || g.N == 2*k.NR) && g.M <= most && p.mc >= g.M && p.nc >= g.N &&
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA && !p.lines; p.small {
-		p.few = max(1, (16<<10)/(p.size*(g.M*g.K+g.K*g.N+g.M*g.N)))
-		p.rows = ceil(g.M, ceil(g.M, rows))
+		p.few = max(1, (16<<10)/(size*(g.M*g.K+g.K*g.N+g.M*g.N)))
+		p.tile = BatchTile{g.K, size * g.ARow, size * g.ACol, size * g.ABatch, size * g.BRow, size * g.BBatch, size * g.CRow, size * g.CBatch,
+			ceil(g.M, ceil(g.M, rows)), min(g.N, k.NR)}
+		if g.Batch == 1 { // what Batch asks for is to be its own
+			p.tile.aBatch, p.tile.bBatch, p.tile.cBatch = 0, 0, 0
+		}
+		p.last = p.tile
+		p.last.m = g.M - (g.M-1)/p.tile.m*p.tile.m
 	}
 	// The hardware does not see across pages where a batch goes on.
 	p.ahead = g.Batch > 1 && p.mc >= g.M && p.nc >= g.N && 0 < g.K && g.K <= KC && g.M >= 2*k.MR && p.b != shared &&

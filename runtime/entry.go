@@ -48,6 +48,7 @@ const (
 // entryCall is a product (A, B and C are its args), a fold (to and from are), or code.
 type entryCall struct {
 	product *kernels.GemmPlan
+	small   bool // is the product
 	fold    kernels.FoldRows
 	code    *jit.Func
 	args    []entryArg
@@ -119,6 +120,8 @@ func (l callList) run(places []unsafe.Pointer, worker *[1]unsafe.Pointer) {
 		switch c := &l[i]; {
 		case c.code != nil:
 			c.enter(places)
+		case c.small:
+			c.product.Multiply(c.args[0].at(places), c.args[1].at(places), c.args[2].at(places))
 		case c.product != nil:
 			r := kernels.GemmRun{Plan: c.product, A: c.args[0].at(places), B: c.args[1].at(places), C: c.args[2].at(places)}
 			if worker != nil {
@@ -249,7 +252,7 @@ func (w *entryWriter) multiply(u *productUnit) bool {
 		w.move(u)
 	}
 	w.scratch(p.WorkerBytes)
-	c := entryCall{product: p}
+	c := entryCall{product: p, small: p.Small()}
 	for _, x := range []address{u.a, u.b, {u.c, 0}} {
 		y, ok := w.arg(x.buffer, x.offset)
 		if !ok {

@@ -155,7 +155,7 @@ const batchDecl = `
 // Batch%[1]s%[2]s is kernels.GemmKernel's Batch, of up to %[3]d rows and %[4]d columns, or %[5]d rows and twice as many columns.
 //
 //go:noescape
-func Batch%[1]s%[2]s(batch, k int, a unsafe.Pointer, aRow, aCol, aBatch int, b unsafe.Pointer, bRow, bBatch int, c unsafe.Pointer, cRow, cBatch int, m, n int)
+func Batch%[1]s%[2]s(batch int, tile, a, b, c unsafe.Pointer)
 `
 
 // gemmType is an element type: its size, its instructions' suffixes.
@@ -541,21 +541,36 @@ func (g *gemm) addAll(acc func(i, j int) int) {
 	g.p("%s:", set)
 }
 
+// A tile is what kernels.GemmKernel's Batch computes: fields of kernels.BatchTile.
+const (
+	tileK = 8 * iota
+	tileARow
+	tileACol
+	tileABatch
+	tileBRow
+	tileBBatch
+	tileCRow
+	tileCBatch
+	tileM
+	tileN
+)
+
 // batch: a loop over products for each number of rows, of one vector of columns under K1 (Y3), or of one and a part.
 func (g *gemm) batch() {
 	g.p("")
-	g.p("TEXT ·Batch%s%s(SB), NOSPLIT, $0-112", g.t.name, g.name)
+	g.p("TEXT ·Batch%s%s(SB), NOSPLIT, $0-40", g.t.name, g.name)
+	g.p("MOVQ tile+8(FP), CX")
 	g.p("MOVQ a+16(FP), R12")
-	g.p("MOVQ aRow+24(FP), SI")
+	g.p("MOVQ b+24(FP), R15")
+	g.p("MOVQ c+32(FP), DX")
+	g.p("MOVQ %d(CX), SI // aRow", tileARow)
 	g.p("LEAQ (SI)(SI*2), BX")
 	g.p("LEAQ (SI)(SI*4), R13")
-	g.p("MOVQ aCol+32(FP), DI")
-	g.p("MOVQ b+48(FP), R15")
-	g.p("MOVQ bRow+56(FP), R9")
-	g.p("MOVQ c+72(FP), DX")
-	g.p("MOVQ cRow+80(FP), R10")
-	g.p("MOVQ n+104(FP), CX")
-	g.p("MOVQ m+96(FP), R8")
+	g.p("MOVQ %d(CX), DI // aCol", tileACol)
+	g.p("MOVQ %d(CX), R9 // bRow", tileBRow)
+	g.p("MOVQ %d(CX), R10 // cRow", tileCRow)
+	g.p("MOVQ %d(CX), R8 // m", tileM)
+	g.p("MOVQ %d(CX), CX // n", tileN)
 	g.p("SUBQ $%d, CX", g.perVec)
 	g.p("JGT wide")
 	g.p("ADDQ $%d, CX", g.perVec)
@@ -607,15 +622,16 @@ func (g *gemm) batchOf(most, vecs int) {
 		for i := range r * vecs {
 			g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", acc(0, i))
 		}
-		g.p("ADDQ aBatch+40(FP), R12")
-		g.p("ADDQ bBatch+64(FP), R15")
+		g.p("MOVQ tile+8(FP), CX")
+		g.p("ADDQ %d(CX), R12 // aBatch", tileABatch)
+		g.p("ADDQ %d(CX), R15 // bBatch", tileBBatch)
 		if ahead {
 			short := g.newLabel("short")
 			g.p("MOVQ R12, a+16(FP)")
-			g.p("MOVQ R15, b+48(FP)")
-			g.p("CMPQ k+8(FP), $24")
+			g.p("MOVQ R15, b+24(FP)")
+			g.p("CMPQ %d(CX), $24 // k", tileK)
 			g.p("JLT %s", short)
-			g.p("MOVQ cBatch+88(FP), CX")
+			g.p("MOVQ %d(CX), CX // cBatch", tileCBatch)
 			g.p("ADDQ DX, CX")
 			for i := range r {
 				g.p("%s", "WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)")
@@ -626,9 +642,10 @@ func (g *gemm) batchOf(most, vecs int) {
 					g.p("ADDQ R10, CX")
 				}
 			}
+			g.p("MOVQ tile+8(FP), CX")
 			g.p("%s:", short)
 		}
-		g.p("MOVQ k+8(FP), CX")
+		g.p("MOVQ %d(CX), CX // k", tileK)
 		g.p("%s:", loop)
 		if vecs == 2 {
 			g.p("VMOVU# (R8), ~0")
@@ -671,8 +688,9 @@ func (g *gemm) batchOf(most, vecs int) {
 		g.p("JNZ %s", loop)
 		if ahead {
 			g.p("MOVQ a+16(FP), R12")
-			g.p("MOVQ b+48(FP), R15")
+			g.p("MOVQ b+24(FP), R15")
 		}
+		g.p("MOVQ tile+8(FP), R8")
 		g.p("MOVQ DX, CX")
 		if r > 1 {
 			g.p("IMUL3Q $%d, R10, CX", r-1)
@@ -681,7 +699,7 @@ func (g *gemm) batchOf(most, vecs int) {
 		part, stored, under := "", "", "K1, "
 		if !g.masks {
 			part, stored, under = g.newLabel("part"), g.newLabel("stored"), ""
-			g.p("CMPQ n+104(FP), $%d", vecs*g.perVec)
+			g.p("CMPQ %d(R8), $%d // n", tileN, vecs*g.perVec)
 			g.p("JNE %s", part)
 		}
 		for i := r - 1; i >= 0; i-- {
@@ -699,7 +717,7 @@ func (g *gemm) batchOf(most, vecs int) {
 			g.batchParts(r, vecs, acc)
 			g.p("%s:", stored)
 		}
-		g.p("ADDQ cBatch+88(FP), DX")
+		g.p("ADDQ %d(R8), DX // cBatch", tileCBatch)
 		g.p("DECQ batch+0(FP)")
 		g.p("JNZ rows%dx%d", r, vecs)
 		g.p("VZEROUPPER")
@@ -708,7 +726,7 @@ func (g *gemm) batchOf(most, vecs int) {
 }
 
 // batchParts stores r rows of which the last vector is no whole one, from the last row, at CX, up, in parts: masked stores are slow on
-// AMD's processors.
+// AMD's processors. R8 is the tile.
 func (g *gemm) batchParts(r, vecs int, acc func(i, j int) int) {
 	g.p("MOVQ CX, AX")
 	if vecs == 2 {
@@ -720,7 +738,7 @@ func (g *gemm) batchParts(r, vecs int, acc func(i, j int) int) {
 	}
 	for part := g.perVec / 2; part >= 1; part /= 2 {
 		next, bytes := g.newLabel("next"), part*g.t.size
-		g.p("TESTQ $%d, n+104(FP)", part)
+		g.p("TESTQ $%d, %d(R8) // n", part, tileN)
 		g.p("JEQ %s", next)
 		g.p("MOVQ AX, CX")
 		for i := r - 1; i >= 0; i-- {
