@@ -86,6 +86,28 @@ func TestFFTParts(t *testing.T) {
 	runPlans(t, all)
 }
 
+// Orders, which cannot fail, are written where the caller wants them.
+func TestOrderOutputs(t *testing.T) {
+	s := newSketch()
+	x := s.param(dtype.F32, ir.Shape{ir.D(30)}, 0)
+	outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgCumMax, 0, "", x)}
+	outs = append(outs, s.g.Convert(outs[0], dtype.F64), s.g.Convert(outs[1], dtype.F64))
+	s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 1)
+	p, err := Compile(outs, s.inputs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.binding(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range b.outs {
+		if b.outs[i].copied {
+			t.Errorf("output %d is copied", i)
+		}
+	}
+}
+
 // A transform, which cannot fail, writes its parts where the caller wants them, and elsewhere first if that is what it reads.
 func TestFFTOutputs(t *testing.T) {
 	const rows, n = 19, 30

@@ -150,11 +150,13 @@ var counts = [dtype.Count]func(dst unsafe.Pointer, n, i, d int){
 
 func count[T float32 | float64 | int32 | int64](dst unsafe.Pointer, n, i, d int) {
 	y := unsafe.Slice((*T)(dst), n)
-	for j := range y {
-		y[j] = T(i)
-		if i++; i == d {
-			i = 0
+	for len(y) > 0 {
+		row := y[:min(len(y), d-i)]
+		y = y[len(row):]
+		for j := range row {
+			row[j] = T(i + j)
 		}
+		i = 0
 	}
 }
 

@@ -57,51 +57,34 @@ func ArgSort[T Number](y []int64, x []T, descending bool, work []float64) {
 		argSort32(y, unsafe.Slice((*uint32)(unsafe.Pointer(&x[0])), n), float, descending, words)
 		return
 	}
+	const run, few, many = 16, 256, 1 << 16
 	keys, other, at := words[:n], words[n:2*n], unsafe.Slice((*int64)(unsafe.Pointer(&words[2*n])), n)
+	if ints, ok := any(x).([]int64); ok && n > many {
+		flip := uint64(1 << 63)
+		if descending {
+			flip = ^flip
+		}
+		argSortParts(y, unsafe.Slice((*uint64)(unsafe.Pointer(&ints[0])), n), flip, words)
+		return
+	}
 	for i, v := range x {
 		keys[i], y[i] = rank(v, descending), int64(i)
 	}
-	const run, few = 16, 256
-	for lo := 0; lo < n && n <= few; lo += run {
+	if n > few {
+		if n > many || !argSortTop(y, keys, other, words[2*n:]) {
+			argSortParts(y, keys, 0, words[n:])
+		}
+		return
+	}
+	for lo := 0; lo < n; lo += run {
 		insert(keys[lo:min(lo+run, n)], y[lo:min(lo+run, n)])
 	}
 	from, to, fromAt, toAt := keys, other, y[:n], at
-	if n <= few {
-		for width := run; width < n; width *= 2 {
-			for lo := 0; lo < n; lo += 2 * width {
-				merge(from, to, fromAt, toAt, lo, min(lo+width, n), min(lo+2*width, n))
-			}
-			from, to, fromAt, toAt = to, from, toAt, fromAt
+	for width := run; width < n; width *= 2 {
+		for lo := 0; lo < n; lo += 2 * width {
+			merge(from, to, fromAt, toAt, lo, min(lo+width, n), min(lo+2*width, n))
 		}
-	} else if !argSortTop(y, keys, other, words[2*n:]) {
-		for i := range y {
-			y[i] = int64(i)
-		}
-		// By bytes, the lowest first; those that all have in common change nothing.
-		var count [8][256]int32
-		for _, k := range from {
-			for b := range 8 {
-				count[b][k>>(8*b)&255]++
-			}
-		}
-		for b := range 8 {
-			count, shift := &count[b], 8*b
-			if int(count[from[0]>>shift&255]) == n {
-				continue
-			}
-			sum := int32(0)
-			for d, c := range count {
-				count[d] = sum
-				sum += c
-			}
-			for i, k := range from {
-				d := k >> shift & 255
-				j := count[d]
-				count[d]++
-				to[j], toAt[j] = k, fromAt[i]
-			}
-			from, to, fromAt, toAt = to, from, toAt, fromAt
-		}
+		from, to, fromAt, toAt = to, from, toAt, fromAt
 	}
 	if &fromAt[0] != &y[0] {
 		copy(y, fromAt)
@@ -201,6 +184,141 @@ func argSortTop(y []int64, keys, from, to []uint64) bool {
 		y[j] = at
 	}
 	return true
+}
+
+// argSortParts sorts by keys[i]^flip; work holds 2·n words.
+//
+// A word is the upper of the bits in which keys differ, and the index below, so that one word is moved for an element, and equal ones
+// keep their order. Words go to parts of some thousand by their first bits, which a word then need not have, and each part is sorted
+// in the first cache. What is equal in all of a word's bits is sorted again by those below.
+func argSortParts(y []int64, keys []uint64, flip uint64, work []uint64) {
+	n := len(keys)
+	words, other := work[:n], work[n:2*n]
+	const maxSplit = 10
+	split := min(bits.Len(uint(n>>10)), maxSplit) & 63 // so that shifts need no look at it
+	first, below := 63-split, bits.Len(uint(n-1))
+	index := uint64(1)<<below - 1
+	var count [1 << maxDigit]uint32
+	var ends [1 << maxSplit]uint32
+	differ := uint64(0)
+	for _, k := range keys {
+		differ |= k ^ keys[0]
+		count[(k^flip)>>1>>first]++
+	}
+	up := bits.LeadingZeros64(differ) & 63
+	if up > 0 {
+		clear(count[:])
+		for _, k := range keys {
+			count[(k^flip)<<up>>1>>first]++
+		}
+	}
+	sum := uint32(0)
+	for d := range ends {
+		ends[d] = sum
+		sum += count[d]
+	}
+	for i, k := range keys {
+		k = (k ^ flip) << up
+		d := k >> 1 >> first & (1<<maxSplit - 1)
+		at := ends[d]
+		ends[d] = at + 1
+		words[at] = k<<split&^index | uint64(i)
+	}
+	known := up + split + 64 - below // bits of a key that are in order, or that all have in common
+	lo := uint32(0)
+	for _, hi := range ends[:1<<split] {
+		part, at := words[lo:hi], y[lo:hi]
+		lo = hi
+		sortWords(part, other, 64, below, &count)
+		same, last := false, ^uint64(0)
+		for i, w := range part {
+			at[i] = int64(w & index)
+			same = same || (w^last)>>below == 0
+			last = w
+		}
+		for lo := 0; same && differ<<known != 0 && lo < len(part); {
+			hi := lo + 1
+			for hi < len(part) && (part[hi]^part[lo])>>below == 0 {
+				hi++
+			}
+			if equal := part[lo:hi]; len(equal) > 1 {
+				for i, e := range at[lo:hi] {
+					equal[i] = (keys[e]^flip)<<known | uint64(e)
+				}
+				sortWords(equal, other, 64, below, &count)
+				for i, w := range equal {
+					at[lo+i] = int64(w & index)
+				}
+			}
+			lo = hi
+		}
+	}
+}
+
+// maxDigit is the most bits by which words are moved at once: as many counts and places to write to as the first cache holds.
+const maxDigit = 11
+
+// sortWords sorts a by the bits above below, and is given words in the order of those below and with the same bits from top on.
+// other holds as many words. Words are moved by the first bits, twice as many parts as there are words; most are then where they
+// belong, or beside. Parts that are longer are sorted first.
+func sortWords(a, other []uint64, top, below int, count *[1 << maxDigit]uint32) {
+	const few = 16
+	if len(a) == 0 {
+		return
+	}
+	other = other[:len(a)]
+	if len(a) > few && top > below {
+		digit := min(bits.Len(uint(len(a))), maxDigit, top-below)
+		shift, c := (top-digit)&63, count[:1<<digit]
+		digits := uint64(len(c) - 1)
+		clear(c)
+		for _, w := range a {
+			c[w>>shift&digits]++
+		}
+		sum, any := uint32(0), uint32(0)
+		for d, n := range c {
+			c[d] = sum
+			sum += n
+			any |= n
+		}
+		for _, w := range a {
+			d := w >> shift & digits
+			at := c[d]
+			c[d] = at + 1
+			other[at] = w
+		}
+		for lo := 0; any >= few && lo < len(a); {
+			hi := lo + 1
+			for hi < len(a) && other[hi]>>shift == other[lo]>>shift {
+				hi++
+			}
+			if hi-lo > few {
+				sortWords(other[lo:hi], a, top-digit, below, count)
+			}
+			lo = hi
+		}
+	} else {
+		copy(other, a)
+	}
+	// The last two so far are last, the largest, and next.
+	last, next := other[0], uint64(0)
+	for i, w := range other[1:] {
+		less, borrow := bits.Sub64(w, last, 0)
+		less &= -borrow
+		low := last + less
+		last = w - less
+		a[i] = low
+		if low < next {
+			j := i
+			for ; j > 0 && a[j-1] > low; j-- {
+				a[j] = a[j-1]
+			}
+			a[j] = low
+			low = next
+		}
+		next = low
+	}
+	a[len(a)-1] = last
 }
 
 // insert sorts keys, with at along.

@@ -38,9 +38,9 @@ func TestArgTop(t *testing.T) {
 	}
 }
 
-// Both ways to sort, of few and of many, of every type, give the order of slices.SortStableFunc: NaN last, -0 beside 0.
+// All ways to sort, of few, of many and by parts, of every type, give the order of slices.SortStableFunc: NaN last, -0 beside 0.
 func TestArgSort(t *testing.T) {
-	for _, n := range []int{0, 1, 2, 15, 16, 17, 33, 64, 67, 128, 129, 255, 1000, 1024, 1025, 3000} {
+	for _, n := range []int{0, 1, 2, 15, 16, 17, 33, 64, 67, 128, 129, 255, 1000, 1024, 1025, 3000, 1<<16 + 1} {
 		for _, spread := range []float64{1, 1e9} {
 			x := random(n, 3)
 			for i := range x {
@@ -52,6 +52,10 @@ func TestArgSort(t *testing.T) {
 			// Few differ in their upper bits; many have them in common, the lower ones upwards and downwards.
 			checkArgSort(t, x, func(x float64) int64 { return int64(x)<<40 + int64(math.Float64bits(x)>>40) })
 			checkArgSort(t, x, func(x float64) int64 { return int64(x)>>1<<62 - int64(x) })
+			// One part holds most; a word has none of the bits in which they differ; nothing differs.
+			checkArgSort(t, x, func(x float64) int64 { return int64(x)&1<<62 | int64(math.Float64bits(x)*0x9e3779b97f4a7c15>>40) })
+			checkArgSort(t, x, func(x float64) int64 { return int64(x)&7<<60 | int64(x)>>3&255 })
+			checkArgSort(t, x, func(x float64) int64 { return 5 })
 			for i := range x {
 				if i%5 == 0 {
 					x[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0, -1e-40, 5e-324, math.Copysign(math.NaN(), -1)}[i/5%8]
@@ -93,7 +97,11 @@ func checkArgSort[T Number](t *testing.T, of []float64, convert func(float64) T)
 		})
 		ArgSort(got, x, descending, make([]float64, ArgSortWork(n)))
 		if !slices.Equal(got, want) {
-			t.Errorf("%T, %d, descending %v: %v, not %v", x, n, descending, got, want)
+			i := 0
+			for got[i] == want[i] {
+				i++
+			}
+			t.Errorf("%T, %d, descending %v: from %d on %v, not %v", x, n, descending, i, got[i:min(i+9, n)], want[i:min(i+9, n)])
 		}
 		for k := 1; k <= min(n, 70); k += 3 {
 			top := make([]int64, n)
@@ -113,7 +121,7 @@ func btoi(b bool) int {
 }
 
 func BenchmarkArgSort(b *testing.B) {
-	for name, n := range map[string]int{"10": 10, "100": 100, "1000": 1000, "100000": 100000} {
+	for name, n := range map[string]int{"10": 10, "100": 100, "1000": 1000, "100000": 100000, "1000000": 1000000} {
 		x := random(n, 1)
 		x32 := make([]float32, n)
 		for i, v := range x {
