@@ -57,6 +57,7 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	41: {dtype.F32: erfcFloat32AVX2, dtype.F64: erfcFloat64AVX2},                                                                                    // erfc
 	42: {dtype.F32: lgammaFloat32AVX2, dtype.F64: lgammaFloat64AVX2},                                                                                // lgamma
 	43: {dtype.F32: digammaFloat32AVX2, dtype.F64: digammaFloat64AVX2},                                                                              // digamma
+	44: {dtype.F32: polygammaFloat32AVX2, dtype.F64: polygammaFloat64AVX2},                                                                          // polygamma
 	45: {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
 	46: {dtype.F32: hypotFloat32AVX2, dtype.F64: hypotFloat64AVX2},                                                                                  // hypot
 	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
@@ -95,6 +96,9 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	80: {dtype.F32: dawsonFloat32AVX2, dtype.F64: dawsonFloat64AVX2},                                                                                // dawson
 	85: {dtype.F32: besseli0Float32AVX2, dtype.F64: besseli0Float64AVX2},                                                                            // besseli0
 	86: {dtype.F32: besseli1Float32AVX2, dtype.F64: besseli1Float64AVX2},                                                                            // besseli1
+	92: {dtype.F32: zetaFloat32AVX2, dtype.F64: zetaFloat64AVX2},                                                                                    // zeta
+	93: {dtype.F32: gammaincFloat32AVX2, dtype.F64: gammaincFloat64AVX2},                                                                            // gammainc
+	94: {dtype.F32: gammainccFloat32AVX2, dtype.F64: gammainccFloat64AVX2},                                                                          // gammaincc
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -415,6 +419,12 @@ func digammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func digammaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func polygammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func polygammaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func powFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -695,6 +705,24 @@ func besseli1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besseli1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func zetaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func zetaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammainccFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammainccFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

@@ -57,6 +57,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	41: {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
 	42: {dtype.F32: lgammaFloat32AVX512, dtype.F64: lgammaFloat64AVX512},                                                                                      // lgamma
 	43: {dtype.F32: digammaFloat32AVX512, dtype.F64: digammaFloat64AVX512},                                                                                    // digamma
+	44: {dtype.F32: polygammaFloat32AVX512, dtype.F64: polygammaFloat64AVX512},                                                                                // polygamma
 	45: {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
 	46: {dtype.F32: hypotFloat32AVX512, dtype.F64: hypotFloat64AVX512},                                                                                        // hypot
 	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
@@ -95,6 +96,9 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	80: {dtype.F32: dawsonFloat32AVX512, dtype.F64: dawsonFloat64AVX512},                                                                                      // dawson
 	85: {dtype.F32: besseli0Float32AVX512, dtype.F64: besseli0Float64AVX512},                                                                                  // besseli0
 	86: {dtype.F32: besseli1Float32AVX512, dtype.F64: besseli1Float64AVX512},                                                                                  // besseli1
+	92: {dtype.F32: zetaFloat32AVX512, dtype.F64: zetaFloat64AVX512},                                                                                          // zeta
+	93: {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
+	94: {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -415,6 +419,12 @@ func digammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func digammaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func polygammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func polygammaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func powFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -695,6 +705,24 @@ func besseli1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besseli1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func zetaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func zetaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammainccFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammainccFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -1,11 +1,19 @@
 // Functions with parameters: incomplete gamma and beta functions with their derivatives, Bessel functions of real order,
-// Airy functions, exponential integrals. Package ops has them in Go (jet.go, bessel.go), with their sources: these are the
+// Airy functions, exponential integrals. Package ops has them in Go (incomplete.go, jet.go, bessel.go), with their sources: these are the
 // same steps. special.cuh stands before this text.
 #ifndef ADJ_ORDERS
 #define ADJ_ORDERS
 
 enum { o_terms = 5000 };
 #define O_PI 3.141592653589793
+
+// The Taylor series of 1/Γ(1+z).
+static __device__ const double o_overgamma[24] = {1.0, 0.57721566490153286061, -0.65587807152025388108, -0.042002635034095235529, 0.1665386113822914895,
+	-0.042197734555544336748, -0.0096219715278769735621, 0.0072189432466630995424, -0.0011651675918590651121,
+	-0.00021524167411495097282, 0.00012805028238811618615, -0.000020134854780788238656, -1.2504934821426706573e-6,
+	1.1330272319816958824e-6, -2.0563384169776071035e-7, 6.1160951044814158179e-9, 5.0020076444692229301e-9,
+	-1.1812745704870201446e-9, 1.0434267116911005105e-10, 7.782263439905071254e-12, -3.6968056186422057082e-12,
+	5.100370287454475979e-13, -2.0583260535665067832e-14, -5.3481225394230179824e-15};
 
 // A number with its derivatives by two parameters, to the second order.
 struct o_jet { double v, a, b, aa, ab, bb; };
@@ -59,11 +67,11 @@ template <class F> ADJ o_jet o_fraction(o_jet b0, F term) {
 	return f;
 }
 
-// P(a, x) with its derivatives by a, or 1 - P.
-static __device__ __noinline__ o_jet o_gammap(double a, double x, bool rest) {
+// P(a, x) with its derivatives by a.
+static __device__ __noinline__ o_jet o_gammap(double a, double x) {
 	if (!(a > 0) || !(x >= 0) || a == s_inf()) return o_jet{s_nan(), s_nan(), 0, s_nan(), 0, 0};
-	if (x == 0) return o_plain(rest);
-	if (x == s_inf()) return o_plain(!rest);
+	if (x == 0) return o_plain(0);
+	if (x == s_inf()) return o_plain(1);
 	const o_jet A = {a, 1, 0, 0, 0, 0};
 	const o_jet front = o_sub(o_scale(A, log(x)), o_plain(x));
 	if (x < a + 1) {
@@ -73,21 +81,73 @@ static __device__ __noinline__ o_jet o_gammap(double a, double x, bool rest) {
 			sum = o_add(sum, term);
 			if (o_small(term, sum)) break;
 		}
-		const o_jet p = o_mul(sum, o_exp(o_sub(front, o_lgamma(o_add(A, o_plain(1))))));
-		return rest ? o_sub(o_plain(1), p) : p;
+		return o_mul(sum, o_exp(o_sub(front, o_lgamma(o_add(A, o_plain(1))))));
 	}
 	const o_jet f = o_fraction(o_sub(o_plain(x + 1), A), [&](int i, o_jet &p, o_jet &q) {
 		const double n = i;
 		p = o_scale(o_sub(A, o_plain(n)), n);
 		q = o_sub(o_plain(x + 2 * n + 1), A);
 	});
-	const o_jet q = o_mul(o_reciprocal(f), o_exp(o_sub(front, o_lgamma(A))));
-	return rest ? q : o_sub(o_plain(1), q);
+	return o_sub(o_plain(1), o_mul(o_reciprocal(f), o_exp(o_sub(front, o_lgamma(A)))));
 }
-ADJ double s_gammainc(double a, double x) { return o_gammap(a, x, false).v; }
-ADJ double s_gammaincc(double a, double x) { return o_gammap(a, x, true).v; }
-ADJ double s_gammaincda(double a, double x) { return o_gammap(a, x, false).a; }
-ADJ double s_gammaincdaa(double a, double x) { return o_gammap(a, x, false).aa; }
+ADJ double s_gammaincda(double a, double x) { return o_gammap(a, x).a; }
+ADJ double s_gammaincdaa(double a, double x) { return o_gammap(a, x).aa; }
+
+// x^a·e^-x/Γ(a+1).
+static __device__ __noinline__ double o_gammafront(double a, double x) {
+	if (a < 60) return pow(x, a) * exp(-x / 2) / tgamma(a + 1) * exp(-x / 2);
+	const double d = (x - a) / a, l = fabs(d) < 0.5 ? log1p(d) : log(x / a), r = 1 / a, z = r * r;
+	const double series = r * (1. / 12 + z * (-1. / 360 + z * (1. / 1260 + z * (-1. / 1680 + z * (1. / 1188 + z * (-691. / 360360 + z * (1. / 156 + z * (-3617. / 122400 + z * 43867 / 244188))))))));
+	return exp(a * l + (a - x) - series) / sqrt(2 * O_PI * a);
+}
+
+// P(a, x), or 1 - P.
+static __device__ __noinline__ double o_gammapq(double a, double x, bool rest) {
+	if (!(a > 0) || !(x >= 0) || a == s_inf()) return s_nan();
+	if (x == 0) return rest;
+	if (x == s_inf()) return !rest;
+	const double most = 200000;
+	if (x < fmax(a + 1, 1.3)) {
+		if (rest && a < 0.3) {
+			double sum = 0, power = 1, over = 0;
+			for (int k = 23; k > 0; k--) over = (over + o_overgamma[k]) * a;
+			for (double n = 1; n < 60; n++) {
+				power *= -x / n;
+				sum += power / (a + n);
+			}
+			const double e = expm1(a * log(x)) * (1 + over) + over;
+			return -e - (1 + e) * a * sum;
+		}
+		double sum = 1, term = 1;
+		for (double n = a + 1; n < a + most && term > 1e-17 * sum; n++) {
+			term *= x / n;
+			sum += term;
+		}
+		const double p = fmin(o_gammafront(a, x) * sum, 1.);
+		return rest ? 1 - p : p;
+	}
+	double b = x + 1 - a, n0 = 1, n1 = 0, d0 = b, d1 = 1, y = n0 / d0;
+	for (double k = 1; k < most; k++) {
+		const double by = k * (a - k), n = n0, d = d0, last = y;
+		b += 2;
+		n0 = b * n0 + by * n1;
+		d0 = b * d0 + by * d1;
+		n1 = n;
+		d1 = d;
+		if (d0 > 1e250) {
+			n0 *= 1e-250;
+			n1 *= 1e-250;
+			d0 *= 1e-250;
+			d1 *= 1e-250;
+		}
+		y = n0 / d0;
+		if (fabs(y - last) <= 1e-17 * y) break;
+	}
+	const double q = fmin(1., o_gammafront(a, x) * a * y);
+	return rest ? q : 1 - q;
+}
+ADJ double s_gammainc(double a, double x) { return o_gammapq(a, x, false); }
+ADJ double s_gammaincc(double a, double x) { return o_gammapq(a, x, true); }
 
 static __device__ __noinline__ o_jet o_betai(double a, double b, double x) {
 	if (!(a > 0) || !(b > 0) || !(x >= 0 && x <= 1) || a == s_inf() || b == s_inf()) {
@@ -122,7 +182,38 @@ static __device__ __noinline__ o_jet o_betai(double a, double b, double x) {
 	const o_jet y = o_mul(front, o_reciprocal(o_mul(f, A)));
 	return swapped ? o_sub(o_plain(1), y) : y;
 }
-ADJ double s_betainc(double a, double b, double x) { return o_betai(a, b, x).v; }
+static __device__ __noinline__ double s_betainc(double a, double b, double x) {
+	if (!(a > 0) || !(b > 0) || !(x >= 0 && x <= 1) || a == s_inf() || b == s_inf()) return s_nan();
+	if (x == 0 || x == 1) return x;
+	double lx = log(x), ly = log1p(-x);
+	const bool swapped = x > (a + 1) / (a + b + 2);
+	if (swapped) {
+		const double c = a, l = lx;
+		a = b;
+		b = c;
+		lx = ly;
+		ly = l;
+		x = 1 - x;
+	}
+	double n1 = 1, d1 = 0, n0 = 1, d0 = 1, last = 0;
+	for (double m = 0; m < o_terms; m++) {
+		double by = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+		n1 = n0 + by * n1;
+		d1 = d0 + by * d1;
+		by = (m + 1) * (b - m - 1) * x / ((a + 2 * m + 1) * (a + 2 * m + 2));
+		n0 = n1 + by * n0;
+		d0 = d1 + by * d0;
+		const double r = 1 / d0;
+		n1 *= r;
+		d1 *= r;
+		n0 *= r;
+		d0 = 1;
+		if (fabs(n0 - last) <= 1e-16 * fabs(n0)) break;
+		last = n0;
+	}
+	const double y = exp(a * lx + b * ly - lgamma(a) - lgamma(b) + lgamma(a + b)) / (a * n0);
+	return swapped ? 1 - y : y;
+}
 ADJ double s_betaincda(double a, double b, double x) { return o_betai(a, b, x).a; }
 ADJ double s_betaincdaa(double a, double b, double x) { return o_betai(a, b, x).aa; }
 ADJ double s_betaincdab(double a, double b, double x) { return o_betai(a, b, x).ab; }
@@ -185,16 +276,10 @@ struct o_pair { double x, y; };
 
 // f₀, p₀, q₀ of Temme's series.
 static __device__ __noinline__ double o_temme(double m, double x, double &p, double &q) {
-	const double c[24] = {1.0, 0.57721566490153286061, -0.65587807152025388108, -0.042002635034095235529, 0.1665386113822914895,
-		-0.042197734555544336748, -0.0096219715278769735621, 0.0072189432466630995424, -0.0011651675918590651121,
-		-0.00021524167411495097282, 0.00012805028238811618615, -0.000020134854780788238656, -1.2504934821426706573e-6,
-		1.1330272319816958824e-6, -2.0563384169776071035e-7, 6.1160951044814158179e-9, 5.0020076444692229301e-9,
-		-1.1812745704870201446e-9, 1.0434267116911005105e-10, 7.782263439905071254e-12, -3.6968056186422057082e-12,
-		5.100370287454475979e-13, -2.0583260535665067832e-14, -5.3481225394230179824e-15};
 	double g1 = 0, g2 = 0;
 	for (int k = 22; k >= 0; k -= 2) {
-		g1 = g1 * m * m - c[k + 1];
-		g2 = g2 * m * m + c[k];
+		g1 = g1 * m * m - o_overgamma[k + 1];
+		g2 = g2 * m * m + o_overgamma[k];
 	}
 	const double plus = g2 - m * g1, minus = g2 + m * g1;
 	const double l = log(2 / x), s = m * l, a = O_PI * m;

@@ -85,18 +85,18 @@ func fraction(b0 jet, term func(i int) (a, b jet)) jet {
 // maxTerms bounds series and fractions: arguments that need more are out of range.
 const maxTerms = 5000
 
-// gammaP is the regularized incomplete gamma function P(a, x) with its derivatives by a, and Q = 1 - P: the power
+// gammaP is the regularized incomplete gamma function P(a, x) with its derivatives by a: the power
 // series below a + 1, the continued fraction beyond (Abramowitz & Stegun 6.5.29, 6.5.31).
-func gammaP(a, x float64) (p, q jet) {
+func gammaP(a, x float64) jet {
 	switch {
 	case !(a > 0) || !(x >= 0) || math.IsInf(a, 1):
 		nan := plain(math.NaN())
 		nan.a, nan.aa = nan.v, nan.v
-		return nan, nan
+		return nan
 	case x == 0:
-		return plain(0), plain(1)
+		return plain(0)
 	case math.IsInf(x, 1):
-		return plain(1), plain(0)
+		return plain(1)
 	}
 	A := jet{v: a, a: 1}
 	front := A.scale(math.Log(x)).sub(plain(x)) // of xᵃ·e⁻ˣ
@@ -110,15 +110,13 @@ func gammaP(a, x float64) (p, q jet) {
 				break
 			}
 		}
-		p = sum.mul(front.sub(A.add(plain(1)).lgamma()).exp())
-		return p, plain(1).sub(p)
+		return sum.mul(front.sub(A.add(plain(1)).lgamma()).exp())
 	}
 	f := fraction(plain(x+1).sub(A), func(i int) (jet, jet) {
 		n := float64(i)
 		return A.sub(plain(n)).scale(n), plain(x + 2*n + 1).sub(A)
 	})
-	q = f.reciprocal().mul(front.sub(A.lgamma()).exp())
-	return plain(1).sub(q), q
+	return plain(1).sub(f.reciprocal().mul(front.sub(A.lgamma()).exp()))
 }
 
 // betaI is the regularized incomplete beta function I_x(a, b) with its derivatives by a and b: the continued fraction

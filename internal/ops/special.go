@@ -50,16 +50,25 @@ func polygamma(nf, x float64) float64 {
 	case x <= 0 && x == math.Floor(x) || x < -1000:
 		return math.NaN()
 	}
-	fact := math.Gamma(nf) // (n-1)!
+	fact := math.Gamma(nf)             // (n-1)!
+	power := func(x float64) float64 { // x⁻ⁿ
+		if n > 8 {
+			return math.Pow(x, -nf)
+		}
+		y := x
+		for range n - 1 {
+			y *= x
+		}
+		return 1 / y
+	}
 	var sum float64
 	for x < 10+nf {
-		sum += fact * nf * math.Pow(x, -nf-1)
+		sum += fact * nf * power(x) / x
 		x++
 	}
-	term := fact * math.Pow(x, -nf)
-	sum += term + fact*nf/2*math.Pow(x, -nf-1)
+	c := fact * power(x)
+	sum += c + c*nf/(2*x)
 	// B₂ₖ·(2k+n-1)!/((2k)!·x^(2k+n))
-	c := fact * math.Pow(x, -nf)
 	for k := 1; k <= len(bernoulli); k++ {
 		k2 := float64(2 * k)
 		c *= (k2 + nf - 2) * (k2 + nf - 1) / (k2 * (k2 - 1) * x * x)

@@ -163,6 +163,7 @@ TABLES = {
     "tanh64Pieces": lambda s: spread("tanh64Pieces", mp.tanh, 64, 2, 1.5, 0.25, 20.5, 15, s, zero=(1.75, 1)),
     "lgamma64Pieces": lambda s: spread("lgamma64Pieces", mp.loggamma, 64, 2, 0, 0.5, 8.0, 15, s, at={0.875: 1, 1.0: 1, 1.75: 2, 2.0: 2}),
     "digamma64Pieces": lambda s: spread("digamma64Pieces", mp.digamma, 64, 2, 0, 0.5, 8.0, 15, s, at={1.25: psi0, 1.5: psi0}),
+    "trigamma64Pieces": lambda s: spread("trigamma64Pieces", lambda x: mp.zeta(2, x), 64, 2, 0, 0.5, 8.0, 15, s),
     "erfcx32Pieces": lambda s: spread("erfcx32Pieces", erfcx, 32, 2, 1, 0.0, 11.0, 7, s),
     "tail32Pieces": lambda s: spread("tail32Pieces", tail, 32, 2, 1, 0.0, 15.0, 6, s),
     "tanh32Pieces": lambda s: spread("tanh32Pieces", mp.tanh, 32, 2, 1, 0.25, 10.0, 7, s, zero=(1.25, 1)),
@@ -172,7 +173,7 @@ SAY = {
     "erfcx64Pieces": "exp(a²)·erfc(a) by a + 2.", "erfcx32Pieces": "exp(a²)·erfc(a) by a + 1.",
     "tail64Pieces": "exp(a²/2)·Φ(-a) by a + 3.", "tail32Pieces": "exp(a²/2)·Φ(-a) by a + 1.",
     "tanh64Pieces": "tanh by a + 1.5; below 0.25, a is added.",
-    "lgamma64Pieces": "log Γ from 0.5 to 8.", "digamma64Pieces": "Its derivative.",
+    "lgamma64Pieces": "log Γ from 0.5 to 8.", "digamma64Pieces": "Its derivative.", "trigamma64Pieces": "The second one.",
     "tanh32Pieces": "tanh by a + 1; below 0.25, a is added.",
 }
 

@@ -1,0 +1,71 @@
+package vec
+
+import (
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Hurwitz's zeta function by the sum of Euler and Maclaurin for s ≤ 60, and the derivative of digamma by pieces.
+func init() {
+	scalar := ops.Zeta.Row().Eval
+	partials[ops.Zeta] = &Partial{
+		body: func(b *Builder, t Type, x []Value) Value {
+			if t == F32 {
+				return b.inFloat64(func(x ...Value) Value { return zeta(b, x[0], x[1], power32, 4, 5) }, x...)
+			}
+			return zeta(b, x[0], x[1], power64, 8, 8)
+		},
+		Rest: func(s, q float64) float64 { return scalar(s, q, 0) },
+	}
+	polygamma := ops.Polygamma.Row().Eval
+	partials[ops.Polygamma] = &Partial{
+		body: func(b *Builder, t Type, x []Value) Value {
+			if t == F32 {
+				return b.inFloat64(func(x ...Value) Value { return trigamma(b, x[0], x[1]) }, x...)
+			}
+			return trigamma(b, x[0], x[1])
+		},
+		Rest: func(n, x float64) float64 { return polygamma(n, x, 0) },
+	}
+}
+
+// bernoulli holds B₂ₖ/(2k)!.
+var bernoulli = []float64{1. / 12, -1. / 720, 1. / 30240, -1. / 1209600, 1. / 47900160, -691. / 1307674368000, 1. / 74724249600, -3617. / 10670622842880000}
+
+// zeta is Σ (q + k)^-s for k from 0 to n-1 and the sum's rest, s from 1 to 60 and q > 0 (Abramowitz & Stegun 23.1.30).
+func zeta(b *Builder, s, q Value, power func(b *Builder, a, y Value) Value, n, terms int) Value {
+	f := func(x float64) Value { return b.F(F64, x) }
+	down := b.Neg(s)
+	top := b.Add(q, f(float64(n)))
+	r := b.Div(f(1), top)
+	z := b.Mul(r, r)
+	h := f(bernoulli[terms-1])
+	for k := terms - 2; k >= 0; k-- {
+		by := b.Mul(b.Add(s, f(float64(2*k+1))), b.Add(s, f(float64(2*k+2))))
+		h = b.FMA(b.Mul(by, z), h, f(bernoulli[k]))
+	}
+	h = b.FMA(b.Mul(s, r), h, f(0.5))
+	y := b.Mul(power(b, top, down), b.Add(b.Div(top, b.Sub(s, f(1))), h))
+	for k := n - 1; k > 0; k-- {
+		y = b.Add(y, power(b, b.Add(q, f(float64(k))), down))
+	}
+	y = b.Add(y, power(b, q, down))
+	inside := b.And(b.And(b.GT(s, f(1)), b.LE(s, f(60))), b.And(b.GT(q, f(0)), b.LE(q, f(1e10))))
+	return b.Blend(inside, y, f(math.Inf(1)))
+}
+
+// trigamma holds for n = 1 and positive x: pieces from 1/2 to 8, an asymptotic series beyond, the recurrence below.
+func trigamma(b *Builder, n, x Value) Value {
+	y, small, large := trigamma64Pieces.middle(b, x)
+	one := b.F(F64, 1)
+	r := b.Div(one, x)
+	z := b.Mul(r, r)
+	far := b.FMA(r, b.FMA(b.F(F64, 0.5), r, b.Mul(z, b.Poly(z, trigammaFar...))), r)
+	y = b.Blend(large, far, b.Add(y, b.And(z, small)))
+	inside := b.And(b.EQ(n, one), b.And(b.GT(x, b.F(F64, 0x1p-500)), b.LE(x, b.F(F64, 1e300))))
+	return b.Blend(inside, y, b.F(F64, math.Inf(1)))
+}
+
+// trigammaFar is Bernoulli's numbers (Abramowitz & Stegun 6.4.12).
+var trigammaFar = []float64{1. / 6, -1. / 30, 1. / 42, -1. / 30, 5. / 66, -691. / 2730, 7. / 6, -3617. / 510, 43867. / 798}
