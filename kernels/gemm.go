@@ -136,7 +136,7 @@ func (r *GemmRun) Do(phase, worker, task int) {
 	}
 	ch := p.chunk(phase)
 	blocks, blocksN := p.blocks(ch), p.blocksN(ch)
-	i, j := task%blocks/blocksN*p.mc, ch.n0+task%blocksN*p.nc
+	i, j := task%blocks/blocksN, ch.n0+task%blocksN*p.nc
 	first := ch.b0 + task/blocks*p.group
 	for b := first; b < min(first+p.group, ch.b1); b++ {
 		r.finish(ch, worker, b, i, j, p.nc, false)
@@ -213,13 +213,14 @@ func (r *GemmRun) doShared(ch chunk, worker, task int, pack bool) {
 	if task += blocksN; p.copies(ch) > 1 { // each batch element has had its first rows, not only the first one
 		task += (task - blocksN) / (blocks - blocksN) * blocksN
 	}
-	r.finish(ch, worker, ch.b0+task/blocks, task%blocks/blocksN*p.mc, ch.n0+task%blocksN*p.nc, p.nc, false)
+	r.finish(ch, worker, ch.b0+task/blocks, task%blocks/blocksN, ch.n0+task%blocksN*p.nc, p.nc, false)
 }
 
-// finish computes a block of C at i0, j0, cols columns of it, and tells the epilogue.
-func (r *GemmRun) finish(ch chunk, worker, b, i0, j0, cols int, pack bool) {
+// finish computes block i of C's rows, cols columns of it from j0 on, and tells the epilogue.
+func (r *GemmRun) finish(ch chunk, worker, b, i, j0, cols int, pack bool) {
 	p := r.Plan
-	i1, j1 := min(i0+p.mc, p.g.M), min(j0+cols, ch.n1)
+	i0, i1 := p.rows(i)
+	j1 := min(j0+cols, ch.n1)
 	switch {
 	case p.g.K == 0:
 		r.zero(b, i0, i1, j0, j1)

@@ -20,7 +20,8 @@ type GemmPlan struct {
 	rowsA  bool // but not where few strips are multiplied: A could be read in place
 	lines  bool // A is a grid that is read in place
 	b      packing
-	mc, nc int // a task's block of C
+	mc, nc int // a task's block of C, at most
+	nm     int // blocks of C's rows, which differ by a panel at most
 	group  int // batch elements per task; more than 1 only where a block is a whole product
 	packN  int // columns per task of those that pack shared B
 	aBytes int // of the worker's scratch, those for A
@@ -123,7 +124,8 @@ func (p *GemmPlan) planDot() {
 	g := &p.g
 	p.nc = 1
 	p.mc = min(g.M, ceil(taskWork/4, max(g.K, 1)))
-	if p.mc == g.M {
+	p.nm = ceil(g.M, p.mc)
+	if p.nm == 1 {
 		p.group = ceil(taskWork/4, max(g.K, 1)*g.M)
 	}
 	kc := min(g.K, DotBlock)
@@ -143,7 +145,7 @@ func (p *GemmPlan) planBlocks() {
 	half := g.Type.IsHalf() // packed always
 	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
 		// Small products: one block each, several to a task.
-		p.mc, p.nc = g.M, g.N
+		p.mc, p.nc, p.nm = g.M, g.N, 1
 		p.group = ceil(taskWork/4, work)
 	} else {
 		// Blocks of C as large as A's block in L2 allows, then smaller ones until the threads share them
@@ -158,13 +160,17 @@ func (p *GemmPlan) planBlocks() {
 		if k.ByRows { // half as large and multiplied so fast that more of B is to be spared
 			rows *= 4
 		}
-		nm, nn := ceil(g.M, rows), ceil(g.N, max(4096/p.size, ceil(taskWork, rows*max(g.K, 1))))
+		nm, nn := ceil(g.M, rows), ceil(g.N, max(8192/p.size, ceil(taskWork, rows*max(g.K, 1))))
 		for _, to := range []struct{ tasks, rows, cols int }{
 			{4 * procs, 10 * k.MR, 256},
 			{procs, 4 * k.MR, 4 * unit},
 		} {
 			want := min(to.tasks, ceil(g.Batch*work, taskWork/2))
-			few := func() bool { n := g.Batch * nm * nn; return n < want || n < 4*want && n%2 != 0 && n > 1 }
+			odd := func() bool { n := g.Batch * nm * nn; return n < 4*want && n%2 != 0 && n > 1 }
+			few := func() bool { return g.Batch*nm*nn < want || odd() }
+			if nm > 8 && odd() { // an eighth more rows
+				nm--
+			}
 			for few() && g.M/(nm+1) >= to.rows {
 				nm++
 			}
@@ -172,9 +178,9 @@ func (p *GemmPlan) planBlocks() {
 				nn++
 			}
 		}
-		p.mc, p.nc = ceil(ceil(g.M, nm), k.MR)*k.MR, ceil(ceil(g.N, nn), unit)*unit
+		p.nm = min(nm, ceil(g.M, k.MR))
+		p.mc, p.nc = ceil(ceil(g.M, k.MR), p.nm)*k.MR, ceil(ceil(g.N, nn), unit)*unit
 	}
-	blocksM := ceil(g.M, p.mc)
 
 	// Packing costs about as much as a product of depth ten, so it pays where each packed element is used
 	// often. Unpacked, long strides use few of a cache's sets: what is large is packed earlier. A strip whose
@@ -186,7 +192,7 @@ func (p *GemmPlan) planBlocks() {
 	switch {
 	case g.K == 0 || !half && g.BCol == 1 && !thin && (g.M <= 8*k.MR || bytesB <= 16<<10 || bytesB <= 256<<10 && g.M <= 256 || bytesB <= 512<<10 && lines):
 		p.b = inPlace
-	case blocksM == 1:
+	case p.nm == 1:
 		p.b = local
 	default:
 		p.b = shared
@@ -278,7 +284,17 @@ func (p *GemmPlan) chunk(i int) chunk {
 }
 
 func (p *GemmPlan) blocksN(ch chunk) int { return ceil(ch.n1-ch.n0, p.nc) }
-func (p *GemmPlan) blocks(ch chunk) int  { return ceil(p.g.M, p.mc) * p.blocksN(ch) }
+func (p *GemmPlan) blocks(ch chunk) int  { return p.nm * p.blocksN(ch) }
+
+// rows is block i of C's rows.
+func (p *GemmPlan) rows(i int) (i0, i1 int) {
+	unit := p.k.MR
+	if p.dot {
+		unit = 1
+	}
+	panels := ceil(p.g.M, unit)
+	return i * panels / p.nm * unit, min((i+1)*panels/p.nm*unit, p.g.M)
+}
 
 // copies is how many matrices B chunk ch has.
 func (p *GemmPlan) copies(ch chunk) int {
