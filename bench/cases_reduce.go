@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
 )
@@ -20,12 +21,7 @@ var reductions = []struct {
 	}, both},
 	{"max", func(x ad.Value) ad.Value { return x.ReduceMax(1) }, false, func(line []float64, _ int) float64 { return maxOf(line) }, both},
 	{"argmax", func(x ad.Value) ad.Value { return x.ArgMax(1) }, false, func(line []float64, _ int) float64 {
-		for i, x := range line {
-			if x == maxOf(line) {
-				return float64(i)
-			}
-		}
-		return -1
+		return float64(slices.Index(line, maxOf(line)))
 	}, single},
 	{"var", func(x ad.Value) ad.Value { return x.Var(1) }, false, func(line []float64, _ int) float64 { return varOf(line) }, single},
 	{"logsumexp", func(x ad.Value) ad.Value { return x.LogSumExp(1) }, false, func(line []float64, _ int) float64 {

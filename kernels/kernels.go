@@ -35,6 +35,8 @@ type Level struct {
 	Reductions [NumReductions][dtype.Count]ReductionKernel
 	// First by the type of the elements, of integers and floats.
 	First [dtype.Count]First
+	// Extremes, the least and the greatest, by the type of the elements, of integers and floats.
+	Extremes [2][dtype.Count]Extremes
 	// FFT's passes by the type of the rows, F32 and F64.
 	FFT [dtype.Count]fft.Passes
 	// Lanes of small matrices; nil where there are none.

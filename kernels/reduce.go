@@ -55,6 +55,54 @@ func first[T int32 | int64 | float32 | float64](at, x, want unsafe.Pointer, rows
 	}
 }
 
+// Extremes makes best[j] the more extreme of it and column j of rows of n elements, stride bytes apart, and at[j], an integer of the
+// elements' size, the row's number where that changes: rows count from from on. The first of equals stays, and a NaN is more extreme than
+// any number. best and at have room for ExtremesPad more bytes.
+type Extremes func(best, at, x unsafe.Pointer, rows, n, stride, from int)
+
+// ExtremesPad is a vector's bytes.
+const ExtremesPad = 64
+
+// ExtremesOf returns the search in columns of elements of type t, which is no Bool, for the greatest or the least.
+func (l *Level) ExtremesOf(t dtype.Type, most bool) Extremes {
+	k := 0
+	if most {
+		k = 1
+	}
+	if f := l.Extremes[k][t]; f != nil {
+		return f
+	}
+	return pureExtremes[k][t]
+}
+
+var pureExtremes = [2][dtype.Count]Extremes{
+	{dtype.I32: least[int32, int32], dtype.I64: least[int64, int64], dtype.F32: least[float32, int32], dtype.F64: least[float64, int64]},
+	{dtype.I32: greatest[int32, int32], dtype.I64: greatest[int64, int64], dtype.F32: greatest[float32, int32], dtype.F64: greatest[float64, int64]},
+}
+
+// A NaN compares with nothing: it takes the place of a number and keeps it.
+func least[T int32 | int64 | float32 | float64, I int32 | int64](best, at, x unsafe.Pointer, rows, n, stride, from int) {
+	to, where := unsafe.Slice((*T)(best), n), unsafe.Slice((*I)(at), n)
+	for i := range rows {
+		for j, v := range unsafe.Slice((*T)(unsafe.Add(x, i*stride)), n) {
+			if b := to[j]; !(v >= b) && b == b {
+				to[j], where[j] = v, I(from+i)
+			}
+		}
+	}
+}
+
+func greatest[T int32 | int64 | float32 | float64, I int32 | int64](best, at, x unsafe.Pointer, rows, n, stride, from int) {
+	to, where := unsafe.Slice((*T)(best), n), unsafe.Slice((*I)(at), n)
+	for i := range rows {
+		for j, v := range unsafe.Slice((*T)(unsafe.Add(x, i*stride)), n) {
+			if b := to[j]; !(v <= b) && b == b {
+				to[j], where[j] = v, I(from+i)
+			}
+		}
+	}
+}
+
 // ReductionKernel is what a level brings to a reduction of one type.
 type ReductionKernel struct {
 	Fold           Fold

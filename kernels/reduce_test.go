@@ -233,6 +233,38 @@ func TestFirst(t *testing.T) {
 	}
 }
 
+// Columns' extremes and where they are, of numbers with many ties, NaNs and zeros of both signs, of all widths, at any offset.
+func TestExtremes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 11))
+	for _, level := range distinct() {
+		for _, ty := range []dtype.Type{dtype.I32, dtype.I64, dtype.F32, dtype.F64} {
+			size := ty.Size()
+			for n := 1; n <= 70; n++ {
+				for _, most := range []bool{false, true} {
+					rows, stride, shift := rng.IntN(12), n+rng.IntN(3), rng.IntN(4)*4
+					x := make([]byte, shift+(rows+1)*stride*size)
+					for i := range (rows + 1) * stride {
+						put(x[shift:], ty, i, sample4(ty, min(3, rng.IntN(5))))
+					}
+					room := n*size + ExtremesPad
+					var best, at [2][]byte
+					for k, l := range []*Level{level, Purego} {
+						best[k], at[k] = make([]byte, room), make([]byte, room)
+						copy(best[k], x[shift:shift+n*size])
+						for j := range at[k][:n*size] {
+							at[k][j] = 0xff
+						}
+						l.ExtremesOf(ty, most)(pointer(best[k], 0), pointer(at[k], 0), pointer(x, shift), rows, n, stride*size, 1000)
+					}
+					if !bytes.Equal(best[0][:n*size], best[1][:n*size]) || !bytes.Equal(at[0][:n*size], at[1][:n*size]) {
+						t.Fatalf("%s: %v, most %v, %d rows of %d: %x at %x, want %x at %x", level.Name, ty, most, rows, n, best[0], at[0], best[1], at[1])
+					}
+				}
+			}
+		}
+	}
+}
+
 // sample4 is one of four bit patterns: 0, its like with the sign, 1, and NaN or a number with the sign.
 func sample4(t dtype.Type, k int) uint64 {
 	switch t {

@@ -27,6 +27,10 @@ func avx2() *Level {
 	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: &lanesAVX2, Rows: &rowsAVX2}
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX2, dtype.I64: asm.FirstI64AVX2, dtype.F32: asm.FirstF32AVX2, dtype.F64: asm.FirstF64AVX2}
+	l.Extremes = [2][dtype.Count]Extremes{
+		{dtype.I32: asm.LeastI32AVX2, dtype.I64: asm.LeastI64AVX2, dtype.F32: asm.LeastF32AVX2, dtype.F64: asm.LeastF64AVX2},
+		{dtype.I32: asm.GreatestI32AVX2, dtype.I64: asm.GreatestI64AVX2, dtype.F32: asm.GreatestF32AVX2, dtype.F64: asm.GreatestF64AVX2},
+	}
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }
@@ -41,6 +45,10 @@ func avx512() *Level {
 	l.Name, l.Gemm, l.FFT, l.Lanes = "avx512", gemmAVX512, fftAVX512, &lanesAVX512
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX512, asm.OutsideF64AVX512
 	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX512, dtype.I64: asm.FirstI64AVX512, dtype.F32: asm.FirstF32AVX512, dtype.F64: asm.FirstF64AVX512}
+	l.Extremes = [2][dtype.Count]Extremes{
+		{dtype.I32: asm.LeastI32AVX512, dtype.I64: asm.LeastI64AVX512, dtype.F32: asm.LeastF32AVX512, dtype.F64: asm.LeastF64AVX512},
+		{dtype.I32: asm.GreatestI32AVX512, dtype.I64: asm.GreatestI64AVX512, dtype.F32: asm.GreatestF32AVX512, dtype.F64: asm.GreatestF64AVX512},
+	}
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }

@@ -370,6 +370,8 @@ func (u *mapUnit) do(r *run, phase, worker, task int) {
 			n = min(u.span, end-i, u.parts-i%u.parts)
 			u.doSpan(r, w, i, n)
 		}
+	case u.mode == chunks && phase == 0 && u.bare:
+		u.doBareChunks(r, task*u.grain, min((task+1)*u.grain, u.outer*u.parts))
 	case u.mode == chunks && phase == 0:
 		for i := task * u.grain; i < min((task+1)*u.grain, u.outer*u.parts); i++ {
 			u.doChunk(r, w, i)
@@ -528,6 +530,23 @@ func (u *mapUnit) doChunk(r *run, w *worker, i int) {
 	u.foldSpan(r, w, line*u.run+from, n)
 	for j := range u.folds {
 		u.finishLanes(w, j, r.ptr[u.part[j]], i)
+	}
+}
+
+// doBareChunks reduces chunks i … end-1 of what is there, a line's whole ones in one call.
+func (u *mapUnit) doBareChunks(r *run, i, end int) {
+	for rows := 0; i < end; i += rows {
+		line, at := i/u.parts, i%u.parts
+		n := min(ChunkElems, u.run-at*ChunkElems)
+		rows = 1
+		if n == ChunkElems {
+			rows = min(end-i, u.run/ChunkElems-at)
+		}
+		for j := range u.folds {
+			f := &u.folds[j]
+			x := &u.leaf[u.ops[f.value].leaf]
+			f.foldRows(unsafe.Add(r.ptr[u.part[j]], i*f.size), unsafe.Add(x.ptr(r), (line*u.run+at*ChunkElems)*f.size), rows, n)
+		}
 	}
 }
 

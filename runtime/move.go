@@ -605,12 +605,13 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 		})
 	}
 	if inner > 1 { // columns side by side: their rows are read as they lie
-		cols, size, blocks := extremeColumns[x.t], x.t.Size(), ceil(inner, extremeBlock)
-		return newLoop(outer*blocks, d*extremeBlock, func(r *run, _ *worker, i0, i1 int) {
+		size, blocks, find := x.t.Size(), ceil(inner, extremeBlock), b.p.level.ExtremesOf(x.t, most)
+		b.scratch = max(b.scratch, 2*extremeRoom)
+		return newLoop(outer*blocks, d*extremeBlock, func(r *run, w *worker, i0, i1 int) {
 			for i := i0; i < i1; i++ {
 				o, j := i/blocks, i%blocks*extremeBlock
 				at := unsafe.Slice((*int64)(unsafe.Add(r.ptr[dst], (o*inner+j)*8)), min(extremeBlock, inner-j))
-				cols(at, unsafe.Add(x.ptr(r), (o*d*inner+j)*size), d, inner, most)
+				inColumns(at, unsafe.Add(x.ptr(r), (o*d*inner+j)*size), d, inner, size, find, w.scratch)
 			}
 		})
 	}
@@ -625,45 +626,42 @@ func (b *binding) newArgReduce(n *ir.Node) unit {
 	})
 }
 
-// extremeBlock is the columns that are looked at side by side.
-const extremeBlock = 64
+// extremeBlock is the columns that are looked at side by side, extremeRoom the bytes of their extremes so far.
+const (
+	extremeBlock = 512
+	extremeRoom  = 8*extremeBlock + kernels.ExtremesPad
+)
 
-var extremeColumns = [dtype.Count]func(at []int64, p unsafe.Pointer, n, stride int, most bool){
-	dtype.I32: sideBySide[int32],
-	dtype.I64: sideBySide[int64],
-	dtype.F32: sideBySide[float32],
-	dtype.F64: sideBySide[float64],
-}
+// extremeRows is how many rows have numbers of 31 bits.
+const extremeRows = 1 << 30
 
-// sideBySide sets at[j] to where the first extreme of column j of n is.
-func sideBySide[T int32 | int64 | float32 | float64](at []int64, p unsafe.Pointer, n, stride int, most bool) {
-	var room [extremeBlock]T
-	best := room[:len(at)]
-	size := int(unsafe.Sizeof(T(0)))
-	row := func(i int) []T { return unsafe.Slice((*T)(unsafe.Add(p, i*stride*size)), len(at)) }
-	copy(best, row(0))
+// inColumns sets at[j] to where the first extreme of column j of n rows is.
+func inColumns(at []int64, x unsafe.Pointer, n, inner, size int, find kernels.Extremes, room unsafe.Pointer) {
+	best, rows, stride := room, unsafe.Add(room, extremeRoom), inner*size
+	move(best, x, len(at)*size)
 	clear(at)
-	for i := 1; i < n; i++ {
-		x := row(i)[:len(best)]
-		// A NaN compares with nothing: it takes the place of a number and keeps it.
-		if most {
-			for j, b := range best {
-				if v := x[j]; !(v <= b) && b == b {
-					best[j], at[j] = v, int64(i)
-				}
+	for from := 0; from < n; from += extremeRows {
+		kernels.Fill(rows, unchanged, size, len(at))
+		find(best, rows, unsafe.Add(x, from*stride), min(extremeRows, n-from), len(at), stride, 0)
+		for j := range at {
+			k := -1
+			if size == 4 {
+				k = int(unsafe.Slice((*int32)(rows), len(at))[j])
+			} else {
+				k = int(unsafe.Slice((*int64)(rows), len(at))[j])
 			}
-		} else {
-			for j, b := range best {
-				if v := x[j]; !(v >= b) && b == b {
-					best[j], at[j] = v, int64(i)
-				}
+			if k >= 0 {
+				at[j] = int64(from + k)
 			}
 		}
 	}
 }
 
+// unchanged is -1, the number of no row, in every size.
+const unchanged = 1<<64 - 1
+
 // extremePiece is the elements of a row that are folded at a time, extremePieces how many pieces, or short rows.
-const extremePiece, extremePieces = 128, 32
+const extremePiece, extremePieces = 1024, 32
 
 var extremes = [dtype.Count]func(at []int64, p unsafe.Pointer, n int, fold kernels.FoldRows, first kernels.First, most bool, room unsafe.Pointer){
 	dtype.I32: inRows[int32],

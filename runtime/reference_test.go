@@ -154,4 +154,12 @@ func TestArgReduceLengths(t *testing.T) {
 		outs = append(outs, s.g.Reduce(ir.ArgMax, x, 1), s.g.Reduce(ir.ArgMin, x, 1))
 	}
 	s.check(t, outs, rand.New(rand.NewPCG(5, 6)), 0, 1, 2, 31, 127, 128, 129, 255, 256, 300, 128*32, 128*33+1)
+
+	// Columns, fewer and more than are looked at side by side.
+	s, outs = newSketch(), nil
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		x := s.param(typ, ir.Shape{ir.D(2), ir.D(21), ir.Batch}, 3)
+		outs = append(outs, s.g.Reduce(ir.ArgMax, x, 1), s.g.Reduce(ir.ArgMin, x, 1), s.g.Reduce(ir.ArgMax, x, 0))
+	}
+	s.check(t, outs, rand.New(rand.NewPCG(5, 8)), 0, 2, 3, 31, 64, 100, 511, 512, 513, 1031)
 }

@@ -73,13 +73,45 @@ func (i isa) first(files map[string][]byte) {
 			}
 			put("VMOVMSK# Y2, AX")
 		}
+		put("LEAQ %d(R10), R12", -4*i.bytes)
 		put("TESTQ CX, CX")
 		put("JLE done")
 		fmt.Fprintln(&s, "row:")
 		put("VBROADCAST%s (DX), ~0", strings.Replace(t.p, "P", "S", 1))
 		put("XORL R11, R11")
-		put("TESTQ R10, R10")
-		put("JEQ rest")
+		// Four vectors at a time up to where it is, unless that is a NaN.
+		put("TESTQ R12, R12")
+		put("JLT few")
+		if t.name[0] == 'F' {
+			put("VUCOMIS%s X0, X0", t.p[1:])
+			put("JPS few")
+		}
+		put("PCALIGN $32")
+		fmt.Fprintln(&s, "four:")
+		for v := range 4 {
+			if i.masks {
+				put("%s %d(SI)(R11*1), ~0, K%d", t.equal, v*i.bytes, []int{1, 2, 4, 5}[v])
+			} else {
+				put("%s %d(SI)(R11*1), Y0, Y%d", t.equal, v*i.bytes, []int{1, 2, 4, 5}[v])
+			}
+		}
+		if i.masks {
+			put("KORW K1, K2, K1")
+			put("KORW K4, K5, K4")
+			put("KORTESTW K1, K4")
+		} else {
+			put("VOR# Y1, Y2, Y1")
+			put("VOR# Y4, Y5, Y4")
+			put("VOR# Y1, Y4, Y1")
+			put("VPTEST Y1, Y1")
+		}
+		put("JNE few")
+		put("ADDQ $%d, R11", 4*i.bytes)
+		put("CMPQ R11, R12")
+		put("JLE four")
+		fmt.Fprintln(&s, "few:")
+		put("CMPQ R11, R10")
+		put("JGE rest")
 		fmt.Fprintln(&s, "whole:")
 		put("VMOVU# (SI)(R11*1), ~1")
 		look()

@@ -214,6 +214,8 @@ func (r *reduce) run() {
 	r.p("JLT rest")
 	r.p("PCALIGN $32")
 	r.p("loop:")
+	r.p("PREFETCHT0 2048(AX)")
+	r.p("PREFETCHT0 2112(AX)")
 	for v := range r.vecs {
 		r.add(v, r.at(v, "AX"), "")
 	}
@@ -584,7 +586,11 @@ func (r *reduce) byBlocks() {
 		for v := range 2 {
 			r.flip(r.at(v, "DI")+"(R11*1)", r.vector(v))
 		}
+		r.p("LEAQ (R11)(BX*4), R14")
 		for _, reg := range at {
+			for line := range r.bytes / 32 {
+				r.p("PREFETCHT0 %d(%s)(R14*1)", 64*line, reg)
+			}
 			for v := range 2 {
 				r.add(v, r.at(v, reg)+"(R11*1)", "")
 			}
