@@ -33,11 +33,11 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
-// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32. Its stores are in
-// no order with others before StreamEnd.
+// StreamAVX2 copies rows of n bytes, one behind the other in src, past the caches, n a multiple of 128 and not 0, to dst, a multiple
+// of 32, and step bytes on. Its stores are in no order with others before StreamEnd.
 //
 //go:noescape
-func StreamAVX2(dst, src unsafe.Pointer, n int)
+func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()

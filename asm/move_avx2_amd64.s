@@ -399,25 +399,33 @@ done:
 	VZEROUPPER
 	RET
 
-// func StreamAVX2(dst, src unsafe.Pointer, n int)
-TEXT ·StreamAVX2(SB), NOSPLIT, $0-24
+// func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
+TEXT ·StreamAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
+	MOVQ step+8(FP), DX
+	MOVQ src+16(FP), SI
+	MOVQ rows+24(FP), R8
+	MOVQ n+32(FP), R9
+row:
+	MOVQ DI, AX
+	MOVQ R9, CX
 	PCALIGN $32
 loop:
 	VMOVUPS 0(SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS 64(SI), Y2
 	VMOVUPS 96(SI), Y3
-	VMOVNTDQ Y0, 0(DI)
-	VMOVNTDQ Y1, 32(DI)
-	VMOVNTDQ Y2, 64(DI)
-	VMOVNTDQ Y3, 96(DI)
+	VMOVNTDQ Y0, 0(AX)
+	VMOVNTDQ Y1, 32(AX)
+	VMOVNTDQ Y2, 64(AX)
+	VMOVNTDQ Y3, 96(AX)
 	ADDQ $128, SI
-	ADDQ $128, DI
+	ADDQ $128, AX
 	SUBQ $128, CX
 	JGT loop
+	ADDQ DX, DI
+	DECQ R8
+	JGT row
 	VZEROUPPER
 	RET
 

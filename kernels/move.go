@@ -51,16 +51,30 @@ func (v *View) At(i int) int {
 
 // Load copies n elements of size bytes, from the one numbered start in row-major order, to dst.
 func (v *View) Load(dst, src unsafe.Pointer, size, start, n int) {
-	v.move(dst, src, size, start, n, false)
+	v.move(dst, src, size, start, n, load)
 }
 
 // Store is the way back: n contiguous elements of src go to their places in dst.
 func (v *View) Store(dst, src unsafe.Pointer, size, start, n int) {
-	v.move(src, dst, size, start, n, true)
+	v.move(src, dst, size, start, n, store)
 }
 
+// Stream is Store past the caches: of rows that are whole lines, one behind the other in dst. StreamEnd is to follow.
+func (v *View) Stream(dst, src unsafe.Pointer, size, start, n int) {
+	v.move(src, dst, size, start, n, stream)
+}
+
+// way is where elements are moved.
+type way uint8
+
+const (
+	load way = iota
+	store
+	stream // past the caches
+)
+
 // move walks whole rows of the last axis together, planes of the last two, and parts of rows alone.
-func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, store bool) {
+func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, how way) {
 	if n <= 0 {
 		return
 	}
@@ -83,10 +97,13 @@ func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, store bo
 			axis = last - 1
 			rows, row = min(v.Dim[axis]-at[axis], n/cols), v.Stride[axis]*size
 		}
-		if to := unsafe.Add(strided, off*size); store {
-			movePlane(to, row, col, packed, cols*size, size, rows, cols, size)
-		} else {
+		switch to := unsafe.Add(strided, off*size); {
+		case how == load:
 			movePlane(packed, cols*size, size, to, row, col, rows, cols, size)
+		case how == stream && col == size:
+			streamRows(to, row, packed, rows, cols*size)
+		default:
+			movePlane(to, row, col, packed, cols*size, size, rows, cols, size)
 		}
 		if n -= rows * cols; n == 0 {
 			return
@@ -222,14 +239,22 @@ func Fill(dst unsafe.Pointer, bits uint64, size, n int) {
 
 // Stream copies n bytes to where nobody reads them soon: past the caches, so that what is there need not be read
 // first. The two do not overlap. StreamEnd is to follow.
-func Stream(dst, src unsafe.Pointer, n int) {
-	const lines = 128
-	to, from := unsafe.Slice((*byte)(dst), n), unsafe.Slice((*byte)(src), n)
-	head := min(n, int(-uintptr(dst)%64))
-	copy(to[:head], from[:head])
-	body := (n - head) &^ (lines - 1)
-	if body > 0 && !streamFast(unsafe.Pointer(&to[head]), unsafe.Pointer(&from[head]), body) {
-		body = 0
+func Stream(dst, src unsafe.Pointer, n int) { streamRows(dst, 0, src, 1, n) }
+
+// streamRows is Stream of rows of n bytes, one behind the other in src, step bytes apart in dst.
+func streamRows(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) {
+	const line, least = 64, 128
+	if uintptr(dst)%line == 0 && step%line == 0 && n > 0 && n%least == 0 && streamFast(dst, step, src, rows, n) {
+		return
 	}
-	copy(to[head+body:], from[head+body:])
+	for i := range rows {
+		to, from := unsafe.Slice((*byte)(unsafe.Add(dst, i*step)), n), unsafe.Slice((*byte)(unsafe.Add(src, i*n)), n)
+		head := min(n, int(-uintptr(unsafe.Pointer(unsafe.SliceData(to)))%line))
+		copy(to[:head], from[:head])
+		body := (n - head) &^ (least - 1)
+		if body > 0 && !streamFast(unsafe.Pointer(&to[head]), 0, unsafe.Pointer(&from[head]), 1, body) {
+			body = 0
+		}
+		copy(to[head+body:], from[head+body:])
+	}
 }

@@ -26,12 +26,12 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
 	return true
 }
 
-// streamFast is Stream of whole groups of lines to where one begins.
-func streamFast(dst, src unsafe.Pointer, n int) bool {
+// streamFast is streamRows of whole groups of lines to where lines begin.
+func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool {
 	if AVX2 == nil {
 		return false
 	}
-	asm.StreamAVX2(dst, src, n)
+	asm.StreamAVX2(dst, step, src, rows, n)
 	return true
 }
 

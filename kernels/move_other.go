@@ -6,7 +6,7 @@ import "unsafe"
 
 func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool { return false }
 
-func streamFast(dst, src unsafe.Pointer, n int) bool { return false }
+func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool { return false }
 
 // StreamEnd has other threads see what Stream copied before what this one writes from now on.
 func StreamEnd() {}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 )
@@ -99,6 +100,45 @@ func TestFill(t *testing.T) {
 			Fill(unsafe.Pointer(&got[n%8*size]), 0xf123456789abcdef, size, n)
 			if !bytes.Equal(got, want) {
 				t.Fatalf("%d of %d bytes: %x, want %x", n, size, got, want)
+			}
+		}
+	}
+}
+
+// Rows go past the caches as Store puts them, wherever they begin, whole and parts.
+func TestViewStream(t *testing.T) {
+	for _, s := range []struct{ dims, strides []int }{
+		{[]int{1000}, []int{1}},
+		{[]int{9, 64}, []int{128, 1}},
+		{[]int{3, 5, 32}, []int{512, 64, 1}},
+		{[]int{3, 5, 33}, []int{512, 65, 1}},
+		{[]int{20, 7}, []int{31, 1}},
+		{[]int{12, 32}, []int{-64, 1}},
+		{[]int{30, 20}, []int{1, 30}},
+	} {
+		v, _ := MakeView(s.dims, s.strides)
+		elems, room, first := 1, 1, 0
+		for i, d := range s.dims {
+			elems *= d
+			room += (d - 1) * max(s.strides[i], -s.strides[i])
+			first += (d - 1) * max(0, -s.strides[i])
+		}
+		src := make([]uint32, elems)
+		for i := range src {
+			src[i] = uint32(i + 1)
+		}
+		for _, off := range []int{0, 1, 8, 16} {
+			for _, part := range [][2]int{{0, elems}, {5, elems - 5}, {elems / 2, elems}, {1, 2}} {
+				got, want := make([]uint32, room+48), make([]uint32, room+48)
+				first := first + off + int(-uintptr(unsafe.Pointer(&got[0]))%64)/4
+				for start := part[0]; start < part[1]; start += 700 {
+					n := min(700, part[1]-start)
+					v.Stream(unsafe.Pointer(&got[first]), unsafe.Pointer(&src[start]), 4, start, n)
+					v.Store(unsafe.Pointer(&want[first]), unsafe.Pointer(&src[start]), 4, start, n)
+				}
+				if StreamEnd(); !slices.Equal(got, want) {
+					t.Errorf("%v by %v, %v to offset %d: %v, not %v", s.dims, s.strides, part, off, got, want)
+				}
 			}
 		}
 	}

@@ -376,14 +376,21 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	for _, f := range feeds {
 		u.copies = u.copies || f == copyFeed
 	}
-	if u.mode == flat && u.code.whole() {
-		u.grain = max(u.grain, min(1<<15, 1<<23/u.code.size)) // some microseconds
-		group := u.cols * max(1, u.even)                      // elements of rows that a call takes, which finds the addresses of all
-		if u.even > 0 {
-			u.grain = max(u.grain, min(group, u.code.most()))
+	if u.mode == flat {
+		group := u.cols * max(1, u.even) // elements of rows that a call takes, which finds the addresses of all
+		switch {
+		case u.code.whole():
+			u.grain = max(u.grain, min(1<<15, 1<<23/u.code.size)) // some microseconds
+			if u.even > 0 {
+				u.grain = max(u.grain, min(group, u.code.most()))
+			}
+			u.tile = min(u.grain, u.code.most())
+		case u.passing():
+			values := max(1, u.code.tiles*tileBytes/placedStep)
+			u.roomy = max(1, min(placedBytes/tileBytes/values, u.code.most()/u.tile))
+			u.tile, u.grain = u.tile*u.roomy, u.grain*u.roomy
 		}
-		u.tile = min(u.grain, u.code.most())
-		if u.strip > 0 || u.even > 0 {
+		if u.code.whole() && (u.strip > 0 || u.even > 0) || u.roomy > 1 {
 			for _, n := range []int{group, u.cols, max(1, u.strip)} {
 				if n <= u.tile {
 					u.tile -= u.tile % n
@@ -396,6 +403,12 @@ func (b *binding) generate(u *mapUnit, cols int) {
 	if u.strip > 0 {
 		b.words = max(b.words, 2*u.code.words)
 	}
+}
+
+// passing reports whether all that u's code puts in tiles goes on past the caches, so that tiles may be as large as the first cache
+// allows, and an entry do as much.
+func (u *mapUnit) passing() bool {
+	return !u.code.tiled && len(u.arrays) > 0 && !slices.ContainsFunc(u.arrays, func(a placedArray) bool { return !a.lined && (!a.streamed || a.width > 1) })
 }
 
 // findCode gives u its code, made if need be, and returns how its values come about.
@@ -1112,7 +1125,7 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 			if op.buffer >= 0 {
 				dst = unsafe.Add(r.ptr[op.buffer], start*op.size)
 			} else {
-				dst = unsafe.Add(w.scratch, u.base+u.code.slot[op.dst])
+				dst = unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst])
 			}
 			if l := &u.leaf[op.leaf]; l.splat != nil {
 				kernels.Fill(dst, l.bits, op.size, n)

@@ -129,8 +129,9 @@ func (b *binding) worthPlacing(n *ir.Node, pieces []int) bool {
 // placedArray is an array that placed values go to: numbers from … to-1.
 type placedArray struct {
 	from, to int
-	width    int // elements from one row to the next where the values are columns of rows, 0 where not
-	streamed bool
+	width    int  // elements from one row to the next where the values are columns of rows, 0 where not
+	streamed bool // whole, past the caches
+	lined    bool // past the caches, by rows of whole lines
 }
 
 // streamBytes is the size from which on an array that is not read again goes past the caches: more than its share of
@@ -170,10 +171,26 @@ func (b *binding) placeArrays(u *mapUnit) {
 		}
 		dst := &b.buffers[u.placed[i].dst]
 		a.streamed = a.width == a.to-a.from && dst.bytes == u.elems*a.width*u.placed[i].size && b.streamed(dst.node)
-		u.streamed = u.streamed || a.streamed
+		a.lined = !a.streamed && b.streamed(dst.node) && !slices.ContainsFunc(u.placed[a.from:a.to], func(x placedValue) bool { return !x.lined() })
+		u.streamed = u.streamed || a.streamed || a.lined
 		u.arrays = append(u.arrays, a)
 		i = a.to
 	}
+}
+
+// lined reports whether x goes to whole lines of a cache where its array begins with one.
+func (x *placedValue) lined() bool {
+	v := &x.view
+	last := v.Rank - 1
+	if last < 0 || v.Stride[last] != 1 || x.offset%lineBytes != 0 {
+		return false
+	}
+	for _, n := range append(v.Stride[:last:last], v.Dim[last]) {
+		if n*x.size%lineBytes != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // placedBytes of the places of a tile's elements stay in the first cache until all values are there.
@@ -199,7 +216,7 @@ func (u *mapUnit) place(r *run, w *worker, start, n int) {
 		a := &u.arrays[i]
 		x := &u.placed[a.from]
 		if a.streamed && a.width == 1 {
-			kernels.Stream(unsafe.Add(r.ptr[x.dst], start*x.size), unsafe.Add(w.scratch, u.base+x.slot), n*x.size)
+			kernels.Stream(unsafe.Add(r.ptr[x.dst], start*x.size), unsafe.Add(w.scratch, u.base+u.roomy*x.slot), n*x.size)
 			continue
 		}
 		for done, block := 0, u.block(); done < n; done += block {
@@ -225,13 +242,17 @@ func (u *mapUnit) placeBlock(r *run, w *worker, a *placedArray, dst unsafe.Point
 		if x.array != nil {
 			src = unsafe.Add(x.array.ptr(r), (start+from)*x.size)
 		} else if x.value >= 0 {
-			src = unsafe.Add(w.scratch, u.base+x.slot+from*x.size)
+			src = unsafe.Add(w.scratch, u.base+u.roomy*x.slot+from*x.size)
 		}
 		if x.same > 1 {
 			row := a.width * x.size
-			kernels.Transpose(unsafe.Add(dst, x.offset+to*row), row, src, placedStep, m, x.same, x.size)
+			kernels.Transpose(unsafe.Add(dst, x.offset+to*row), row, src, u.roomy*placedStep, m, x.same, x.size)
 			continue
 		}
-		x.view.Store(unsafe.Add(dst, x.offset), src, x.size, to, m)
+		if at := unsafe.Add(dst, x.offset); a.lined {
+			x.view.Stream(at, src, x.size, to, m)
+		} else {
+			x.view.Store(at, src, x.size, to, m)
+		}
 	}
 }

@@ -43,6 +43,11 @@ func TestPlaced(t *testing.T) {
 			turned := s.g.Transpose(x, []int{1, 0})
 			return []*ir.Node{s.g.Concat(1, turned, s.g.Reverse(turned, 0), s.g.Const(dtype.F32, ir.Shape{ir.Batch, ir.D(2)}, 3)), turned}, 0
 		},
+		"lines": func(s *sketch) ([]*ir.Node, int) {
+			x, y := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(32)}, 0), s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(32)}, 0)
+			e := s.g.Apply(ops.Add, x, y)
+			return []*ir.Node{s.g.Concat(1, e, s.g.Apply(ops.Neg, y), e)}, 3
+		},
 		"in place": func(s *sketch) ([]*ir.Node, int) {
 			x, y := s.param(dtype.F32, ir.Shape{ir.Batch}, 0), s.param(dtype.F32, ir.Shape{ir.Batch}, 0)
 			return []*ir.Node{s.g.Apply(ops.Add, x, y)}, 1
@@ -64,6 +69,9 @@ func TestPlaced(t *testing.T) {
 			for _, u := range b.units {
 				if m, ok := u.(*mapUnit); ok {
 					placed += len(m.placed)
+					if name == "lines" && b.isa != nil && !(m.arrays[0].lined && m.roomy > 1) {
+						t.Error("rows of whole lines do not go past the caches, or by small tiles")
+					}
 				}
 			}
 			if placed != want && b.isa != nil {

@@ -52,11 +52,11 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
-// StreamAVX2 copies n bytes past the caches, n a multiple of 128 and not 0, to dst, a multiple of 32. Its stores are in
-// no order with others before StreamEnd.
+// StreamAVX2 copies rows of n bytes, one behind the other in src, past the caches, n a multiple of 128 and not 0, to dst, a multiple
+// of 32, and step bytes on. Its stores are in no order with others before StreamEnd.
 //
 //go:noescape
-func StreamAVX2(dst, src unsafe.Pointer, n int)
+func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
@@ -64,22 +64,30 @@ func StreamEnd()
 
 func stream(w *bytes.Buffer) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
-	fmt.Fprintf(w, "\n// func StreamAVX2(dst, src unsafe.Pointer, n int)\nTEXT ·StreamAVX2(SB), NOSPLIT, $0-24\n")
+	fmt.Fprintf(w, "\n// func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)\nTEXT ·StreamAVX2(SB), NOSPLIT, $0-40\n")
 	p("MOVQ dst+0(FP), DI")
-	p("MOVQ src+8(FP), SI")
-	p("MOVQ n+16(FP), CX")
+	p("MOVQ step+8(FP), DX")
+	p("MOVQ src+16(FP), SI")
+	p("MOVQ rows+24(FP), R8")
+	p("MOVQ n+32(FP), R9")
+	fmt.Fprintf(w, "row:\n")
+	p("MOVQ DI, AX")
+	p("MOVQ R9, CX")
 	p("PCALIGN $32")
 	fmt.Fprintf(w, "loop:\n")
 	for v := range 4 {
 		p("VMOVUPS %d(SI), Y%d", 32*v, v)
 	}
 	for v := range 4 {
-		p("VMOVNTDQ Y%d, %d(DI)", v, 32*v)
+		p("VMOVNTDQ Y%d, %d(AX)", v, 32*v)
 	}
 	p("ADDQ $128, SI")
-	p("ADDQ $128, DI")
+	p("ADDQ $128, AX")
 	p("SUBQ $128, CX")
 	p("JGT loop")
+	p("ADDQ DX, DI")
+	p("DECQ R8")
+	p("JGT row")
 	p("VZEROUPPER")
 	p("RET")
 	fmt.Fprintf(w, "\n// func StreamEnd()\nTEXT ·StreamEnd(SB), NOSPLIT, $0\n")
