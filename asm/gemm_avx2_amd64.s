@@ -3155,7 +3155,7 @@ few248:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ rows4x1
+	JEQ four
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -3163,6 +3163,59 @@ few248:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
+
+four:
+	MOVQ tile+8(FP), CX
+	CMPQ 0(CX), $4
+	JNE rows4x1
+	CMPQ 72(CX), $4
+	JNE rows4x1
+	CMPQ 8(CX), $16
+	JNE rows4x1
+	CMPQ 16(CX), $4
+	JNE rows4x1
+	CMPQ 32(CX), $16
+	JNE rows4x1
+	CMPQ 48(CX), $16
+	JNE rows4x1
+	MOVQ 24(CX), SI // aBatch
+	MOVQ 40(CX), DI // bBatch
+	MOVQ 56(CX), R10 // cBatch
+	MOVQ batch+0(FP), R11
+fours249:
+	VBROADCASTF128 0(R15), Y0
+	VBROADCASTF128 16(R15), Y1
+	VBROADCASTF128 32(R15), Y2
+	VBROADCASTF128 48(R15), Y3
+	VMOVUPS 0(R12), Y4
+	VXORPS Y8, Y8, Y8
+	VMOVUPS 32(R12), Y5
+	VXORPS Y9, Y9, Y9
+	VPERMILPS $0x00, Y4, Y12
+	VFMADD231PS Y0, Y12, Y8
+	VPERMILPS $0x00, Y5, Y13
+	VFMADD231PS Y0, Y13, Y9
+	VPERMILPS $0x55, Y4, Y14
+	VFMADD231PS Y1, Y14, Y8
+	VPERMILPS $0x55, Y5, Y15
+	VFMADD231PS Y1, Y15, Y9
+	VPERMILPS $0xaa, Y4, Y12
+	VFMADD231PS Y2, Y12, Y8
+	VPERMILPS $0xaa, Y5, Y13
+	VFMADD231PS Y2, Y13, Y9
+	VPERMILPS $0xff, Y4, Y14
+	VFMADD231PS Y3, Y14, Y8
+	VPERMILPS $0xff, Y5, Y15
+	VFMADD231PS Y3, Y15, Y9
+	VMOVUPS Y8, 0(DX)
+	VMOVUPS Y9, 32(DX)
+	ADDQ SI, R12
+	ADDQ DI, R15
+	ADDQ R10, DX
+	DECQ R11
+	JNZ fours249
+	VZEROUPPER
+	RET
 
 rows12x1:
 	MOVQ R12, AX
@@ -3187,7 +3240,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short250
+	JLT short251
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -3214,9 +3267,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short250:
+short251:
 	MOVQ 0(CX), CX // k
-loop249:
+loop250:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSS (AX), Y2
@@ -3250,7 +3303,7 @@ loop249:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop249
+	JNZ loop250
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -3258,7 +3311,7 @@ loop249:
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part251
+	JNE part252
 	VMOVUPS Y15, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y14, 0(CX)
@@ -3282,11 +3335,11 @@ loop249:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored252
-part251:
+	JMP stored253
+part252:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next253
+	JEQ next254
 	MOVQ AX, CX
 	VMOVUPS X15, (CX)
 	VEXTRACTF128 $1, Y15, X15
@@ -3324,9 +3377,9 @@ part251:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next253:
+next254:
 	TESTQ $2, 72(R8) // n
-	JEQ next254
+	JEQ next255
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
 	VMOVHLPS X15, X15, X15
@@ -3364,9 +3417,9 @@ next253:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next254:
+next255:
 	TESTQ $1, 72(R8) // n
-	JEQ next255
+	JEQ next256
 	MOVQ AX, CX
 	VMOVSS X15, (CX)
 	SUBQ R10, CX
@@ -3392,8 +3445,8 @@ next254:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next255:
-stored252:
+next256:
+stored253:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
@@ -3422,7 +3475,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short257
+	JLT short258
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -3447,9 +3500,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short257:
+short258:
 	MOVQ 0(CX), CX // k
-loop256:
+loop257:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSS (AX), Y2
@@ -3481,7 +3534,7 @@ loop256:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop256
+	JNZ loop257
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -3489,7 +3542,7 @@ loop256:
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part258
+	JNE part259
 	VMOVUPS Y14, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y13, 0(CX)
@@ -3511,11 +3564,11 @@ loop256:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored259
-part258:
+	JMP stored260
+part259:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next260
+	JEQ next261
 	MOVQ AX, CX
 	VMOVUPS X14, (CX)
 	VEXTRACTF128 $1, Y14, X14
@@ -3550,9 +3603,9 @@ part258:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next260:
+next261:
 	TESTQ $2, 72(R8) // n
-	JEQ next261
+	JEQ next262
 	MOVQ AX, CX
 	VMOVLPS X14, (CX)
 	VMOVHLPS X14, X14, X14
@@ -3587,9 +3640,9 @@ next260:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next261:
+next262:
 	TESTQ $1, 72(R8) // n
-	JEQ next262
+	JEQ next263
 	MOVQ AX, CX
 	VMOVSS X14, (CX)
 	SUBQ R10, CX
@@ -3613,8 +3666,8 @@ next261:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next262:
-stored259:
+next263:
+stored260:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
@@ -3642,7 +3695,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short264
+	JLT short265
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -3665,9 +3718,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short264:
+short265:
 	MOVQ 0(CX), CX // k
-loop263:
+loop264:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSS (AX), Y2
@@ -3697,7 +3750,7 @@ loop263:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop263
+	JNZ loop264
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -3705,7 +3758,7 @@ loop263:
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part265
+	JNE part266
 	VMOVUPS Y13, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y12, 0(CX)
@@ -3725,11 +3778,11 @@ loop263:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored266
-part265:
+	JMP stored267
+part266:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next267
+	JEQ next268
 	MOVQ AX, CX
 	VMOVUPS X13, (CX)
 	VEXTRACTF128 $1, Y13, X13
@@ -3761,9 +3814,9 @@ part265:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next267:
+next268:
 	TESTQ $2, 72(R8) // n
-	JEQ next268
+	JEQ next269
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
 	VMOVHLPS X13, X13, X13
@@ -3795,9 +3848,9 @@ next267:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next268:
+next269:
 	TESTQ $1, 72(R8) // n
-	JEQ next269
+	JEQ next270
 	MOVQ AX, CX
 	VMOVSS X13, (CX)
 	SUBQ R10, CX
@@ -3819,8 +3872,8 @@ next268:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next269:
-stored266:
+next270:
+stored267:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
@@ -3847,7 +3900,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short271
+	JLT short272
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -3868,9 +3921,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short271:
+short272:
 	MOVQ 0(CX), CX // k
-loop270:
+loop271:
 	VMASKMOVPS 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSS (AX), Y2
@@ -3898,7 +3951,7 @@ loop270:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop270
+	JNZ loop271
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -3906,7 +3959,7 @@ loop270:
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part272
+	JNE part273
 	VMOVUPS Y12, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y11, 0(CX)
@@ -3924,11 +3977,11 @@ loop270:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored273
-part272:
+	JMP stored274
+part273:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next274
+	JEQ next275
 	MOVQ AX, CX
 	VMOVUPS X12, (CX)
 	VEXTRACTF128 $1, Y12, X12
@@ -3957,9 +4010,9 @@ part272:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next274:
+next275:
 	TESTQ $2, 72(R8) // n
-	JEQ next275
+	JEQ next276
 	MOVQ AX, CX
 	VMOVLPS X12, (CX)
 	VMOVHLPS X12, X12, X12
@@ -3988,9 +4041,9 @@ next274:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next275:
+next276:
 	TESTQ $1, 72(R8) // n
-	JEQ next276
+	JEQ next277
 	MOVQ AX, CX
 	VMOVSS X12, (CX)
 	SUBQ R10, CX
@@ -4010,8 +4063,8 @@ next275:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next276:
-stored273:
+next277:
+stored274:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
@@ -4035,7 +4088,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop277:
+loop278:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4057,13 +4110,13 @@ loop277:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop277
+	JNZ loop278
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part278
+	JNE part279
 	VMOVUPS Y11, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y10, 0(CX)
@@ -4079,11 +4132,11 @@ loop277:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored279
-part278:
+	JMP stored280
+part279:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next280
+	JEQ next281
 	MOVQ AX, CX
 	VMOVUPS X11, (CX)
 	VEXTRACTF128 $1, Y11, X11
@@ -4109,9 +4162,9 @@ part278:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next280:
+next281:
 	TESTQ $2, 72(R8) // n
-	JEQ next281
+	JEQ next282
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
 	VMOVHLPS X11, X11, X11
@@ -4137,9 +4190,9 @@ next280:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next281:
+next282:
 	TESTQ $1, 72(R8) // n
-	JEQ next282
+	JEQ next283
 	MOVQ AX, CX
 	VMOVSS X11, (CX)
 	SUBQ R10, CX
@@ -4157,8 +4210,8 @@ next281:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next282:
-stored279:
+next283:
+stored280:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
@@ -4179,7 +4232,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop283:
+loop284:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4198,13 +4251,13 @@ loop283:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop283
+	JNZ loop284
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part284
+	JNE part285
 	VMOVUPS Y10, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y9, 0(CX)
@@ -4218,11 +4271,11 @@ loop283:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored285
-part284:
+	JMP stored286
+part285:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next286
+	JEQ next287
 	MOVQ AX, CX
 	VMOVUPS X10, (CX)
 	VEXTRACTF128 $1, Y10, X10
@@ -4245,9 +4298,9 @@ part284:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next286:
+next287:
 	TESTQ $2, 72(R8) // n
-	JEQ next287
+	JEQ next288
 	MOVQ AX, CX
 	VMOVLPS X10, (CX)
 	VMOVHLPS X10, X10, X10
@@ -4270,9 +4323,9 @@ next286:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next287:
+next288:
 	TESTQ $1, 72(R8) // n
-	JEQ next288
+	JEQ next289
 	MOVQ AX, CX
 	VMOVSS X10, (CX)
 	SUBQ R10, CX
@@ -4288,8 +4341,8 @@ next287:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next288:
-stored285:
+next289:
+stored286:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
@@ -4309,7 +4362,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop289:
+loop290:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4326,13 +4379,13 @@ loop289:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop289
+	JNZ loop290
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part290
+	JNE part291
 	VMOVUPS Y9, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y8, 0(CX)
@@ -4344,11 +4397,11 @@ loop289:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored291
-part290:
+	JMP stored292
+part291:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next292
+	JEQ next293
 	MOVQ AX, CX
 	VMOVUPS X9, (CX)
 	VEXTRACTF128 $1, Y9, X9
@@ -4368,9 +4421,9 @@ part290:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next292:
+next293:
 	TESTQ $2, 72(R8) // n
-	JEQ next293
+	JEQ next294
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
 	VMOVHLPS X9, X9, X9
@@ -4390,9 +4443,9 @@ next292:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next293:
+next294:
 	TESTQ $1, 72(R8) // n
-	JEQ next294
+	JEQ next295
 	MOVQ AX, CX
 	VMOVSS X9, (CX)
 	SUBQ R10, CX
@@ -4406,8 +4459,8 @@ next293:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next294:
-stored291:
+next295:
+stored292:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
@@ -4426,7 +4479,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop295:
+loop296:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4441,13 +4494,13 @@ loop295:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop295
+	JNZ loop296
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part296
+	JNE part297
 	VMOVUPS Y8, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y7, 0(CX)
@@ -4457,11 +4510,11 @@ loop295:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored297
-part296:
+	JMP stored298
+part297:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next298
+	JEQ next299
 	MOVQ AX, CX
 	VMOVUPS X8, (CX)
 	VEXTRACTF128 $1, Y8, X8
@@ -4478,9 +4531,9 @@ part296:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next298:
+next299:
 	TESTQ $2, 72(R8) // n
-	JEQ next299
+	JEQ next300
 	MOVQ AX, CX
 	VMOVLPS X8, (CX)
 	VMOVHLPS X8, X8, X8
@@ -4497,9 +4550,9 @@ next298:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next299:
+next300:
 	TESTQ $1, 72(R8) // n
-	JEQ next300
+	JEQ next301
 	MOVQ AX, CX
 	VMOVSS X8, (CX)
 	SUBQ R10, CX
@@ -4511,8 +4564,8 @@ next299:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next300:
-stored297:
+next301:
+stored298:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
@@ -4530,7 +4583,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop301:
+loop302:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4543,13 +4596,13 @@ loop301:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop301
+	JNZ loop302
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part302
+	JNE part303
 	VMOVUPS Y7, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y6, 0(CX)
@@ -4557,11 +4610,11 @@ loop301:
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored303
-part302:
+	JMP stored304
+part303:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next304
+	JEQ next305
 	MOVQ AX, CX
 	VMOVUPS X7, (CX)
 	VEXTRACTF128 $1, Y7, X7
@@ -4575,9 +4628,9 @@ part302:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next304:
+next305:
 	TESTQ $2, 72(R8) // n
-	JEQ next305
+	JEQ next306
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
 	VMOVHLPS X7, X7, X7
@@ -4591,9 +4644,9 @@ next304:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next305:
+next306:
 	TESTQ $1, 72(R8) // n
-	JEQ next306
+	JEQ next307
 	MOVQ AX, CX
 	VMOVSS X7, (CX)
 	SUBQ R10, CX
@@ -4603,8 +4656,8 @@ next305:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next306:
-stored303:
+next307:
+stored304:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
@@ -4621,7 +4674,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop307:
+loop308:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4632,23 +4685,23 @@ loop307:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop307
+	JNZ loop308
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part308
+	JNE part309
 	VMOVUPS Y6, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored309
-part308:
+	JMP stored310
+part309:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next310
+	JEQ next311
 	MOVQ AX, CX
 	VMOVUPS X6, (CX)
 	VEXTRACTF128 $1, Y6, X6
@@ -4659,9 +4712,9 @@ part308:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next310:
+next311:
 	TESTQ $2, 72(R8) // n
-	JEQ next311
+	JEQ next312
 	MOVQ AX, CX
 	VMOVLPS X6, (CX)
 	VMOVHLPS X6, X6, X6
@@ -4672,9 +4725,9 @@ next310:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next311:
+next312:
 	TESTQ $1, 72(R8) // n
-	JEQ next312
+	JEQ next313
 	MOVQ AX, CX
 	VMOVSS X6, (CX)
 	SUBQ R10, CX
@@ -4682,8 +4735,8 @@ next311:
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next312:
-stored309:
+next313:
+stored310:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
@@ -4699,7 +4752,7 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop313:
+loop314:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
@@ -4708,21 +4761,21 @@ loop313:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop313
+	JNZ loop314
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part314
+	JNE part315
 	VMOVUPS Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, 0(CX)
-	JMP stored315
-part314:
+	JMP stored316
+part315:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next316
+	JEQ next317
 	MOVQ AX, CX
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
@@ -4730,9 +4783,9 @@ part314:
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next316:
+next317:
 	TESTQ $2, 72(R8) // n
-	JEQ next317
+	JEQ next318
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
@@ -4740,16 +4793,16 @@ next316:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next317:
+next318:
 	TESTQ $1, 72(R8) // n
-	JEQ next318
+	JEQ next319
 	MOVQ AX, CX
 	VMOVSS X5, (CX)
 	SUBQ R10, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next318:
-stored315:
+next319:
+stored316:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
@@ -4764,43 +4817,43 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop319:
+loop320:
 	VMASKMOVPS 0(R8), Y3, Y0
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS Y0, Y2, Y4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop319
+	JNZ loop320
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	CMPQ 72(R8), $8 // n
-	JNE part320
+	JNE part321
 	VMOVUPS Y4, 0(CX)
-	JMP stored321
-part320:
+	JMP stored322
+part321:
 	MOVQ CX, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next322
+	JEQ next323
 	MOVQ AX, CX
 	VMOVUPS X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next322:
+next323:
 	TESTQ $2, 72(R8) // n
-	JEQ next323
+	JEQ next324
 	MOVQ AX, CX
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next323:
+next324:
 	TESTQ $1, 72(R8) // n
-	JEQ next324
+	JEQ next325
 	MOVQ AX, CX
 	VMOVSS X4, (CX)
 	ADDQ $4, AX
-next324:
-stored321:
+next325:
+stored322:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
@@ -4813,8 +4866,8 @@ wide:
 	SUBQ CX, AX
 	VMOVUPS (AX), Y3
 	CMPQ R8, $6
-	JLE few325
-few325:
+	JLE few326
+few326:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -4848,7 +4901,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short327
+	JLT short328
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4869,9 +4922,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short327:
+short328:
 	MOVQ 0(CX), CX // k
-loop326:
+loop327:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	PREFETCHT0 (R12)
@@ -4900,7 +4953,7 @@ loop326:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop326
+	JNZ loop327
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4908,7 +4961,7 @@ loop326:
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $16 // n
-	JNE part328
+	JNE part329
 	VMOVUPS Y14, (CX)
 	VMOVUPS Y15, 32(CX)
 	SUBQ R10, CX
@@ -4926,8 +4979,8 @@ loop326:
 	SUBQ R10, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored329
-part328:
+	JMP stored330
+part329:
 	MOVQ CX, AX
 	VMOVUPS Y14, (CX)
 	SUBQ R10, CX
@@ -4943,7 +4996,7 @@ part328:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next330
+	JEQ next331
 	MOVQ AX, CX
 	VMOVUPS X15, (CX)
 	VEXTRACTF128 $1, Y15, X15
@@ -4963,9 +5016,9 @@ part328:
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next330:
+next331:
 	TESTQ $2, 72(R8) // n
-	JEQ next331
+	JEQ next332
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
 	VMOVHLPS X15, X15, X15
@@ -4985,9 +5038,9 @@ next330:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next331:
+next332:
 	TESTQ $1, 72(R8) // n
-	JEQ next332
+	JEQ next333
 	MOVQ AX, CX
 	VMOVSS X15, (CX)
 	SUBQ R10, CX
@@ -5001,8 +5054,8 @@ next331:
 	SUBQ R10, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next332:
-stored329:
+next333:
+stored330:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
@@ -5028,7 +5081,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short334
+	JLT short335
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5046,9 +5099,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short334:
+short335:
 	MOVQ 0(CX), CX // k
-loop333:
+loop334:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	PREFETCHT0 (R12)
@@ -5074,7 +5127,7 @@ loop333:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop333
+	JNZ loop334
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5082,7 +5135,7 @@ loop333:
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $16 // n
-	JNE part335
+	JNE part336
 	VMOVUPS Y12, (CX)
 	VMOVUPS Y13, 32(CX)
 	SUBQ R10, CX
@@ -5097,8 +5150,8 @@ loop333:
 	SUBQ R10, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored336
-part335:
+	JMP stored337
+part336:
 	MOVQ CX, AX
 	VMOVUPS Y12, (CX)
 	SUBQ R10, CX
@@ -5112,7 +5165,7 @@ part335:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next337
+	JEQ next338
 	MOVQ AX, CX
 	VMOVUPS X13, (CX)
 	VEXTRACTF128 $1, Y13, X13
@@ -5129,9 +5182,9 @@ part335:
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next337:
+next338:
 	TESTQ $2, 72(R8) // n
-	JEQ next338
+	JEQ next339
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
 	VMOVHLPS X13, X13, X13
@@ -5148,9 +5201,9 @@ next337:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next338:
+next339:
 	TESTQ $1, 72(R8) // n
-	JEQ next339
+	JEQ next340
 	MOVQ AX, CX
 	VMOVSS X13, (CX)
 	SUBQ R10, CX
@@ -5162,8 +5215,8 @@ next338:
 	SUBQ R10, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next339:
-stored336:
+next340:
+stored337:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
@@ -5185,7 +5238,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop340:
+loop341:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	VBROADCASTSS (AX), Y2
@@ -5203,13 +5256,13 @@ loop340:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop340
+	JNZ loop341
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $16 // n
-	JNE part341
+	JNE part342
 	VMOVUPS Y10, (CX)
 	VMOVUPS Y11, 32(CX)
 	SUBQ R10, CX
@@ -5221,8 +5274,8 @@ loop340:
 	SUBQ R10, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored342
-part341:
+	JMP stored343
+part342:
 	MOVQ CX, AX
 	VMOVUPS Y10, (CX)
 	SUBQ R10, CX
@@ -5234,7 +5287,7 @@ part341:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next343
+	JEQ next344
 	MOVQ AX, CX
 	VMOVUPS X11, (CX)
 	VEXTRACTF128 $1, Y11, X11
@@ -5248,9 +5301,9 @@ part341:
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next343:
+next344:
 	TESTQ $2, 72(R8) // n
-	JEQ next344
+	JEQ next345
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
 	VMOVHLPS X11, X11, X11
@@ -5264,9 +5317,9 @@ next343:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next344:
+next345:
 	TESTQ $1, 72(R8) // n
-	JEQ next345
+	JEQ next346
 	MOVQ AX, CX
 	VMOVSS X11, (CX)
 	SUBQ R10, CX
@@ -5276,8 +5329,8 @@ next344:
 	SUBQ R10, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next345:
-stored342:
+next346:
+stored343:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
@@ -5297,7 +5350,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop346:
+loop347:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	VBROADCASTSS (AX), Y2
@@ -5312,13 +5365,13 @@ loop346:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop346
+	JNZ loop347
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $16 // n
-	JNE part347
+	JNE part348
 	VMOVUPS Y8, (CX)
 	VMOVUPS Y9, 32(CX)
 	SUBQ R10, CX
@@ -5327,8 +5380,8 @@ loop346:
 	SUBQ R10, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored348
-part347:
+	JMP stored349
+part348:
 	MOVQ CX, AX
 	VMOVUPS Y8, (CX)
 	SUBQ R10, CX
@@ -5338,7 +5391,7 @@ part347:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next349
+	JEQ next350
 	MOVQ AX, CX
 	VMOVUPS X9, (CX)
 	VEXTRACTF128 $1, Y9, X9
@@ -5349,9 +5402,9 @@ part347:
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next349:
+next350:
 	TESTQ $2, 72(R8) // n
-	JEQ next350
+	JEQ next351
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
 	VMOVHLPS X9, X9, X9
@@ -5362,9 +5415,9 @@ next349:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next350:
+next351:
 	TESTQ $1, 72(R8) // n
-	JEQ next351
+	JEQ next352
 	MOVQ AX, CX
 	VMOVSS X9, (CX)
 	SUBQ R10, CX
@@ -5372,8 +5425,8 @@ next350:
 	SUBQ R10, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next351:
-stored348:
+next352:
+stored349:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
@@ -5391,7 +5444,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop352:
+loop353:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	VBROADCASTSS (AX), Y2
@@ -5403,20 +5456,20 @@ loop352:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop352
+	JNZ loop353
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $16 // n
-	JNE part353
+	JNE part354
 	VMOVUPS Y6, (CX)
 	VMOVUPS Y7, 32(CX)
 	SUBQ R10, CX
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored354
-part353:
+	JMP stored355
+part354:
 	MOVQ CX, AX
 	VMOVUPS Y6, (CX)
 	SUBQ R10, CX
@@ -5424,7 +5477,7 @@ part353:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next355
+	JEQ next356
 	MOVQ AX, CX
 	VMOVUPS X7, (CX)
 	VEXTRACTF128 $1, Y7, X7
@@ -5432,9 +5485,9 @@ part353:
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next355:
+next356:
 	TESTQ $2, 72(R8) // n
-	JEQ next356
+	JEQ next357
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
 	VMOVHLPS X7, X7, X7
@@ -5442,16 +5495,16 @@ next355:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next356:
+next357:
 	TESTQ $1, 72(R8) // n
-	JEQ next357
+	JEQ next358
 	MOVQ AX, CX
 	VMOVSS X7, (CX)
 	SUBQ R10, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next357:
-stored354:
+next358:
+stored355:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
@@ -5467,7 +5520,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop358:
+loop359:
 	VMOVUPS (R8), Y0
 	VMASKMOVPS 32(R8), Y3, Y1
 	VBROADCASTSS (AX), Y2
@@ -5476,40 +5529,40 @@ loop358:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop358
+	JNZ loop359
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	CMPQ 72(R8), $16 // n
-	JNE part359
+	JNE part360
 	VMOVUPS Y4, (CX)
 	VMOVUPS Y5, 32(CX)
-	JMP stored360
-part359:
+	JMP stored361
+part360:
 	MOVQ CX, AX
 	VMOVUPS Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $4, 72(R8) // n
-	JEQ next361
+	JEQ next362
 	MOVQ AX, CX
 	VMOVUPS X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next361:
+next362:
 	TESTQ $2, 72(R8) // n
-	JEQ next362
+	JEQ next363
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next362:
+next363:
 	TESTQ $1, 72(R8) // n
-	JEQ next363
+	JEQ next364
 	MOVQ AX, CX
 	VMOVSS X5, (CX)
 	ADDQ $4, AX
-next363:
-stored360:
+next364:
+stored361:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
@@ -5687,9 +5740,9 @@ rows2:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	TESTQ CX, CX
-	JEQ rest365
+	JEQ rest366
 	PCALIGN $32
-loop364:
+loop365:
 	VMOVUPS 0(R8), Y8
 	VFMADD231PS 0(AX), Y8, Y0
 	VFMADD231PS 0(AX)(SI*1), Y8, Y4
@@ -5705,10 +5758,10 @@ loop364:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop364
-rest365:
+	JNZ loop365
+rest366:
 	TESTQ R9, R9
-	JEQ sum366
+	JEQ sum367
 	VMOVUPS 0(R13), Y12
 	VMASKMOVPS 0(R8), Y12, Y8
 	VMASKMOVPS 0(AX), Y12, Y9
@@ -5733,7 +5786,7 @@ rest365:
 	VFMADD231PS Y9, Y8, Y3
 	VMASKMOVPS 96(AX)(SI*1), Y12, Y9
 	VFMADD231PS Y9, Y8, Y7
-sum366:
+sum367:
 	VADDPS Y2, Y0, Y0
 	VADDPS Y3, Y1, Y1
 	VADDPS Y1, Y0, Y0
@@ -5744,9 +5797,9 @@ sum366:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put367
+	JEQ put368
 	VADDSS (DX), X0, X0
-put367:
+put368:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	VADDPS Y6, Y4, Y4
@@ -5759,9 +5812,9 @@ put367:
 	VMOVSHDUP X4, X5
 	VADDSS X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put368
+	JEQ put369
 	VADDSS (DX), X4, X4
-put368:
+put369:
 	VMOVSS X4, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*2), R12
@@ -5779,9 +5832,9 @@ rows1:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	TESTQ CX, CX
-	JEQ rest370
+	JEQ rest371
 	PCALIGN $32
-loop369:
+loop370:
 	VMOVUPS 0(R8), Y8
 	VFMADD231PS 0(AX), Y8, Y0
 	VMOVUPS 32(R8), Y9
@@ -5793,10 +5846,10 @@ loop369:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop369
-rest370:
+	JNZ loop370
+rest371:
 	TESTQ R9, R9
-	JEQ sum371
+	JEQ sum372
 	VMOVUPS 0(R13), Y12
 	VMASKMOVPS 0(R8), Y12, Y8
 	VMASKMOVPS 0(AX), Y12, Y9
@@ -5813,7 +5866,7 @@ rest370:
 	VMASKMOVPS 96(R8), Y12, Y8
 	VMASKMOVPS 96(AX), Y12, Y9
 	VFMADD231PS Y9, Y8, Y3
-sum371:
+sum372:
 	VADDPS Y2, Y0, Y0
 	VADDPS Y3, Y1, Y1
 	VADDPS Y1, Y0, Y0
@@ -5824,9 +5877,9 @@ sum371:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put372
+	JEQ put373
 	VADDSS (DX), X0, X0
-put372:
+put373:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -5898,7 +5951,7 @@ TEXT ·PackBF32AVX2(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop373:
+loop374:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -5944,7 +5997,7 @@ loop373:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $8, CX
-	JNZ loop373
+	JNZ loop374
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -5955,7 +6008,7 @@ loop373:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop374:
+loop375:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -6001,7 +6054,7 @@ loop374:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $8, CX
-	JNZ loop374
+	JNZ loop375
 	VZEROUPPER
 	RET
 
@@ -8934,7 +8987,7 @@ few224:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ rows4x1
+	JEQ four
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -8942,6 +8995,77 @@ few224:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
+
+four:
+	MOVQ tile+8(FP), CX
+	CMPQ 0(CX), $4
+	JNE rows4x1
+	CMPQ 72(CX), $4
+	JNE rows4x1
+	CMPQ 8(CX), $32
+	JNE rows4x1
+	CMPQ 16(CX), $8
+	JNE rows4x1
+	CMPQ 32(CX), $32
+	JNE rows4x1
+	CMPQ 48(CX), $32
+	JNE rows4x1
+	MOVQ 24(CX), SI // aBatch
+	MOVQ 40(CX), DI // bBatch
+	MOVQ 56(CX), R10 // cBatch
+	MOVQ batch+0(FP), R11
+fours225:
+	VMOVUPD 0(R15), Y0
+	VMOVUPD 32(R15), Y1
+	VMOVUPD 64(R15), Y2
+	VMOVUPD 96(R15), Y3
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VBROADCASTSD 0(R12), Y12
+	VFMADD231PD Y0, Y12, Y8
+	VBROADCASTSD 32(R12), Y13
+	VFMADD231PD Y0, Y13, Y9
+	VBROADCASTSD 64(R12), Y14
+	VFMADD231PD Y0, Y14, Y10
+	VBROADCASTSD 96(R12), Y15
+	VFMADD231PD Y0, Y15, Y11
+	VBROADCASTSD 8(R12), Y12
+	VFMADD231PD Y1, Y12, Y8
+	VBROADCASTSD 40(R12), Y13
+	VFMADD231PD Y1, Y13, Y9
+	VBROADCASTSD 72(R12), Y14
+	VFMADD231PD Y1, Y14, Y10
+	VBROADCASTSD 104(R12), Y15
+	VFMADD231PD Y1, Y15, Y11
+	VBROADCASTSD 16(R12), Y12
+	VFMADD231PD Y2, Y12, Y8
+	VBROADCASTSD 48(R12), Y13
+	VFMADD231PD Y2, Y13, Y9
+	VBROADCASTSD 80(R12), Y14
+	VFMADD231PD Y2, Y14, Y10
+	VBROADCASTSD 112(R12), Y15
+	VFMADD231PD Y2, Y15, Y11
+	VBROADCASTSD 24(R12), Y12
+	VFMADD231PD Y3, Y12, Y8
+	VBROADCASTSD 56(R12), Y13
+	VFMADD231PD Y3, Y13, Y9
+	VBROADCASTSD 88(R12), Y14
+	VFMADD231PD Y3, Y14, Y10
+	VBROADCASTSD 120(R12), Y15
+	VFMADD231PD Y3, Y15, Y11
+	VMOVUPD Y8, 0(DX)
+	VMOVUPD Y9, 32(DX)
+	VMOVUPD Y10, 64(DX)
+	VMOVUPD Y11, 96(DX)
+	ADDQ SI, R12
+	ADDQ DI, R15
+	ADDQ R10, DX
+	DECQ R11
+	JNZ fours225
+	VZEROUPPER
+	RET
 
 rows12x1:
 	MOVQ R12, AX
@@ -8966,7 +9090,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short226
+	JLT short227
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -8993,9 +9117,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short226:
+short227:
 	MOVQ 0(CX), CX // k
-loop225:
+loop226:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSD (AX), Y2
@@ -9029,7 +9153,7 @@ loop225:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop225
+	JNZ loop226
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -9037,7 +9161,7 @@ loop225:
 	IMUL3Q $11, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part227
+	JNE part228
 	VMOVUPD Y15, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y14, 0(CX)
@@ -9061,11 +9185,11 @@ loop225:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored228
-part227:
+	JMP stored229
+part228:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next229
+	JEQ next230
 	MOVQ AX, CX
 	VMOVUPD X15, (CX)
 	VEXTRACTF128 $1, Y15, X15
@@ -9103,9 +9227,9 @@ part227:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next229:
+next230:
 	TESTQ $1, 72(R8) // n
-	JEQ next230
+	JEQ next231
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
 	VMOVHLPS X15, X15, X15
@@ -9143,8 +9267,8 @@ next229:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next230:
-stored228:
+next231:
+stored229:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows12x1
@@ -9173,7 +9297,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short232
+	JLT short233
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -9198,9 +9322,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short232:
+short233:
 	MOVQ 0(CX), CX // k
-loop231:
+loop232:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSD (AX), Y2
@@ -9232,7 +9356,7 @@ loop231:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop231
+	JNZ loop232
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -9240,7 +9364,7 @@ loop231:
 	IMUL3Q $10, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part233
+	JNE part234
 	VMOVUPD Y14, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y13, 0(CX)
@@ -9262,11 +9386,11 @@ loop231:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored234
-part233:
+	JMP stored235
+part234:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next235
+	JEQ next236
 	MOVQ AX, CX
 	VMOVUPD X14, (CX)
 	VEXTRACTF128 $1, Y14, X14
@@ -9301,9 +9425,9 @@ part233:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next235:
+next236:
 	TESTQ $1, 72(R8) // n
-	JEQ next236
+	JEQ next237
 	MOVQ AX, CX
 	VMOVLPS X14, (CX)
 	VMOVHLPS X14, X14, X14
@@ -9338,8 +9462,8 @@ next235:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next236:
-stored234:
+next237:
+stored235:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows11x1
@@ -9367,7 +9491,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short238
+	JLT short239
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -9390,9 +9514,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short238:
+short239:
 	MOVQ 0(CX), CX // k
-loop237:
+loop238:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSD (AX), Y2
@@ -9422,7 +9546,7 @@ loop237:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop237
+	JNZ loop238
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -9430,7 +9554,7 @@ loop237:
 	IMUL3Q $9, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part239
+	JNE part240
 	VMOVUPD Y13, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y12, 0(CX)
@@ -9450,11 +9574,11 @@ loop237:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored240
-part239:
+	JMP stored241
+part240:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next241
+	JEQ next242
 	MOVQ AX, CX
 	VMOVUPD X13, (CX)
 	VEXTRACTF128 $1, Y13, X13
@@ -9486,9 +9610,9 @@ part239:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next241:
+next242:
 	TESTQ $1, 72(R8) // n
-	JEQ next242
+	JEQ next243
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
 	VMOVHLPS X13, X13, X13
@@ -9520,8 +9644,8 @@ next241:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next242:
-stored240:
+next243:
+stored241:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows10x1
@@ -9548,7 +9672,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short244
+	JLT short245
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -9569,9 +9693,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short244:
+short245:
 	MOVQ 0(CX), CX // k
-loop243:
+loop244:
 	VMASKMOVPD 0(R8), Y3, Y0
 	PREFETCHT0 (R12)
 	VBROADCASTSD (AX), Y2
@@ -9599,7 +9723,7 @@ loop243:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop243
+	JNZ loop244
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -9607,7 +9731,7 @@ loop243:
 	IMUL3Q $8, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part245
+	JNE part246
 	VMOVUPD Y12, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y11, 0(CX)
@@ -9625,11 +9749,11 @@ loop243:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored246
-part245:
+	JMP stored247
+part246:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next247
+	JEQ next248
 	MOVQ AX, CX
 	VMOVUPD X12, (CX)
 	VEXTRACTF128 $1, Y12, X12
@@ -9658,9 +9782,9 @@ part245:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next247:
+next248:
 	TESTQ $1, 72(R8) // n
-	JEQ next248
+	JEQ next249
 	MOVQ AX, CX
 	VMOVLPS X12, (CX)
 	VMOVHLPS X12, X12, X12
@@ -9689,8 +9813,8 @@ next247:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next248:
-stored246:
+next249:
+stored247:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows9x1
@@ -9714,7 +9838,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop249:
+loop250:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -9736,13 +9860,13 @@ loop249:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop249
+	JNZ loop250
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part250
+	JNE part251
 	VMOVUPD Y11, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y10, 0(CX)
@@ -9758,11 +9882,11 @@ loop249:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored251
-part250:
+	JMP stored252
+part251:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next252
+	JEQ next253
 	MOVQ AX, CX
 	VMOVUPD X11, (CX)
 	VEXTRACTF128 $1, Y11, X11
@@ -9788,9 +9912,9 @@ part250:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next252:
+next253:
 	TESTQ $1, 72(R8) // n
-	JEQ next253
+	JEQ next254
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
 	VMOVHLPS X11, X11, X11
@@ -9816,8 +9940,8 @@ next252:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next253:
-stored251:
+next254:
+stored252:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows8x1
@@ -9838,7 +9962,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop254:
+loop255:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -9857,13 +9981,13 @@ loop254:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop254
+	JNZ loop255
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part255
+	JNE part256
 	VMOVUPD Y10, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y9, 0(CX)
@@ -9877,11 +10001,11 @@ loop254:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored256
-part255:
+	JMP stored257
+part256:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next257
+	JEQ next258
 	MOVQ AX, CX
 	VMOVUPD X10, (CX)
 	VEXTRACTF128 $1, Y10, X10
@@ -9904,9 +10028,9 @@ part255:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next257:
+next258:
 	TESTQ $1, 72(R8) // n
-	JEQ next258
+	JEQ next259
 	MOVQ AX, CX
 	VMOVLPS X10, (CX)
 	VMOVHLPS X10, X10, X10
@@ -9929,8 +10053,8 @@ next257:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next258:
-stored256:
+next259:
+stored257:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows7x1
@@ -9950,7 +10074,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop259:
+loop260:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -9967,13 +10091,13 @@ loop259:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop259
+	JNZ loop260
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part260
+	JNE part261
 	VMOVUPD Y9, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y8, 0(CX)
@@ -9985,11 +10109,11 @@ loop259:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored261
-part260:
+	JMP stored262
+part261:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next262
+	JEQ next263
 	MOVQ AX, CX
 	VMOVUPD X9, (CX)
 	VEXTRACTF128 $1, Y9, X9
@@ -10009,9 +10133,9 @@ part260:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next262:
+next263:
 	TESTQ $1, 72(R8) // n
-	JEQ next263
+	JEQ next264
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
 	VMOVHLPS X9, X9, X9
@@ -10031,8 +10155,8 @@ next262:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next263:
-stored261:
+next264:
+stored262:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x1
@@ -10051,7 +10175,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop264:
+loop265:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -10066,13 +10190,13 @@ loop264:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop264
+	JNZ loop265
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part265
+	JNE part266
 	VMOVUPD Y8, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y7, 0(CX)
@@ -10082,11 +10206,11 @@ loop264:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored266
-part265:
+	JMP stored267
+part266:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next267
+	JEQ next268
 	MOVQ AX, CX
 	VMOVUPD X8, (CX)
 	VEXTRACTF128 $1, Y8, X8
@@ -10103,9 +10227,9 @@ part265:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next267:
+next268:
 	TESTQ $1, 72(R8) // n
-	JEQ next268
+	JEQ next269
 	MOVQ AX, CX
 	VMOVLPS X8, (CX)
 	VMOVHLPS X8, X8, X8
@@ -10122,8 +10246,8 @@ next267:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next268:
-stored266:
+next269:
+stored267:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x1
@@ -10141,7 +10265,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop269:
+loop270:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -10154,13 +10278,13 @@ loop269:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop269
+	JNZ loop270
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part270
+	JNE part271
 	VMOVUPD Y7, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y6, 0(CX)
@@ -10168,11 +10292,11 @@ loop269:
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored271
-part270:
+	JMP stored272
+part271:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next272
+	JEQ next273
 	MOVQ AX, CX
 	VMOVUPD X7, (CX)
 	VEXTRACTF128 $1, Y7, X7
@@ -10186,9 +10310,9 @@ part270:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next272:
+next273:
 	TESTQ $1, 72(R8) // n
-	JEQ next273
+	JEQ next274
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
 	VMOVHLPS X7, X7, X7
@@ -10202,8 +10326,8 @@ next272:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next273:
-stored271:
+next274:
+stored272:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x1
@@ -10220,7 +10344,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop274:
+loop275:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -10231,23 +10355,23 @@ loop274:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop274
+	JNZ loop275
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part275
+	JNE part276
 	VMOVUPD Y6, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored276
-part275:
+	JMP stored277
+part276:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next277
+	JEQ next278
 	MOVQ AX, CX
 	VMOVUPD X6, (CX)
 	VEXTRACTF128 $1, Y6, X6
@@ -10258,9 +10382,9 @@ part275:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next277:
+next278:
 	TESTQ $1, 72(R8) // n
-	JEQ next278
+	JEQ next279
 	MOVQ AX, CX
 	VMOVLPS X6, (CX)
 	VMOVHLPS X6, X6, X6
@@ -10271,8 +10395,8 @@ next277:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next278:
-stored276:
+next279:
+stored277:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x1
@@ -10288,7 +10412,7 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop279:
+loop280:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
@@ -10297,21 +10421,21 @@ loop279:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop279
+	JNZ loop280
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $4 // n
-	JNE part280
+	JNE part281
 	VMOVUPD Y5, 0(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, 0(CX)
-	JMP stored281
-part280:
+	JMP stored282
+part281:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next282
+	JEQ next283
 	MOVQ AX, CX
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
@@ -10319,9 +10443,9 @@ part280:
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next282:
+next283:
 	TESTQ $1, 72(R8) // n
-	JEQ next283
+	JEQ next284
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
@@ -10329,8 +10453,8 @@ next282:
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next283:
-stored281:
+next284:
+stored282:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x1
@@ -10345,37 +10469,37 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop284:
+loop285:
 	VMASKMOVPD 0(R8), Y3, Y0
 	VBROADCASTSD (AX), Y2
 	VFMADD231PD Y0, Y2, Y4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop284
+	JNZ loop285
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	CMPQ 72(R8), $4 // n
-	JNE part285
+	JNE part286
 	VMOVUPD Y4, 0(CX)
-	JMP stored286
-part285:
+	JMP stored287
+part286:
 	MOVQ CX, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next287
+	JEQ next288
 	MOVQ AX, CX
 	VMOVUPD X4, (CX)
 	VEXTRACTF128 $1, Y4, X4
 	ADDQ $16, AX
-next287:
+next288:
 	TESTQ $1, 72(R8) // n
-	JEQ next288
+	JEQ next289
 	MOVQ AX, CX
 	VMOVLPS X4, (CX)
 	VMOVHLPS X4, X4, X4
 	ADDQ $8, AX
-next288:
-stored286:
+next289:
+stored287:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x1
@@ -10388,8 +10512,8 @@ wide:
 	SUBQ CX, AX
 	VMOVUPS (AX), Y3
 	CMPQ R8, $6
-	JLE few289
-few289:
+	JLE few290
+few290:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -10423,7 +10547,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short291
+	JLT short292
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -10444,9 +10568,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short291:
+short292:
 	MOVQ 0(CX), CX // k
-loop290:
+loop291:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	PREFETCHT0 (R12)
@@ -10475,7 +10599,7 @@ loop290:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop290
+	JNZ loop291
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -10483,7 +10607,7 @@ loop290:
 	IMUL3Q $5, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part292
+	JNE part293
 	VMOVUPD Y14, (CX)
 	VMOVUPD Y15, 32(CX)
 	SUBQ R10, CX
@@ -10501,8 +10625,8 @@ loop290:
 	SUBQ R10, CX
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored293
-part292:
+	JMP stored294
+part293:
 	MOVQ CX, AX
 	VMOVUPD Y14, (CX)
 	SUBQ R10, CX
@@ -10518,7 +10642,7 @@ part292:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next294
+	JEQ next295
 	MOVQ AX, CX
 	VMOVUPD X15, (CX)
 	VEXTRACTF128 $1, Y15, X15
@@ -10538,9 +10662,9 @@ part292:
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next294:
+next295:
 	TESTQ $1, 72(R8) // n
-	JEQ next295
+	JEQ next296
 	MOVQ AX, CX
 	VMOVLPS X15, (CX)
 	VMOVHLPS X15, X15, X15
@@ -10560,8 +10684,8 @@ next294:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next295:
-stored293:
+next296:
+stored294:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows6x2
@@ -10587,7 +10711,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short297
+	JLT short298
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -10605,9 +10729,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short297:
+short298:
 	MOVQ 0(CX), CX // k
-loop296:
+loop297:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	PREFETCHT0 (R12)
@@ -10633,7 +10757,7 @@ loop296:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop296
+	JNZ loop297
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -10641,7 +10765,7 @@ loop296:
 	IMUL3Q $4, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part298
+	JNE part299
 	VMOVUPD Y12, (CX)
 	VMOVUPD Y13, 32(CX)
 	SUBQ R10, CX
@@ -10656,8 +10780,8 @@ loop296:
 	SUBQ R10, CX
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored299
-part298:
+	JMP stored300
+part299:
 	MOVQ CX, AX
 	VMOVUPD Y12, (CX)
 	SUBQ R10, CX
@@ -10671,7 +10795,7 @@ part298:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next300
+	JEQ next301
 	MOVQ AX, CX
 	VMOVUPD X13, (CX)
 	VEXTRACTF128 $1, Y13, X13
@@ -10688,9 +10812,9 @@ part298:
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next300:
+next301:
 	TESTQ $1, 72(R8) // n
-	JEQ next301
+	JEQ next302
 	MOVQ AX, CX
 	VMOVLPS X13, (CX)
 	VMOVHLPS X13, X13, X13
@@ -10707,8 +10831,8 @@ next300:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next301:
-stored299:
+next302:
+stored300:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows5x2
@@ -10730,7 +10854,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop302:
+loop303:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	VBROADCASTSD (AX), Y2
@@ -10748,13 +10872,13 @@ loop302:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop302
+	JNZ loop303
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part303
+	JNE part304
 	VMOVUPD Y10, (CX)
 	VMOVUPD Y11, 32(CX)
 	SUBQ R10, CX
@@ -10766,8 +10890,8 @@ loop302:
 	SUBQ R10, CX
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored304
-part303:
+	JMP stored305
+part304:
 	MOVQ CX, AX
 	VMOVUPD Y10, (CX)
 	SUBQ R10, CX
@@ -10779,7 +10903,7 @@ part303:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next305
+	JEQ next306
 	MOVQ AX, CX
 	VMOVUPD X11, (CX)
 	VEXTRACTF128 $1, Y11, X11
@@ -10793,9 +10917,9 @@ part303:
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next305:
+next306:
 	TESTQ $1, 72(R8) // n
-	JEQ next306
+	JEQ next307
 	MOVQ AX, CX
 	VMOVLPS X11, (CX)
 	VMOVHLPS X11, X11, X11
@@ -10809,8 +10933,8 @@ next305:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next306:
-stored304:
+next307:
+stored305:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows4x2
@@ -10830,7 +10954,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop307:
+loop308:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	VBROADCASTSD (AX), Y2
@@ -10845,13 +10969,13 @@ loop307:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop307
+	JNZ loop308
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part308
+	JNE part309
 	VMOVUPD Y8, (CX)
 	VMOVUPD Y9, 32(CX)
 	SUBQ R10, CX
@@ -10860,8 +10984,8 @@ loop307:
 	SUBQ R10, CX
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored309
-part308:
+	JMP stored310
+part309:
 	MOVQ CX, AX
 	VMOVUPD Y8, (CX)
 	SUBQ R10, CX
@@ -10871,7 +10995,7 @@ part308:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next310
+	JEQ next311
 	MOVQ AX, CX
 	VMOVUPD X9, (CX)
 	VEXTRACTF128 $1, Y9, X9
@@ -10882,9 +11006,9 @@ part308:
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next310:
+next311:
 	TESTQ $1, 72(R8) // n
-	JEQ next311
+	JEQ next312
 	MOVQ AX, CX
 	VMOVLPS X9, (CX)
 	VMOVHLPS X9, X9, X9
@@ -10895,8 +11019,8 @@ next310:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next311:
-stored309:
+next312:
+stored310:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows3x2
@@ -10914,7 +11038,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop312:
+loop313:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	VBROADCASTSD (AX), Y2
@@ -10926,20 +11050,20 @@ loop312:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop312
+	JNZ loop313
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
 	ADDQ DX, CX // the last row
 	CMPQ 72(R8), $8 // n
-	JNE part313
+	JNE part314
 	VMOVUPD Y6, (CX)
 	VMOVUPD Y7, 32(CX)
 	SUBQ R10, CX
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored314
-part313:
+	JMP stored315
+part314:
 	MOVQ CX, AX
 	VMOVUPD Y6, (CX)
 	SUBQ R10, CX
@@ -10947,7 +11071,7 @@ part313:
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next315
+	JEQ next316
 	MOVQ AX, CX
 	VMOVUPD X7, (CX)
 	VEXTRACTF128 $1, Y7, X7
@@ -10955,9 +11079,9 @@ part313:
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next315:
+next316:
 	TESTQ $1, 72(R8) // n
-	JEQ next316
+	JEQ next317
 	MOVQ AX, CX
 	VMOVLPS X7, (CX)
 	VMOVHLPS X7, X7, X7
@@ -10965,8 +11089,8 @@ next315:
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next316:
-stored314:
+next317:
+stored315:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows2x2
@@ -10982,7 +11106,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop317:
+loop318:
 	VMOVUPD (R8), Y0
 	VMASKMOVPD 32(R8), Y3, Y1
 	VBROADCASTSD (AX), Y2
@@ -10991,34 +11115,34 @@ loop317:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop317
+	JNZ loop318
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	CMPQ 72(R8), $8 // n
-	JNE part318
+	JNE part319
 	VMOVUPD Y4, (CX)
 	VMOVUPD Y5, 32(CX)
-	JMP stored319
-part318:
+	JMP stored320
+part319:
 	MOVQ CX, AX
 	VMOVUPD Y4, (CX)
 	SUBQ R10, CX
 	ADDQ $32, AX
 	TESTQ $2, 72(R8) // n
-	JEQ next320
+	JEQ next321
 	MOVQ AX, CX
 	VMOVUPD X5, (CX)
 	VEXTRACTF128 $1, Y5, X5
 	ADDQ $16, AX
-next320:
+next321:
 	TESTQ $1, 72(R8) // n
-	JEQ next321
+	JEQ next322
 	MOVQ AX, CX
 	VMOVLPS X5, (CX)
 	VMOVHLPS X5, X5, X5
 	ADDQ $8, AX
-next321:
-stored319:
+next322:
+stored320:
 	ADDQ 56(R8), DX // cBatch
 	DECQ batch+0(FP)
 	JNZ rows1x2
@@ -11196,9 +11320,9 @@ rows2:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	TESTQ CX, CX
-	JEQ rest323
+	JEQ rest324
 	PCALIGN $32
-loop322:
+loop323:
 	VMOVUPD 0(R8), Y8
 	VFMADD231PD 0(AX), Y8, Y0
 	VFMADD231PD 0(AX)(SI*1), Y8, Y4
@@ -11214,10 +11338,10 @@ loop322:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop322
-rest323:
+	JNZ loop323
+rest324:
 	TESTQ R9, R9
-	JEQ sum324
+	JEQ sum325
 	VMOVUPS 0(R13), Y12
 	VMASKMOVPD 0(R8), Y12, Y8
 	VMASKMOVPD 0(AX), Y12, Y9
@@ -11242,7 +11366,7 @@ rest323:
 	VFMADD231PD Y9, Y8, Y3
 	VMASKMOVPD 96(AX)(SI*1), Y12, Y9
 	VFMADD231PD Y9, Y8, Y7
-sum324:
+sum325:
 	VADDPD Y2, Y0, Y0
 	VADDPD Y3, Y1, Y1
 	VADDPD Y1, Y0, Y0
@@ -11251,9 +11375,9 @@ sum324:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put325
+	JEQ put326
 	VADDSD (DX), X0, X0
-put325:
+put326:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	VADDPD Y6, Y4, Y4
@@ -11264,9 +11388,9 @@ put325:
 	VUNPCKHPD X4, X4, X5
 	VADDSD X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put326
+	JEQ put327
 	VADDSD (DX), X4, X4
-put326:
+put327:
 	VMOVSD X4, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*2), R12
@@ -11284,9 +11408,9 @@ rows1:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	TESTQ CX, CX
-	JEQ rest328
+	JEQ rest329
 	PCALIGN $32
-loop327:
+loop328:
 	VMOVUPD 0(R8), Y8
 	VFMADD231PD 0(AX), Y8, Y0
 	VMOVUPD 32(R8), Y9
@@ -11298,10 +11422,10 @@ loop327:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop327
-rest328:
+	JNZ loop328
+rest329:
 	TESTQ R9, R9
-	JEQ sum329
+	JEQ sum330
 	VMOVUPS 0(R13), Y12
 	VMASKMOVPD 0(R8), Y12, Y8
 	VMASKMOVPD 0(AX), Y12, Y9
@@ -11318,7 +11442,7 @@ rest328:
 	VMASKMOVPD 96(R8), Y12, Y8
 	VMASKMOVPD 96(AX), Y12, Y9
 	VFMADD231PD Y9, Y8, Y3
-sum329:
+sum330:
 	VADDPD Y2, Y0, Y0
 	VADDPD Y3, Y1, Y1
 	VADDPD Y1, Y0, Y0
@@ -11327,9 +11451,9 @@ sum329:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put330
+	JEQ put331
 	VADDSD (DX), X0, X0
-put330:
+put331:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -11391,7 +11515,7 @@ TEXT ·PackBF64AVX2(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop331:
+loop332:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -11413,7 +11537,7 @@ loop331:
 	ADDQ $32, DX
 	ADDQ $256, DI
 	SUBQ $4, CX
-	JNZ loop331
+	JNZ loop332
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -11424,7 +11548,7 @@ loop331:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop332:
+loop333:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -11446,6 +11570,6 @@ loop332:
 	ADDQ $32, DX
 	ADDQ $256, DI
 	SUBQ $4, CX
-	JNZ loop332
+	JNZ loop333
 	VZEROUPPER
 	RET

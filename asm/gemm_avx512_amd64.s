@@ -4177,7 +4177,7 @@ few151:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ rows4x1
+	JEQ four
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -4185,6 +4185,48 @@ few151:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
+
+four:
+	MOVQ tile+8(FP), CX
+	CMPQ 0(CX), $4
+	JNE rows4x1
+	CMPQ 72(CX), $4
+	JNE rows4x1
+	CMPQ 8(CX), $16
+	JNE rows4x1
+	CMPQ 16(CX), $4
+	JNE rows4x1
+	CMPQ 32(CX), $16
+	JNE rows4x1
+	CMPQ 48(CX), $16
+	JNE rows4x1
+	MOVQ 24(CX), SI // aBatch
+	MOVQ 40(CX), DI // bBatch
+	MOVQ 56(CX), R10 // cBatch
+	MOVQ batch+0(FP), R11
+fours152:
+	VBROADCASTF32X4 0(R15), Z0
+	VBROADCASTF32X4 16(R15), Z1
+	VBROADCASTF32X4 32(R15), Z2
+	VBROADCASTF32X4 48(R15), Z3
+	VMOVUPS 0(R12), Z4
+	VXORPS Z8, Z8, Z8
+	VPERMILPS $0x00, Z4, Z12
+	VFMADD231PS Z0, Z12, Z8
+	VPERMILPS $0x55, Z4, Z13
+	VFMADD231PS Z1, Z13, Z8
+	VPERMILPS $0xaa, Z4, Z14
+	VFMADD231PS Z2, Z14, Z8
+	VPERMILPS $0xff, Z4, Z15
+	VFMADD231PS Z3, Z15, Z8
+	VMOVUPS Z8, 0(DX)
+	ADDQ SI, R12
+	ADDQ DI, R15
+	ADDQ R10, DX
+	DECQ R11
+	JNZ fours152
+	VZEROUPPER
+	RET
 
 rows16x1:
 	MOVQ R12, AX
@@ -4215,7 +4257,7 @@ rows16x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short153
+	JLT short154
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4250,9 +4292,9 @@ rows16x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short153:
+short154:
 	MOVQ 0(CX), CX // k
-loop152:
+loop153:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4279,7 +4321,7 @@ loop152:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop152
+	JNZ loop153
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4351,7 +4393,7 @@ rows15x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short155
+	JLT short156
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4384,9 +4426,9 @@ rows15x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short155:
+short156:
 	MOVQ 0(CX), CX // k
-loop154:
+loop155:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4412,7 +4454,7 @@ loop154:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop154
+	JNZ loop155
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4479,7 +4521,7 @@ rows14x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short157
+	JLT short158
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4510,9 +4552,9 @@ rows14x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short157:
+short158:
 	MOVQ 0(CX), CX // k
-loop156:
+loop157:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4536,7 +4578,7 @@ loop156:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop156
+	JNZ loop157
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4600,7 +4642,7 @@ rows13x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short159
+	JLT short160
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4629,9 +4671,9 @@ rows13x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short159:
+short160:
 	MOVQ 0(CX), CX // k
-loop158:
+loop159:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4654,7 +4696,7 @@ loop158:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop158
+	JNZ loop159
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4715,7 +4757,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short161
+	JLT short162
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4742,9 +4784,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short161:
+short162:
 	MOVQ 0(CX), CX // k
-loop160:
+loop161:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4766,7 +4808,7 @@ loop160:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop160
+	JNZ loop161
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4824,7 +4866,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short163
+	JLT short164
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4849,9 +4891,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short163:
+short164:
 	MOVQ 0(CX), CX // k
-loop162:
+loop163:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4872,7 +4914,7 @@ loop162:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop162
+	JNZ loop163
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4927,7 +4969,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short165
+	JLT short166
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4950,9 +4992,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short165:
+short166:
 	MOVQ 0(CX), CX // k
-loop164:
+loop165:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4972,7 +5014,7 @@ loop164:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop164
+	JNZ loop165
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5024,7 +5066,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short167
+	JLT short168
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5045,9 +5087,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short167:
+short168:
 	MOVQ 0(CX), CX // k
-loop166:
+loop167:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5066,7 +5108,7 @@ loop166:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop166
+	JNZ loop167
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5113,7 +5155,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop168:
+loop169:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5127,7 +5169,7 @@ loop168:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop168
+	JNZ loop169
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
@@ -5167,7 +5209,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop169:
+loop170:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5179,7 +5221,7 @@ loop169:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop169
+	JNZ loop170
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
@@ -5216,7 +5258,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop170:
+loop171:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5227,7 +5269,7 @@ loop170:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop170
+	JNZ loop171
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
@@ -5261,7 +5303,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop171:
+loop172:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5271,7 +5313,7 @@ loop171:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop171
+	JNZ loop172
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
@@ -5302,7 +5344,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop172:
+loop173:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5311,7 +5353,7 @@ loop172:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop172
+	JNZ loop173
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -5339,7 +5381,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop173:
+loop174:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5347,7 +5389,7 @@ loop173:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop173
+	JNZ loop174
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -5372,14 +5414,14 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop174:
+loop175:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop174
+	JNZ loop175
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -5401,13 +5443,13 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop175:
+loop176:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop175
+	JNZ loop176
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, K1, 0(CX)
@@ -5423,7 +5465,7 @@ wide:
 	DECQ AX
 	KMOVW AX, K1
 	CMPQ R8, $8
-	JLE few176
+	JLE few177
 	CMPQ R8, $9
 	JEQ rows9x2
 	CMPQ R8, $10
@@ -5436,7 +5478,7 @@ wide:
 	JEQ rows13x2
 	CMPQ R8, $14
 	JEQ rows14x2
-few176:
+few177:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -5492,7 +5534,7 @@ rows14x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short178
+	JLT short179
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5537,9 +5579,9 @@ rows14x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short178:
+short179:
 	MOVQ 0(CX), CX // k
-loop177:
+loop178:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5593,7 +5635,7 @@ loop177:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop177
+	JNZ loop178
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5684,7 +5726,7 @@ rows13x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short180
+	JLT short181
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5726,9 +5768,9 @@ rows13x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short180:
+short181:
 	MOVQ 0(CX), CX // k
-loop179:
+loop180:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5779,7 +5821,7 @@ loop179:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop179
+	JNZ loop180
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5865,7 +5907,7 @@ rows12x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short182
+	JLT short183
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5904,9 +5946,9 @@ rows12x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short182:
+short183:
 	MOVQ 0(CX), CX // k
-loop181:
+loop182:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5954,7 +5996,7 @@ loop181:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop181
+	JNZ loop182
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6035,7 +6077,7 @@ rows11x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short184
+	JLT short185
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6071,9 +6113,9 @@ rows11x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short184:
+short185:
 	MOVQ 0(CX), CX // k
-loop183:
+loop184:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6118,7 +6160,7 @@ loop183:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop183
+	JNZ loop184
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6194,7 +6236,7 @@ rows10x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short186
+	JLT short187
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6227,9 +6269,9 @@ rows10x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short186:
+short187:
 	MOVQ 0(CX), CX // k
-loop185:
+loop186:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6271,7 +6313,7 @@ loop185:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop185
+	JNZ loop186
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6342,7 +6384,7 @@ rows9x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short188
+	JLT short189
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6372,9 +6414,9 @@ rows9x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short188:
+short189:
 	MOVQ 0(CX), CX // k
-loop187:
+loop188:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6413,7 +6455,7 @@ loop187:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop187
+	JNZ loop188
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6479,7 +6521,7 @@ rows8x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short190
+	JLT short191
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6506,9 +6548,9 @@ rows8x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short190:
+short191:
 	MOVQ 0(CX), CX // k
-loop189:
+loop190:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6544,7 +6586,7 @@ loop189:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop189
+	JNZ loop190
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6603,7 +6645,7 @@ rows7x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short192
+	JLT short193
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6627,9 +6669,9 @@ rows7x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short192:
+short193:
 	MOVQ 0(CX), CX // k
-loop191:
+loop192:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6661,7 +6703,7 @@ loop191:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop191
+	JNZ loop192
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6715,7 +6757,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short194
+	JLT short195
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6736,9 +6778,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short194:
+short195:
 	MOVQ 0(CX), CX // k
-loop193:
+loop194:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6767,7 +6809,7 @@ loop193:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop193
+	JNZ loop194
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6816,7 +6858,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short196
+	JLT short197
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6834,9 +6876,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short196:
+short197:
 	MOVQ 0(CX), CX // k
-loop195:
+loop196:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6862,7 +6904,7 @@ loop195:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop195
+	JNZ loop196
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6904,7 +6946,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop197:
+loop198:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -6922,7 +6964,7 @@ loop197:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop197
+	JNZ loop198
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -6957,7 +6999,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop198:
+loop199:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -6972,7 +7014,7 @@ loop198:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop198
+	JNZ loop199
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -7002,7 +7044,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop199:
+loop200:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -7014,7 +7056,7 @@ loop199:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop199
+	JNZ loop200
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -7039,7 +7081,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop200:
+loop201:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -7048,7 +7090,7 @@ loop200:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop200
+	JNZ loop201
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, (CX)
@@ -7069,8 +7111,8 @@ TEXT ·RowF32AVX512(SB), NOSPLIT, $0-57
 	SHLQ $3, R15 // eight rows ahead
 
 	SUBQ $256, R11
-	JLT next205
-columns201:
+	JLT next206
+columns202:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -7091,9 +7133,9 @@ columns201:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	TESTQ CX, CX
-	JEQ store203
+	JEQ store204
 	PCALIGN $32
-loop202:
+loop203:
 	VBROADCASTSS (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PS 0(R8), Z31, Z0
@@ -7130,10 +7172,10 @@ loop202:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop202
-store203:
+	JNZ loop203
+store204:
 	CMPB add+56(FP), $0
-	JEQ put204
+	JEQ put205
 	VADDPS 0(DX), Z0, Z0
 	VADDPS 64(DX), Z1, Z1
 	VADDPS 128(DX), Z2, Z2
@@ -7150,7 +7192,7 @@ store203:
 	VADDPS 832(DX), Z13, Z13
 	VADDPS 896(DX), Z14, Z14
 	VADDPS 960(DX), Z15, Z15
-put204:
+put205:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
@@ -7170,13 +7212,13 @@ put204:
 	ADDQ $1024, R12
 	ADDQ $1024, DX
 	SUBQ $256, R11
-	JGE columns201
-next205:
+	JGE columns202
+next206:
 	ADDQ $256, R11
 
 	SUBQ $64, R11
-	JLT next210
-columns206:
+	JLT next211
+columns207:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -7185,9 +7227,9 @@ columns206:
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	TESTQ CX, CX
-	JEQ store208
+	JEQ store209
 	PCALIGN $32
-loop207:
+loop208:
 	VBROADCASTSS (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PS 0(R8), Z31, Z0
@@ -7200,15 +7242,15 @@ loop207:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop207
-store208:
+	JNZ loop208
+store209:
 	CMPB add+56(FP), $0
-	JEQ put209
+	JEQ put210
 	VADDPS 0(DX), Z0, Z0
 	VADDPS 64(DX), Z1, Z1
 	VADDPS 128(DX), Z2, Z2
 	VADDPS 192(DX), Z3, Z3
-put209:
+put210:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
@@ -7216,8 +7258,8 @@ put209:
 	ADDQ $256, R12
 	ADDQ $256, DX
 	SUBQ $64, R11
-	JGE columns206
-next210:
+	JGE columns207
+next211:
 	ADDQ $64, R11
 	VZEROUPPER
 	RET
@@ -7259,9 +7301,9 @@ rows4:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	TESTQ CX, CX
-	JEQ rest212
+	JEQ rest213
 	PCALIGN $32
-loop211:
+loop212:
 	VMOVUPS 0(R8), Z8
 	VFMADD231PS 0(AX), Z8, Z0
 	VFMADD231PS 0(AX)(SI*1), Z8, Z2
@@ -7276,10 +7318,10 @@ loop211:
 	ADDQ $128, BX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop211
-rest212:
+	JNZ loop212
+rest213:
 	TESTQ R9, R9
-	JEQ sum213
+	JEQ sum214
 	VMOVUPS.Z 0(R8), K1, Z8
 	VMOVUPS.Z 0(AX), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -7298,7 +7340,7 @@ rest212:
 	VFMADD231PS Z9, Z8, Z5
 	VMOVUPS.Z 64(BX), K2, Z9
 	VFMADD231PS Z9, Z8, Z7
-sum213:
+sum214:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -7309,9 +7351,9 @@ sum213:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put214
+	JEQ put215
 	VADDSS (DX), X0, X0
-put214:
+put215:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	VADDPS Z3, Z2, Z2
@@ -7324,9 +7366,9 @@ put214:
 	VMOVSHDUP X2, X3
 	VADDSS X3, X2, X2
 	CMPB add+56(FP), $0
-	JEQ put215
+	JEQ put216
 	VADDSS (DX), X2, X2
-put215:
+put216:
 	VMOVSS X2, (DX)
 	ADDQ R10, DX
 	VADDPS Z5, Z4, Z4
@@ -7339,9 +7381,9 @@ put215:
 	VMOVSHDUP X4, X5
 	VADDSS X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put216
+	JEQ put217
 	VADDSS (DX), X4, X4
-put216:
+put217:
 	VMOVSS X4, (DX)
 	ADDQ R10, DX
 	VADDPS Z7, Z6, Z6
@@ -7354,9 +7396,9 @@ put216:
 	VMOVSHDUP X6, X7
 	VADDSS X7, X6, X6
 	CMPB add+56(FP), $0
-	JEQ put217
+	JEQ put218
 	VADDSS (DX), X6, X6
-put217:
+put218:
 	VMOVSS X6, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*4), R12
@@ -7372,9 +7414,9 @@ rows1:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	TESTQ CX, CX
-	JEQ rest219
+	JEQ rest220
 	PCALIGN $32
-loop218:
+loop219:
 	VMOVUPS 0(R8), Z8
 	VFMADD231PS 0(AX), Z8, Z0
 	VMOVUPS 64(R8), Z9
@@ -7382,17 +7424,17 @@ loop218:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop218
-rest219:
+	JNZ loop219
+rest220:
 	TESTQ R9, R9
-	JEQ sum220
+	JEQ sum221
 	VMOVUPS.Z 0(R8), K1, Z8
 	VMOVUPS.Z 0(AX), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
 	VMOVUPS.Z 64(R8), K2, Z8
 	VMOVUPS.Z 64(AX), K2, Z9
 	VFMADD231PS Z9, Z8, Z1
-sum220:
+sum221:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -7403,9 +7445,9 @@ sum220:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put221
+	JEQ put222
 	VADDSS (DX), X0, X0
-put221:
+put222:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -7428,7 +7470,7 @@ TEXT ·PackAF32AVX512(SB), NOSPLIT, $0-32
 	MOVL $63, R8
 	KMOVW R8, K1
 	PCALIGN $32
-loop222:
+loop223:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7474,7 +7516,7 @@ loop222:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $8, CX
-	JNZ loop222
+	JNZ loop223
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7485,7 +7527,7 @@ loop222:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop223:
+loop224:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7527,7 +7569,7 @@ loop223:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $8, CX
-	JNZ loop223
+	JNZ loop224
 	VZEROUPPER
 	RET
 
@@ -7541,7 +7583,7 @@ TEXT ·PackBF32AVX512(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop224:
+loop225:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7587,7 +7629,7 @@ loop224:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop224
+	JNZ loop225
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7598,7 +7640,7 @@ loop224:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop225:
+loop226:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7644,7 +7686,7 @@ loop225:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop225
+	JNZ loop226
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7656,7 +7698,7 @@ loop225:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop226:
+loop227:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7702,7 +7744,7 @@ loop226:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop226
+	JNZ loop227
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7715,7 +7757,7 @@ loop226:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop227:
+loop228:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7761,7 +7803,7 @@ loop227:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop227
+	JNZ loop228
 	VZEROUPPER
 	RET
 
@@ -11938,7 +11980,7 @@ few151:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ rows4x1
+	JEQ four
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -11946,6 +11988,59 @@ few151:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
+
+four:
+	MOVQ tile+8(FP), CX
+	CMPQ 0(CX), $4
+	JNE rows4x1
+	CMPQ 72(CX), $4
+	JNE rows4x1
+	CMPQ 8(CX), $32
+	JNE rows4x1
+	CMPQ 16(CX), $8
+	JNE rows4x1
+	CMPQ 32(CX), $32
+	JNE rows4x1
+	CMPQ 48(CX), $32
+	JNE rows4x1
+	MOVQ 24(CX), SI // aBatch
+	MOVQ 40(CX), DI // bBatch
+	MOVQ 56(CX), R10 // cBatch
+	MOVQ batch+0(FP), R11
+fours152:
+	VBROADCASTF64X4 0(R15), Z0
+	VBROADCASTF64X4 32(R15), Z1
+	VBROADCASTF64X4 64(R15), Z2
+	VBROADCASTF64X4 96(R15), Z3
+	VMOVUPD 0(R12), Z4
+	VXORPS Z8, Z8, Z8
+	VMOVUPD 64(R12), Z5
+	VXORPS Z9, Z9, Z9
+	VPERMPD $0x00, Z4, Z12
+	VFMADD231PD Z0, Z12, Z8
+	VPERMPD $0x00, Z5, Z13
+	VFMADD231PD Z0, Z13, Z9
+	VPERMPD $0x55, Z4, Z14
+	VFMADD231PD Z1, Z14, Z8
+	VPERMPD $0x55, Z5, Z15
+	VFMADD231PD Z1, Z15, Z9
+	VPERMPD $0xaa, Z4, Z12
+	VFMADD231PD Z2, Z12, Z8
+	VPERMPD $0xaa, Z5, Z13
+	VFMADD231PD Z2, Z13, Z9
+	VPERMPD $0xff, Z4, Z14
+	VFMADD231PD Z3, Z14, Z8
+	VPERMPD $0xff, Z5, Z15
+	VFMADD231PD Z3, Z15, Z9
+	VMOVUPD Z8, 0(DX)
+	VMOVUPD Z9, 64(DX)
+	ADDQ SI, R12
+	ADDQ DI, R15
+	ADDQ R10, DX
+	DECQ R11
+	JNZ fours152
+	VZEROUPPER
+	RET
 
 rows16x1:
 	MOVQ R12, AX
@@ -11976,7 +12071,7 @@ rows16x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short153
+	JLT short154
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12011,9 +12106,9 @@ rows16x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short153:
+short154:
 	MOVQ 0(CX), CX // k
-loop152:
+loop153:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12040,7 +12135,7 @@ loop152:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop152
+	JNZ loop153
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12112,7 +12207,7 @@ rows15x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short155
+	JLT short156
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12145,9 +12240,9 @@ rows15x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short155:
+short156:
 	MOVQ 0(CX), CX // k
-loop154:
+loop155:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12173,7 +12268,7 @@ loop154:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop154
+	JNZ loop155
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12240,7 +12335,7 @@ rows14x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short157
+	JLT short158
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12271,9 +12366,9 @@ rows14x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short157:
+short158:
 	MOVQ 0(CX), CX // k
-loop156:
+loop157:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12297,7 +12392,7 @@ loop156:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop156
+	JNZ loop157
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12361,7 +12456,7 @@ rows13x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short159
+	JLT short160
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12390,9 +12485,9 @@ rows13x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short159:
+short160:
 	MOVQ 0(CX), CX // k
-loop158:
+loop159:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12415,7 +12510,7 @@ loop158:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop158
+	JNZ loop159
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12476,7 +12571,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short161
+	JLT short162
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12503,9 +12598,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short161:
+short162:
 	MOVQ 0(CX), CX // k
-loop160:
+loop161:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12527,7 +12622,7 @@ loop160:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop160
+	JNZ loop161
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12585,7 +12680,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short163
+	JLT short164
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12610,9 +12705,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short163:
+short164:
 	MOVQ 0(CX), CX // k
-loop162:
+loop163:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12633,7 +12728,7 @@ loop162:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop162
+	JNZ loop163
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12688,7 +12783,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short165
+	JLT short166
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12711,9 +12806,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short165:
+short166:
 	MOVQ 0(CX), CX // k
-loop164:
+loop165:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12733,7 +12828,7 @@ loop164:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop164
+	JNZ loop165
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12785,7 +12880,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short167
+	JLT short168
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12806,9 +12901,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short167:
+short168:
 	MOVQ 0(CX), CX // k
-loop166:
+loop167:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12827,7 +12922,7 @@ loop166:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop166
+	JNZ loop167
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12874,7 +12969,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop168:
+loop169:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -12888,7 +12983,7 @@ loop168:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop168
+	JNZ loop169
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
@@ -12928,7 +13023,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop169:
+loop170:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -12940,7 +13035,7 @@ loop169:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop169
+	JNZ loop170
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
@@ -12977,7 +13072,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop170:
+loop171:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -12988,7 +13083,7 @@ loop170:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop170
+	JNZ loop171
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
@@ -13022,7 +13117,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop171:
+loop172:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13032,7 +13127,7 @@ loop171:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop171
+	JNZ loop172
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
@@ -13063,7 +13158,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop172:
+loop173:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13072,7 +13167,7 @@ loop172:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop172
+	JNZ loop173
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -13100,7 +13195,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop173:
+loop174:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13108,7 +13203,7 @@ loop173:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop173
+	JNZ loop174
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -13133,14 +13228,14 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop174:
+loop175:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop174
+	JNZ loop175
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -13162,13 +13257,13 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop175:
+loop176:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop175
+	JNZ loop176
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, K1, 0(CX)
@@ -13184,7 +13279,7 @@ wide:
 	DECQ AX
 	KMOVW AX, K1
 	CMPQ R8, $8
-	JLE few176
+	JLE few177
 	CMPQ R8, $9
 	JEQ rows9x2
 	CMPQ R8, $10
@@ -13197,7 +13292,7 @@ wide:
 	JEQ rows13x2
 	CMPQ R8, $14
 	JEQ rows14x2
-few176:
+few177:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -13253,7 +13348,7 @@ rows14x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short178
+	JLT short179
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13298,9 +13393,9 @@ rows14x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short178:
+short179:
 	MOVQ 0(CX), CX // k
-loop177:
+loop178:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13354,7 +13449,7 @@ loop177:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop177
+	JNZ loop178
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13445,7 +13540,7 @@ rows13x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short180
+	JLT short181
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13487,9 +13582,9 @@ rows13x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short180:
+short181:
 	MOVQ 0(CX), CX // k
-loop179:
+loop180:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13540,7 +13635,7 @@ loop179:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop179
+	JNZ loop180
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13626,7 +13721,7 @@ rows12x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short182
+	JLT short183
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13665,9 +13760,9 @@ rows12x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short182:
+short183:
 	MOVQ 0(CX), CX // k
-loop181:
+loop182:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13715,7 +13810,7 @@ loop181:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop181
+	JNZ loop182
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13796,7 +13891,7 @@ rows11x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short184
+	JLT short185
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13832,9 +13927,9 @@ rows11x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short184:
+short185:
 	MOVQ 0(CX), CX // k
-loop183:
+loop184:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13879,7 +13974,7 @@ loop183:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop183
+	JNZ loop184
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13955,7 +14050,7 @@ rows10x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short186
+	JLT short187
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13988,9 +14083,9 @@ rows10x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short186:
+short187:
 	MOVQ 0(CX), CX // k
-loop185:
+loop186:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14032,7 +14127,7 @@ loop185:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop185
+	JNZ loop186
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14103,7 +14198,7 @@ rows9x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short188
+	JLT short189
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14133,9 +14228,9 @@ rows9x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short188:
+short189:
 	MOVQ 0(CX), CX // k
-loop187:
+loop188:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14174,7 +14269,7 @@ loop187:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop187
+	JNZ loop188
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14240,7 +14335,7 @@ rows8x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short190
+	JLT short191
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14267,9 +14362,9 @@ rows8x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short190:
+short191:
 	MOVQ 0(CX), CX // k
-loop189:
+loop190:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14305,7 +14400,7 @@ loop189:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop189
+	JNZ loop190
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14364,7 +14459,7 @@ rows7x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short192
+	JLT short193
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14388,9 +14483,9 @@ rows7x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short192:
+short193:
 	MOVQ 0(CX), CX // k
-loop191:
+loop192:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14422,7 +14517,7 @@ loop191:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop191
+	JNZ loop192
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14476,7 +14571,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short194
+	JLT short195
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14497,9 +14592,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short194:
+short195:
 	MOVQ 0(CX), CX // k
-loop193:
+loop194:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14528,7 +14623,7 @@ loop193:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop193
+	JNZ loop194
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14577,7 +14672,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short196
+	JLT short197
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14595,9 +14690,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short196:
+short197:
 	MOVQ 0(CX), CX // k
-loop195:
+loop196:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14623,7 +14718,7 @@ loop195:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop195
+	JNZ loop196
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14665,7 +14760,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop197:
+loop198:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14683,7 +14778,7 @@ loop197:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop197
+	JNZ loop198
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -14718,7 +14813,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop198:
+loop199:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14733,7 +14828,7 @@ loop198:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop198
+	JNZ loop199
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -14763,7 +14858,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop199:
+loop200:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14775,7 +14870,7 @@ loop199:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop199
+	JNZ loop200
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -14800,7 +14895,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop200:
+loop201:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14809,7 +14904,7 @@ loop200:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop200
+	JNZ loop201
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, (CX)
@@ -14830,8 +14925,8 @@ TEXT ·RowF64AVX512(SB), NOSPLIT, $0-57
 	SHLQ $3, R15 // eight rows ahead
 
 	SUBQ $128, R11
-	JLT next205
-columns201:
+	JLT next206
+columns202:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -14852,9 +14947,9 @@ columns201:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	TESTQ CX, CX
-	JEQ store203
+	JEQ store204
 	PCALIGN $32
-loop202:
+loop203:
 	VBROADCASTSD (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PD 0(R8), Z31, Z0
@@ -14891,10 +14986,10 @@ loop202:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop202
-store203:
+	JNZ loop203
+store204:
 	CMPB add+56(FP), $0
-	JEQ put204
+	JEQ put205
 	VADDPD 0(DX), Z0, Z0
 	VADDPD 64(DX), Z1, Z1
 	VADDPD 128(DX), Z2, Z2
@@ -14911,7 +15006,7 @@ store203:
 	VADDPD 832(DX), Z13, Z13
 	VADDPD 896(DX), Z14, Z14
 	VADDPD 960(DX), Z15, Z15
-put204:
+put205:
 	VMOVUPD Z0, 0(DX)
 	VMOVUPD Z1, 64(DX)
 	VMOVUPD Z2, 128(DX)
@@ -14931,13 +15026,13 @@ put204:
 	ADDQ $1024, R12
 	ADDQ $1024, DX
 	SUBQ $128, R11
-	JGE columns201
-next205:
+	JGE columns202
+next206:
 	ADDQ $128, R11
 
 	SUBQ $32, R11
-	JLT next210
-columns206:
+	JLT next211
+columns207:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -14946,9 +15041,9 @@ columns206:
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	TESTQ CX, CX
-	JEQ store208
+	JEQ store209
 	PCALIGN $32
-loop207:
+loop208:
 	VBROADCASTSD (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PD 0(R8), Z31, Z0
@@ -14961,15 +15056,15 @@ loop207:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop207
-store208:
+	JNZ loop208
+store209:
 	CMPB add+56(FP), $0
-	JEQ put209
+	JEQ put210
 	VADDPD 0(DX), Z0, Z0
 	VADDPD 64(DX), Z1, Z1
 	VADDPD 128(DX), Z2, Z2
 	VADDPD 192(DX), Z3, Z3
-put209:
+put210:
 	VMOVUPD Z0, 0(DX)
 	VMOVUPD Z1, 64(DX)
 	VMOVUPD Z2, 128(DX)
@@ -14977,8 +15072,8 @@ put209:
 	ADDQ $256, R12
 	ADDQ $256, DX
 	SUBQ $32, R11
-	JGE columns206
-next210:
+	JGE columns207
+next211:
 	ADDQ $32, R11
 	VZEROUPPER
 	RET
@@ -15020,9 +15115,9 @@ rows4:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	TESTQ CX, CX
-	JEQ rest212
+	JEQ rest213
 	PCALIGN $32
-loop211:
+loop212:
 	VMOVUPD 0(R8), Z8
 	VFMADD231PD 0(AX), Z8, Z0
 	VFMADD231PD 0(AX)(SI*1), Z8, Z2
@@ -15037,10 +15132,10 @@ loop211:
 	ADDQ $128, BX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop211
-rest212:
+	JNZ loop212
+rest213:
 	TESTQ R9, R9
-	JEQ sum213
+	JEQ sum214
 	VMOVUPD.Z 0(R8), K1, Z8
 	VMOVUPD.Z 0(AX), K1, Z9
 	VFMADD231PD Z9, Z8, Z0
@@ -15059,7 +15154,7 @@ rest212:
 	VFMADD231PD Z9, Z8, Z5
 	VMOVUPD.Z 64(BX), K2, Z9
 	VFMADD231PD Z9, Z8, Z7
-sum213:
+sum214:
 	VADDPD Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPD Y1, Y0, Y0
@@ -15068,9 +15163,9 @@ sum213:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put214
+	JEQ put215
 	VADDSD (DX), X0, X0
-put214:
+put215:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	VADDPD Z3, Z2, Z2
@@ -15081,9 +15176,9 @@ put214:
 	VUNPCKHPD X2, X2, X3
 	VADDSD X3, X2, X2
 	CMPB add+56(FP), $0
-	JEQ put215
+	JEQ put216
 	VADDSD (DX), X2, X2
-put215:
+put216:
 	VMOVSD X2, (DX)
 	ADDQ R10, DX
 	VADDPD Z5, Z4, Z4
@@ -15094,9 +15189,9 @@ put215:
 	VUNPCKHPD X4, X4, X5
 	VADDSD X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put216
+	JEQ put217
 	VADDSD (DX), X4, X4
-put216:
+put217:
 	VMOVSD X4, (DX)
 	ADDQ R10, DX
 	VADDPD Z7, Z6, Z6
@@ -15107,9 +15202,9 @@ put216:
 	VUNPCKHPD X6, X6, X7
 	VADDSD X7, X6, X6
 	CMPB add+56(FP), $0
-	JEQ put217
+	JEQ put218
 	VADDSD (DX), X6, X6
-put217:
+put218:
 	VMOVSD X6, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*4), R12
@@ -15125,9 +15220,9 @@ rows1:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	TESTQ CX, CX
-	JEQ rest219
+	JEQ rest220
 	PCALIGN $32
-loop218:
+loop219:
 	VMOVUPD 0(R8), Z8
 	VFMADD231PD 0(AX), Z8, Z0
 	VMOVUPD 64(R8), Z9
@@ -15135,17 +15230,17 @@ loop218:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop218
-rest219:
+	JNZ loop219
+rest220:
 	TESTQ R9, R9
-	JEQ sum220
+	JEQ sum221
 	VMOVUPD.Z 0(R8), K1, Z8
 	VMOVUPD.Z 0(AX), K1, Z9
 	VFMADD231PD Z9, Z8, Z0
 	VMOVUPD.Z 64(R8), K2, Z8
 	VMOVUPD.Z 64(AX), K2, Z9
 	VFMADD231PD Z9, Z8, Z1
-sum220:
+sum221:
 	VADDPD Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPD Y1, Y0, Y0
@@ -15154,9 +15249,9 @@ sum220:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put221
+	JEQ put222
 	VADDSD (DX), X0, X0
-put221:
+put222:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -15179,7 +15274,7 @@ TEXT ·PackAF64AVX512(SB), NOSPLIT, $0-32
 	MOVL $3, R8
 	KMOVW R8, K1
 	PCALIGN $32
-loop222:
+loop223:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15201,7 +15296,7 @@ loop222:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop222
+	JNZ loop223
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15212,7 +15307,7 @@ loop222:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop223:
+loop224:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15234,7 +15329,7 @@ loop223:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop223
+	JNZ loop224
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15245,7 +15340,7 @@ loop223:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop224:
+loop225:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15267,7 +15362,7 @@ loop224:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop224
+	JNZ loop225
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15279,7 +15374,7 @@ loop224:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop225:
+loop226:
 	VMOVUPD 0(AX), X0
 	VMOVUPD 0(AX)(SI*1), X1
 	VUNPCKLPD Y1, Y0, Y8
@@ -15297,7 +15392,7 @@ loop225:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop225
+	JNZ loop226
 	VZEROUPPER
 	RET
 
@@ -15311,7 +15406,7 @@ TEXT ·PackBF64AVX512(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop226:
+loop227:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15333,7 +15428,7 @@ loop226:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop226
+	JNZ loop227
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15344,7 +15439,7 @@ loop226:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop227:
+loop228:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15366,7 +15461,7 @@ loop227:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop227
+	JNZ loop228
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15377,7 +15472,7 @@ loop227:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop228:
+loop229:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15399,7 +15494,7 @@ loop228:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop228
+	JNZ loop229
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15411,7 +15506,7 @@ loop228:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop229:
+loop230:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15433,7 +15528,7 @@ loop229:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop229
+	JNZ loop230
 	VZEROUPPER
 	RET
 

@@ -263,6 +263,8 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 				r.scaleA(to, i1-i0, kc)
 			}
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*rows
+		} else if in < size {
+			aCol = size // a pair
 		}
 		var cols []line
 		if p.lines {

@@ -142,7 +142,8 @@ func (p *GemmPlan) planDot() {
 func (p *GemmPlan) planBlocks() {
 	g, k, size := &p.g, &p.k, p.size
 	kc := max(1, min(g.K, KC))
-	half := g.Type.IsHalf() // packed always
+	half := g.Type.IsHalf() // packed always, but for A where its pairs are words and lie whole in its rows
+	words := half && k.SplitB == nil && !k.ByRows && g.ACol == 1 && g.K%2 == 0
 	if work := g.M * g.N * max(g.K, 1); work <= taskWork/4 {
 		// Small products: one block each, several to a task.
 		p.mc, p.nc, p.nm = g.M, g.N, 1
@@ -206,9 +207,9 @@ func (p *GemmPlan) planBlocks() {
 	}
 	p.lines = g.AGrid != nil && k.Lines != nil && (k.LinesN == 0 || g.N <= k.LinesN) && !g.Scaled && g.K > 0 && g.AGrid.even()
 	p.packA = !p.lines && (g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
-		g.ACol == 1 && g.ARow*p.size%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
-		(g.Scaled || g.AGrid != nil || half) && g.K > 0)
-	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && !half
+		g.ACol == 1 && g.ARow*g.Type.Size()%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
+		(g.Scaled || g.AGrid != nil || half && !words) && g.K > 0)
+	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && (!half || words)
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}

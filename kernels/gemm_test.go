@@ -294,13 +294,20 @@ func testGemm[T float](t *testing.T) {
 				}
 			}
 			special := []T{T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), 0, T(math.Copysign(0, -1)), 1, -1}
+			some := func() T {
+				if rng.IntN(4) == 0 {
+					return special[rng.IntN(len(special))]
+				}
+				return u()
+			}
 			for n := range 35 {
-				checkGemm(t, lv, 1, 7, n, 9, layout{}, rng, func() T {
-					if rng.IntN(4) == 0 {
-						return special[rng.IntN(len(special))]
-					}
-					return u()
-				})
+				checkGemm(t, lv, 1, 7, n, 9, layout{}, rng, some)
+			}
+			for _, l := range []layout{{}, {aOne: true}, {bOne: true}} { // matrices that Batch takes whole
+				for _, batch := range []int{1, 2, 9} {
+					checkGemm(t, lv, batch, 4, 4, 4, l, rng, u)
+					checkGemm(t, lv, batch, 4, 4, 4, l, rng, some)
+				}
 			}
 			tiny := T(math.SmallestNonzeroFloat64)
 			if typeOf[T]() == dtype.F32 {

@@ -602,9 +602,16 @@ func (g *gemm) batchOf(most, vecs int) {
 	g.p("%s:", few)
 	for r := 1; r < middle; r++ {
 		g.p("CMPQ R8, $%d", r)
+		if r == 4 && vecs == 1 {
+			g.p("JEQ four")
+			continue
+		}
 		g.p("JEQ rows%dx%d", r, vecs)
 	}
 	g.p("JMP rows%dx%d", middle, vecs)
+	if vecs == 1 {
+		g.four()
+	}
 	for r := most; r > 0; r-- {
 		loop, ahead := g.newLabel("loop"), r*vecs > 8
 		g.p("")
@@ -723,6 +730,66 @@ func (g *gemm) batchOf(most, vecs int) {
 		g.p("VZEROUPPER")
 		g.p("RET")
 	}
+}
+
+// four is the loop over products of contiguous matrices of 4×4, whose rows lie side by side in vectors: of each of A's rows the
+// element of one k, times B's row k in every place.
+func (g *gemm) four() {
+	row := 4 * g.t.size
+	vecs := 4 * row / g.bytes
+	g.p("")
+	g.p("four:")
+	g.p("MOVQ tile+8(FP), CX")
+	for _, f := range []struct{ at, is int }{{tileK, 4}, {tileN, 4}, {tileARow, row}, {tileACol, g.t.size}, {tileBRow, row}, {tileCRow, row}} {
+		g.p("CMPQ %d(CX), $%d", f.at, f.is)
+		g.p("JNE rows4x1")
+	}
+	g.p("MOVQ %d(CX), SI // aBatch", tileABatch)
+	g.p("MOVQ %d(CX), DI // bBatch", tileBBatch)
+	g.p("MOVQ %d(CX), R10 // cBatch", tileCBatch)
+	g.p("MOVQ batch+0(FP), R11")
+	loop := g.newLabel("fours")
+	g.p("%s:", loop)
+	wide := "VMOVUPD"
+	switch {
+	case g.masks:
+		wide = fmt.Sprintf("VBROADCASTF%dX4", 8*g.t.size)
+	case row < g.bytes:
+		wide = "VBROADCASTF128"
+	}
+	for k := range 4 {
+		g.p("%s %d(R15), ~%d", wide, row*k, k)
+	}
+	for v := range vecs {
+		if row < g.bytes {
+			g.p("VMOVU# %d(R12), ~%d", g.bytes*v, 4+v)
+		}
+		g.p("VXORPS ~%d, ~%[1]d, ~%[1]d", 8+v)
+	}
+	for k := range 4 {
+		for v := range vecs {
+			x := 12 + (vecs*k+v)%4
+			switch {
+			case row == g.bytes:
+				g.p("VBROADCAST@ %d(R12), ~%d", v*row+k*g.t.size, x)
+			case g.t.size == 4:
+				g.p("VPERMILPS $%#02x, ~%d, ~%d", 0x55*k, 4+v, x)
+			default:
+				g.p("VPERMPD $%#02x, ~%d, ~%d", 0x55*k, 4+v, x)
+			}
+			g.p("VFMADD231# ~%d, ~%d, ~%d", k, x, 8+v)
+		}
+	}
+	for v := range vecs {
+		g.p("VMOVU# ~%d, %d(DX)", 8+v, g.bytes*v)
+	}
+	g.p("ADDQ SI, R12")
+	g.p("ADDQ DI, R15")
+	g.p("ADDQ R10, DX")
+	g.p("DECQ R11")
+	g.p("JNZ %s", loop)
+	g.p("VZEROUPPER")
+	g.p("RET")
 }
 
 // batchParts stores r rows of which the last vector is no whole one, from the last row, at CX, up, in parts: masked stores are slow on
