@@ -94,8 +94,17 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	78: {dtype.F32: erfcxFloat32AVX2, dtype.F64: erfcxFloat64AVX2},                                                                                  // erfcx
 	79: {dtype.F32: erfiFloat32AVX2, dtype.F64: erfiFloat64AVX2},                                                                                    // erfi
 	80: {dtype.F32: dawsonFloat32AVX2, dtype.F64: dawsonFloat64AVX2},                                                                                // dawson
+	81: {dtype.F32: besselj0Float32AVX2, dtype.F64: besselj0Float64AVX2},                                                                            // besselj0
+	82: {dtype.F32: besselj1Float32AVX2, dtype.F64: besselj1Float64AVX2},                                                                            // besselj1
+	83: {dtype.F32: bessely0Float32AVX2, dtype.F64: bessely0Float64AVX2},                                                                            // bessely0
+	84: {dtype.F32: bessely1Float32AVX2, dtype.F64: bessely1Float64AVX2},                                                                            // bessely1
 	85: {dtype.F32: besseli0Float32AVX2, dtype.F64: besseli0Float64AVX2},                                                                            // besseli0
 	86: {dtype.F32: besseli1Float32AVX2, dtype.F64: besseli1Float64AVX2},                                                                            // besseli1
+	87: {dtype.F32: expintFloat32AVX2, dtype.F64: expintFloat64AVX2},                                                                                // expint
+	88: {dtype.F32: sinintFloat32AVX2, dtype.F64: sinintFloat64AVX2},                                                                                // sinint
+	89: {dtype.F32: cosintFloat32AVX2, dtype.F64: cosintFloat64AVX2},                                                                                // cosint
+	90: {dtype.F32: ellipkFloat32AVX2, dtype.F64: ellipkFloat64AVX2},                                                                                // ellipk
+	91: {dtype.F32: ellipeFloat32AVX2, dtype.F64: ellipeFloat64AVX2},                                                                                // ellipe
 	92: {dtype.F32: zetaFloat32AVX2, dtype.F64: zetaFloat64AVX2},                                                                                    // zeta
 	93: {dtype.F32: gammaincFloat32AVX2, dtype.F64: gammaincFloat64AVX2},                                                                            // gammainc
 	94: {dtype.F32: gammainccFloat32AVX2, dtype.F64: gammainccFloat64AVX2},                                                                          // gammaincc
@@ -695,6 +704,30 @@ func dawsonFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func dawsonFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func besselj0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj0Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely0Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func besseli0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -705,6 +738,36 @@ func besseli1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besseli1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expintFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expintFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinintFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinintFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosintFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosintFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipkFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipkFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipeFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipeFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func zetaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

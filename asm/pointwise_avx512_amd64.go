@@ -94,8 +94,17 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	78: {dtype.F32: erfcxFloat32AVX512, dtype.F64: erfcxFloat64AVX512},                                                                                        // erfcx
 	79: {dtype.F32: erfiFloat32AVX512, dtype.F64: erfiFloat64AVX512},                                                                                          // erfi
 	80: {dtype.F32: dawsonFloat32AVX512, dtype.F64: dawsonFloat64AVX512},                                                                                      // dawson
+	81: {dtype.F32: besselj0Float32AVX512, dtype.F64: besselj0Float64AVX512},                                                                                  // besselj0
+	82: {dtype.F32: besselj1Float32AVX512, dtype.F64: besselj1Float64AVX512},                                                                                  // besselj1
+	83: {dtype.F32: bessely0Float32AVX512, dtype.F64: bessely0Float64AVX512},                                                                                  // bessely0
+	84: {dtype.F32: bessely1Float32AVX512, dtype.F64: bessely1Float64AVX512},                                                                                  // bessely1
 	85: {dtype.F32: besseli0Float32AVX512, dtype.F64: besseli0Float64AVX512},                                                                                  // besseli0
 	86: {dtype.F32: besseli1Float32AVX512, dtype.F64: besseli1Float64AVX512},                                                                                  // besseli1
+	87: {dtype.F32: expintFloat32AVX512, dtype.F64: expintFloat64AVX512},                                                                                      // expint
+	88: {dtype.F32: sinintFloat32AVX512, dtype.F64: sinintFloat64AVX512},                                                                                      // sinint
+	89: {dtype.F32: cosintFloat32AVX512, dtype.F64: cosintFloat64AVX512},                                                                                      // cosint
+	90: {dtype.F32: ellipkFloat32AVX512, dtype.F64: ellipkFloat64AVX512},                                                                                      // ellipk
+	91: {dtype.F32: ellipeFloat32AVX512, dtype.F64: ellipeFloat64AVX512},                                                                                      // ellipe
 	92: {dtype.F32: zetaFloat32AVX512, dtype.F64: zetaFloat64AVX512},                                                                                          // zeta
 	93: {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
 	94: {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
@@ -695,6 +704,30 @@ func dawsonFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func dawsonFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func besselj0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj0Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselj1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely0Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func bessely1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func besseli0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -705,6 +738,36 @@ func besseli1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besseli1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expintFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func expintFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinintFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func sinintFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosintFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func cosintFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipkFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipkFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipeFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func ellipeFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func zetaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -155,6 +155,9 @@ func testOutside[T float32 | float64](t *testing.T, level string, f func(a unsaf
 	}
 }
 
+// logarithmic are the functions that are a multiple of the logarithm next to 0, and the factor.
+var logarithmic = map[ops.ID]float64{ops.BesselY0: 2 / math.Pi, ops.Expint: -1, ops.Cosint: 1}
+
 // Zeros, infinities, NaN and the least numbers give what the table says, with its signs, whatever their
 // company in a function of two arguments.
 func TestSpecials(t *testing.T) {
@@ -198,6 +201,9 @@ func TestSpecials(t *testing.T) {
 			for i := range n {
 				x, y, got := number(get(a, ty, i), ty), number(get(b, ty, i), ty), number(get(out, ty, i), ty)
 				want := row.Eval(x, y, 0)
+				if c := logarithmic[id]; c != 0 && ty == dtype.F64 && x > 0 && x < 0x1p-1022 { // Go's logarithm takes no denormals on amd64
+					want = row.Eval(0x1p-1022, 0, 0) - c*math.Log(0x1p-1022/x)
+				}
 				switch {
 				case id == ops.Atan2 && y < 0 && x != 0 && x/y == 0:
 					want = math.Copysign(math.Pi, x) // Go's takes the sign of a quotient that underflowed

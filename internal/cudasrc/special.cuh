@@ -1,4 +1,4 @@
-// Functions that have no vector program: the pure-Go level's, in the same steps. What they take from CUDA's
+// Functions that have no vector program, or beyond its limits: the pure-Go level's, in the same steps. What they take from CUDA's
 // library (exp, log, pow, erfc, sincos, gamma and Bessel functions) is not Go's to the last bit.
 #ifndef ADJ_SPECIAL
 #define ADJ_SPECIAL
@@ -70,99 +70,6 @@ static __device__ __noinline__ double s_polygamma(double nf, double x) {
 	return fmod(nf, 2.0) == 0 ? -sum : sum;
 }
 
-ADJ double s_expsquare(double x, double sign) {
-	const double hi = x * x;
-	const double e = exp(sign * hi);
-	return hi == s_inf() || e == s_inf() ? e : e + e * sign * fma(x, x, -hi);
-}
-
-static __device__ __noinline__ double s_asymptotic(double x, double sign) {
-	const double z = sign / (2 * x * x);
-	double sum = 1, term = 1;
-	for (int k = 1; k < 60; k++) {
-		const double next = term * z * (2 * k - 1);
-		if (fabs(next) >= fabs(term) || sum + next == sum) break;
-		term = next;
-		sum += term;
-	}
-	return sum;
-}
-
-static __device__ __noinline__ double s_imaginaryerf(double x) {
-	double sum = x, power = x;
-	for (int k = 1; k < 400; k++) {
-		power *= x * x / k;
-		const double next = sum + power / (2 * k + 1);
-		if (next == sum) break;
-		sum = next;
-	}
-	return sum;
-}
-
-ADJ double s_erfcx(double x) {
-	const double a = fabs(x);
-	const double y = a > 6.5 ? s_asymptotic(a, -1) / (a * 1.772453850905516) : s_expsquare(a, 1) * erfc(a);
-	return x < 0 ? 2 * s_expsquare(x, 1) - y : y;
-}
-
-ADJ double s_dawson(double x) {
-	if (fabs(x) > 6.5) return s_asymptotic(x, 1) / (2 * x);
-	return s_expsquare(x, -1) * s_imaginaryerf(x);
-}
-
-ADJ double s_erfi(double x) {
-	if (fabs(x) > 6.5) {
-		const double e = s_expsquare(x, 0.5);
-		if (e == s_inf()) return copysign(e, x);
-		return e * s_asymptotic(x, 1) / (x * 1.772453850905516) * e;
-	}
-	return 1.1283791670955126 * s_imaginaryerf(x);
-}
-
-static __device__ __noinline__ double s_besseli01(double n, double x) {
-	const double a = fabs(x);
-	if (a > 30) {
-		const double mu = 4 * n * n;
-		double sum = 1, term = 1;
-		for (double k = 1; k < 60; k++) {
-			const double next = -term * (mu - (2 * k - 1) * (2 * k - 1)) / (k * 8 * a);
-			if (sum + next == sum) break;
-			term = next;
-			sum += term;
-		}
-		double y = exp(a / 2) / sqrt(6.283185307179586 * a) * sum * exp(a / 2);
-		if (a == s_inf()) y = a;
-		return n == 1 ? copysign(y, x) : y;
-	}
-	const double q = x * x / 4;
-	double sum = 1, term = 1;
-	for (double k = 1; k < 200; k++) {
-		term *= q / (k * (k + n));
-		const double next = sum + term;
-		if (next == sum) break;
-		sum = next;
-	}
-	return n == 1 ? x / 2 * sum : sum;
-}
-ADJ double s_besseli0(double a) { return s_besseli01(0, a); }
-ADJ double s_besseli1(double a) { return s_besseli01(1, a); }
-
-static __device__ __noinline__ double s_expint(double x) {
-	if (!(x >= 0)) return s_nan();
-	if (x == 0) return s_inf();
-	if (x <= 1) {
-		double sum = 0, term = -1;
-		for (double k = 1; k < 40; k++) {
-			term *= -x / k;
-			sum += term / k;
-		}
-		return sum - log(x) - 0.57721566490153286;
-	}
-	double f = 0;
-	for (double k = trunc(20 + 120 / x); k > 0; k--) f = k / (1 + k / (x + f));
-	return exp(-x) / (x + f);
-}
-
 static __device__ __noinline__ double s_sincosint(double x, bool cosine) {
 	if (!(x >= 0)) return s_nan();
 	if (x == 0) return cosine ? -s_inf() : 0;
@@ -189,25 +96,6 @@ static __device__ __noinline__ double s_sincosint(double x, bool cosine) {
 }
 ADJ double s_sinint(double a) { return copysign(s_sincosint(fabs(a), false), a); }
 ADJ double s_cosint(double a) { return s_sincosint(a, true); }
-
-static __device__ __noinline__ double s_elliptic(double m, bool second) {
-	if (!(m <= 1) || m == -s_inf()) return s_nan();
-	if (m == 1) return second ? 1 : s_inf();
-	double a = 1, b = sqrt(1 - m), sum = m / 2, weight = 0.5;
-	for (int i = 0; i < 40; i++) {
-		const double c = (a - b) / 2;
-		if (fabs(c) <= 1e-17 * a) break;
-		const double g = sqrt(a * b);
-		a = (a + b) / 2;
-		b = g;
-		weight *= 2;
-		sum += weight * c * c;
-	}
-	const double k = 3.141592653589793 / (2 * a);
-	return second ? k * (1 - sum) : k;
-}
-ADJ double s_ellipk(double a) { return s_elliptic(a, false); }
-ADJ double s_ellipe(double a) { return s_elliptic(a, true); }
 
 static __device__ __noinline__ double s_zeta(double s, double q) {
 	if (!(s > 1) || !(q > 0)) return s_nan();

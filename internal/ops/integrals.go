@@ -77,6 +77,14 @@ func erfi(x float64) float64 {
 	return twoOverSqrtPi * imaginaryErf(x)
 }
 
+// besselJ1 is math.J1, whose tiny negative arguments have positive results.
+func besselJ1(x float64) float64 {
+	if math.Signbit(x) {
+		return -math.J1(-x)
+	}
+	return math.J1(x)
+}
+
 // besselI is the modified Bessel function of order n, 0 or 1: the power series, whose terms have one sign, and from
 // 30 on the asymptotic one (Abramowitz & Stegun 9.6.10, 9.7.1).
 func besselI(n, x float64) float64 {

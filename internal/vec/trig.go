@@ -9,20 +9,23 @@ import (
 // π/2 in two parts.
 const halfPi1, halfPiLow = 0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54
 
+// turnsEnd is the largest float64 that the parts of π are right for.
+const turnsEnd = 1 << 22
+
 // The trigonometric functions, for arguments up to so large that a few parts of π do.
 func init() {
 	for id, f := range map[ops.ID]func(x float64) float64{ops.Sin: sinBeyond, ops.Cos: cosBeyond, ops.Tan: tanBeyond} {
-		limits[id][F64] = &Limits{-1 << 22, 1 << 22, f}
+		limits[id][F64] = &Limits{-turnsEnd, turnsEnd, f}
 		limits[id][F32] = &Limits{-1 << 17, 1 << 17, f}
 	}
 	limits[ops.Tan][F32] = &Limits{-1 << 40, 1 << 40, tanBeyond} // computed in float64
 	register(ops.Sin, func(b *Builder, t Type, x []Value) Value {
-		q := sixteenths(b, t, b.Abs(x[0]))
+		q := sixteenths(b, t, b.Abs(x[0]), None)
 		y := q.sin(b, t, q.bits)
 		return b.Xor(y, b.signOf(b.Xor(b.Bitcast(t, b.Shl(q.bits, t.Bits()-5)), x[0])))
 	})
 	register(ops.Cos, func(b *Builder, t Type, x []Value) Value {
-		q := sixteenths(b, t, b.Abs(x[0]))
+		q := sixteenths(b, t, b.Abs(x[0]), None)
 		bits := b.Add(q.bits, b.I(t.Int(), 8))
 		return b.Xor(q.sin(b, t, bits), b.signOf(b.Bitcast(t, b.Shl(bits, t.Bits()-5))))
 	})
@@ -90,8 +93,12 @@ type turn struct {
 	u, v    Value // its sine less r, and its cosine less 1
 }
 
-func sixteenths(b *Builder, t Type, a Value) turn {
+// sixteenths are those of a + al, al to a unit of the sine's; it may be None.
+func sixteenths(b *Builder, t Type, a, al Value) turn {
 	r, lo, bits := remainder(b, t, a, 1)
+	if al != None {
+		r = b.Add(r, al) // r + lo would be off by r·lo: the cosine is r's
+	}
 	tab, z := turnsOf(t), b.Mul(r, r)
 	return turn{r, bits, b.FMA(b.Mul(z, r), b.Poly(z, tab.sin...), lo), b.Mul(z, b.Poly(z, tab.cos...))}
 }

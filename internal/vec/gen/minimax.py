@@ -10,6 +10,20 @@ mp.dps = 60
 import fits
 
 
+def alternating(err, n):
+    """Indices of n extrema of err with signs by turns, fewer if there are none."""
+    peaks = []
+    for i, e in enumerate(err):
+        if peaks and (err[peaks[-1]] > 0) == (e > 0):
+            if abs(e) > abs(err[peaks[-1]]):
+                peaks[-1] = i
+        else:
+            peaks.append(i)
+    while len(peaks) > n:
+        peaks.pop(0 if abs(err[peaks[0]]) < abs(err[peaks[-1]]) else -1)
+    return peaks
+
+
 def remez(f, w, lo, hi, powers, rounds=12):
     """Coefficients c of sum(c*x**k for k in powers) with the least max of |w*(sum - f)|, and that maximum."""
     n = len(powers)
@@ -29,15 +43,7 @@ def remez(f, w, lo, hi, powers, rounds=12):
         s = lu_solve(a, b)
         c = [s[j] for j in range(n)]
         err = [wg[i] * (sum(ck * x ** k for ck, k in zip(c, powers)) - fg[i]) for i, x in enumerate(grid)]
-        peaks = []
-        for i, e in enumerate(err):
-            if peaks and (err[peaks[-1]] > 0) == (e > 0):
-                if abs(e) > abs(err[peaks[-1]]):
-                    peaks[-1] = i
-            else:
-                peaks.append(i)
-        while len(peaks) > n + 1:
-            peaks.pop(0 if abs(err[peaks[0]]) < abs(err[peaks[-1]]) else -1)
+        peaks = alternating(err, n + 1)
         if len(peaks) < n + 1:
             break
         new = [grid[i] for i in peaks]

@@ -36,6 +36,14 @@ def inverse(x):  # of erf, by Newton's method from what 60 digits give
 
 
 mix = lambda f, lo, hi: (lambda: f() if random.random() < 0.6 else spread(lo, hi))
+positive = lambda top, lo, hi: (lambda: U(0, top) if random.random() < 0.6 else 2.0 ** U(lo, hi))
+
+
+def parameter():  # at most 1, near it, and far below
+    r = random.random()
+    return U(-2, 1) if r < 0.5 else 1 - 2.0 ** U(-53, 0) if r < 0.75 else -(2.0 ** U(-60, 1000))
+
+
 FUNCS = [
     ("erf", mp.erf, mix(lambda: U(-6, 6), -60, 3)),
     ("erfc", erfc, mix(lambda: U(-6, 27.3), -60, 4.7)),
@@ -58,6 +66,15 @@ FUNCS = [
     ("erfi", mp.erfi, mix(lambda: U(-26, 26), -60, 4.5)),
     ("besseli0", lambda x: mp.besseli(0, x), mix(lambda: U(-40, 40), -60, 9.4)),
     ("besseli1", lambda x: mp.besseli(1, x), mix(lambda: U(-40, 40), -60, 9.4)),
+    ("besselj0", lambda x: mp.besselj(0, x), mix(lambda: U(-60, 60), -60, 20)),
+    ("besselj1", lambda x: mp.besselj(1, x), mix(lambda: U(-60, 60), -60, 20)),
+    ("bessely0", lambda x: mp.bessely(0, x), positive(60, -1000, 20)),
+    ("bessely1", lambda x: mp.bessely(1, x), positive(60, -1000, 20)),
+    ("sinint", mp.si, mix(lambda: U(-60, 60), -60, 20)),
+    ("cosint", mp.ci, positive(60, -1000, 20)),
+    ("expint", mp.e1, positive(60, -1000, 9.4)),
+    ("ellipk", mp.ellipk, parameter),
+    ("ellipe", mp.ellipe, parameter),
 ]
 
 if __name__ == "__main__":
