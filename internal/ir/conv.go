@@ -380,8 +380,8 @@ func (g *Graph) PoolMax(op string, x *Node, size, stride, lo, hi []int) *Node {
 		VJP: func(g *Graph, x, y, cts []*Node) []*Node {
 			each, share := g.poolTies(op, x[0], y[0], size, stride)
 			share = g.Apply(ops.Div, cts[0], share)
-			if taps := poolTaps(x[0], y[0], size, stride); taps != nil {
-				return []*Node{g.poolShares(op, x[0], y[0], share, size, stride, taps)}
+			if overlap && sharesByPhase(x[0], size, stride) {
+				return []*Node{g.poolShares(op, x[0], y[0], share, size, stride)}
 			}
 			pieces := make([]Piece, len(each))
 			for t, e := range each {
@@ -422,8 +422,8 @@ func (g *Graph) poolTied(op string, x, y, t *Node, size, stride []int) *Node {
 	return sum
 }
 
-// poolShares is the transpose of poolTied, by the windows that each element is in.
-func (g *Graph) poolShares(op string, x, y, share *Node, size, stride []int, taps [][]Tap) *Node {
+// poolShares is the transpose of poolTied, by the windows that each element is in: those of elements a stride apart lie as these do.
+func (g *Graph) poolShares(op string, x, y, share *Node, size, stride []int) *Node {
 	r := &Rule{Name: op,
 		VJP: func(g *Graph, in, _, cts []*Node) []*Node {
 			return []*Node{g.poolTied(op, in[1], in[2], cts[0], size, stride), nil, nil}
@@ -432,53 +432,77 @@ func (g *Graph) poolShares(op string, x, y, share *Node, size, stride []int, tap
 			if ts[0] == nil {
 				return []*Node{g.Const(y[0].Type, y[0].Shape, 0)}
 			}
-			return []*Node{g.poolShares(op, in[1], in[2], ts[0], size, stride, taps)}
+			return []*Node{g.poolShares(op, in[1], in[2], ts[0], size, stride)}
 		}}
 	return g.Custom(r, []*Node{share, x, y}, func(in []*Node) []*Node {
-		at := x.Rank() - 1 - len(size)
-		flat := func(n *Node) *Node {
-			all := Static(n.Shape[at : n.Rank()-1].SizeAt(0))
-			return g.Reshape(n, slices.Concat(n.Shape[:at], all, n.Shape[n.Rank()-1:]))
+		x, at := in[1], in[1].Rank()-1-len(size)
+		// What lies before the first window and behind the last has no share.
+		before, after := make([]int, len(size)), make([]int, len(size))
+		for a := range size {
+			before[a], after[a] = (size[a]-1)/stride[a], (x.Shape[at+a].C-1)/stride[a]+1-in[2].Shape[at+a].C
 		}
-		share, x, y := flat(in[0]), flat(in[1]), flat(in[2])
-		dx := g.weighed(taps, 2, func(i *Node) *Node {
-			one := g.Take(share, i, at, "")
-			return g.Apply(ops.Where, g.Apply(ops.Eq, x, g.Take(y, i, at, "")), one, g.Const(one.Type, one.Shape, 0))
-		})
-		return []*Node{g.Reshape(dx, in[1].Shape)}
+		share, y := g.padOrCut(op, in[0], at, before, after, 0), g.padOrCut(op, in[2], at, before, after, 0)
+		var pieces []Piece
+		phase := make([]int, len(size))
+		for range Static(stride...).SizeAt(0) {
+			start, step, s := wholeSpan(x.Shape)
+			windows := make([]int, len(size))
+			for a, r := range phase {
+				start[at+a], step[at+a], s[at+a] = D(r), stride[a], D((x.Shape[at+a].C-r+stride[a]-1)/stride[a])
+				windows[a] = max(0, (size[a]-r+stride[a]-1)/stride[a])
+			}
+			if s.SizeAt(1) > 0 {
+				if sum := g.sharesOf(g.Slice(x, start, step, s), y, share, at, before, windows); sum != nil {
+					pieces = append(pieces, Piece{X: sum, Start: start, Step: step})
+				}
+			}
+			advance(phase, stride)
+		}
+		return []*Node{g.Place(x.Type, x.Shape, 0, false, pieces...)}
 	})[0]
 }
 
-// mostWindows that an element is in are read for its derivative, rows of leastChannels and more.
+// sharesOf is the sum of the shares of the windows that each element of x is in, the last of which is numbered as the element is, behind
+// before others: nil where there are none.
+func (g *Graph) sharesOf(x, y, share *Node, at int, before, windows []int) (sum *Node) {
+	place := make([]int, len(windows))
+	for range Static(windows...).SizeAt(0) {
+		start, step, _ := wholeSpan(y.Shape)
+		for a, w := range windows {
+			start[at+a] = D(before[a] - (w - 1 - place[a]))
+		}
+		one := g.Slice(share, start, step, x.Shape)
+		one = g.Apply(ops.Where, g.Apply(ops.Eq, x, g.Slice(y, start, step, x.Shape)), one, g.Const(one.Type, one.Shape, 0))
+		if sum == nil {
+			sum = one
+		} else {
+			sum = g.Apply(ops.Add, sum, one)
+		}
+		advance(place, windows)
+	}
+	return sum
+}
+
+// advance is the next place of those below size, the last axis first.
+func advance(place, size []int) {
+	for a := len(size) - 1; a >= 0; a-- {
+		if place[a]++; place[a] < size[a] {
+			return
+		}
+		place[a] = 0
+	}
+}
+
+// mostWindows bounds those that an element is in, and the phases of a stride; rows of fewer than leastChannels lie too far apart.
 const mostWindows, leastChannels = 16, 16
 
-// poolTaps is, for each of the spatial axes' elements in order, the windows that it is in, each counting 1: nil where those do not
-// overlap, where the batch says how many there are, or where they are too many or their rows too short.
-func poolTaps(x, y *Node, size, stride []int) [][]Tap {
-	at := x.Rank() - 1 - len(size)
-	if c := x.Shape[x.Rank()-1]; !x.Shape[at:].Static() || c.C < leastChannels {
-		return nil
-	}
-	var all [][]Tap
-	overlap := false
+// sharesByPhase reports whether poolShares is for windows like these: the batch does not say how many there are.
+func sharesByPhase(x *Node, size, stride []int) bool {
+	at, phases, windows := x.Rank()-1-len(size), 1, 1
 	for a := range size {
-		taps, n := make([][]Tap, x.Shape[at+a].C), y.Shape[at+a].C
-		for o := range n {
-			for k := range size[a] {
-				i := o*stride[a] + k
-				taps[i] = append(taps[i], Tap{o, 1})
-			}
-		}
-		if overlap = overlap || size[a] > stride[a]; a == 0 {
-			all = taps
-		} else {
-			all = CrossTaps(all, taps, n)
-		}
+		phases, windows = phases*stride[a], windows*((size[a]-1)/stride[a]+1)
 	}
-	if !overlap || longest(all) > mostWindows {
-		return nil
-	}
-	return all
+	return x.Shape[at:].Static() && x.Shape[x.Rank()-1].C >= leastChannels && max(phases, windows) <= mostWindows
 }
 
 // poolPlaces are, for each place in a window, the elements of x there, and where they lie in x.
@@ -493,12 +517,7 @@ func (g *Graph) poolPlaces(op string, x *Node, size, stride []int) (each []Piece
 			start[at+a], step[at+a] = D(place[a]), stride[a]
 		}
 		each = append(each, Piece{X: g.Slice(x, start, step, s), Start: start, Step: step})
-		for a := len(size) - 1; a >= 0; a-- {
-			if place[a]++; place[a] < size[a] {
-				break
-			}
-			place[a] = 0
-		}
+		advance(place, size)
 	}
 	return each
 }

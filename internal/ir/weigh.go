@@ -29,14 +29,13 @@ func (g *Graph) Weigh(op string, x *Node, axis int, taps [][]Tap) *Node {
 		}
 	}
 	return g.Custom(r, []*Node{x}, func(x []*Node) []*Node {
-		return []*Node{g.weighed(taps, x[0].Rank()-axis, func(at *Node) *Node { return g.Take(x[0], at, axis, "") })}
+		return []*Node{g.weighed(x[0], axis, taps)}
 	})[0]
 }
 
-// weighed is the sum of what tap gives for each element's taps, by indices, times their weights, along the first of rank axes. A tap is
-// halved until an element has as many as the others, so that nothing is read that is not weighed.
-func (g *Graph) weighed(taps [][]Tap, rank int, read func(at *Node) *Node) *Node {
-	shape := ones(rank)
+// weighed is what Weigh computes. A tap is halved until an element has as many as the others, so that nothing is read that is not weighed.
+func (g *Graph) weighed(x *Node, axis int, taps [][]Tap) *Node {
+	shape := ones(x.Rank() - axis)
 	shape[0] = D(len(taps))
 	row := func(t dtype.Type, of func(i int) float64) *Node {
 		bits := make([]uint64, len(taps))
@@ -64,7 +63,7 @@ func (g *Graph) weighed(taps [][]Tap, rank int, read func(at *Node) *Node) *Node
 			}
 			alike = alike && weight[i] == 1
 		}
-		tap := read(g.numbers(dtype.I32, at))
+		tap := g.Take(x, g.numbers(dtype.I32, at), axis, "")
 		switch {
 		case alike && y == nil:
 			y = tap
