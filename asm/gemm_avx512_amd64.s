@@ -4177,7 +4177,7 @@ few151:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ four
+	JEQ rows4x1
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -4185,48 +4185,6 @@ few151:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
-
-four:
-	MOVQ tile+8(FP), CX
-	CMPQ 0(CX), $4
-	JNE rows4x1
-	CMPQ 72(CX), $4
-	JNE rows4x1
-	CMPQ 8(CX), $16
-	JNE rows4x1
-	CMPQ 16(CX), $4
-	JNE rows4x1
-	CMPQ 32(CX), $16
-	JNE rows4x1
-	CMPQ 48(CX), $16
-	JNE rows4x1
-	MOVQ 24(CX), SI // aBatch
-	MOVQ 40(CX), DI // bBatch
-	MOVQ 56(CX), R10 // cBatch
-	MOVQ batch+0(FP), R11
-fours152:
-	VBROADCASTF32X4 0(R15), Z0
-	VBROADCASTF32X4 16(R15), Z1
-	VBROADCASTF32X4 32(R15), Z2
-	VBROADCASTF32X4 48(R15), Z3
-	VMOVUPS 0(R12), Z4
-	VXORPS Z8, Z8, Z8
-	VPERMILPS $0x00, Z4, Z12
-	VFMADD231PS Z0, Z12, Z8
-	VPERMILPS $0x55, Z4, Z13
-	VFMADD231PS Z1, Z13, Z8
-	VPERMILPS $0xaa, Z4, Z14
-	VFMADD231PS Z2, Z14, Z8
-	VPERMILPS $0xff, Z4, Z15
-	VFMADD231PS Z3, Z15, Z8
-	VMOVUPS Z8, 0(DX)
-	ADDQ SI, R12
-	ADDQ DI, R15
-	ADDQ R10, DX
-	DECQ R11
-	JNZ fours152
-	VZEROUPPER
-	RET
 
 rows16x1:
 	MOVQ R12, AX
@@ -4257,7 +4215,7 @@ rows16x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short154
+	JLT short153
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4292,9 +4250,9 @@ rows16x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short154:
+short153:
 	MOVQ 0(CX), CX // k
-loop153:
+loop152:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4321,7 +4279,7 @@ loop153:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop153
+	JNZ loop152
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4393,7 +4351,7 @@ rows15x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short156
+	JLT short155
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4426,9 +4384,9 @@ rows15x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short156:
+short155:
 	MOVQ 0(CX), CX // k
-loop155:
+loop154:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4454,7 +4412,7 @@ loop155:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop155
+	JNZ loop154
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4521,7 +4479,7 @@ rows14x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short158
+	JLT short157
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4552,9 +4510,9 @@ rows14x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short158:
+short157:
 	MOVQ 0(CX), CX // k
-loop157:
+loop156:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4578,7 +4536,7 @@ loop157:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop157
+	JNZ loop156
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4642,7 +4600,7 @@ rows13x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short160
+	JLT short159
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4671,9 +4629,9 @@ rows13x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short160:
+short159:
 	MOVQ 0(CX), CX // k
-loop159:
+loop158:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4696,7 +4654,7 @@ loop159:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop159
+	JNZ loop158
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4757,7 +4715,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short162
+	JLT short161
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4784,9 +4742,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short162:
+short161:
 	MOVQ 0(CX), CX // k
-loop161:
+loop160:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4808,7 +4766,7 @@ loop161:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop161
+	JNZ loop160
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4866,7 +4824,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short164
+	JLT short163
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4891,9 +4849,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short164:
+short163:
 	MOVQ 0(CX), CX // k
-loop163:
+loop162:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -4914,7 +4872,7 @@ loop163:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop163
+	JNZ loop162
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -4969,7 +4927,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short166
+	JLT short165
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -4992,9 +4950,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short166:
+short165:
 	MOVQ 0(CX), CX // k
-loop165:
+loop164:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5014,7 +4972,7 @@ loop165:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop165
+	JNZ loop164
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5066,7 +5024,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short168
+	JLT short167
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5087,9 +5045,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short168:
+short167:
 	MOVQ 0(CX), CX // k
-loop167:
+loop166:
 	VMOVUPS.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PS.BCST (AX), Z0, Z4
@@ -5108,7 +5066,7 @@ loop167:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop167
+	JNZ loop166
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5155,7 +5113,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop169:
+loop168:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5169,7 +5127,7 @@ loop169:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop169
+	JNZ loop168
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
@@ -5209,7 +5167,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop170:
+loop169:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5221,7 +5179,7 @@ loop170:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop170
+	JNZ loop169
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
@@ -5258,7 +5216,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop171:
+loop170:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5269,7 +5227,7 @@ loop171:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop171
+	JNZ loop170
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
@@ -5303,7 +5261,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop172:
+loop171:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5313,7 +5271,7 @@ loop172:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop172
+	JNZ loop171
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
@@ -5344,7 +5302,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop173:
+loop172:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5353,7 +5311,7 @@ loop173:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop173
+	JNZ loop172
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -5381,7 +5339,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop174:
+loop173:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
@@ -5389,7 +5347,7 @@ loop174:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop174
+	JNZ loop173
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -5414,14 +5372,14 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop175:
+loop174:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	VFMADD231PS.BCST (AX)(SI*1), Z0, Z5
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop175
+	JNZ loop174
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -5443,13 +5401,13 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop176:
+loop175:
 	VMOVUPS.Z 0(R8), K1, Z0
 	VFMADD231PS.BCST (AX), Z0, Z4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop176
+	JNZ loop175
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, K1, 0(CX)
@@ -5465,7 +5423,7 @@ wide:
 	DECQ AX
 	KMOVW AX, K1
 	CMPQ R8, $8
-	JLE few177
+	JLE few176
 	CMPQ R8, $9
 	JEQ rows9x2
 	CMPQ R8, $10
@@ -5478,7 +5436,7 @@ wide:
 	JEQ rows13x2
 	CMPQ R8, $14
 	JEQ rows14x2
-few177:
+few176:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -5534,7 +5492,7 @@ rows14x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short179
+	JLT short178
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5579,9 +5537,9 @@ rows14x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short179:
+short178:
 	MOVQ 0(CX), CX // k
-loop178:
+loop177:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5635,7 +5593,7 @@ loop178:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop178
+	JNZ loop177
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5726,7 +5684,7 @@ rows13x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short181
+	JLT short180
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5768,9 +5726,9 @@ rows13x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short181:
+short180:
 	MOVQ 0(CX), CX // k
-loop180:
+loop179:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5821,7 +5779,7 @@ loop180:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop180
+	JNZ loop179
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -5907,7 +5865,7 @@ rows12x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short183
+	JLT short182
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -5946,9 +5904,9 @@ rows12x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short183:
+short182:
 	MOVQ 0(CX), CX // k
-loop182:
+loop181:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -5996,7 +5954,7 @@ loop182:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop182
+	JNZ loop181
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6077,7 +6035,7 @@ rows11x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short185
+	JLT short184
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6113,9 +6071,9 @@ rows11x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short185:
+short184:
 	MOVQ 0(CX), CX // k
-loop184:
+loop183:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6160,7 +6118,7 @@ loop184:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop184
+	JNZ loop183
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6236,7 +6194,7 @@ rows10x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short187
+	JLT short186
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6269,9 +6227,9 @@ rows10x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short187:
+short186:
 	MOVQ 0(CX), CX // k
-loop186:
+loop185:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6313,7 +6271,7 @@ loop186:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop186
+	JNZ loop185
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6384,7 +6342,7 @@ rows9x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short189
+	JLT short188
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6414,9 +6372,9 @@ rows9x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short189:
+short188:
 	MOVQ 0(CX), CX // k
-loop188:
+loop187:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6455,7 +6413,7 @@ loop188:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop188
+	JNZ loop187
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6521,7 +6479,7 @@ rows8x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short191
+	JLT short190
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6548,9 +6506,9 @@ rows8x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short191:
+short190:
 	MOVQ 0(CX), CX // k
-loop190:
+loop189:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6586,7 +6544,7 @@ loop190:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop190
+	JNZ loop189
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6645,7 +6603,7 @@ rows7x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short193
+	JLT short192
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6669,9 +6627,9 @@ rows7x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short193:
+short192:
 	MOVQ 0(CX), CX // k
-loop192:
+loop191:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6703,7 +6661,7 @@ loop192:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop192
+	JNZ loop191
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6757,7 +6715,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short195
+	JLT short194
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6778,9 +6736,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short195:
+short194:
 	MOVQ 0(CX), CX // k
-loop194:
+loop193:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6809,7 +6767,7 @@ loop194:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop194
+	JNZ loop193
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6858,7 +6816,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short197
+	JLT short196
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -6876,9 +6834,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short197:
+short196:
 	MOVQ 0(CX), CX // k
-loop196:
+loop195:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -6904,7 +6862,7 @@ loop196:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop196
+	JNZ loop195
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -6946,7 +6904,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop198:
+loop197:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -6964,7 +6922,7 @@ loop198:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop198
+	JNZ loop197
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -6999,7 +6957,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop199:
+loop198:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -7014,7 +6972,7 @@ loop199:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop199
+	JNZ loop198
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -7044,7 +7002,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop200:
+loop199:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -7056,7 +7014,7 @@ loop200:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop200
+	JNZ loop199
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -7081,7 +7039,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop201:
+loop200:
 	VMOVUPS (R8), Z0
 	VMOVUPS.Z 64(R8), K1, Z1
 	VBROADCASTSS (AX), Z2
@@ -7090,7 +7048,7 @@ loop201:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop201
+	JNZ loop200
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPS Z4, (CX)
@@ -7111,8 +7069,8 @@ TEXT ·RowF32AVX512(SB), NOSPLIT, $0-57
 	SHLQ $3, R15 // eight rows ahead
 
 	SUBQ $256, R11
-	JLT next206
-columns202:
+	JLT next205
+columns201:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -7133,9 +7091,9 @@ columns202:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	TESTQ CX, CX
-	JEQ store204
+	JEQ store203
 	PCALIGN $32
-loop203:
+loop202:
 	VBROADCASTSS (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PS 0(R8), Z31, Z0
@@ -7172,10 +7130,10 @@ loop203:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop203
-store204:
+	JNZ loop202
+store203:
 	CMPB add+56(FP), $0
-	JEQ put205
+	JEQ put204
 	VADDPS 0(DX), Z0, Z0
 	VADDPS 64(DX), Z1, Z1
 	VADDPS 128(DX), Z2, Z2
@@ -7192,7 +7150,7 @@ store204:
 	VADDPS 832(DX), Z13, Z13
 	VADDPS 896(DX), Z14, Z14
 	VADDPS 960(DX), Z15, Z15
-put205:
+put204:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
@@ -7212,13 +7170,13 @@ put205:
 	ADDQ $1024, R12
 	ADDQ $1024, DX
 	SUBQ $256, R11
-	JGE columns202
-next206:
+	JGE columns201
+next205:
 	ADDQ $256, R11
 
 	SUBQ $64, R11
-	JLT next211
-columns207:
+	JLT next210
+columns206:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -7227,9 +7185,9 @@ columns207:
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	TESTQ CX, CX
-	JEQ store209
+	JEQ store208
 	PCALIGN $32
-loop208:
+loop207:
 	VBROADCASTSS (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PS 0(R8), Z31, Z0
@@ -7242,15 +7200,15 @@ loop208:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop208
-store209:
+	JNZ loop207
+store208:
 	CMPB add+56(FP), $0
-	JEQ put210
+	JEQ put209
 	VADDPS 0(DX), Z0, Z0
 	VADDPS 64(DX), Z1, Z1
 	VADDPS 128(DX), Z2, Z2
 	VADDPS 192(DX), Z3, Z3
-put210:
+put209:
 	VMOVUPS Z0, 0(DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
@@ -7258,8 +7216,8 @@ put210:
 	ADDQ $256, R12
 	ADDQ $256, DX
 	SUBQ $64, R11
-	JGE columns207
-next211:
+	JGE columns206
+next210:
 	ADDQ $64, R11
 	VZEROUPPER
 	RET
@@ -7301,9 +7259,9 @@ rows4:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	TESTQ CX, CX
-	JEQ rest213
+	JEQ rest212
 	PCALIGN $32
-loop212:
+loop211:
 	VMOVUPS 0(R8), Z8
 	VFMADD231PS 0(AX), Z8, Z0
 	VFMADD231PS 0(AX)(SI*1), Z8, Z2
@@ -7318,10 +7276,10 @@ loop212:
 	ADDQ $128, BX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop212
-rest213:
+	JNZ loop211
+rest212:
 	TESTQ R9, R9
-	JEQ sum214
+	JEQ sum213
 	VMOVUPS.Z 0(R8), K1, Z8
 	VMOVUPS.Z 0(AX), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
@@ -7340,7 +7298,7 @@ rest213:
 	VFMADD231PS Z9, Z8, Z5
 	VMOVUPS.Z 64(BX), K2, Z9
 	VFMADD231PS Z9, Z8, Z7
-sum214:
+sum213:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -7351,9 +7309,9 @@ sum214:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put215
+	JEQ put214
 	VADDSS (DX), X0, X0
-put215:
+put214:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	VADDPS Z3, Z2, Z2
@@ -7366,9 +7324,9 @@ put215:
 	VMOVSHDUP X2, X3
 	VADDSS X3, X2, X2
 	CMPB add+56(FP), $0
-	JEQ put216
+	JEQ put215
 	VADDSS (DX), X2, X2
-put216:
+put215:
 	VMOVSS X2, (DX)
 	ADDQ R10, DX
 	VADDPS Z5, Z4, Z4
@@ -7381,9 +7339,9 @@ put216:
 	VMOVSHDUP X4, X5
 	VADDSS X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put217
+	JEQ put216
 	VADDSS (DX), X4, X4
-put217:
+put216:
 	VMOVSS X4, (DX)
 	ADDQ R10, DX
 	VADDPS Z7, Z6, Z6
@@ -7396,9 +7354,9 @@ put217:
 	VMOVSHDUP X6, X7
 	VADDSS X7, X6, X6
 	CMPB add+56(FP), $0
-	JEQ put218
+	JEQ put217
 	VADDSS (DX), X6, X6
-put218:
+put217:
 	VMOVSS X6, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*4), R12
@@ -7414,9 +7372,9 @@ rows1:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	TESTQ CX, CX
-	JEQ rest220
+	JEQ rest219
 	PCALIGN $32
-loop219:
+loop218:
 	VMOVUPS 0(R8), Z8
 	VFMADD231PS 0(AX), Z8, Z0
 	VMOVUPS 64(R8), Z9
@@ -7424,17 +7382,17 @@ loop219:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop219
-rest220:
+	JNZ loop218
+rest219:
 	TESTQ R9, R9
-	JEQ sum221
+	JEQ sum220
 	VMOVUPS.Z 0(R8), K1, Z8
 	VMOVUPS.Z 0(AX), K1, Z9
 	VFMADD231PS Z9, Z8, Z0
 	VMOVUPS.Z 64(R8), K2, Z8
 	VMOVUPS.Z 64(AX), K2, Z9
 	VFMADD231PS Z9, Z8, Z1
-sum221:
+sum220:
 	VADDPS Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
@@ -7445,9 +7403,9 @@ sum221:
 	VMOVSHDUP X0, X1
 	VADDSS X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put222
+	JEQ put221
 	VADDSS (DX), X0, X0
-put222:
+put221:
 	VMOVSS X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -7470,7 +7428,7 @@ TEXT ·PackAF32AVX512(SB), NOSPLIT, $0-32
 	MOVL $63, R8
 	KMOVW R8, K1
 	PCALIGN $32
-loop223:
+loop222:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7516,7 +7474,7 @@ loop223:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $8, CX
-	JNZ loop223
+	JNZ loop222
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7527,7 +7485,7 @@ loop223:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop224:
+loop223:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7569,7 +7527,7 @@ loop224:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $8, CX
-	JNZ loop224
+	JNZ loop223
 	VZEROUPPER
 	RET
 
@@ -7583,7 +7541,7 @@ TEXT ·PackBF32AVX512(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop225:
+loop224:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7629,7 +7587,7 @@ loop225:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop225
+	JNZ loop224
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7640,7 +7598,7 @@ loop225:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop226:
+loop225:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7686,7 +7644,7 @@ loop226:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop226
+	JNZ loop225
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7698,7 +7656,7 @@ loop226:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop227:
+loop226:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7744,7 +7702,7 @@ loop227:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop227
+	JNZ loop226
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -7757,7 +7715,7 @@ loop227:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop228:
+loop227:
 	VMOVUPS 0(AX), X0
 	VINSERTF128 $1, 0(BX)(SI*1), Y0, Y0
 	VMOVUPS 0(AX)(SI*1), X1
@@ -7803,7 +7761,7 @@ loop228:
 	ADDQ $32, DX
 	ADDQ $1024, DI
 	SUBQ $8, CX
-	JNZ loop228
+	JNZ loop227
 	VZEROUPPER
 	RET
 
@@ -11980,7 +11938,7 @@ few151:
 	CMPQ R8, $3
 	JEQ rows3x1
 	CMPQ R8, $4
-	JEQ four
+	JEQ rows4x1
 	CMPQ R8, $5
 	JEQ rows5x1
 	CMPQ R8, $6
@@ -11988,59 +11946,6 @@ few151:
 	CMPQ R8, $7
 	JEQ rows7x1
 	JMP rows8x1
-
-four:
-	MOVQ tile+8(FP), CX
-	CMPQ 0(CX), $4
-	JNE rows4x1
-	CMPQ 72(CX), $4
-	JNE rows4x1
-	CMPQ 8(CX), $32
-	JNE rows4x1
-	CMPQ 16(CX), $8
-	JNE rows4x1
-	CMPQ 32(CX), $32
-	JNE rows4x1
-	CMPQ 48(CX), $32
-	JNE rows4x1
-	MOVQ 24(CX), SI // aBatch
-	MOVQ 40(CX), DI // bBatch
-	MOVQ 56(CX), R10 // cBatch
-	MOVQ batch+0(FP), R11
-fours152:
-	VBROADCASTF64X4 0(R15), Z0
-	VBROADCASTF64X4 32(R15), Z1
-	VBROADCASTF64X4 64(R15), Z2
-	VBROADCASTF64X4 96(R15), Z3
-	VMOVUPD 0(R12), Z4
-	VXORPS Z8, Z8, Z8
-	VMOVUPD 64(R12), Z5
-	VXORPS Z9, Z9, Z9
-	VPERMPD $0x00, Z4, Z12
-	VFMADD231PD Z0, Z12, Z8
-	VPERMPD $0x00, Z5, Z13
-	VFMADD231PD Z0, Z13, Z9
-	VPERMPD $0x55, Z4, Z14
-	VFMADD231PD Z1, Z14, Z8
-	VPERMPD $0x55, Z5, Z15
-	VFMADD231PD Z1, Z15, Z9
-	VPERMPD $0xaa, Z4, Z12
-	VFMADD231PD Z2, Z12, Z8
-	VPERMPD $0xaa, Z5, Z13
-	VFMADD231PD Z2, Z13, Z9
-	VPERMPD $0xff, Z4, Z14
-	VFMADD231PD Z3, Z14, Z8
-	VPERMPD $0xff, Z5, Z15
-	VFMADD231PD Z3, Z15, Z9
-	VMOVUPD Z8, 0(DX)
-	VMOVUPD Z9, 64(DX)
-	ADDQ SI, R12
-	ADDQ DI, R15
-	ADDQ R10, DX
-	DECQ R11
-	JNZ fours152
-	VZEROUPPER
-	RET
 
 rows16x1:
 	MOVQ R12, AX
@@ -12071,7 +11976,7 @@ rows16x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short154
+	JLT short153
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12106,9 +12011,9 @@ rows16x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short154:
+short153:
 	MOVQ 0(CX), CX // k
-loop153:
+loop152:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12135,7 +12040,7 @@ loop153:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop153
+	JNZ loop152
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12207,7 +12112,7 @@ rows15x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short156
+	JLT short155
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12240,9 +12145,9 @@ rows15x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short156:
+short155:
 	MOVQ 0(CX), CX // k
-loop155:
+loop154:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12268,7 +12173,7 @@ loop155:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop155
+	JNZ loop154
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12335,7 +12240,7 @@ rows14x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short158
+	JLT short157
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12366,9 +12271,9 @@ rows14x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short158:
+short157:
 	MOVQ 0(CX), CX // k
-loop157:
+loop156:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12392,7 +12297,7 @@ loop157:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop157
+	JNZ loop156
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12456,7 +12361,7 @@ rows13x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short160
+	JLT short159
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12485,9 +12390,9 @@ rows13x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short160:
+short159:
 	MOVQ 0(CX), CX // k
-loop159:
+loop158:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12510,7 +12415,7 @@ loop159:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop159
+	JNZ loop158
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12571,7 +12476,7 @@ rows12x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short162
+	JLT short161
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12598,9 +12503,9 @@ rows12x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short162:
+short161:
 	MOVQ 0(CX), CX // k
-loop161:
+loop160:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12622,7 +12527,7 @@ loop161:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop161
+	JNZ loop160
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12680,7 +12585,7 @@ rows11x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short164
+	JLT short163
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12705,9 +12610,9 @@ rows11x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short164:
+short163:
 	MOVQ 0(CX), CX // k
-loop163:
+loop162:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12728,7 +12633,7 @@ loop163:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop163
+	JNZ loop162
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12783,7 +12688,7 @@ rows10x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short166
+	JLT short165
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12806,9 +12711,9 @@ rows10x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short166:
+short165:
 	MOVQ 0(CX), CX // k
-loop165:
+loop164:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12828,7 +12733,7 @@ loop165:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop165
+	JNZ loop164
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12880,7 +12785,7 @@ rows9x1:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short168
+	JLT short167
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -12901,9 +12806,9 @@ rows9x1:
 	ADDQ R10, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	MOVQ tile+8(FP), CX
-short168:
+short167:
 	MOVQ 0(CX), CX // k
-loop167:
+loop166:
 	VMOVUPD.Z 0(R8), K1, Z0
 	PREFETCHT0 (R12)
 	VFMADD231PD.BCST (AX), Z0, Z4
@@ -12922,7 +12827,7 @@ loop167:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop167
+	JNZ loop166
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -12969,7 +12874,7 @@ rows8x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop169:
+loop168:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -12983,7 +12888,7 @@ loop169:
 	ADDQ DI, R14
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop169
+	JNZ loop168
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $7, R10, CX
@@ -13023,7 +12928,7 @@ rows7x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop170:
+loop169:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13035,7 +12940,7 @@ loop170:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop170
+	JNZ loop169
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $6, R10, CX
@@ -13072,7 +12977,7 @@ rows6x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop171:
+loop170:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13083,7 +12988,7 @@ loop171:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop171
+	JNZ loop170
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $5, R10, CX
@@ -13117,7 +13022,7 @@ rows5x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop172:
+loop171:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13127,7 +13032,7 @@ loop172:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop172
+	JNZ loop171
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $4, R10, CX
@@ -13158,7 +13063,7 @@ rows4x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop173:
+loop172:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13167,7 +13072,7 @@ loop173:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop173
+	JNZ loop172
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -13195,7 +13100,7 @@ rows3x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop174:
+loop173:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
@@ -13203,7 +13108,7 @@ loop174:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop174
+	JNZ loop173
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -13228,14 +13133,14 @@ rows2x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop175:
+loop174:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	VFMADD231PD.BCST (AX)(SI*1), Z0, Z5
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop175
+	JNZ loop174
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -13257,13 +13162,13 @@ rows1x1:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop176:
+loop175:
 	VMOVUPD.Z 0(R8), K1, Z0
 	VFMADD231PD.BCST (AX), Z0, Z4
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop176
+	JNZ loop175
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, K1, 0(CX)
@@ -13279,7 +13184,7 @@ wide:
 	DECQ AX
 	KMOVW AX, K1
 	CMPQ R8, $8
-	JLE few177
+	JLE few176
 	CMPQ R8, $9
 	JEQ rows9x2
 	CMPQ R8, $10
@@ -13292,7 +13197,7 @@ wide:
 	JEQ rows13x2
 	CMPQ R8, $14
 	JEQ rows14x2
-few177:
+few176:
 	CMPQ R8, $1
 	JEQ rows1x2
 	CMPQ R8, $2
@@ -13348,7 +13253,7 @@ rows14x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short179
+	JLT short178
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13393,9 +13298,9 @@ rows14x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short179:
+short178:
 	MOVQ 0(CX), CX // k
-loop178:
+loop177:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13449,7 +13354,7 @@ loop178:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop178
+	JNZ loop177
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13540,7 +13445,7 @@ rows13x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short181
+	JLT short180
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13582,9 +13487,9 @@ rows13x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short181:
+short180:
 	MOVQ 0(CX), CX // k
-loop180:
+loop179:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13635,7 +13540,7 @@ loop180:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop180
+	JNZ loop179
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13721,7 +13626,7 @@ rows12x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short183
+	JLT short182
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13760,9 +13665,9 @@ rows12x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short183:
+short182:
 	MOVQ 0(CX), CX // k
-loop182:
+loop181:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13810,7 +13715,7 @@ loop182:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop182
+	JNZ loop181
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -13891,7 +13796,7 @@ rows11x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short185
+	JLT short184
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -13927,9 +13832,9 @@ rows11x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short185:
+short184:
 	MOVQ 0(CX), CX // k
-loop184:
+loop183:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -13974,7 +13879,7 @@ loop184:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop184
+	JNZ loop183
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14050,7 +13955,7 @@ rows10x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short187
+	JLT short186
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14083,9 +13988,9 @@ rows10x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short187:
+short186:
 	MOVQ 0(CX), CX // k
-loop186:
+loop185:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14127,7 +14032,7 @@ loop186:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop186
+	JNZ loop185
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14198,7 +14103,7 @@ rows9x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short189
+	JLT short188
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14228,9 +14133,9 @@ rows9x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short189:
+short188:
 	MOVQ 0(CX), CX // k
-loop188:
+loop187:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14269,7 +14174,7 @@ loop188:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop188
+	JNZ loop187
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14335,7 +14240,7 @@ rows8x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short191
+	JLT short190
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14362,9 +14267,9 @@ rows8x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short191:
+short190:
 	MOVQ 0(CX), CX // k
-loop190:
+loop189:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14400,7 +14305,7 @@ loop190:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop190
+	JNZ loop189
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14459,7 +14364,7 @@ rows7x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short193
+	JLT short192
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14483,9 +14388,9 @@ rows7x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short193:
+short192:
 	MOVQ 0(CX), CX // k
-loop192:
+loop191:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14517,7 +14422,7 @@ loop192:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop192
+	JNZ loop191
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14571,7 +14476,7 @@ rows6x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short195
+	JLT short194
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14592,9 +14497,9 @@ rows6x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short195:
+short194:
 	MOVQ 0(CX), CX // k
-loop194:
+loop193:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14623,7 +14528,7 @@ loop194:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop194
+	JNZ loop193
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14672,7 +14577,7 @@ rows5x2:
 	MOVQ R12, a+16(FP)
 	MOVQ R15, b+24(FP)
 	CMPQ 0(CX), $24 // k
-	JLT short197
+	JLT short196
 	MOVQ 56(CX), CX // cBatch
 	ADDQ DX, CX
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
@@ -14690,9 +14595,9 @@ rows5x2:
 	WORD $0x0d0f; BYTE $0x09 // PREFETCHW (CX)
 	LONG $0x40490d0f // PREFETCHW 64(CX)
 	MOVQ tile+8(FP), CX
-short197:
+short196:
 	MOVQ 0(CX), CX // k
-loop196:
+loop195:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	PREFETCHT0 (R12)
@@ -14718,7 +14623,7 @@ loop196:
 	ADDQ R9, R15
 	ADDQ $64, R12
 	DECQ CX
-	JNZ loop196
+	JNZ loop195
 	MOVQ a+16(FP), R12
 	MOVQ b+24(FP), R15
 	MOVQ tile+8(FP), R8
@@ -14760,7 +14665,7 @@ rows4x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop198:
+loop197:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14778,7 +14683,7 @@ loop198:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop198
+	JNZ loop197
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $3, R10, CX
@@ -14813,7 +14718,7 @@ rows3x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop199:
+loop198:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14828,7 +14733,7 @@ loop199:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop199
+	JNZ loop198
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $2, R10, CX
@@ -14858,7 +14763,7 @@ rows2x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop200:
+loop199:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14870,7 +14775,7 @@ loop200:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop200
+	JNZ loop199
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	IMUL3Q $1, R10, CX
@@ -14895,7 +14800,7 @@ rows1x2:
 	ADDQ 24(CX), R12 // aBatch
 	ADDQ 40(CX), R15 // bBatch
 	MOVQ 0(CX), CX // k
-loop201:
+loop200:
 	VMOVUPD (R8), Z0
 	VMOVUPD.Z 64(R8), K1, Z1
 	VBROADCASTSD (AX), Z2
@@ -14904,7 +14809,7 @@ loop201:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop201
+	JNZ loop200
 	MOVQ tile+8(FP), R8
 	MOVQ DX, CX
 	VMOVUPD Z4, (CX)
@@ -14925,8 +14830,8 @@ TEXT ·RowF64AVX512(SB), NOSPLIT, $0-57
 	SHLQ $3, R15 // eight rows ahead
 
 	SUBQ $128, R11
-	JLT next206
-columns202:
+	JLT next205
+columns201:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -14947,9 +14852,9 @@ columns202:
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
 	TESTQ CX, CX
-	JEQ store204
+	JEQ store203
 	PCALIGN $32
-loop203:
+loop202:
 	VBROADCASTSD (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PD 0(R8), Z31, Z0
@@ -14986,10 +14891,10 @@ loop203:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop203
-store204:
+	JNZ loop202
+store203:
 	CMPB add+56(FP), $0
-	JEQ put205
+	JEQ put204
 	VADDPD 0(DX), Z0, Z0
 	VADDPD 64(DX), Z1, Z1
 	VADDPD 128(DX), Z2, Z2
@@ -15006,7 +14911,7 @@ store204:
 	VADDPD 832(DX), Z13, Z13
 	VADDPD 896(DX), Z14, Z14
 	VADDPD 960(DX), Z15, Z15
-put205:
+put204:
 	VMOVUPD Z0, 0(DX)
 	VMOVUPD Z1, 64(DX)
 	VMOVUPD Z2, 128(DX)
@@ -15026,13 +14931,13 @@ put205:
 	ADDQ $1024, R12
 	ADDQ $1024, DX
 	SUBQ $128, R11
-	JGE columns202
-next206:
+	JGE columns201
+next205:
 	ADDQ $128, R11
 
 	SUBQ $32, R11
-	JLT next211
-columns207:
+	JLT next210
+columns206:
 	MOVQ a+8(FP), AX
 	MOVQ R12, R8
 	MOVQ k+0(FP), CX
@@ -15041,9 +14946,9 @@ columns207:
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	TESTQ CX, CX
-	JEQ store209
+	JEQ store208
 	PCALIGN $32
-loop208:
+loop207:
 	VBROADCASTSD (AX), Z31
 	PREFETCHT0 0(R8)(R15*1)
 	VFMADD231PD 0(R8), Z31, Z0
@@ -15056,15 +14961,15 @@ loop208:
 	ADDQ DI, AX
 	ADDQ R9, R8
 	DECQ CX
-	JNZ loop208
-store209:
+	JNZ loop207
+store208:
 	CMPB add+56(FP), $0
-	JEQ put210
+	JEQ put209
 	VADDPD 0(DX), Z0, Z0
 	VADDPD 64(DX), Z1, Z1
 	VADDPD 128(DX), Z2, Z2
 	VADDPD 192(DX), Z3, Z3
-put210:
+put209:
 	VMOVUPD Z0, 0(DX)
 	VMOVUPD Z1, 64(DX)
 	VMOVUPD Z2, 128(DX)
@@ -15072,8 +14977,8 @@ put210:
 	ADDQ $256, R12
 	ADDQ $256, DX
 	SUBQ $32, R11
-	JGE columns207
-next211:
+	JGE columns206
+next210:
 	ADDQ $32, R11
 	VZEROUPPER
 	RET
@@ -15115,9 +15020,9 @@ rows4:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	TESTQ CX, CX
-	JEQ rest213
+	JEQ rest212
 	PCALIGN $32
-loop212:
+loop211:
 	VMOVUPD 0(R8), Z8
 	VFMADD231PD 0(AX), Z8, Z0
 	VFMADD231PD 0(AX)(SI*1), Z8, Z2
@@ -15132,10 +15037,10 @@ loop212:
 	ADDQ $128, BX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop212
-rest213:
+	JNZ loop211
+rest212:
 	TESTQ R9, R9
-	JEQ sum214
+	JEQ sum213
 	VMOVUPD.Z 0(R8), K1, Z8
 	VMOVUPD.Z 0(AX), K1, Z9
 	VFMADD231PD Z9, Z8, Z0
@@ -15154,7 +15059,7 @@ rest213:
 	VFMADD231PD Z9, Z8, Z5
 	VMOVUPD.Z 64(BX), K2, Z9
 	VFMADD231PD Z9, Z8, Z7
-sum214:
+sum213:
 	VADDPD Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPD Y1, Y0, Y0
@@ -15163,9 +15068,9 @@ sum214:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put215
+	JEQ put214
 	VADDSD (DX), X0, X0
-put215:
+put214:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	VADDPD Z3, Z2, Z2
@@ -15176,9 +15081,9 @@ put215:
 	VUNPCKHPD X2, X2, X3
 	VADDSD X3, X2, X2
 	CMPB add+56(FP), $0
-	JEQ put216
+	JEQ put215
 	VADDSD (DX), X2, X2
-put216:
+put215:
 	VMOVSD X2, (DX)
 	ADDQ R10, DX
 	VADDPD Z5, Z4, Z4
@@ -15189,9 +15094,9 @@ put216:
 	VUNPCKHPD X4, X4, X5
 	VADDSD X5, X4, X4
 	CMPB add+56(FP), $0
-	JEQ put217
+	JEQ put216
 	VADDSD (DX), X4, X4
-put217:
+put216:
 	VMOVSD X4, (DX)
 	ADDQ R10, DX
 	VADDPD Z7, Z6, Z6
@@ -15202,9 +15107,9 @@ put217:
 	VUNPCKHPD X6, X6, X7
 	VADDSD X7, X6, X6
 	CMPB add+56(FP), $0
-	JEQ put218
+	JEQ put217
 	VADDSD (DX), X6, X6
-put218:
+put217:
 	VMOVSD X6, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*4), R12
@@ -15220,9 +15125,9 @@ rows1:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	TESTQ CX, CX
-	JEQ rest220
+	JEQ rest219
 	PCALIGN $32
-loop219:
+loop218:
 	VMOVUPD 0(R8), Z8
 	VFMADD231PD 0(AX), Z8, Z0
 	VMOVUPD 64(R8), Z9
@@ -15230,17 +15135,17 @@ loop219:
 	ADDQ $128, AX
 	ADDQ $128, R8
 	SUBQ $128, CX
-	JNZ loop219
-rest220:
+	JNZ loop218
+rest219:
 	TESTQ R9, R9
-	JEQ sum221
+	JEQ sum220
 	VMOVUPD.Z 0(R8), K1, Z8
 	VMOVUPD.Z 0(AX), K1, Z9
 	VFMADD231PD Z9, Z8, Z0
 	VMOVUPD.Z 64(R8), K2, Z8
 	VMOVUPD.Z 64(AX), K2, Z9
 	VFMADD231PD Z9, Z8, Z1
-sum221:
+sum220:
 	VADDPD Z1, Z0, Z0
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPD Y1, Y0, Y0
@@ -15249,9 +15154,9 @@ sum221:
 	VUNPCKHPD X0, X0, X1
 	VADDSD X1, X0, X0
 	CMPB add+56(FP), $0
-	JEQ put222
+	JEQ put221
 	VADDSD (DX), X0, X0
-put222:
+put221:
 	VMOVSD X0, (DX)
 	ADDQ R10, DX
 	LEAQ (R12)(SI*1), R12
@@ -15274,7 +15179,7 @@ TEXT ·PackAF64AVX512(SB), NOSPLIT, $0-32
 	MOVL $3, R8
 	KMOVW R8, K1
 	PCALIGN $32
-loop223:
+loop222:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15296,7 +15201,7 @@ loop223:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop223
+	JNZ loop222
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15307,7 +15212,7 @@ loop223:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop224:
+loop223:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15329,7 +15234,7 @@ loop224:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop224
+	JNZ loop223
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15340,7 +15245,7 @@ loop224:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop225:
+loop224:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15362,7 +15267,7 @@ loop225:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop225
+	JNZ loop224
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15374,7 +15279,7 @@ loop225:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop226:
+loop225:
 	VMOVUPD 0(AX), X0
 	VMOVUPD 0(AX)(SI*1), X1
 	VUNPCKLPD Y1, Y0, Y8
@@ -15392,7 +15297,7 @@ loop226:
 	ADDQ $32, DX
 	ADDQ $448, DI
 	SUBQ $4, CX
-	JNZ loop226
+	JNZ loop225
 	VZEROUPPER
 	RET
 
@@ -15406,7 +15311,7 @@ TEXT ·PackBF64AVX512(SB), NOSPLIT, $0-32
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX // row 6
 	PCALIGN $32
-loop227:
+loop226:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15428,7 +15333,7 @@ loop227:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop227
+	JNZ loop226
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15439,7 +15344,7 @@ loop227:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop228:
+loop227:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15461,7 +15366,7 @@ loop228:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop228
+	JNZ loop227
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15472,7 +15377,7 @@ loop228:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop229:
+loop228:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15494,7 +15399,7 @@ loop229:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop229
+	JNZ loop228
 
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), AX
@@ -15506,7 +15411,7 @@ loop229:
 	LEAQ (BX)(SI*2), DX
 	ADDQ SI, DX
 	PCALIGN $32
-loop230:
+loop229:
 	VMOVUPD 0(AX), X0
 	VINSERTF128 $1, 0(AX)(SI*2), Y0, Y0
 	VMOVUPD 0(AX)(SI*1), X1
@@ -15528,7 +15433,7 @@ loop230:
 	ADDQ $32, DX
 	ADDQ $512, DI
 	SUBQ $4, CX
-	JNZ loop230
+	JNZ loop229
 	VZEROUPPER
 	RET
 

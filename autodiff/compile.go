@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -163,17 +162,14 @@ type place struct {
 	spec  *spec
 	place int // of a runtime.Entry
 
-	near   bool // it lies at offset, and is to have the sizes dims, whatever the batch
+	near   bool // it lies at offset
 	offset uintptr
-	dims   []int
+	kind   uint64 // what it is to be whatever the batch, 0 where that is not known
 }
 
-// fits reports whether an array's sizes are those wanted.
-func (p *place) fits(dims []int, batch int) bool {
-	if p.near {
-		return slices.Equal(dims, p.dims)
-	}
-	return sameDims(dims, p.spec.shape, batch)
+// fits reports whether a is of the type and shape wanted.
+func (p *place) fits(a *array, batch int) bool {
+	return !a.weak && a.t == p.spec.t && sameDims(a.dims, p.spec.shape, batch)
 }
 
 // findPlaces lists what there is to look at, nothing where calls need frames.
@@ -189,8 +185,11 @@ func (c *code) findPlaces() {
 		}
 		for i := range a.specs {
 			p := place{tree: t, path: &a.form.at[i], spec: &a.specs[i], place: a.specs[i].input}
-			if hops := p.path.hops; len(hops) == 1 && hops[0].kind == stay && p.spec.shape.Static() {
-				p.near, p.offset, p.dims = true, hops[0].offset, p.spec.shape.At(1)
+			if hops := p.path.hops; len(hops) == 1 && hops[0].kind == stay {
+				p.near, p.offset = true, hops[0].offset
+			}
+			if p.spec.shape.Static() {
+				p.kind = kindOf(p.spec.t, p.spec.shape.At(1))
 			}
 			if t == 0 {
 				p.place += c.inputs
@@ -219,7 +218,7 @@ func (c *code) enter(ctx context.Context, trees [3]unsafe.Pointer) bool {
 			return false
 		}
 		a := v.a
-		if a == nil || a.weak || a.t != p.spec.t || a.home.there.Load() != nil || !p.fits(a.dims, e.Batch) {
+		if a == nil || a.home.there.Load() != nil || (a.kind == 0 || a.kind != p.kind) && !p.fits(a, e.Batch) {
 			return false
 		}
 		places[p.place] = a.p

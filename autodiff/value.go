@@ -66,12 +66,29 @@ type Value struct {
 // array is a concrete array, a spec (p is nil) or a number (weak).
 type array struct {
 	t    dtype.Type
-	dims []int // AnyBatch only in specs
+	weak bool
+	kind uint64 // of t and dims, where it is known
+	dims []int  // AnyBatch only in specs
 	p    unsafe.Pointer
 	n    int
-	weak bool
 	num  float64
 	home residence
+}
+
+// kindOf is a word that arrays of one type and shape have in common, and no others; 0 where a word does not hold it.
+func kindOf(t dtype.Type, dims []int) uint64 {
+	const bits = 19
+	if len(dims) > 3 {
+		return 0
+	}
+	k := uint64(1)<<6 | uint64(t)<<2 | uint64(len(dims))
+	for _, d := range dims {
+		if d>>bits != 0 {
+			return 0
+		}
+		k = k<<bits | uint64(d)
+	}
+	return k
 }
 
 // From makes an array of shape dims, none meaning one axis, of data, row by row. It shares data: who
@@ -90,19 +107,22 @@ func From[T Element](data []T, dims ...int) Value {
 	if n != len(data) {
 		ir.Fail("From", "%v: the shape has %d elements, the slice %d", dims, n, len(data))
 	}
-	a := &array{t: elementType[T](), dims: slices.Clone(dims), p: unsafe.Pointer(unsafe.SliceData(data)), n: n}
+	t := elementType[T]()
+	a := &array{t: t, kind: kindOf(t, dims), dims: slices.Clone(dims), p: unsafe.Pointer(unsafe.SliceData(data)), n: n}
 	a.home.held.Store(true)
 	return Value{a: a}
 }
 
 // Scalar is the array of shape [] that holds a copy of x.
 func Scalar[T Element](x T) Value {
-	return Value{a: &array{t: elementType[T](), p: unsafe.Pointer(&x), n: 1}}
+	t := elementType[T]()
+	return Value{a: &array{t: t, kind: kindOf(t, nil), p: unsafe.Pointer(&x), n: 1}}
 }
 
 // ScalarAt is the array of shape [] whose element is *x: who changes one changes the other.
 func ScalarAt[T Element](x *T) Value {
-	a := &array{t: elementType[T](), p: unsafe.Pointer(x), n: 1}
+	t := elementType[T]()
+	a := &array{t: t, kind: kindOf(t, nil), p: unsafe.Pointer(x), n: 1}
 	a.home.held.Store(true)
 	return Value{a: a}
 }
@@ -186,7 +206,7 @@ func alike(t dtype.Type, dims []int) *array {
 	if off := int(-uintptr(p) & 63); off != 0 {
 		p = unsafe.Add(p, off)
 	}
-	return &array{t: t, dims: dims, p: p, n: n}
+	return &array{t: t, kind: kindOf(t, dims), dims: dims, p: p, n: n}
 }
 
 // IsValid reports whether v is a value at all.

@@ -67,6 +67,9 @@ type GemmKernel struct {
 	Batch                 func(batch int, tile, a, b, c unsafe.Pointer)
 	BatchRows, BatchTiles int // the most rows that it takes; the most tiles of up to MR rows for which it is better than Strip
 
+	// Narrow, where not nil, is better than Batch where C has up to NarrowRows rows of up to NarrowBytes.
+	Narrow func(batch int, tile, a, b, c unsafe.Pointer)
+
 	// Row, where not nil, is Strip for m == 1 and n any multiple of RowPad.
 	Row func(k int, a unsafe.Pointer, aCol int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool)
 
@@ -85,6 +88,9 @@ type GemmKernel struct {
 
 // BatchTile is a product with m ≤ BatchRows and n ≤ NR/2, or m ≤ MR and n ≤ NR, and the distances in a batch of them.
 type BatchTile struct{ k, aRow, aCol, aBatch, bRow, bBatch, cRow, cBatch, m, n int }
+
+// NarrowBytes and NarrowRows are the largest C of GemmKernel's Narrow.
+const NarrowBytes, NarrowRows = 32, 12
 
 // Epilogue is told of each block of C as it becomes final, while it is in cache: exactly once per
 // block, from the worker that computed it. The blocks tile C.
@@ -183,10 +189,10 @@ func (p *GemmPlan) batch(n int, a, b, c unsafe.Pointer) {
 	for j := p.g.N; ; j -= t.n {
 		ai, ci, i := a, c, p.g.M
 		for ; i > t.m; i -= t.m {
-			p.k.Batch(n, unsafe.Pointer(t), ai, b, ci)
+			p.mul(n, unsafe.Pointer(t), ai, b, ci)
 			ai, ci = unsafe.Add(ai, t.m*t.aRow), unsafe.Add(ci, t.m*t.cRow)
 		}
-		p.k.Batch(n, unsafe.Pointer(&p.last), ai, b, ci)
+		p.mul(n, unsafe.Pointer(&p.last), ai, b, ci)
 		if j <= t.n {
 			return
 		}

@@ -20,8 +20,8 @@ var gemmAVX2 = [dtype.Count]GemmKernel{
 // Fourteen rows by two vectors: the most that leave a register for what is broadcast, so that an fma wants
 // the fewest loads.
 var gemmAVX512 = [dtype.Count]GemmKernel{
-	dtype.F32: {MR: 14, NR: 32, Strip: asm.GemmF32AVX512, Lines: asm.LinesF32AVX512, Batch: asm.BatchF32AVX512, BatchRows: 16, BatchTiles: 5, Row: asm.RowF32AVX512, Dot: asm.DotF32AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512, Lanes: asm.LanesAVX512},
-	dtype.F64: {MR: 14, NR: 16, Strip: asm.GemmF64AVX512, Lines: asm.LinesF64AVX512, Batch: asm.BatchF64AVX512, BatchRows: 16, BatchTiles: 5, Row: asm.RowF64AVX512, Dot: asm.DotF64AVX512, PackA: asm.PackAF64AVX512, PackB: asm.PackBF64AVX512, Lanes: asm.LanesAVX512},
+	dtype.F32: {MR: 14, NR: 32, Strip: asm.GemmF32AVX512, Lines: asm.LinesF32AVX512, Batch: asm.BatchF32AVX512, BatchRows: 16, BatchTiles: 5, Narrow: asm.BatchF32AVX2, Row: asm.RowF32AVX512, Dot: asm.DotF32AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512, Lanes: asm.LanesAVX512},
+	dtype.F64: {MR: 14, NR: 16, Strip: asm.GemmF64AVX512, Lines: asm.LinesF64AVX512, Batch: asm.BatchF64AVX512, BatchRows: 16, BatchTiles: 5, Narrow: asm.BatchF64AVX2, Row: asm.RowF64AVX512, Dot: asm.DotF64AVX512, PackA: asm.PackAF64AVX512, PackB: asm.PackBF64AVX512, Lanes: asm.LanesAVX512},
 	dtype.BF16: {MR: 14, NR: 32, Strip: asm.GemmBF16AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,
 		pairing: pairing{SplitA: asm.SplitAAVX512, SplitB: asm.SplitBAVX512, ZipA: asm.ZipAAVX512, ZipB: asm.ZipBAVX512}},
 	dtype.F16: {MR: 14, NR: 32, Strip: asm.GemmF32AVX512, PackA: asm.PackAF32AVX512, PackB: asm.PackBF32AVX512,

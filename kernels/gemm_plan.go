@@ -30,8 +30,9 @@ type GemmPlan struct {
 
 	ahead bool // each product is one block, whose strips ask for the next one's operands
 
-	small      bool // by Batch: one call does a tile of
-	few        int  // batch elements, which stay in L1
+	small      bool // by mul, Batch or Narrow: one call does a tile of
+	mul        func(batch int, tile, a, b, c unsafe.Pointer)
+	few        int // batch elements, which stay in L1
 	tile, last BatchTile
 
 	phases int
@@ -217,8 +218,12 @@ func (p *GemmPlan) planBlocks() {
 		p.aBytes = align(KC * int(unsafe.Sizeof(line{})))
 	}
 	rows, most := max(1, k.BatchRows), 2*k.BatchRows
-	if g.N > k.NR/2 {
+	p.mul = k.Batch
+	switch {
+	case g.N > k.NR/2:
 		rows, most = k.MR, k.BatchTiles*k.MR
+	case k.Narrow != nil && g.N*size <= NarrowBytes && g.M <= NarrowRows:
+		p.mul = k.Narrow
 	}
 	if p.small = k.Batch != nil && (g.N <= k.NR || g.N == 2*k.NR) && g.M <= most && p.mc >= g.M && p.nc >= g.N &&
 		0 < g.K && g.K <= KC && p.b == inPlace && !p.packA && !p.lines; p.small {

@@ -602,14 +602,14 @@ func (g *gemm) batchOf(most, vecs int) {
 	g.p("%s:", few)
 	for r := 1; r < middle; r++ {
 		g.p("CMPQ R8, $%d", r)
-		if r == 4 && vecs == 1 {
+		if r == 4 && vecs == 1 && !g.masks {
 			g.p("JEQ four")
 			continue
 		}
 		g.p("JEQ rows%dx%d", r, vecs)
 	}
 	g.p("JMP rows%dx%d", middle, vecs)
-	if vecs == 1 {
+	if vecs == 1 && !g.masks {
 		g.four()
 	}
 	for r := most; r > 0; r-- {
@@ -732,8 +732,8 @@ func (g *gemm) batchOf(most, vecs int) {
 	}
 }
 
-// four is the loop over products of contiguous matrices of 4×4, whose rows lie side by side in vectors: of each of A's rows the
-// element of one k, times B's row k in every place.
+// four is the loop over products of contiguous matrices of 4×4, of which a vector holds a row, or two side by side: of each of A's rows
+// the element of one k, times B's row k in every place.
 func (g *gemm) four() {
 	row := 4 * g.t.size
 	vecs := 4 * row / g.bytes
@@ -751,10 +751,7 @@ func (g *gemm) four() {
 	loop := g.newLabel("fours")
 	g.p("%s:", loop)
 	wide := "VMOVUPD"
-	switch {
-	case g.masks:
-		wide = fmt.Sprintf("VBROADCASTF%dX4", 8*g.t.size)
-	case row < g.bytes:
+	if row < g.bytes {
 		wide = "VBROADCASTF128"
 	}
 	for k := range 4 {
@@ -769,13 +766,10 @@ func (g *gemm) four() {
 	for k := range 4 {
 		for v := range vecs {
 			x := 12 + (vecs*k+v)%4
-			switch {
-			case row == g.bytes:
-				g.p("VBROADCAST@ %d(R12), ~%d", v*row+k*g.t.size, x)
-			case g.t.size == 4:
+			if row < g.bytes {
 				g.p("VPERMILPS $%#02x, ~%d, ~%d", 0x55*k, 4+v, x)
-			default:
-				g.p("VPERMPD $%#02x, ~%d, ~%d", 0x55*k, 4+v, x)
+			} else {
+				g.p("VBROADCAST@ %d(R12), ~%d", v*row+k*g.t.size, x)
 			}
 			g.p("VFMADD231# ~%d, ~%d, ~%d", k, x, 8+v)
 		}
