@@ -13,101 +13,107 @@ import (
 
 // TilesAVX2 holds the tiles by op and type of its arguments. They compute n elements, n a multiple of 8.
 var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){
-	0:  {dtype.I32: addInt32AVX2, dtype.I64: addInt64AVX2, dtype.F32: addFloat32AVX2, dtype.F64: addFloat64AVX2},                                    // add
-	1:  {dtype.I32: subInt32AVX2, dtype.I64: subInt64AVX2, dtype.F32: subFloat32AVX2, dtype.F64: subFloat64AVX2},                                    // sub
-	2:  {dtype.I32: mulInt32AVX2, dtype.F32: mulFloat32AVX2, dtype.F64: mulFloat64AVX2},                                                             // mul
-	3:  {dtype.F32: divFloat32AVX2, dtype.F64: divFloat64AVX2},                                                                                      // div
-	4:  {dtype.I32: negInt32AVX2, dtype.I64: negInt64AVX2, dtype.F32: negFloat32AVX2, dtype.F64: negFloat64AVX2},                                    // neg
-	5:  {dtype.I32: absInt32AVX2, dtype.I64: absInt64AVX2, dtype.F32: absFloat32AVX2, dtype.F64: absFloat64AVX2},                                    // abs
-	6:  {dtype.I32: signInt32AVX2, dtype.I64: signInt64AVX2, dtype.F32: signFloat32AVX2, dtype.F64: signFloat64AVX2},                                // sign
-	7:  {dtype.I32: squareInt32AVX2, dtype.F32: squareFloat32AVX2, dtype.F64: squareFloat64AVX2},                                                    // square
-	8:  {dtype.F32: sqrtFloat32AVX2, dtype.F64: sqrtFloat64AVX2},                                                                                    // sqrt
-	9:  {dtype.F32: rsqrtFloat32AVX2, dtype.F64: rsqrtFloat64AVX2},                                                                                  // rsqrt
-	10: {dtype.F32: cbrtFloat32AVX2, dtype.F64: cbrtFloat64AVX2},                                                                                    // cbrt
-	11: {dtype.F32: reciprocalFloat32AVX2, dtype.F64: reciprocalFloat64AVX2},                                                                        // reciprocal
-	12: {dtype.F32: expFloat32AVX2, dtype.F64: expFloat64AVX2},                                                                                      // exp
-	13: {dtype.F32: exp2Float32AVX2, dtype.F64: exp2Float64AVX2},                                                                                    // exp2
-	14: {dtype.F32: expm1Float32AVX2, dtype.F64: expm1Float64AVX2},                                                                                  // expm1
-	15: {dtype.F32: logFloat32AVX2, dtype.F64: logFloat64AVX2},                                                                                      // log
-	16: {dtype.F32: log2Float32AVX2, dtype.F64: log2Float64AVX2},                                                                                    // log2
-	17: {dtype.F32: log10Float32AVX2, dtype.F64: log10Float64AVX2},                                                                                  // log10
-	18: {dtype.F32: log1pFloat32AVX2, dtype.F64: log1pFloat64AVX2},                                                                                  // log1p
-	19: {dtype.F32: sinFloat32AVX2, dtype.F64: sinFloat64AVX2},                                                                                      // sin
-	20: {dtype.F32: cosFloat32AVX2, dtype.F64: cosFloat64AVX2},                                                                                      // cos
-	21: {dtype.F32: tanFloat32AVX2, dtype.F64: tanFloat64AVX2},                                                                                      // tan
-	22: {dtype.F32: asinFloat32AVX2, dtype.F64: asinFloat64AVX2},                                                                                    // asin
-	23: {dtype.F32: acosFloat32AVX2, dtype.F64: acosFloat64AVX2},                                                                                    // acos
-	24: {dtype.F32: atanFloat32AVX2, dtype.F64: atanFloat64AVX2},                                                                                    // atan
-	25: {dtype.F32: atan2Float32AVX2, dtype.F64: atan2Float64AVX2},                                                                                  // atan2
-	26: {dtype.F32: sinhFloat32AVX2, dtype.F64: sinhFloat64AVX2},                                                                                    // sinh
-	27: {dtype.F32: coshFloat32AVX2, dtype.F64: coshFloat64AVX2},                                                                                    // cosh
-	28: {dtype.F32: tanhFloat32AVX2, dtype.F64: tanhFloat64AVX2},                                                                                    // tanh
-	29: {dtype.F32: asinhFloat32AVX2, dtype.F64: asinhFloat64AVX2},                                                                                  // asinh
-	30: {dtype.F32: acoshFloat32AVX2, dtype.F64: acoshFloat64AVX2},                                                                                  // acosh
-	31: {dtype.F32: atanhFloat32AVX2, dtype.F64: atanhFloat64AVX2},                                                                                  // atanh
-	32: {dtype.F32: sigmoidFloat32AVX2, dtype.F64: sigmoidFloat64AVX2},                                                                              // sigmoid
-	33: {dtype.F32: softplusFloat32AVX2, dtype.F64: softplusFloat64AVX2},                                                                            // softplus
-	34: {dtype.I32: reluInt32AVX2, dtype.I64: reluInt64AVX2, dtype.F32: reluFloat32AVX2, dtype.F64: reluFloat64AVX2},                                // relu
-	35: {dtype.F32: leakyreluFloat32AVX2, dtype.F64: leakyreluFloat64AVX2},                                                                          // leakyrelu
-	36: {dtype.F32: eluFloat32AVX2, dtype.F64: eluFloat64AVX2},                                                                                      // elu
-	37: {dtype.F32: geluFloat32AVX2, dtype.F64: geluFloat64AVX2},                                                                                    // gelu
-	38: {dtype.F32: gelutanhFloat32AVX2, dtype.F64: gelutanhFloat64AVX2},                                                                            // gelutanh
-	39: {dtype.F32: siluFloat32AVX2, dtype.F64: siluFloat64AVX2},                                                                                    // silu
-	40: {dtype.F32: erfFloat32AVX2, dtype.F64: erfFloat64AVX2},                                                                                      // erf
-	41: {dtype.F32: erfcFloat32AVX2, dtype.F64: erfcFloat64AVX2},                                                                                    // erfc
-	42: {dtype.F32: lgammaFloat32AVX2, dtype.F64: lgammaFloat64AVX2},                                                                                // lgamma
-	43: {dtype.F32: digammaFloat32AVX2, dtype.F64: digammaFloat64AVX2},                                                                              // digamma
-	44: {dtype.F32: polygammaFloat32AVX2, dtype.F64: polygammaFloat64AVX2},                                                                          // polygamma
-	45: {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
-	46: {dtype.F32: hypotFloat32AVX2, dtype.F64: hypotFloat64AVX2},                                                                                  // hypot
-	47: {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
-	48: {dtype.I32: minInt32AVX2, dtype.I64: minInt64AVX2, dtype.F32: minFloat32AVX2, dtype.F64: minFloat64AVX2},                                    // min
-	49: {dtype.I32: maxInt32AVX2, dtype.I64: maxInt64AVX2, dtype.F32: maxFloat32AVX2, dtype.F64: maxFloat64AVX2},                                    // max
-	50: {dtype.I32: clampInt32AVX2, dtype.I64: clampInt64AVX2, dtype.F32: clampFloat32AVX2, dtype.F64: clampFloat64AVX2},                            // clamp
-	51: {dtype.F32: floorFloat32AVX2, dtype.F64: floorFloat64AVX2},                                                                                  // floor
-	52: {dtype.F32: ceilFloat32AVX2, dtype.F64: ceilFloat64AVX2},                                                                                    // ceil
-	53: {dtype.F32: roundFloat32AVX2, dtype.F64: roundFloat64AVX2},                                                                                  // round
-	54: {dtype.F32: truncFloat32AVX2, dtype.F64: truncFloat64AVX2},                                                                                  // trunc
-	55: {dtype.F32: modFloat32AVX2, dtype.F64: modFloat64AVX2},                                                                                      // mod
-	56: {dtype.F32: mulzFloat32AVX2, dtype.F64: mulzFloat64AVX2},                                                                                    // mulz
-	57: {dtype.Bool: eqBoolAVX2, dtype.I32: eqInt32AVX2, dtype.I64: eqInt64AVX2, dtype.F32: eqFloat32AVX2, dtype.F64: eqFloat64AVX2},                // eq
-	58: {dtype.Bool: neBoolAVX2, dtype.I32: neInt32AVX2, dtype.I64: neInt64AVX2, dtype.F32: neFloat32AVX2, dtype.F64: neFloat64AVX2},                // ne
-	59: {dtype.I32: ltInt32AVX2, dtype.I64: ltInt64AVX2, dtype.F32: ltFloat32AVX2, dtype.F64: ltFloat64AVX2},                                        // lt
-	60: {dtype.I32: leInt32AVX2, dtype.I64: leInt64AVX2, dtype.F32: leFloat32AVX2, dtype.F64: leFloat64AVX2},                                        // le
-	61: {dtype.I32: gtInt32AVX2, dtype.I64: gtInt64AVX2, dtype.F32: gtFloat32AVX2, dtype.F64: gtFloat64AVX2},                                        // gt
-	62: {dtype.I32: geInt32AVX2, dtype.I64: geInt64AVX2, dtype.F32: geFloat32AVX2, dtype.F64: geFloat64AVX2},                                        // ge
-	63: {dtype.Bool: andBoolAVX2},                                                                                                                   // and
-	64: {dtype.Bool: orBoolAVX2},                                                                                                                    // or
-	65: {dtype.Bool: xorBoolAVX2},                                                                                                                   // xor
-	66: {dtype.Bool: notBoolAVX2},                                                                                                                   // not
-	67: {dtype.F32: isnanFloat32AVX2, dtype.F64: isnanFloat64AVX2},                                                                                  // isnan
-	68: {dtype.F32: isfiniteFloat32AVX2, dtype.F64: isfiniteFloat64AVX2},                                                                            // isfinite
-	69: {dtype.Bool: whereBoolAVX2, dtype.I32: whereInt32AVX2, dtype.I64: whereInt64AVX2, dtype.F32: whereFloat32AVX2, dtype.F64: whereFloat64AVX2}, // where
-	70: {dtype.I32: bitandInt32AVX2, dtype.I64: bitandInt64AVX2},                                                                                    // bitand
-	71: {dtype.I32: bitorInt32AVX2, dtype.I64: bitorInt64AVX2},                                                                                      // bitor
-	72: {dtype.I32: bitxorInt32AVX2, dtype.I64: bitxorInt64AVX2},                                                                                    // bitxor
-	73: {dtype.I32: bitnotInt32AVX2, dtype.I64: bitnotInt64AVX2},                                                                                    // bitnot
-	74: {dtype.I32: shlInt32AVX2, dtype.I64: shlInt64AVX2},                                                                                          // shl
-	75: {dtype.I32: shrInt32AVX2, dtype.I64: shrInt64AVX2},                                                                                          // shr
-	76: {dtype.F32: erfinvFloat32AVX2, dtype.F64: erfinvFloat64AVX2},                                                                                // erfinv
-	77: {dtype.F32: gammaFloat32AVX2},                                                                                                               // gamma
-	78: {dtype.F32: erfcxFloat32AVX2, dtype.F64: erfcxFloat64AVX2},                                                                                  // erfcx
-	79: {dtype.F32: erfiFloat32AVX2, dtype.F64: erfiFloat64AVX2},                                                                                    // erfi
-	80: {dtype.F32: dawsonFloat32AVX2, dtype.F64: dawsonFloat64AVX2},                                                                                // dawson
-	81: {dtype.F32: besselj0Float32AVX2, dtype.F64: besselj0Float64AVX2},                                                                            // besselj0
-	82: {dtype.F32: besselj1Float32AVX2, dtype.F64: besselj1Float64AVX2},                                                                            // besselj1
-	83: {dtype.F32: bessely0Float32AVX2, dtype.F64: bessely0Float64AVX2},                                                                            // bessely0
-	84: {dtype.F32: bessely1Float32AVX2, dtype.F64: bessely1Float64AVX2},                                                                            // bessely1
-	85: {dtype.F32: besseli0Float32AVX2, dtype.F64: besseli0Float64AVX2},                                                                            // besseli0
-	86: {dtype.F32: besseli1Float32AVX2, dtype.F64: besseli1Float64AVX2},                                                                            // besseli1
-	87: {dtype.F32: expintFloat32AVX2, dtype.F64: expintFloat64AVX2},                                                                                // expint
-	88: {dtype.F32: sinintFloat32AVX2, dtype.F64: sinintFloat64AVX2},                                                                                // sinint
-	89: {dtype.F32: cosintFloat32AVX2, dtype.F64: cosintFloat64AVX2},                                                                                // cosint
-	90: {dtype.F32: ellipkFloat32AVX2, dtype.F64: ellipkFloat64AVX2},                                                                                // ellipk
-	91: {dtype.F32: ellipeFloat32AVX2, dtype.F64: ellipeFloat64AVX2},                                                                                // ellipe
-	92: {dtype.F32: zetaFloat32AVX2, dtype.F64: zetaFloat64AVX2},                                                                                    // zeta
-	93: {dtype.F32: gammaincFloat32AVX2, dtype.F64: gammaincFloat64AVX2},                                                                            // gammainc
-	94: {dtype.F32: gammainccFloat32AVX2, dtype.F64: gammainccFloat64AVX2},                                                                          // gammaincc
+	0:   {dtype.I32: addInt32AVX2, dtype.I64: addInt64AVX2, dtype.F32: addFloat32AVX2, dtype.F64: addFloat64AVX2},                                    // add
+	1:   {dtype.I32: subInt32AVX2, dtype.I64: subInt64AVX2, dtype.F32: subFloat32AVX2, dtype.F64: subFloat64AVX2},                                    // sub
+	2:   {dtype.I32: mulInt32AVX2, dtype.F32: mulFloat32AVX2, dtype.F64: mulFloat64AVX2},                                                             // mul
+	3:   {dtype.F32: divFloat32AVX2, dtype.F64: divFloat64AVX2},                                                                                      // div
+	4:   {dtype.I32: negInt32AVX2, dtype.I64: negInt64AVX2, dtype.F32: negFloat32AVX2, dtype.F64: negFloat64AVX2},                                    // neg
+	5:   {dtype.I32: absInt32AVX2, dtype.I64: absInt64AVX2, dtype.F32: absFloat32AVX2, dtype.F64: absFloat64AVX2},                                    // abs
+	6:   {dtype.I32: signInt32AVX2, dtype.I64: signInt64AVX2, dtype.F32: signFloat32AVX2, dtype.F64: signFloat64AVX2},                                // sign
+	7:   {dtype.I32: squareInt32AVX2, dtype.F32: squareFloat32AVX2, dtype.F64: squareFloat64AVX2},                                                    // square
+	8:   {dtype.F32: sqrtFloat32AVX2, dtype.F64: sqrtFloat64AVX2},                                                                                    // sqrt
+	9:   {dtype.F32: rsqrtFloat32AVX2, dtype.F64: rsqrtFloat64AVX2},                                                                                  // rsqrt
+	10:  {dtype.F32: cbrtFloat32AVX2, dtype.F64: cbrtFloat64AVX2},                                                                                    // cbrt
+	11:  {dtype.F32: reciprocalFloat32AVX2, dtype.F64: reciprocalFloat64AVX2},                                                                        // reciprocal
+	12:  {dtype.F32: expFloat32AVX2, dtype.F64: expFloat64AVX2},                                                                                      // exp
+	13:  {dtype.F32: exp2Float32AVX2, dtype.F64: exp2Float64AVX2},                                                                                    // exp2
+	14:  {dtype.F32: expm1Float32AVX2, dtype.F64: expm1Float64AVX2},                                                                                  // expm1
+	15:  {dtype.F32: logFloat32AVX2, dtype.F64: logFloat64AVX2},                                                                                      // log
+	16:  {dtype.F32: log2Float32AVX2, dtype.F64: log2Float64AVX2},                                                                                    // log2
+	17:  {dtype.F32: log10Float32AVX2, dtype.F64: log10Float64AVX2},                                                                                  // log10
+	18:  {dtype.F32: log1pFloat32AVX2, dtype.F64: log1pFloat64AVX2},                                                                                  // log1p
+	19:  {dtype.F32: sinFloat32AVX2, dtype.F64: sinFloat64AVX2},                                                                                      // sin
+	20:  {dtype.F32: cosFloat32AVX2, dtype.F64: cosFloat64AVX2},                                                                                      // cos
+	21:  {dtype.F32: tanFloat32AVX2, dtype.F64: tanFloat64AVX2},                                                                                      // tan
+	22:  {dtype.F32: asinFloat32AVX2, dtype.F64: asinFloat64AVX2},                                                                                    // asin
+	23:  {dtype.F32: acosFloat32AVX2, dtype.F64: acosFloat64AVX2},                                                                                    // acos
+	24:  {dtype.F32: atanFloat32AVX2, dtype.F64: atanFloat64AVX2},                                                                                    // atan
+	25:  {dtype.F32: atan2Float32AVX2, dtype.F64: atan2Float64AVX2},                                                                                  // atan2
+	26:  {dtype.F32: sinhFloat32AVX2, dtype.F64: sinhFloat64AVX2},                                                                                    // sinh
+	27:  {dtype.F32: coshFloat32AVX2, dtype.F64: coshFloat64AVX2},                                                                                    // cosh
+	28:  {dtype.F32: tanhFloat32AVX2, dtype.F64: tanhFloat64AVX2},                                                                                    // tanh
+	29:  {dtype.F32: asinhFloat32AVX2, dtype.F64: asinhFloat64AVX2},                                                                                  // asinh
+	30:  {dtype.F32: acoshFloat32AVX2, dtype.F64: acoshFloat64AVX2},                                                                                  // acosh
+	31:  {dtype.F32: atanhFloat32AVX2, dtype.F64: atanhFloat64AVX2},                                                                                  // atanh
+	32:  {dtype.F32: sigmoidFloat32AVX2, dtype.F64: sigmoidFloat64AVX2},                                                                              // sigmoid
+	33:  {dtype.F32: softplusFloat32AVX2, dtype.F64: softplusFloat64AVX2},                                                                            // softplus
+	34:  {dtype.I32: reluInt32AVX2, dtype.I64: reluInt64AVX2, dtype.F32: reluFloat32AVX2, dtype.F64: reluFloat64AVX2},                                // relu
+	35:  {dtype.F32: leakyreluFloat32AVX2, dtype.F64: leakyreluFloat64AVX2},                                                                          // leakyrelu
+	36:  {dtype.F32: eluFloat32AVX2, dtype.F64: eluFloat64AVX2},                                                                                      // elu
+	37:  {dtype.F32: geluFloat32AVX2, dtype.F64: geluFloat64AVX2},                                                                                    // gelu
+	38:  {dtype.F32: gelutanhFloat32AVX2, dtype.F64: gelutanhFloat64AVX2},                                                                            // gelutanh
+	39:  {dtype.F32: siluFloat32AVX2, dtype.F64: siluFloat64AVX2},                                                                                    // silu
+	40:  {dtype.F32: erfFloat32AVX2, dtype.F64: erfFloat64AVX2},                                                                                      // erf
+	41:  {dtype.F32: erfcFloat32AVX2, dtype.F64: erfcFloat64AVX2},                                                                                    // erfc
+	42:  {dtype.F32: lgammaFloat32AVX2, dtype.F64: lgammaFloat64AVX2},                                                                                // lgamma
+	43:  {dtype.F32: digammaFloat32AVX2, dtype.F64: digammaFloat64AVX2},                                                                              // digamma
+	44:  {dtype.F32: polygammaFloat32AVX2, dtype.F64: polygammaFloat64AVX2},                                                                          // polygamma
+	45:  {dtype.F32: powFloat32AVX2, dtype.F64: powFloat64AVX2},                                                                                      // pow
+	46:  {dtype.F32: hypotFloat32AVX2, dtype.F64: hypotFloat64AVX2},                                                                                  // hypot
+	47:  {dtype.F32: fmaFloat32AVX2, dtype.F64: fmaFloat64AVX2},                                                                                      // fma
+	48:  {dtype.I32: minInt32AVX2, dtype.I64: minInt64AVX2, dtype.F32: minFloat32AVX2, dtype.F64: minFloat64AVX2},                                    // min
+	49:  {dtype.I32: maxInt32AVX2, dtype.I64: maxInt64AVX2, dtype.F32: maxFloat32AVX2, dtype.F64: maxFloat64AVX2},                                    // max
+	50:  {dtype.I32: clampInt32AVX2, dtype.I64: clampInt64AVX2, dtype.F32: clampFloat32AVX2, dtype.F64: clampFloat64AVX2},                            // clamp
+	51:  {dtype.F32: floorFloat32AVX2, dtype.F64: floorFloat64AVX2},                                                                                  // floor
+	52:  {dtype.F32: ceilFloat32AVX2, dtype.F64: ceilFloat64AVX2},                                                                                    // ceil
+	53:  {dtype.F32: roundFloat32AVX2, dtype.F64: roundFloat64AVX2},                                                                                  // round
+	54:  {dtype.F32: truncFloat32AVX2, dtype.F64: truncFloat64AVX2},                                                                                  // trunc
+	55:  {dtype.F32: modFloat32AVX2, dtype.F64: modFloat64AVX2},                                                                                      // mod
+	56:  {dtype.F32: mulzFloat32AVX2, dtype.F64: mulzFloat64AVX2},                                                                                    // mulz
+	57:  {dtype.Bool: eqBoolAVX2, dtype.I32: eqInt32AVX2, dtype.I64: eqInt64AVX2, dtype.F32: eqFloat32AVX2, dtype.F64: eqFloat64AVX2},                // eq
+	58:  {dtype.Bool: neBoolAVX2, dtype.I32: neInt32AVX2, dtype.I64: neInt64AVX2, dtype.F32: neFloat32AVX2, dtype.F64: neFloat64AVX2},                // ne
+	59:  {dtype.I32: ltInt32AVX2, dtype.I64: ltInt64AVX2, dtype.F32: ltFloat32AVX2, dtype.F64: ltFloat64AVX2},                                        // lt
+	60:  {dtype.I32: leInt32AVX2, dtype.I64: leInt64AVX2, dtype.F32: leFloat32AVX2, dtype.F64: leFloat64AVX2},                                        // le
+	61:  {dtype.I32: gtInt32AVX2, dtype.I64: gtInt64AVX2, dtype.F32: gtFloat32AVX2, dtype.F64: gtFloat64AVX2},                                        // gt
+	62:  {dtype.I32: geInt32AVX2, dtype.I64: geInt64AVX2, dtype.F32: geFloat32AVX2, dtype.F64: geFloat64AVX2},                                        // ge
+	63:  {dtype.Bool: andBoolAVX2},                                                                                                                   // and
+	64:  {dtype.Bool: orBoolAVX2},                                                                                                                    // or
+	65:  {dtype.Bool: xorBoolAVX2},                                                                                                                   // xor
+	66:  {dtype.Bool: notBoolAVX2},                                                                                                                   // not
+	67:  {dtype.F32: isnanFloat32AVX2, dtype.F64: isnanFloat64AVX2},                                                                                  // isnan
+	68:  {dtype.F32: isfiniteFloat32AVX2, dtype.F64: isfiniteFloat64AVX2},                                                                            // isfinite
+	69:  {dtype.Bool: whereBoolAVX2, dtype.I32: whereInt32AVX2, dtype.I64: whereInt64AVX2, dtype.F32: whereFloat32AVX2, dtype.F64: whereFloat64AVX2}, // where
+	70:  {dtype.I32: bitandInt32AVX2, dtype.I64: bitandInt64AVX2},                                                                                    // bitand
+	71:  {dtype.I32: bitorInt32AVX2, dtype.I64: bitorInt64AVX2},                                                                                      // bitor
+	72:  {dtype.I32: bitxorInt32AVX2, dtype.I64: bitxorInt64AVX2},                                                                                    // bitxor
+	73:  {dtype.I32: bitnotInt32AVX2, dtype.I64: bitnotInt64AVX2},                                                                                    // bitnot
+	74:  {dtype.I32: shlInt32AVX2, dtype.I64: shlInt64AVX2},                                                                                          // shl
+	75:  {dtype.I32: shrInt32AVX2, dtype.I64: shrInt64AVX2},                                                                                          // shr
+	76:  {dtype.F32: erfinvFloat32AVX2, dtype.F64: erfinvFloat64AVX2},                                                                                // erfinv
+	77:  {dtype.F32: gammaFloat32AVX2},                                                                                                               // gamma
+	78:  {dtype.F32: erfcxFloat32AVX2, dtype.F64: erfcxFloat64AVX2},                                                                                  // erfcx
+	79:  {dtype.F32: erfiFloat32AVX2, dtype.F64: erfiFloat64AVX2},                                                                                    // erfi
+	80:  {dtype.F32: dawsonFloat32AVX2, dtype.F64: dawsonFloat64AVX2},                                                                                // dawson
+	81:  {dtype.F32: besselj0Float32AVX2, dtype.F64: besselj0Float64AVX2},                                                                            // besselj0
+	82:  {dtype.F32: besselj1Float32AVX2, dtype.F64: besselj1Float64AVX2},                                                                            // besselj1
+	83:  {dtype.F32: bessely0Float32AVX2, dtype.F64: bessely0Float64AVX2},                                                                            // bessely0
+	84:  {dtype.F32: bessely1Float32AVX2, dtype.F64: bessely1Float64AVX2},                                                                            // bessely1
+	85:  {dtype.F32: besseli0Float32AVX2, dtype.F64: besseli0Float64AVX2},                                                                            // besseli0
+	86:  {dtype.F32: besseli1Float32AVX2, dtype.F64: besseli1Float64AVX2},                                                                            // besseli1
+	87:  {dtype.F32: expintFloat32AVX2, dtype.F64: expintFloat64AVX2},                                                                                // expint
+	88:  {dtype.F32: sinintFloat32AVX2, dtype.F64: sinintFloat64AVX2},                                                                                // sinint
+	89:  {dtype.F32: cosintFloat32AVX2, dtype.F64: cosintFloat64AVX2},                                                                                // cosint
+	90:  {dtype.F32: ellipkFloat32AVX2, dtype.F64: ellipkFloat64AVX2},                                                                                // ellipk
+	91:  {dtype.F32: ellipeFloat32AVX2, dtype.F64: ellipeFloat64AVX2},                                                                                // ellipe
+	92:  {dtype.F32: zetaFloat32AVX2, dtype.F64: zetaFloat64AVX2},                                                                                    // zeta
+	93:  {dtype.F32: gammaincFloat32AVX2, dtype.F64: gammaincFloat64AVX2},                                                                            // gammainc
+	94:  {dtype.F32: gammainccFloat32AVX2, dtype.F64: gammainccFloat64AVX2},                                                                          // gammaincc
+	109: {dtype.F32: airyaiFloat32AVX2, dtype.F64: airyaiFloat64AVX2},                                                                                // airyai
+	110: {dtype.F32: airyaiprimeFloat32AVX2, dtype.F64: airyaiprimeFloat64AVX2},                                                                      // airyaiprime
+	111: {dtype.F32: airybiFloat32AVX2, dtype.F64: airybiFloat64AVX2},                                                                                // airybi
+	112: {dtype.F32: airybiprimeFloat32AVX2, dtype.F64: airybiprimeFloat64AVX2},                                                                      // airybiprime
+	117: {dtype.F32: besselk0Float32AVX2, dtype.F64: besselk0Float64AVX2},                                                                            // besselk0
+	118: {dtype.F32: besselk1Float32AVX2, dtype.F64: besselk1Float64AVX2},                                                                            // besselk1
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -786,6 +792,42 @@ func gammainccFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func gammainccFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimeFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimeFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimeFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimeFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

@@ -13,101 +13,107 @@ import (
 
 // TilesAVX512 holds the tiles by op and type of its arguments. They compute n elements, n a multiple of 8.
 var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int){
-	0:  {dtype.I32: addInt32AVX512, dtype.I64: addInt64AVX512, dtype.F32: addFloat32AVX512, dtype.F64: addFloat64AVX512},                                      // add
-	1:  {dtype.I32: subInt32AVX512, dtype.I64: subInt64AVX512, dtype.F32: subFloat32AVX512, dtype.F64: subFloat64AVX512},                                      // sub
-	2:  {dtype.I32: mulInt32AVX512, dtype.F32: mulFloat32AVX512, dtype.F64: mulFloat64AVX512},                                                                 // mul
-	3:  {dtype.F32: divFloat32AVX512, dtype.F64: divFloat64AVX512},                                                                                            // div
-	4:  {dtype.I32: negInt32AVX512, dtype.I64: negInt64AVX512, dtype.F32: negFloat32AVX512, dtype.F64: negFloat64AVX512},                                      // neg
-	5:  {dtype.I32: absInt32AVX512, dtype.I64: absInt64AVX512, dtype.F32: absFloat32AVX512, dtype.F64: absFloat64AVX512},                                      // abs
-	6:  {dtype.I32: signInt32AVX512, dtype.I64: signInt64AVX512, dtype.F32: signFloat32AVX512, dtype.F64: signFloat64AVX512},                                  // sign
-	7:  {dtype.I32: squareInt32AVX512, dtype.F32: squareFloat32AVX512, dtype.F64: squareFloat64AVX512},                                                        // square
-	8:  {dtype.F32: sqrtFloat32AVX512, dtype.F64: sqrtFloat64AVX512},                                                                                          // sqrt
-	9:  {dtype.F32: rsqrtFloat32AVX512, dtype.F64: rsqrtFloat64AVX512},                                                                                        // rsqrt
-	10: {dtype.F32: cbrtFloat32AVX512, dtype.F64: cbrtFloat64AVX512},                                                                                          // cbrt
-	11: {dtype.F32: reciprocalFloat32AVX512, dtype.F64: reciprocalFloat64AVX512},                                                                              // reciprocal
-	12: {dtype.F32: expFloat32AVX512, dtype.F64: expFloat64AVX512},                                                                                            // exp
-	13: {dtype.F32: exp2Float32AVX512, dtype.F64: exp2Float64AVX512},                                                                                          // exp2
-	14: {dtype.F32: expm1Float32AVX512, dtype.F64: expm1Float64AVX512},                                                                                        // expm1
-	15: {dtype.F32: logFloat32AVX512, dtype.F64: logFloat64AVX512},                                                                                            // log
-	16: {dtype.F32: log2Float32AVX512, dtype.F64: log2Float64AVX512},                                                                                          // log2
-	17: {dtype.F32: log10Float32AVX512, dtype.F64: log10Float64AVX512},                                                                                        // log10
-	18: {dtype.F32: log1pFloat32AVX512, dtype.F64: log1pFloat64AVX512},                                                                                        // log1p
-	19: {dtype.F32: sinFloat32AVX512, dtype.F64: sinFloat64AVX512},                                                                                            // sin
-	20: {dtype.F32: cosFloat32AVX512, dtype.F64: cosFloat64AVX512},                                                                                            // cos
-	21: {dtype.F32: tanFloat32AVX512, dtype.F64: tanFloat64AVX512},                                                                                            // tan
-	22: {dtype.F32: asinFloat32AVX512, dtype.F64: asinFloat64AVX512},                                                                                          // asin
-	23: {dtype.F32: acosFloat32AVX512, dtype.F64: acosFloat64AVX512},                                                                                          // acos
-	24: {dtype.F32: atanFloat32AVX512, dtype.F64: atanFloat64AVX512},                                                                                          // atan
-	25: {dtype.F32: atan2Float32AVX512, dtype.F64: atan2Float64AVX512},                                                                                        // atan2
-	26: {dtype.F32: sinhFloat32AVX512, dtype.F64: sinhFloat64AVX512},                                                                                          // sinh
-	27: {dtype.F32: coshFloat32AVX512, dtype.F64: coshFloat64AVX512},                                                                                          // cosh
-	28: {dtype.F32: tanhFloat32AVX512, dtype.F64: tanhFloat64AVX512},                                                                                          // tanh
-	29: {dtype.F32: asinhFloat32AVX512, dtype.F64: asinhFloat64AVX512},                                                                                        // asinh
-	30: {dtype.F32: acoshFloat32AVX512, dtype.F64: acoshFloat64AVX512},                                                                                        // acosh
-	31: {dtype.F32: atanhFloat32AVX512, dtype.F64: atanhFloat64AVX512},                                                                                        // atanh
-	32: {dtype.F32: sigmoidFloat32AVX512, dtype.F64: sigmoidFloat64AVX512},                                                                                    // sigmoid
-	33: {dtype.F32: softplusFloat32AVX512, dtype.F64: softplusFloat64AVX512},                                                                                  // softplus
-	34: {dtype.I32: reluInt32AVX512, dtype.I64: reluInt64AVX512, dtype.F32: reluFloat32AVX512, dtype.F64: reluFloat64AVX512},                                  // relu
-	35: {dtype.F32: leakyreluFloat32AVX512, dtype.F64: leakyreluFloat64AVX512},                                                                                // leakyrelu
-	36: {dtype.F32: eluFloat32AVX512, dtype.F64: eluFloat64AVX512},                                                                                            // elu
-	37: {dtype.F32: geluFloat32AVX512, dtype.F64: geluFloat64AVX512},                                                                                          // gelu
-	38: {dtype.F32: gelutanhFloat32AVX512, dtype.F64: gelutanhFloat64AVX512},                                                                                  // gelutanh
-	39: {dtype.F32: siluFloat32AVX512, dtype.F64: siluFloat64AVX512},                                                                                          // silu
-	40: {dtype.F32: erfFloat32AVX512, dtype.F64: erfFloat64AVX512},                                                                                            // erf
-	41: {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
-	42: {dtype.F32: lgammaFloat32AVX512, dtype.F64: lgammaFloat64AVX512},                                                                                      // lgamma
-	43: {dtype.F32: digammaFloat32AVX512, dtype.F64: digammaFloat64AVX512},                                                                                    // digamma
-	44: {dtype.F32: polygammaFloat32AVX512, dtype.F64: polygammaFloat64AVX512},                                                                                // polygamma
-	45: {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
-	46: {dtype.F32: hypotFloat32AVX512, dtype.F64: hypotFloat64AVX512},                                                                                        // hypot
-	47: {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
-	48: {dtype.I32: minInt32AVX512, dtype.I64: minInt64AVX512, dtype.F32: minFloat32AVX512, dtype.F64: minFloat64AVX512},                                      // min
-	49: {dtype.I32: maxInt32AVX512, dtype.I64: maxInt64AVX512, dtype.F32: maxFloat32AVX512, dtype.F64: maxFloat64AVX512},                                      // max
-	50: {dtype.I32: clampInt32AVX512, dtype.I64: clampInt64AVX512, dtype.F32: clampFloat32AVX512, dtype.F64: clampFloat64AVX512},                              // clamp
-	51: {dtype.F32: floorFloat32AVX512, dtype.F64: floorFloat64AVX512},                                                                                        // floor
-	52: {dtype.F32: ceilFloat32AVX512, dtype.F64: ceilFloat64AVX512},                                                                                          // ceil
-	53: {dtype.F32: roundFloat32AVX512, dtype.F64: roundFloat64AVX512},                                                                                        // round
-	54: {dtype.F32: truncFloat32AVX512, dtype.F64: truncFloat64AVX512},                                                                                        // trunc
-	55: {dtype.F32: modFloat32AVX512, dtype.F64: modFloat64AVX512},                                                                                            // mod
-	56: {dtype.F32: mulzFloat32AVX512, dtype.F64: mulzFloat64AVX512},                                                                                          // mulz
-	57: {dtype.Bool: eqBoolAVX512, dtype.I32: eqInt32AVX512, dtype.I64: eqInt64AVX512, dtype.F32: eqFloat32AVX512, dtype.F64: eqFloat64AVX512},                // eq
-	58: {dtype.Bool: neBoolAVX512, dtype.I32: neInt32AVX512, dtype.I64: neInt64AVX512, dtype.F32: neFloat32AVX512, dtype.F64: neFloat64AVX512},                // ne
-	59: {dtype.I32: ltInt32AVX512, dtype.I64: ltInt64AVX512, dtype.F32: ltFloat32AVX512, dtype.F64: ltFloat64AVX512},                                          // lt
-	60: {dtype.I32: leInt32AVX512, dtype.I64: leInt64AVX512, dtype.F32: leFloat32AVX512, dtype.F64: leFloat64AVX512},                                          // le
-	61: {dtype.I32: gtInt32AVX512, dtype.I64: gtInt64AVX512, dtype.F32: gtFloat32AVX512, dtype.F64: gtFloat64AVX512},                                          // gt
-	62: {dtype.I32: geInt32AVX512, dtype.I64: geInt64AVX512, dtype.F32: geFloat32AVX512, dtype.F64: geFloat64AVX512},                                          // ge
-	63: {dtype.Bool: andBoolAVX512},                                                                                                                           // and
-	64: {dtype.Bool: orBoolAVX512},                                                                                                                            // or
-	65: {dtype.Bool: xorBoolAVX512},                                                                                                                           // xor
-	66: {dtype.Bool: notBoolAVX512},                                                                                                                           // not
-	67: {dtype.F32: isnanFloat32AVX512, dtype.F64: isnanFloat64AVX512},                                                                                        // isnan
-	68: {dtype.F32: isfiniteFloat32AVX512, dtype.F64: isfiniteFloat64AVX512},                                                                                  // isfinite
-	69: {dtype.Bool: whereBoolAVX512, dtype.I32: whereInt32AVX512, dtype.I64: whereInt64AVX512, dtype.F32: whereFloat32AVX512, dtype.F64: whereFloat64AVX512}, // where
-	70: {dtype.I32: bitandInt32AVX512, dtype.I64: bitandInt64AVX512},                                                                                          // bitand
-	71: {dtype.I32: bitorInt32AVX512, dtype.I64: bitorInt64AVX512},                                                                                            // bitor
-	72: {dtype.I32: bitxorInt32AVX512, dtype.I64: bitxorInt64AVX512},                                                                                          // bitxor
-	73: {dtype.I32: bitnotInt32AVX512, dtype.I64: bitnotInt64AVX512},                                                                                          // bitnot
-	74: {dtype.I32: shlInt32AVX512, dtype.I64: shlInt64AVX512},                                                                                                // shl
-	75: {dtype.I32: shrInt32AVX512, dtype.I64: shrInt64AVX512},                                                                                                // shr
-	76: {dtype.F32: erfinvFloat32AVX512, dtype.F64: erfinvFloat64AVX512},                                                                                      // erfinv
-	77: {dtype.F32: gammaFloat32AVX512},                                                                                                                       // gamma
-	78: {dtype.F32: erfcxFloat32AVX512, dtype.F64: erfcxFloat64AVX512},                                                                                        // erfcx
-	79: {dtype.F32: erfiFloat32AVX512, dtype.F64: erfiFloat64AVX512},                                                                                          // erfi
-	80: {dtype.F32: dawsonFloat32AVX512, dtype.F64: dawsonFloat64AVX512},                                                                                      // dawson
-	81: {dtype.F32: besselj0Float32AVX512, dtype.F64: besselj0Float64AVX512},                                                                                  // besselj0
-	82: {dtype.F32: besselj1Float32AVX512, dtype.F64: besselj1Float64AVX512},                                                                                  // besselj1
-	83: {dtype.F32: bessely0Float32AVX512, dtype.F64: bessely0Float64AVX512},                                                                                  // bessely0
-	84: {dtype.F32: bessely1Float32AVX512, dtype.F64: bessely1Float64AVX512},                                                                                  // bessely1
-	85: {dtype.F32: besseli0Float32AVX512, dtype.F64: besseli0Float64AVX512},                                                                                  // besseli0
-	86: {dtype.F32: besseli1Float32AVX512, dtype.F64: besseli1Float64AVX512},                                                                                  // besseli1
-	87: {dtype.F32: expintFloat32AVX512, dtype.F64: expintFloat64AVX512},                                                                                      // expint
-	88: {dtype.F32: sinintFloat32AVX512, dtype.F64: sinintFloat64AVX512},                                                                                      // sinint
-	89: {dtype.F32: cosintFloat32AVX512, dtype.F64: cosintFloat64AVX512},                                                                                      // cosint
-	90: {dtype.F32: ellipkFloat32AVX512, dtype.F64: ellipkFloat64AVX512},                                                                                      // ellipk
-	91: {dtype.F32: ellipeFloat32AVX512, dtype.F64: ellipeFloat64AVX512},                                                                                      // ellipe
-	92: {dtype.F32: zetaFloat32AVX512, dtype.F64: zetaFloat64AVX512},                                                                                          // zeta
-	93: {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
-	94: {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
+	0:   {dtype.I32: addInt32AVX512, dtype.I64: addInt64AVX512, dtype.F32: addFloat32AVX512, dtype.F64: addFloat64AVX512},                                      // add
+	1:   {dtype.I32: subInt32AVX512, dtype.I64: subInt64AVX512, dtype.F32: subFloat32AVX512, dtype.F64: subFloat64AVX512},                                      // sub
+	2:   {dtype.I32: mulInt32AVX512, dtype.F32: mulFloat32AVX512, dtype.F64: mulFloat64AVX512},                                                                 // mul
+	3:   {dtype.F32: divFloat32AVX512, dtype.F64: divFloat64AVX512},                                                                                            // div
+	4:   {dtype.I32: negInt32AVX512, dtype.I64: negInt64AVX512, dtype.F32: negFloat32AVX512, dtype.F64: negFloat64AVX512},                                      // neg
+	5:   {dtype.I32: absInt32AVX512, dtype.I64: absInt64AVX512, dtype.F32: absFloat32AVX512, dtype.F64: absFloat64AVX512},                                      // abs
+	6:   {dtype.I32: signInt32AVX512, dtype.I64: signInt64AVX512, dtype.F32: signFloat32AVX512, dtype.F64: signFloat64AVX512},                                  // sign
+	7:   {dtype.I32: squareInt32AVX512, dtype.F32: squareFloat32AVX512, dtype.F64: squareFloat64AVX512},                                                        // square
+	8:   {dtype.F32: sqrtFloat32AVX512, dtype.F64: sqrtFloat64AVX512},                                                                                          // sqrt
+	9:   {dtype.F32: rsqrtFloat32AVX512, dtype.F64: rsqrtFloat64AVX512},                                                                                        // rsqrt
+	10:  {dtype.F32: cbrtFloat32AVX512, dtype.F64: cbrtFloat64AVX512},                                                                                          // cbrt
+	11:  {dtype.F32: reciprocalFloat32AVX512, dtype.F64: reciprocalFloat64AVX512},                                                                              // reciprocal
+	12:  {dtype.F32: expFloat32AVX512, dtype.F64: expFloat64AVX512},                                                                                            // exp
+	13:  {dtype.F32: exp2Float32AVX512, dtype.F64: exp2Float64AVX512},                                                                                          // exp2
+	14:  {dtype.F32: expm1Float32AVX512, dtype.F64: expm1Float64AVX512},                                                                                        // expm1
+	15:  {dtype.F32: logFloat32AVX512, dtype.F64: logFloat64AVX512},                                                                                            // log
+	16:  {dtype.F32: log2Float32AVX512, dtype.F64: log2Float64AVX512},                                                                                          // log2
+	17:  {dtype.F32: log10Float32AVX512, dtype.F64: log10Float64AVX512},                                                                                        // log10
+	18:  {dtype.F32: log1pFloat32AVX512, dtype.F64: log1pFloat64AVX512},                                                                                        // log1p
+	19:  {dtype.F32: sinFloat32AVX512, dtype.F64: sinFloat64AVX512},                                                                                            // sin
+	20:  {dtype.F32: cosFloat32AVX512, dtype.F64: cosFloat64AVX512},                                                                                            // cos
+	21:  {dtype.F32: tanFloat32AVX512, dtype.F64: tanFloat64AVX512},                                                                                            // tan
+	22:  {dtype.F32: asinFloat32AVX512, dtype.F64: asinFloat64AVX512},                                                                                          // asin
+	23:  {dtype.F32: acosFloat32AVX512, dtype.F64: acosFloat64AVX512},                                                                                          // acos
+	24:  {dtype.F32: atanFloat32AVX512, dtype.F64: atanFloat64AVX512},                                                                                          // atan
+	25:  {dtype.F32: atan2Float32AVX512, dtype.F64: atan2Float64AVX512},                                                                                        // atan2
+	26:  {dtype.F32: sinhFloat32AVX512, dtype.F64: sinhFloat64AVX512},                                                                                          // sinh
+	27:  {dtype.F32: coshFloat32AVX512, dtype.F64: coshFloat64AVX512},                                                                                          // cosh
+	28:  {dtype.F32: tanhFloat32AVX512, dtype.F64: tanhFloat64AVX512},                                                                                          // tanh
+	29:  {dtype.F32: asinhFloat32AVX512, dtype.F64: asinhFloat64AVX512},                                                                                        // asinh
+	30:  {dtype.F32: acoshFloat32AVX512, dtype.F64: acoshFloat64AVX512},                                                                                        // acosh
+	31:  {dtype.F32: atanhFloat32AVX512, dtype.F64: atanhFloat64AVX512},                                                                                        // atanh
+	32:  {dtype.F32: sigmoidFloat32AVX512, dtype.F64: sigmoidFloat64AVX512},                                                                                    // sigmoid
+	33:  {dtype.F32: softplusFloat32AVX512, dtype.F64: softplusFloat64AVX512},                                                                                  // softplus
+	34:  {dtype.I32: reluInt32AVX512, dtype.I64: reluInt64AVX512, dtype.F32: reluFloat32AVX512, dtype.F64: reluFloat64AVX512},                                  // relu
+	35:  {dtype.F32: leakyreluFloat32AVX512, dtype.F64: leakyreluFloat64AVX512},                                                                                // leakyrelu
+	36:  {dtype.F32: eluFloat32AVX512, dtype.F64: eluFloat64AVX512},                                                                                            // elu
+	37:  {dtype.F32: geluFloat32AVX512, dtype.F64: geluFloat64AVX512},                                                                                          // gelu
+	38:  {dtype.F32: gelutanhFloat32AVX512, dtype.F64: gelutanhFloat64AVX512},                                                                                  // gelutanh
+	39:  {dtype.F32: siluFloat32AVX512, dtype.F64: siluFloat64AVX512},                                                                                          // silu
+	40:  {dtype.F32: erfFloat32AVX512, dtype.F64: erfFloat64AVX512},                                                                                            // erf
+	41:  {dtype.F32: erfcFloat32AVX512, dtype.F64: erfcFloat64AVX512},                                                                                          // erfc
+	42:  {dtype.F32: lgammaFloat32AVX512, dtype.F64: lgammaFloat64AVX512},                                                                                      // lgamma
+	43:  {dtype.F32: digammaFloat32AVX512, dtype.F64: digammaFloat64AVX512},                                                                                    // digamma
+	44:  {dtype.F32: polygammaFloat32AVX512, dtype.F64: polygammaFloat64AVX512},                                                                                // polygamma
+	45:  {dtype.F32: powFloat32AVX512, dtype.F64: powFloat64AVX512},                                                                                            // pow
+	46:  {dtype.F32: hypotFloat32AVX512, dtype.F64: hypotFloat64AVX512},                                                                                        // hypot
+	47:  {dtype.F32: fmaFloat32AVX512, dtype.F64: fmaFloat64AVX512},                                                                                            // fma
+	48:  {dtype.I32: minInt32AVX512, dtype.I64: minInt64AVX512, dtype.F32: minFloat32AVX512, dtype.F64: minFloat64AVX512},                                      // min
+	49:  {dtype.I32: maxInt32AVX512, dtype.I64: maxInt64AVX512, dtype.F32: maxFloat32AVX512, dtype.F64: maxFloat64AVX512},                                      // max
+	50:  {dtype.I32: clampInt32AVX512, dtype.I64: clampInt64AVX512, dtype.F32: clampFloat32AVX512, dtype.F64: clampFloat64AVX512},                              // clamp
+	51:  {dtype.F32: floorFloat32AVX512, dtype.F64: floorFloat64AVX512},                                                                                        // floor
+	52:  {dtype.F32: ceilFloat32AVX512, dtype.F64: ceilFloat64AVX512},                                                                                          // ceil
+	53:  {dtype.F32: roundFloat32AVX512, dtype.F64: roundFloat64AVX512},                                                                                        // round
+	54:  {dtype.F32: truncFloat32AVX512, dtype.F64: truncFloat64AVX512},                                                                                        // trunc
+	55:  {dtype.F32: modFloat32AVX512, dtype.F64: modFloat64AVX512},                                                                                            // mod
+	56:  {dtype.F32: mulzFloat32AVX512, dtype.F64: mulzFloat64AVX512},                                                                                          // mulz
+	57:  {dtype.Bool: eqBoolAVX512, dtype.I32: eqInt32AVX512, dtype.I64: eqInt64AVX512, dtype.F32: eqFloat32AVX512, dtype.F64: eqFloat64AVX512},                // eq
+	58:  {dtype.Bool: neBoolAVX512, dtype.I32: neInt32AVX512, dtype.I64: neInt64AVX512, dtype.F32: neFloat32AVX512, dtype.F64: neFloat64AVX512},                // ne
+	59:  {dtype.I32: ltInt32AVX512, dtype.I64: ltInt64AVX512, dtype.F32: ltFloat32AVX512, dtype.F64: ltFloat64AVX512},                                          // lt
+	60:  {dtype.I32: leInt32AVX512, dtype.I64: leInt64AVX512, dtype.F32: leFloat32AVX512, dtype.F64: leFloat64AVX512},                                          // le
+	61:  {dtype.I32: gtInt32AVX512, dtype.I64: gtInt64AVX512, dtype.F32: gtFloat32AVX512, dtype.F64: gtFloat64AVX512},                                          // gt
+	62:  {dtype.I32: geInt32AVX512, dtype.I64: geInt64AVX512, dtype.F32: geFloat32AVX512, dtype.F64: geFloat64AVX512},                                          // ge
+	63:  {dtype.Bool: andBoolAVX512},                                                                                                                           // and
+	64:  {dtype.Bool: orBoolAVX512},                                                                                                                            // or
+	65:  {dtype.Bool: xorBoolAVX512},                                                                                                                           // xor
+	66:  {dtype.Bool: notBoolAVX512},                                                                                                                           // not
+	67:  {dtype.F32: isnanFloat32AVX512, dtype.F64: isnanFloat64AVX512},                                                                                        // isnan
+	68:  {dtype.F32: isfiniteFloat32AVX512, dtype.F64: isfiniteFloat64AVX512},                                                                                  // isfinite
+	69:  {dtype.Bool: whereBoolAVX512, dtype.I32: whereInt32AVX512, dtype.I64: whereInt64AVX512, dtype.F32: whereFloat32AVX512, dtype.F64: whereFloat64AVX512}, // where
+	70:  {dtype.I32: bitandInt32AVX512, dtype.I64: bitandInt64AVX512},                                                                                          // bitand
+	71:  {dtype.I32: bitorInt32AVX512, dtype.I64: bitorInt64AVX512},                                                                                            // bitor
+	72:  {dtype.I32: bitxorInt32AVX512, dtype.I64: bitxorInt64AVX512},                                                                                          // bitxor
+	73:  {dtype.I32: bitnotInt32AVX512, dtype.I64: bitnotInt64AVX512},                                                                                          // bitnot
+	74:  {dtype.I32: shlInt32AVX512, dtype.I64: shlInt64AVX512},                                                                                                // shl
+	75:  {dtype.I32: shrInt32AVX512, dtype.I64: shrInt64AVX512},                                                                                                // shr
+	76:  {dtype.F32: erfinvFloat32AVX512, dtype.F64: erfinvFloat64AVX512},                                                                                      // erfinv
+	77:  {dtype.F32: gammaFloat32AVX512},                                                                                                                       // gamma
+	78:  {dtype.F32: erfcxFloat32AVX512, dtype.F64: erfcxFloat64AVX512},                                                                                        // erfcx
+	79:  {dtype.F32: erfiFloat32AVX512, dtype.F64: erfiFloat64AVX512},                                                                                          // erfi
+	80:  {dtype.F32: dawsonFloat32AVX512, dtype.F64: dawsonFloat64AVX512},                                                                                      // dawson
+	81:  {dtype.F32: besselj0Float32AVX512, dtype.F64: besselj0Float64AVX512},                                                                                  // besselj0
+	82:  {dtype.F32: besselj1Float32AVX512, dtype.F64: besselj1Float64AVX512},                                                                                  // besselj1
+	83:  {dtype.F32: bessely0Float32AVX512, dtype.F64: bessely0Float64AVX512},                                                                                  // bessely0
+	84:  {dtype.F32: bessely1Float32AVX512, dtype.F64: bessely1Float64AVX512},                                                                                  // bessely1
+	85:  {dtype.F32: besseli0Float32AVX512, dtype.F64: besseli0Float64AVX512},                                                                                  // besseli0
+	86:  {dtype.F32: besseli1Float32AVX512, dtype.F64: besseli1Float64AVX512},                                                                                  // besseli1
+	87:  {dtype.F32: expintFloat32AVX512, dtype.F64: expintFloat64AVX512},                                                                                      // expint
+	88:  {dtype.F32: sinintFloat32AVX512, dtype.F64: sinintFloat64AVX512},                                                                                      // sinint
+	89:  {dtype.F32: cosintFloat32AVX512, dtype.F64: cosintFloat64AVX512},                                                                                      // cosint
+	90:  {dtype.F32: ellipkFloat32AVX512, dtype.F64: ellipkFloat64AVX512},                                                                                      // ellipk
+	91:  {dtype.F32: ellipeFloat32AVX512, dtype.F64: ellipeFloat64AVX512},                                                                                      // ellipe
+	92:  {dtype.F32: zetaFloat32AVX512, dtype.F64: zetaFloat64AVX512},                                                                                          // zeta
+	93:  {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
+	94:  {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
+	109: {dtype.F32: airyaiFloat32AVX512, dtype.F64: airyaiFloat64AVX512},                                                                                      // airyai
+	110: {dtype.F32: airyaiprimeFloat32AVX512, dtype.F64: airyaiprimeFloat64AVX512},                                                                            // airyaiprime
+	111: {dtype.F32: airybiFloat32AVX512, dtype.F64: airybiFloat64AVX512},                                                                                      // airybi
+	112: {dtype.F32: airybiprimeFloat32AVX512, dtype.F64: airybiprimeFloat64AVX512},                                                                            // airybiprime
+	117: {dtype.F32: besselk0Float32AVX512, dtype.F64: besselk0Float64AVX512},                                                                                  // besselk0
+	118: {dtype.F32: besselk1Float32AVX512, dtype.F64: besselk1Float64AVX512},                                                                                  // besselk1
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -786,6 +792,42 @@ func gammainccFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func gammainccFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimeFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimeFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimeFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimeFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -455,6 +455,12 @@ func (x Value) BesselI0() Value { return pointwise(ops.BesselI0, x) }
 // BesselI1 is the modified Bessel function of the first kind of order 1. Its second derivative is NaN at 0.
 func (x Value) BesselI1() Value { return pointwise(ops.BesselI1, x) }
 
+// BesselK0 is the modified Bessel function of the second kind of order 0: Inf at 0, NaN below.
+func (x Value) BesselK0() Value { return pointwise(ops.BesselK0, x) }
+
+// BesselK1 is the modified Bessel function of the second kind of order 1: Inf at 0, NaN below.
+func (x Value) BesselK1() Value { return pointwise(ops.BesselK1, x) }
+
 // Expint is the exponential integral E₁(x) = ∫ e⁻ᵗ/t dt from x to ∞: Inf at 0, NaN below.
 func (x Value) Expint() Value { return pointwise(ops.Expint, x) }
 

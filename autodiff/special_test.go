@@ -119,6 +119,47 @@ func TestSpecialLimits(t *testing.T) {
 	}
 }
 
+// Functions of orders 0 and 1 are those of one argument, with their published values (Abramowitz & Stegun, tables 5.1, 9.1, 9.8,
+// 10.11, 17.1), however they are written.
+func TestSpecialOrders(t *testing.T) {
+	at := func(f func(x ad.Value) ad.Value, x float64) float64 { return f(ad.Scalar(x)).Item() }
+	order := func(n float64, f func(n, x ad.Value) ad.Value) func(x ad.Value) ad.Value {
+		return func(x ad.Value) ad.Value { return f(ad.Const(n), x) }
+	}
+	for i, c := range []struct {
+		f    func(x ad.Value) ad.Value
+		same func(x ad.Value) ad.Value // nil for none
+		x    float64
+		want float64
+	}{
+		{ad.Value.BesselJ0, order(0, ad.Value.BesselJ), 2, 0.223890779141235668}, {ad.Value.BesselJ1, order(1, ad.Value.BesselJ), 2, 0.576724807756873387},
+		{ad.Value.BesselY0, order(0, ad.Value.BesselY), 2, 0.510375672649745119}, {ad.Value.BesselY1, order(1, ad.Value.BesselY), 2, -0.107032431540937547},
+		{ad.Value.BesselI0, order(0, ad.Value.BesselI), 2, 2.27958530233606727}, {ad.Value.BesselI1, order(1, ad.Value.BesselI), 2, 1.59063685463732906},
+		{ad.Value.BesselK0, order(0, ad.Value.BesselK), 1, 0.421024438240708333}, {ad.Value.BesselK1, order(1, ad.Value.BesselK), 1, 0.601907230197234574},
+		{ad.Value.BesselK0, order(0, ad.Value.BesselK), 2, 0.113893872749533436}, {ad.Value.BesselK1, order(1, ad.Value.BesselK), 2, 0.139865881816522427},
+		{ad.Value.BesselJ0, order(0, ad.Value.BesselJ), 50, 0.0558123276692518007}, {ad.Value.BesselK0, order(0, ad.Value.BesselK), 0, math.Inf(1)},
+		{ad.Value.BesselK1, order(1, ad.Value.BesselK), 0, math.Inf(1)}, {ad.Value.BesselK1, order(1, ad.Value.BesselK), -1, math.NaN()},
+		{ad.Value.Expint, order(1, ad.Value.ExpintN), 1, 0.219383934395520274}, {ad.Value.Expint, order(1, ad.Value.ExpintN), 10, 4.15696892968532428e-06},
+		{ad.Value.Sinint, nil, 10, 1.65834759421887405}, {ad.Value.Cosint, nil, 10, -0.0454564330044553726},
+		{ad.Value.Ellipk, nil, 0.5, 1.85407467730137192}, {ad.Value.Ellipe, nil, 0.5, 1.35064388104767550},
+		{ad.Value.AiryAi, nil, 1, 0.135292416312881416}, {ad.Value.AiryBi, nil, 1, 1.20742359495287126},
+	} {
+		near := func(got float64) bool {
+			return got == c.want || got != got && c.want != c.want || math.Abs(got-c.want) <= 4e-16*math.Abs(c.want)+1e-16
+		}
+		if got := at(c.f, c.x); !near(got) {
+			t.Errorf("%d: %v, want %v", i, got, c.want)
+		}
+		if c.same != nil && math.Float64bits(at(c.same, c.x)) != math.Float64bits(at(c.f, c.x)) && c.want == c.want {
+			t.Errorf("%d: by its order: %v, want %v", i, at(c.same, c.x), at(c.f, c.x))
+		}
+	}
+	k := ad.Grad(func(x ad.Value) ad.Value { return ad.Const(1).BesselK(x) })
+	if got, want := at(k, 2), -0.113893872749533436-0.139865881816522427/2; math.Abs(got-want) > 1e-15 {
+		t.Errorf("K1'(2) = %v, want %v", got, want)
+	}
+}
+
 // Mixed second derivatives of functions of several arguments, in both modes.
 func TestSpecialGrads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))

@@ -64,8 +64,6 @@ var ofOrder = []struct {
 	f     func(n, x ad.Value) ad.Value
 }{
 	{"trigamma", ops.Polygamma, 1, func(_, x ad.Value) ad.Value { return x.Trigamma() }},
-	{"besselk0", ops.BesselK, 0, ad.Value.BesselK},
-	{"besselk1", ops.BesselK, 1, ad.Value.BesselK},
 	{"expint2", ops.ExpintN, 2, ad.Value.ExpintN},
 }
 

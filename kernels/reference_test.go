@@ -156,7 +156,7 @@ func testOutside[T float32 | float64](t *testing.T, level string, f func(a unsaf
 }
 
 // logarithmic are the functions that are a multiple of the logarithm next to 0, and the factor.
-var logarithmic = map[ops.ID]float64{ops.BesselY0: 2 / math.Pi, ops.Expint: -1, ops.Cosint: 1}
+var logarithmic = map[ops.ID]float64{ops.BesselY0: 2 / math.Pi, ops.Expint: -1, ops.Cosint: 1, ops.BesselK0: -1}
 
 // Zeros, infinities, NaN and the least numbers give what the table says, with its signs, whatever their
 // company in a function of two arguments.

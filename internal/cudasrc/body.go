@@ -155,7 +155,9 @@ func (x *body) compute(i int, v *Value) error {
 	if r := vec.Range(v.Op, t); r != nil {
 		far, text := "b_"+v.Op.String(), &beyond
 		if !strings.Contains(beyond, far+"(") {
-			far, text = "s_"+v.Op.String(), &special
+			if far, text = "s_"+v.Op.String(), &special; !strings.Contains(special, " "+far+"(") {
+				text = &orders
+			}
 		}
 		x.needs[text] = true
 		lo, hi := x.b.F(lane, r.Lo), x.b.F(lane, r.Hi)

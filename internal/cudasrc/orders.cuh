@@ -247,11 +247,9 @@ static __device__ __noinline__ double s_expintn(double n, double x) {
 	}
 	double e;
 	if (x >= 1 && n > -1) {
-		e = exp(-x) / o_fraction(o_plain(x + n), [&](int i, o_jet &p, o_jet &q) {
-			const double k = i;
-			p = o_plain(-k * (n + k - 1));
-			q = o_plain(x + n + 2 * k);
-		}).v;
+		double k = floor(12 + 85 / x), f = x + n + 2 * k;
+		for (; k > 0; k--) f = x + n + 2 * (k - 1) - k * (n + k - 1) / f;
+		e = exp(-x) / f;
 	} else {
 		double sum = 0, power = 1;
 		for (int i = 0; i < o_terms; i++) {
@@ -618,7 +616,7 @@ static __device__ __noinline__ double o_airy(double x, int which, bool scaled) {
 		return s_nan();
 	}
 	if (x != x || (scaled && x < 0 && !bi)) return s_nan();
-	const double z = fabs(x), zeta = 2. / 3 * z * sqrt(z), root3 = sqrt(3.0);
+	const double z = fabs(x), root = sqrt(z), p = z * root, zeta = 2. / 3 * p, root3 = sqrt(3.0);
 	double y; // scaled for x > 0
 	if (z <= 1) {
 		const double c1 = 0.35502805388781723926, c2 = 0.25881940379280679841;
@@ -644,8 +642,13 @@ static __device__ __noinline__ double o_airy(double x, int which, bool scaled) {
 		default: y = x / root3 * (2 * r.x + s * r.y);
 		}
 	} else {
-		const o_pair r = o_besseljy(which % 2 == 0 ? 1. / 3 : 2. / 3, zeta);
-		const double half = sqrt(z) / 2;
+		o_pair r = o_besseljy(which % 2 == 0 ? 1. / 3 : 2. / 3, zeta);
+		if (z < 1e9) { // what ζ has lost to roundings turns the pair
+			const double pl = fma(z, root, -p) + z * fma(-root, root, z) / (2 * root);
+			const double d = fma(2. / 3, p, -zeta) + 2. / 3 * pl + 3.7007434154171886e-17 * p;
+			r = o_pair{r.x - d * r.y, r.y + d * r.x};
+		}
+		const double half = root / 2;
 		switch (which) {
 		case 0: y = half * (r.x - r.y / root3); break;
 		case 1: y = z / 2 * (r.x + r.y / root3); break;

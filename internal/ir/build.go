@@ -600,8 +600,12 @@ func (g *Graph) Alias(x *Node) *Node {
 	return g.add(Node{Kind: Alias, Type: x.Type, Shape: x.Shape, In: []*Node{x}, Bits: g.holes})
 }
 
-// foldPointwise gives the node that op on in simplifies to, nil for none. Every rule is exact for
-// all inputs, NaN and −0 included.
+// ofOrder are functions of an order as those of orders 0 and 1, which have vector programs.
+var ofOrder = map[ops.ID][2]ops.ID{ops.BesselJ: {ops.BesselJ0, ops.BesselJ1}, ops.BesselY: {ops.BesselY0, ops.BesselY1},
+	ops.BesselI: {ops.BesselI0, ops.BesselI1}, ops.BesselK: {ops.BesselK0, ops.BesselK1}, ops.ExpintN: {1: ops.Expint}}
+
+// foldPointwise gives the node that op on in simplifies to, nil for none. Every rule but that of
+// known orders, whose functions differ by what their rows allow, is exact for all inputs, NaN and −0 included.
 func (g *Graph) foldPointwise(op ops.ID, t dtype.Type, in []*Node) *Node {
 	consts, spread := 0, -1
 	for i, x := range in {
@@ -620,6 +624,13 @@ func (g *Graph) foldPointwise(op ops.ID, t dtype.Type, in []*Node) *Node {
 	if consts == len(in) {
 		if y, ok := evalConst(op, t, in); ok {
 			return g.Bits(t, s, y)
+		}
+	}
+	if to, ok := ofOrder[op]; ok {
+		for n, f := range to {
+			if f != 0 && in[0].IsConst(float64(n)) {
+				return g.Apply(f, in[1])
+			}
 		}
 	}
 	switch op {

@@ -11,6 +11,9 @@ import "math"
 // maxOrder bounds orders: beyond it the functions are NaN.
 const maxOrder = 200
 
+// shortOrder is up to where whole orders of J and Y are reached from 0 and 1 by recurrence.
+const shortOrder = 16
+
 // reciprocalGamma is the Taylor series of 1/Γ(1+z) (Abramowitz & Stegun 6.1.34).
 var reciprocalGamma = [...]float64{
 	1.0, 0.57721566490153286061, -0.65587807152025388108, -0.042002635034095235529, 0.1665386113822914895,
@@ -34,6 +37,9 @@ func gammas(m float64) (g1, g2, plus, minus float64) {
 func temme(m, x float64) (f, p, q float64) {
 	g1, g2, plus, minus := gammas(m)
 	l := math.Log(2 / x)
+	if math.IsInf(l, 1) {
+		l = math.Ln2 - math.Log(x)
+	}
 	s := m * l
 	round, over := 1.0, 1.0 // mπ/sin mπ, sinh s/s
 	if a := math.Pi * m; math.Abs(a) > 1e-9 {
@@ -391,6 +397,9 @@ func besselJn(n, x float64) float64 {
 	case math.IsInf(a, 1):
 		return 0
 	}
+	if order <= shortOrder && order == math.Floor(order) {
+		return sign * math.Jn(int(n), a)
+	}
 	j, y := besselJY(order, a)
 	if n < 0 {
 		if s, c := sinCosPi(order); s == 0 {
@@ -411,6 +420,9 @@ func besselYn(n, x float64) float64 {
 		return math.Inf(-1)
 	case math.IsInf(a, 1):
 		return 0
+	}
+	if order <= shortOrder && order == math.Floor(order) {
+		return math.Yn(int(n), a)
 	}
 	j, y := besselJY(order, a)
 	if n < 0 {
@@ -475,7 +487,9 @@ func besselKn(n, x float64) float64 { return besselKx(n, x) * math.Exp(-x) }
 func airy(x float64) (ai, aip, bi, bip float64) {
 	const c1, c2 = 0.35502805388781723926, 0.25881940379280679841
 	z := math.Abs(x)
-	zeta := 2. / 3 * z * math.Sqrt(z)
+	root := math.Sqrt(z)
+	p := z * root
+	zeta := 2. / 3 * p
 	switch {
 	case z <= 1:
 		f, fp, g, gp := 1.0, 0.0, x, 1.0
@@ -503,7 +517,12 @@ func airy(x float64) (ai, aip, bi, bip float64) {
 	case x < 0:
 		j1, y1 := besselJY(1./3, zeta)
 		j2, y2 := besselJY(2./3, zeta)
-		r, t := math.Sqrt(z)/2, math.Sqrt(3)
+		if z < 1e9 { // what ζ has lost to roundings turns both pairs; of ⅔ that is 2⁻⁵⁵·4/3
+			pl := math.FMA(z, root, -p) + z*math.FMA(-root, root, z)/(2*root)
+			d := math.FMA(2./3, p, -zeta) + 2./3*pl + 0x1.5555555555555p-55*p
+			j1, y1, j2, y2 = j1-d*y1, y1+d*j1, j2-d*y2, y2+d*j2
+		}
+		r, t := root/2, math.Sqrt(3)
 		return r * (j1 - y1/t), z / 2 * (j2 + y2/t), -r * (j1/t + y1), z / 2 * (j2/t - y2)
 	}
 	n := math.NaN()

@@ -190,12 +190,13 @@ func expintN(n, x float64) float64 {
 		return math.Inf(1)
 	case math.IsInf(x, 1):
 		return 0
-	case x >= 1 && n > -1:
-		f := fraction(plain(x+n), func(i int) (jet, jet) {
-			k := float64(i)
-			return plain(-k * (n + k - 1)), plain(x + n + 2*k)
-		})
-		return math.Exp(-x) / f.v
+	case x >= 1 && n > -1: // from the fraction's far end, a division a step
+		k := math.Floor(12 + 85/x)
+		f := x + n + 2*k
+		for ; k > 0; k-- {
+			f = x + n + 2*(k-1) - k*(n+k-1)/f
+		}
+		return math.Exp(-x) / f
 	}
 	whole := n == math.Floor(n)
 	switch {

@@ -166,6 +166,8 @@ const (
 	AiryAiPrimex
 	AiryBix
 	AiryBiPrimex
+	BesselK0
+	BesselK1
 	Count
 )
 
@@ -532,6 +534,10 @@ var Table = [Count]Op{
 	AiryAiPrimex: {Name: "airyaiprimex", Arity: 1, Class: Float, D: p("a * airyaix(a) + sqrt(a) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(1, true)},
 	AiryBix:      {Name: "airybix", Arity: 1, Class: Float, D: p("airybiprimex(a) - sqrt(max(a, 0)) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(2, true)},
 	AiryBiPrimex: {Name: "airybiprimex", Arity: 1, Class: Float, D: p("a * airybix(a) - sqrt(max(a, 0)) * y"), Dom: d(pos), ULP: 512, Eval: airyOf(3, true)},
+	BesselK0: {Name: "besselk0", Arity: 1, Class: Float, D: p("-besselk1(a)"), Dom: d(Domain{0.5, 6}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselKn(0, a) })},
+	BesselK1: {Name: "besselk1", Arity: 1, Class: Float, D: p("-besselk0(a) - y / a"), Dom: d(Domain{0.5, 6}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselKn(1, a) })},
 }
 
 // ByName finds a row by its name.

@@ -50,6 +50,8 @@ func init() {
 		near := b.Add(logOf(b, x), b.Poly(b.Mul(x, x), cosintNear...))
 		return integral.of(b, x, b.Blend(b.LT(x, b.F(F64, 2)), near, cosintPieces.slice(b, x, 2)), 18, 0)
 	})
+	registerWide(ops.BesselK0, besselK0)
+	registerWide(ops.BesselK1, besselK1)
 	registerWide(ops.Expint, expint)
 	registerWide(ops.Ellipk, ellipk)
 	registerWide(ops.Ellipe, ellipe)
@@ -106,6 +108,30 @@ func sineOf(b *Builder, hi, lo Value, turn int64) Value {
 	q := sixteenths(b, F64, hi, lo)
 	bits := b.Add(q.bits, b.I(I64, turn))
 	return b.Xor(q.sin(b, F64, bits), b.signOf(b.Bitcast(F64, b.Shl(bits, 64-5))))
+}
+
+// besselK0 and besselK1 are sums with log x/2 below 2, and from there on e^-x times pieces by x, or a series in 1/x over a root.
+func besselK0(b *Builder, x Value) Value {
+	u := b.Mul(x, x)
+	l := b.Sub(log(b, F64, x), b.F(F64, math.Ln2))
+	return besselK0Pieces.decaying(b, x, b.FNMA(l, b.Poly(u, besselK0Log...), b.Poly(u, besselK0Near...)), besselK0Far)
+}
+
+func besselK1(b *Builder, x Value) Value {
+	u := b.Mul(x, x)
+	l := b.Sub(logOf(b, b.Max(b.F(F64, math.SmallestNonzeroFloat64), x)), b.F(F64, math.Ln2))
+	near := b.FMA(l, b.Poly(u, besselK1Log...), b.Poly(u, besselK1Near...))
+	near = b.FMA(x, near, b.Div(b.F(F64, 1), b.Abs(x)))
+	return besselK1Pieces.decaying(b, x, b.Or(near, b.LT(x, b.F(F64, 0))), besselK1Far)
+}
+
+// decaying is near below 2, and from there on e^-x times the pieces, or beyond 32 the series.
+func (p pieces) decaying(b *Builder, x, near Value, series []float64) Value {
+	a := b.Min(b.F(F64, 760), x) // from there on it is 0
+	c0, s, q := p.of(b, a, a, 2)
+	r := b.Div(b.F(F64, 1), a)
+	y := b.Blend(b.GT(a, b.F(F64, 32)), b.Mul(b.Sqrt(r), b.Poly(r, series...)), b.FMA(s, q, c0))
+	return b.Blend(b.GE(x, b.F(F64, 2)), growing(b, y, b.Neg(a), None), near)
 }
 
 // expint is a sum with the logarithm below 1, and from there on e^-x times pieces by x + 1, or a series in 1/x.

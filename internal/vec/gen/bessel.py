@@ -144,15 +144,16 @@ def airy(k):
                    ("airyBi", (-1.17, -3.27, -4.83, -6.17, -7.38)), ("airyBiPrime", (-2.29, -4.07, -5.51, -6.78, -7.94))][k]
     d = k % 2
     f = lambda a: [mp.airyai, mp.airybi][k // 2](a, derivative=d)
-    slices(name + "Pieces", "by a + 24, a from -8 to 8.", f, -AIRY, 18, roots)
+    slices(name + "Pieces", "by a + 24, a from -8 to 8.", f, -AIRY, 19, roots)
     x = lambda zeta: (zeta * mpf(3) / 2) ** (mpf(2) / 3)
     grows = -1 if k < 2 else 1
     start = mpf(2) / 3 * mpf(AIRY) ** mpf("1.5")
     # By the exponential's argument, the fourth root of x taken off.
-    g = lambda w: f(x(1 / w)) * mp.exp(-grows / w) * x(1 / w) ** (mpf(1 - 2 * d) / 4) if w > mpf(10) ** -7 else g(mpf(10) ** -7)
+    end = [mpf(1) / 2, -mpf(1) / 2, 1, 1][k] / mp.sqrt(mp.pi)
+    g = lambda w: f(x(1 / w)) * mp.exp(-grows / w) * x(1 / w) ** (mpf(1 - 2 * d) / 4) if w else end
     series(name + "Far", "by 1/ζ", g, 0, 1 / start, 11)
     if k < 2:  # Bi and its derivative have the same
-        wave(name, lambda a: [(mp.airybi(-a), mp.airyai(-a)), (mp.airybi(-a, derivative=1), -mp.airyai(-a, derivative=1))][d], start,
+        wave(name, lambda a: [(mp.airybi(-a), mp.airyai(-a)), (mp.airybi(-a, derivative=1), mp.airyai(-a, derivative=1))][d], start,
              lambda a: a ** (mpf(1 - 2 * d) / 4), [mp.pi / 4, -mp.pi / 4][d], "Bi + iAi of -a", argument=x)
 
 

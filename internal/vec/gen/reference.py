@@ -75,6 +75,12 @@ FUNCS = [
     ("expint", mp.e1, positive(60, -1000, 9.4)),
     ("ellipk", mp.ellipk, parameter),
     ("ellipe", mp.ellipe, parameter),
+    ("besselk0", lambda x: mp.besselk(0, x), positive(60, -1000, 9.4)),
+    ("besselk1", lambda x: mp.besselk(1, x), positive(60, -1000, 9.4)),
+    ("airyai", mp.airyai, mix(lambda: U(-30, 30), -60, 6.5)),
+    ("airyaiprime", lambda x: mp.airyai(x, derivative=1), mix(lambda: U(-30, 30), -60, 6.5)),
+    ("airybi", mp.airybi, mix(lambda: U(-30, 30), -60, 6.5)),
+    ("airybiprime", lambda x: mp.airybi(x, derivative=1), mix(lambda: U(-30, 30), -60, 6.5)),
 ]
 
 if __name__ == "__main__":
