@@ -194,49 +194,31 @@ func argSortTop(y []int64, keys, from, to []uint64) bool {
 func argSortParts(y []int64, keys []uint64, flip uint64, work []uint64) {
 	n := len(keys)
 	words, other := work[:n], work[n:2*n]
-	const maxSplit = 10
-	split := min(bits.Len(uint(n>>10)), maxSplit) & 63 // so that shifts need no look at it
-	first, below := 63-split, bits.Len(uint(n-1))
+	split, below := max(1, min(bits.Len(uint(n>>10)), maxSplit)), bits.Len(uint(n-1))
 	index := uint64(1)<<below - 1
 	var count [1 << maxDigit]uint32
 	var ends [1 << maxSplit]uint32
-	differ := uint64(0)
-	for _, k := range keys {
-		differ |= k ^ keys[0]
-		count[(k^flip)>>1>>first]++
-	}
-	up := bits.LeadingZeros64(differ) & 63
-	if up > 0 {
-		clear(count[:])
-		for _, k := range keys {
-			count[(k^flip)<<up>>1>>first]++
-		}
+	up := 0
+	differ := countFirst(&ends, keys, flip, up, split)
+	if up = bits.LeadingZeros64(differ) & 63; up > 0 {
+		countFirst(&ends, keys, flip, up, split)
 	}
 	sum := uint32(0)
-	for d := range ends {
+	for d, c := range ends {
 		ends[d] = sum
-		sum += count[d]
+		sum += c
 	}
-	for i, k := range keys {
-		k = (k ^ flip) << up
-		d := k >> 1 >> first & (1<<maxSplit - 1)
-		at := ends[d]
-		ends[d] = at + 1
-		words[at] = k<<split&^index | uint64(i)
-	}
+	toParts(words, keys, flip, index, up, split, &ends)
 	known := up + split + 64 - below // bits of a key that are in order, or that all have in common
 	lo := uint32(0)
 	for _, hi := range ends[:1<<split] {
 		part, at := words[lo:hi], y[lo:hi]
 		lo = hi
 		sortWords(part, other, 64, below, &count)
-		same, last := false, ^uint64(0)
-		for i, w := range part {
-			at[i] = int64(w & index)
-			same = same || (w^last)>>below == 0
-			last = w
+		if same := indices(at, part, index); !same || differ<<known == 0 {
+			continue
 		}
-		for lo := 0; same && differ<<known != 0 && lo < len(part); {
+		for lo := 0; lo < len(part); {
 			hi := lo + 1
 			for hi < len(part) && (part[hi]^part[lo])>>below == 0 {
 				hi++
@@ -246,14 +228,63 @@ func argSortParts(y []int64, keys []uint64, flip uint64, work []uint64) {
 					equal[i] = (keys[e]^flip)<<known | uint64(e)
 				}
 				sortWords(equal, other, 64, below, &count)
-				for i, w := range equal {
-					at[lo+i] = int64(w & index)
-				}
+				indices(at[lo:hi], equal, index)
 			}
 			lo = hi
 		}
 	}
 }
+
+// The loops over all keys are apart, so that they have the registers to themselves.
+
+// countFirst sets count to how many keys have which first bits, split of them behind up, and returns the bits in which keys differ.
+//
+//go:noinline
+func countFirst(count *[1 << maxSplit]uint32, keys []uint64, flip uint64, up, split int) (differ uint64) {
+	clear(count[:])
+	up &= 63 // so that shifts need no look at it
+	first, one := (64-split)&63, keys[0]
+	for _, k := range keys {
+		differ |= k ^ one
+		count[(k^flip)<<up>>first&(1<<maxSplit-1)]++
+	}
+	return differ
+}
+
+// toParts makes words of keys and puts them where their first bits belong: part d's next at ends[d].
+//
+//go:noinline
+func toParts(words, keys []uint64, flip, index uint64, up, split int, ends *[1 << maxSplit]uint32) {
+	up, split = up&63, split&63
+	first := (64 - split) & 63
+	for i, k := range keys {
+		k = (k ^ flip) << up
+		d := k >> first & (1<<maxSplit - 1)
+		at := ends[d]
+		ends[d] = at + 1
+		words[at] = k<<split&^index | uint64(i)
+	}
+}
+
+// indices sets y to the indices of words, and reports whether some that follow each other are otherwise the same.
+//
+//go:noinline
+func indices(y []int64, words []uint64, index uint64) (same bool) {
+	y = y[:len(words)]
+	last, least := ^uint64(0), ^uint64(0) // of what differs between neighbours
+	if len(words) > 0 {
+		last = ^words[0]
+	}
+	for i, w := range words {
+		y[i] = int64(w & index)
+		least = min(least, w^last)
+		last = w
+	}
+	return least <= index
+}
+
+// maxSplit is the most bits by which words go to parts at first.
+const maxSplit = 10
 
 // maxDigit is the most bits by which words are moved at once: as many counts and places to write to as the first cache holds.
 const maxDigit = 11
