@@ -265,6 +265,52 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// Elements above their segments' largest ones are found in order, numbers among NaNs and the other way round, and ids that are none of a segment.
+func TestAbove(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 12))
+	for _, level := range distinct() {
+		for _, ty := range []dtype.Type{dtype.F32, dtype.F64} {
+			above := level.Above[ty]
+			if above == nil {
+				continue
+			}
+			for range 300 {
+				n, m := 16*rng.IntN(6), 1+rng.IntN(20)
+				x, y, ids := make([]byte, (n+1)*ty.Size()), make([]byte, m*ty.Size()), make([]int32, n+1)
+				for i := range n {
+					put(x, ty, i, sample4(ty, rng.IntN(4)))
+					ids[i] = int32(rng.IntN(m))
+				}
+				for i := range m {
+					put(y, ty, i, sample4(ty, rng.IntN(4)))
+				}
+				bad := n > 0 && rng.IntN(5) == 0
+				if bad {
+					ids[rng.IntN(n)] = []int32{-1, int32(m), math.MinInt32, math.MaxInt32}[rng.IntN(4)]
+				}
+				got := make([]int32, n+16)
+				k := above(unsafe.Pointer(&got[0]), pointer(x, 0), pointer(y, 0), unsafe.Pointer(&ids[0]), n, m)
+				var want []int32
+				for i := range n {
+					if !bad && !lessOrEqual(x, y, ty, i, int(ids[i])) {
+						want = append(want, int32(i))
+					}
+				}
+				if bad != (k < 0) || !bad && !slices.Equal(got[:k], want) {
+					t.Fatalf("%s: %v, %d of %d segments, bad %v: %d, %v, want %v", level.Name, ty, n, m, bad, k, got, want)
+				}
+			}
+		}
+	}
+}
+
+func lessOrEqual(x, y []byte, ty dtype.Type, i, k int) bool {
+	if ty == dtype.F32 {
+		return *(*float32)(pointer(x, 4*i)) <= *(*float32)(pointer(y, 4*k))
+	}
+	return *(*float64)(pointer(x, 8*i)) <= *(*float64)(pointer(y, 8*k))
+}
+
 // sample4 is one of four bit patterns: 0, its like with the sign, 1, and NaN or a number with the sign.
 func sample4(t dtype.Type, k int) uint64 {
 	switch t {

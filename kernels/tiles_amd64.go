@@ -49,6 +49,7 @@ func avx512() *Level {
 		{dtype.I32: asm.LeastI32AVX512, dtype.I64: asm.LeastI64AVX512, dtype.F32: asm.LeastF32AVX512, dtype.F64: asm.LeastF64AVX512},
 		{dtype.I32: asm.GreatestI32AVX512, dtype.I64: asm.GreatestI64AVX512, dtype.F32: asm.GreatestF32AVX512, dtype.F64: asm.GreatestF64AVX512},
 	}
+	l.Above[dtype.F32], l.Above[dtype.F64] = asm.AboveF32AVX512, asm.AboveF64AVX512
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])
 	return &l
 }

@@ -103,6 +103,7 @@ type callUnit struct {
 	rhs        int
 	work       int // float64s of a worker, those of converted operands included
 	kernels    linalg.Rows
+	above      linalg.Above
 	lanes      *kernels.Lanes
 	together   int // float64s of a worker of matrices side by side
 }
@@ -115,6 +116,9 @@ func (b *binding) newCall(n *ir.Node) unit {
 	if n.Call.Core(0) == 2 {
 		u.kernels = linalg.Rows{Rows: b.p.level.Rows}
 		u.sideBySide(b.p.level.Lanes)
+	}
+	if n.Call == ir.SegmentMax {
+		u.above = b.p.level.Above[n.Type]
 	}
 	for _, x := range n.In {
 		u.in = append(u.in, b.operand(x))
@@ -337,9 +341,9 @@ func segmentMax[T float32 | float64](u *callUnit, y, x unsafe.Pointer, ids index
 	to, row := unsafe.Slice((*T)(y), u.size), unsafe.Slice((*T)(x), u.cols)
 	var bad int
 	if ids.wide {
-		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int64)(ids.p), u.cols))
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int64)(ids.p), u.cols), nil)
 	} else {
-		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int32)(ids.p), u.cols))
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int32)(ids.p), u.cols), u.above)
 	}
 	if bad < 0 {
 		return nil

@@ -53,10 +53,30 @@ type indexCheck struct {
 	n    *ir.Node
 	idx  operand
 	size int
+	max  kernels.FoldRows // of the indices
+	min  kernels.FoldRows
 }
 
 func (b *binding) newCheck(n *ir.Node) *indexCheck {
-	return &indexCheck{n, b.operand(indices(n)), indexed(n).At(b.batch)}
+	l, t := b.p.level, indices(n).Type
+	return &indexCheck{n, b.operand(indices(n)), indexed(n).At(b.batch), l.FoldRows(kernels.Max, t), l.FoldRows(kernels.Min, t)}
+}
+
+// manyIndices is a number of indices that are looked at by the level's kernels.
+const manyIndices = 1 << 10
+
+// inRange reports whether the first n indices are in 0 … size-1.
+func (u *indexCheck) inRange(idx indexArray, n int) bool {
+	for ; n >= manyIndices; n -= manyIndices {
+		var hi, lo [1]int64
+		u.max(unsafe.Pointer(&hi), idx.p, 1, manyIndices)
+		u.min(unsafe.Pointer(&lo), idx.p, 1, manyIndices)
+		if (indexArray{unsafe.Pointer(&lo), idx.wide}).at(0) < 0 || (indexArray{unsafe.Pointer(&hi), idx.wide}).at(0) >= u.size {
+			return false
+		}
+		idx.p = unsafe.Add(idx.p, manyIndices*idx.bytes())
+	}
+	return idx.within(n, u.size)
 }
 
 // indexed is the size of the axis that a Take or Scatter has indices of.
@@ -81,7 +101,7 @@ func (u *indexCheck) phases() int         { return 1 }
 func (u *indexCheck) tasks(phase int) int { return 1 }
 func (u *indexCheck) do(r *run, phase, worker, task int) {
 	idx, n := u.idx.indices(r), product(u.idx.dims)
-	if idx.within(n, u.size) {
+	if u.inRange(idx, n) {
 		return
 	}
 	for i := range n {
@@ -129,6 +149,14 @@ func (a indexArray) within(n, size int) bool {
 		bad |= uint64(k|(last-k)) << 32
 	}
 	return bad&(1<<63|1<<31) == 0
+}
+
+// bytes is the size of an index.
+func (a indexArray) bytes() int {
+	if a.wide {
+		return 8
+	}
+	return 4
 }
 
 func (a indexArray) at(i int) int {
