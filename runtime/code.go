@@ -331,9 +331,10 @@ func (b *binding) generate(u *mapUnit, cols int) {
 		u.chooseRows(*b.isa, u.cluster.shape.At(b.batch))
 		u.strip = u.chooseStrip(*b.isa)
 	}
+	u.oneByOne = u.strip == 0 && len(u.placed) == 0 && (u.mode == rows && u.cols == u.run && u.run < shortFold || u.mode == flat && cols == 0 && u.cols < u.elems && u.cols <= wholeElems)
 	feeds := b.findCode(u)
 	if u.cols < u.elems && u.mode != flat && !u.code.folds && !u.goodRow(*b.isa, u.cols) { // rows that code alone can fold
-		u.cols = u.elems
+		u.cols, u.oneByOne = u.elems, false
 		feeds = b.findCode(u)
 	}
 	by := u.maker()
@@ -398,6 +399,10 @@ func (b *binding) generate(u *mapUnit, cols int) {
 			}
 			u.grain -= u.grain % u.tile
 		}
+	}
+	if u.oneByOne && u.mode == flat {
+		u.tile -= u.tile % u.cols
+		u.grain = max(1, u.grain/u.tile) * u.tile
 	}
 	b.words = max(b.words, u.code.words+u.listed*listRows)
 	if u.strip > 0 {
@@ -603,6 +608,9 @@ func (u *mapUnit) structure(isa jit.ISA) (feeds []feed, key []byte) {
 	if u.strip > 0 {
 		key = binary.AppendUvarint(key, uint64(u.strip))
 	}
+	if u.oneByOne {
+		key = append(binary.AppendUvarint(key, uint64(u.cols)), 'w')
+	}
 	return feeds, key
 }
 
@@ -623,10 +631,12 @@ func (u *mapUnit) foldsColumns(isa jit.ISA) bool {
 	return u.mode == columns && u.cols == u.inner && u.goodRow(isa, u.inner)
 }
 
+// wholeElems is the elements of a row at most that code does at once.
+const wholeElems = 64
+
 // wholeRow is the length of a row that is added up, where it is the same for all and short, 0 where not.
 func (u *mapUnit) wholeRow() int {
-	const whole = 64 // elements at most that code does at once
-	if u.inner <= whole {
+	if u.inner <= wholeElems {
 		return u.inner
 	}
 	return 0
@@ -889,6 +899,9 @@ func (a *assembler) finish(folds bool) *code {
 			}
 			if a.strip > 0 {
 				p.N, p.Masks = a.strip, false
+			}
+			if a.oneByOne {
+				p.N = a.cols
 			}
 			for _, v := range d.ins {
 				if v < 0 {

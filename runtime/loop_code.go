@@ -47,7 +47,7 @@ func (b *binding) newLoopCode(u *nestedUnit) *loopCode {
 		return nil
 	}
 	body := *m
-	body.cols = body.elems
+	body.cols, body.oneByOne = body.elems, false
 	feeds, key := body.structure(*b.isa)
 	values, ok := q.outValues(&body)
 	if !ok {

@@ -161,6 +161,9 @@ func (c *chainUnit) takes(u *mapUnit, batch int, made map[int]bool) (perRow, ok 
 	default:
 		return false, false
 	}
+	if run := product(c.dims[c.lo:]); u.oneByOne && (perRow || run%u.cols != 0) { // a block may end within a row of its code's
+		return false, false
+	}
 	for i := range u.leaf {
 		l := &u.leaf[i]
 		if l.isSplat {

@@ -134,3 +134,55 @@ func TestByRowsJoins(t *testing.T) {
 		s.checkInPlace(t, []*ir.Node{out}, rand.New(rand.NewPCG(1, 32)), 1)
 	}
 }
+
+// Rows of few elements are done at once by code, whatever is read and written of them, in tasks and tiles of whole ones.
+func TestShortRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 33))
+	sizes := []int{16, 17, 24, 31, 32, 33, 40, 48, 63, 64, 65}
+	if testing.Short() {
+		sizes = []int{16, 17, 40, 63}
+	}
+	found := false
+	for _, n := range sizes {
+		for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+			s := newSketch()
+			rows := ir.Shape{ir.Batch, ir.D(n)}
+			x, y, z := s.param(typ, rows, 0), s.param(typ, ir.Shape{ir.Batch, ir.D(1)}, 0), s.param(typ, ir.Static(1, n), 0)
+			wide, table := s.param(typ, ir.Shape{ir.Batch, ir.D(2 * n)}, 0), s.param(typ, ir.Static(5, n), 0)
+			which, small := s.param(dtype.I32, ir.Shape{ir.Batch}, 5), s.param(dtype.BF16, rows, 0)
+			even := s.g.Slice(wide, ir.Static(0, 0), []int{1, 2}, rows)
+			d := s.g.Map(ops.Sub, x, y)
+			outs := []*ir.Node{
+				s.g.Apply(ops.Exp, d),
+				s.g.Map(ops.Mul, s.g.Map(ops.Div, x, y), z),
+				s.g.Apply(ops.Lt, x, s.g.Broadcast(y, rows)),
+				s.g.Convert(s.g.Map(ops.Mul, d, z), dtype.BF16),
+				s.g.Map(ops.Add, d, even),
+				s.g.Map(ops.Mul, s.g.Take(table, which, 0, ""), y),
+				s.g.Map(ops.Add, s.g.Convert(small, typ), y),
+				s.g.Reduce(ir.Sum, s.g.Apply(ops.Square, d), 1),
+				s.g.Reduce(ir.Max, s.g.Map(ops.Mul, even, z), 1),
+			}
+			s.check(t, outs, rng, 1, 2, 3, 70, 700)
+			for _, out := range outs {
+				s.check(t, []*ir.Node{out}, rng, 1, 97)
+				p, err := Compile([]*ir.Node{out}, s.inputs, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := p.binding(97)
+				if err != nil {
+					t.Fatal(err)
+				}
+				u, ok := b.units[len(b.units)-1].(*mapUnit)
+				found = found || ok && u.oneByOne && u.code != nil
+			}
+			big := newSketch()
+			v := big.param(typ, rows, 0)
+			big.check(t, []*ir.Node{big.g.Map(ops.Sub, v, big.g.Broadcast(big.g.Slice(v, ir.Static(0, 0), []int{1, 1}, ir.Shape{ir.Batch, ir.D(1)}), rows))}, rng, 4001)
+		}
+	}
+	if isa, _ := isaOf(kernels.Levels()[len(kernels.Levels())-1]); isa != nil && !found {
+		t.Error("no rows are done at once")
+	}
+}

@@ -419,6 +419,9 @@ func (r *reduce) row(v int, at string, vecs int) {
 		if k > 0 {
 			addr = fmt.Sprint(k*r.bytes, at)
 		}
+		if k*r.bytes%64 == 0 && (r.inst == greatestF || r.inst == leastF) {
+			r.p("PREFETCHT0 %d%s", 2048+k*r.bytes, at)
+		}
 		r.begun(x[k], addr, k == vecs-1)
 	}
 	if vecs > 2 {
