@@ -22,6 +22,7 @@ type binding struct {
 	units     []unit
 	buffers   []buffer // those of the roots, then temporaries of units
 	outs      []outPlace
+	guests    []guest
 	copies    bool // some of them
 	splats    map[splat]unsafe.Pointer
 	gemms     []*productUnit
@@ -66,6 +67,9 @@ type outPlace struct {
 	// in[j] reports whether the output may be written while it is exactly input j.
 	in []bool
 }
+
+// guest is a buffer that lies where an output does, if no input is there.
+type guest struct{ buffer, out int }
 
 type splat struct {
 	t    dtype.Type

@@ -43,7 +43,7 @@ func (b *binding) placeOutputs() {
 const guestReach = 2
 
 // placeGuests has an array that an output is made of, element by element, lie in the output's place: softmax's exponentials, layer norm's
-// differences. What may lie where the output does still may.
+// differences. Where an input lies there, too, it has its own.
 func (b *binding) placeGuests() {
 	if b.p.within != "" {
 		return
@@ -51,22 +51,13 @@ func (b *binding) placeGuests() {
 	for i := range b.outs {
 		o := &b.outs[i]
 		y := &b.buffers[o.buffer]
-		if o.copied || y.node == nil || b.streamed(y.node) {
+		if o.copied || b.streamed(y.node) {
 			continue
 		}
 		for k := range b.buffers {
 			f := &b.buffers[k]
-			if f.out >= 0 || f.first < b.decided || f.last != y.first || y.first-f.first > guestReach || b.given(k) || !b.mayOverwrite(k, o.buffer) {
-				continue
-			}
-			fits := true
-			for j := range b.buffers {
-				if n := b.buffers[j].node; n != nil && n.Kind == ir.Param && o.in[n.Bits] && !b.mayOverwrite(j, k) {
-					fits = false
-				}
-			}
-			if fits {
-				f.out = i
+			if f.out < 0 && f.first >= b.decided && f.last == y.first && y.first-f.first <= guestReach && !b.given(k) && b.mayOverwrite(k, o.buffer) {
+				b.guests = append(b.guests, guest{k, i})
 				b.committed = min(b.committed, f.first)
 				break
 			}

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -92,6 +93,8 @@ func (b *binding) describe(w *strings.Builder) {
 			switch {
 			case f.out >= 0:
 				fmt.Fprintf(w, ", %s is output %d", name, f.out)
+			case slices.ContainsFunc(b.guests, func(g guest) bool { return g.buffer == k }):
+				fmt.Fprintf(w, ", %s where its output is or at %d+%d until step %d", name, f.offset, f.bytes, min(f.last, len(b.units)-1))
 			case f.offset >= 0:
 				fmt.Fprintf(w, ", %s at %d+%d until step %d", name, f.offset, f.bytes, min(f.last, len(b.units)-1))
 			}

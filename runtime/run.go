@@ -71,6 +71,9 @@ func (s *Seat) leave(r *run) {
 	for i := range r.loans {
 		r.ptr[r.loans[i].buffer] = nil
 	}
+	for _, g := range r.b.guests {
+		r.ptr[g.buffer] = nil
+	}
 	if s != nil {
 		s.r = r
 	} else {
@@ -221,6 +224,14 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			room += lines(o.bytes)
 		}
 	}
+	for _, g := range b.guests {
+		r.ptr[g.buffer] = out[g.out]
+		for j := range in {
+			if overlap(out[g.out], b.outs[g.out].bytes, in[j], b.inBytes[j]) {
+				r.ptr[g.buffer] = unsafe.Add(r.arena, b.buffers[g.buffer].offset)
+			}
+		}
+	}
 	r.spills = room > 0
 	if !r.spills {
 		return nil
@@ -234,10 +245,8 @@ func (r *run) place(in, out []unsafe.Pointer) error {
 			continue
 		}
 		o := &b.outs[i]
-		for k := range r.loans {
-			if l := &r.loans[k]; l.out && l.index == i {
-				r.ptr[l.buffer] = unsafe.Pointer(&r.spill[at])
-			}
+		if !o.copied {
+			r.ptr[o.buffer] = unsafe.Pointer(&r.spill[at])
 		}
 		at += lines(o.bytes)
 	}
