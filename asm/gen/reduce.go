@@ -31,7 +31,7 @@ func genReduce() map[string][]byte {
 				if narrow {
 					lanes.reg, lanes.bytes = 'Y', avx2.bytes
 				}
-				r := &reduce{isa: lanes, reduction: f, of: row.name + "_" + f.t.String(), vecs: 128 / lanes.bytes, w: &s, d: &d}
+				r := &reduce{isa: lanes, reduction: f, of: row.name + "_" + f.t.String(), vecs: 128 / lanes.bytes, ranges: narrow && strings.HasSuffix(f.inst, "st"), w: &s, d: &d}
 				if !narrow {
 					r.fold()
 				}
@@ -92,10 +92,11 @@ var native = map[string]string{greatestI64: "VPMAXSQ", leastI64: "VPMINSQ"}
 type reduce struct {
 	isa
 	reduction
-	of   string
-	vecs int      // of lanes
-	cell []string // of the functions so far
-	w, d *bytes.Buffer
+	of     string
+	vecs   int      // of lanes
+	ranges bool     // there is an instruction for extremes of floats
+	cell   []string // of the functions so far
+	w, d   *bytes.Buffer
 }
 
 // p prints a line: in it # is PS or PD, ~ the letter of the registers.
@@ -212,16 +213,20 @@ func (r *reduce) run() {
 	r.p("MOVQ BX, CX")
 	r.p("SUBQ $128, CX")
 	r.p("JLT rest")
-	r.p("PCALIGN $32")
-	r.p("loop:")
-	r.p("PREFETCHT0 2048(AX)")
-	r.p("PREFETCHT0 2112(AX)")
-	for v := range r.vecs {
-		r.add(v, r.at(v, "AX"), "")
+	if r.ranges {
+		r.wholeLanes()
+	} else {
+		r.p("PCALIGN $32")
+		r.p("loop:")
+		r.p("PREFETCHT0 2048(AX)")
+		r.p("PREFETCHT0 2112(AX)")
+		for v := range r.vecs {
+			r.add(v, r.at(v, "AX"), "")
+		}
+		r.p("ADDQ $128, AX")
+		r.p("SUBQ $128, CX")
+		r.p("JGE loop")
 	}
-	r.p("ADDQ $128, AX")
-	r.p("SUBQ $128, CX")
-	r.p("JGE loop")
 	r.p("rest:")
 	r.p("ADDQ $128, CX // what is left, a part of the lanes")
 	r.p("JEQ whole")
@@ -242,6 +247,41 @@ func (r *reduce) run() {
 		r.add(v, r.at(v, "AX"), mask)
 	}
 	r.p("whole:")
+}
+
+// wholeLanes is run's loop for extremes of floats from their start on: AVX-512's own order the zeros, but give a number rather than a NaN, which
+// is remembered apart. What whole vectors have becomes the four of the lanes.
+func (r *reduce) wholeLanes() {
+	imm := map[string]int{leastF: 4, greatestF: 5}[r.inst]
+	r.p("VMOVU# (AX), Z0")
+	r.p("VMOVU# 64(AX), Z1")
+	r.p("VCMP# $3, Z0, Z1, K6")
+	r.p("ADDQ $128, AX")
+	r.p("SUBQ $128, CX")
+	r.p("JLT folded")
+	r.p("PCALIGN $32")
+	r.p("loop:")
+	r.p("PREFETCHT0 2048(AX)")
+	r.p("PREFETCHT0 2112(AX)")
+	r.p("VMOVU# (AX), Z2")
+	r.p("VMOVU# 64(AX), Z3")
+	r.p("VCMP# $3, Z2, Z3, K7")
+	r.p("KORW K7, K6, K6")
+	r.p("VRANGE# $%d, Z2, Z0, Z0", imm)
+	r.p("VRANGE# $%d, Z3, Z1, Z1", imm)
+	r.p("ADDQ $128, AX")
+	r.p("SUBQ $128, CX")
+	r.p("JGE loop")
+	r.p("folded:")
+	r.p("VEXTRACTF64X4 $1, Z1, Y3")
+	r.p("VMOVAPS Y1, Y2")
+	r.p("VEXTRACTF64X4 $1, Z0, Y1")
+	for v := range 4 {
+		r.flip(r.vector(v), r.vector(v))
+	}
+	r.p("KORTESTW K6, K6")
+	r.p("JEQ rest")
+	r.p("VPCMPEQD Y0, Y0, Y0 // a NaN")
 }
 
 func (r *reduce) toBytes(reg string) {
