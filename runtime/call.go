@@ -141,8 +141,11 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 	}
 	u.cols = dims[len(dims)-1]
 	if core == 1 {
-		if n.Call == ir.ArgSort {
+		switch n.Call {
+		case ir.ArgSort:
 			u.work = linalg.ArgSortWork(u.cols)
+		case ir.SegmentMax:
+			u.work = linalg.SegmentWork
 		}
 		u.grain = max(1, moveElems/4/max(1, u.cols))
 		return u
@@ -209,9 +212,9 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 			ids := indexArray{unsafe.Add(in[1], i*u.cols*u.n.In[1].Type.Size()), u.n.In[1].Type == dtype.I64}
 			y = unsafe.Add(y, i*u.size*t.Size())
 			if t == dtype.F32 {
-				return segmentMax[float32](u, y, x, ids)
+				return segmentMax[float32](u, y, x, ids, work)
 			}
-			return segmentMax[float64](u, y, x, ids)
+			return segmentMax[float64](u, y, x, ids, work)
 		}
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, work)
 		return nil
@@ -337,13 +340,13 @@ func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int,
 	linalg.ArgSort(y, row, descending, work)
 }
 
-func segmentMax[T float32 | float64](u *callUnit, y, x unsafe.Pointer, ids indexArray) error {
+func segmentMax[T float32 | float64](u *callUnit, y, x unsafe.Pointer, ids indexArray, work []float64) error {
 	to, row := unsafe.Slice((*T)(y), u.size), unsafe.Slice((*T)(x), u.cols)
 	var bad int
 	if ids.wide {
-		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int64)(ids.p), u.cols), nil)
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int64)(ids.p), u.cols), nil, work)
 	} else {
-		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int32)(ids.p), u.cols), u.above)
+		bad = linalg.SegmentMax(to, row, unsafe.Slice((*int32)(ids.p), u.cols), u.above, work)
 	}
 	if bad < 0 {
 		return nil

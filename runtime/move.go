@@ -59,19 +59,19 @@ type indexCheck struct {
 
 func (b *binding) newCheck(n *ir.Node) *indexCheck {
 	l, t := b.p.level, indices(n).Type
+	b.scratch = max(b.scratch, 16)
 	return &indexCheck{n, b.operand(indices(n)), indexed(n).At(b.batch), l.FoldRows(kernels.Max, t), l.FoldRows(kernels.Min, t)}
 }
 
 // manyIndices is a number of indices that are looked at by the level's kernels.
 const manyIndices = 1 << 10
 
-// inRange reports whether the first n indices are in 0 … size-1.
-func (u *indexCheck) inRange(idx indexArray, n int) bool {
-	for ; n >= manyIndices; n -= manyIndices {
-		var hi, lo [1]int64
-		u.max(unsafe.Pointer(&hi), idx.p, 1, manyIndices)
-		u.min(unsafe.Pointer(&lo), idx.p, 1, manyIndices)
-		if (indexArray{unsafe.Pointer(&lo), idx.wide}).at(0) < 0 || (indexArray{unsafe.Pointer(&hi), idx.wide}).at(0) >= u.size {
+// inRange reports whether the first n indices are in 0 … size-1. room is for two.
+func (u *indexCheck) inRange(idx indexArray, n int, room unsafe.Pointer) bool {
+	for ends := (indexArray{room, idx.wide}); n >= manyIndices; n -= manyIndices {
+		u.min(room, idx.p, 1, manyIndices)
+		u.max(unsafe.Add(room, idx.bytes()), idx.p, 1, manyIndices)
+		if ends.at(0) < 0 || ends.at(1) >= u.size {
 			return false
 		}
 		idx.p = unsafe.Add(idx.p, manyIndices*idx.bytes())
@@ -101,7 +101,7 @@ func (u *indexCheck) phases() int         { return 1 }
 func (u *indexCheck) tasks(phase int) int { return 1 }
 func (u *indexCheck) do(r *run, phase, worker, task int) {
 	idx, n := u.idx.indices(r), product(u.idx.dims)
-	if u.inRange(idx, n) {
+	if u.inRange(idx, n, r.workers[worker].scratch) {
 		return
 	}
 	for i := range n {

@@ -21,6 +21,7 @@ func TestSegmentMaxOfMany(t *testing.T) {
 
 func segmentMaxOfMany[T float32 | float64](t *testing.T, typ dtype.Type) {
 	rng := rand.New(rand.NewPCG(4, 1))
+	work := make([]float64, linalg.SegmentWork)
 	negative := T(math.Copysign(0, -1))
 	for _, l := range kernels.Levels() {
 		for _, n := range []int{0, 1, 15, 17, 512, 513, 1100, 2049} {
@@ -49,10 +50,10 @@ func segmentMaxOfMany[T float32 | float64](t *testing.T, typ dtype.Type) {
 						}
 					}
 					y, z := make([]T, m), make([]T, m)
-					if got := linalg.SegmentMax(y, x, ids, l.Above[typ]); got != bad {
+					if got := linalg.SegmentMax(y, x, ids, l.Above[typ], work); got != bad {
 						t.Fatalf("%s: %d of %d: the first that is none is %d, not %d", l.Name, n, m, got, bad)
 					}
-					if got := linalg.SegmentMax(z, x, wide, nil); got != bad {
+					if got := linalg.SegmentMax(z, x, wide, nil, work); got != bad {
 						t.Fatalf("%d of %d, int64s: the first that is none is %d, not %d", n, m, got, bad)
 					}
 					if bad < 0 && (sameBits(typ, bytesOf(y), bytesOf(want)) >= 0 || sameBits(typ, bytesOf(z), bytesOf(want)) >= 0) {
@@ -66,7 +67,7 @@ func segmentMaxOfMany[T float32 | float64](t *testing.T, typ dtype.Type) {
 
 // Indices that are out of range are seen wherever they are among many.
 func TestManyIndices(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 2))
+	rng, room := rand.New(rand.NewPCG(4, 2)), scratch(16)
 	for _, l := range kernels.Levels() {
 		for _, typ := range []dtype.Type{dtype.I32, dtype.I64} {
 			u := &indexCheck{size: 1000, max: l.FoldRows(kernels.Max, typ), min: l.FoldRows(kernels.Min, typ)}
@@ -83,7 +84,7 @@ func TestManyIndices(t *testing.T) {
 					if typ == dtype.I64 {
 						a = indexArray{unsafe.Pointer(&wide[0]), true}
 					}
-					if got, want := u.inRange(a, n), k >= 0 && k < 1000; got != want {
+					if got, want := u.inRange(a, n, room), k >= 0 && k < 1000; got != want {
 						t.Errorf("%s, %v: %d of %d at %d: %v", l.Name, typ, k, n, at, got)
 					}
 				}

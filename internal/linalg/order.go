@@ -430,24 +430,27 @@ func ArgCumMax[T Number](y []int64, x []T) {
 // segmentBlock is how many elements are compared with the largest ones before these change: most are not above those.
 const segmentBlock = 512
 
+// SegmentWork is the float64s of SegmentMax's workspace.
+const SegmentWork = (segmentBlock + 16) / 2
+
 // Above finds elements that are above what their segments have, as a level's kernel does.
 type Above func(at, x, y, ids unsafe.Pointer, n, m int) int
 
 // SegmentMax is the largest element of each of len(y) segments, NaN being the largest of all, and -Inf for an empty one. It returns
 // the place of the first number in ids that is none of a segment, -1 if there is none. above, for ids that are int32s, may be nil.
-func SegmentMax[T float32 | float64, I int32 | int64](y, x []T, ids []I, above Above) int {
+func SegmentMax[T float32 | float64, I int32 | int64](y, x []T, ids []I, above Above, work []float64) int {
 	for k := range y {
 		y[k] = T(math.Inf(-1))
 	}
 	ids = ids[:len(x)]
-	var list [segmentBlock + 16]int32
+	list := unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(work))), 2*SegmentWork)
 	for from := 0; from < len(x); from += segmentBlock {
 		xs := x[from:min(from+segmentBlock, len(x))]
 		at := ids[from : from+len(xs)]
 		found, done := 0, 0
 		if above != nil {
 			if done = len(xs) &^ 15; done > 0 {
-				found = above(unsafe.Pointer(&list), unsafe.Pointer(&xs[0]), unsafe.Pointer(unsafe.SliceData(y)), unsafe.Pointer(&at[0]), done, min(len(y), 1<<31))
+				found = above(unsafe.Pointer(&list[0]), unsafe.Pointer(&xs[0]), unsafe.Pointer(unsafe.SliceData(y)), unsafe.Pointer(&at[0]), done, min(len(y), 1<<31))
 			}
 			if found < 0 {
 				found, done = 0, 0
