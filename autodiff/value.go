@@ -9,6 +9,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/memory"
 )
 
 // DType is the type of an array's elements.
@@ -201,12 +202,7 @@ func alike(t dtype.Type, dims []int) *array {
 	for _, d := range dims {
 		n *= d
 	}
-	buf := make([]uint64, (n*t.Size()+7)/8+8)
-	p := unsafe.Pointer(unsafe.SliceData(buf))
-	if off := int(-uintptr(p) & 63); off != 0 {
-		p = unsafe.Add(p, off)
-	}
-	return &array{t: t, kind: kindOf(t, dims), dims: dims, p: p, n: n}
+	return &array{t: t, kind: kindOf(t, dims), dims: dims, p: memory.Make(n * t.Size()), n: n}
 }
 
 // IsValid reports whether v is a value at all.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/memory"
 	"github.com/adjoint-go/adjoint/internal/ops"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -79,10 +80,7 @@ func newArray(t dtype.Type, dims []int) array {
 
 // padded makes n zero bytes with room for a whole pad of elements of type t, aligned to 64.
 func padded(n int, t dtype.Type) []byte {
-	room := n + kernels.Pad*t.Size() + 64
-	b := make([]byte, room)
-	off := -int(uintptr(unsafe.Pointer(&b[0]))) & 63
-	return b[off : off+n]
+	return unsafe.Slice((*byte)(memory.Make(n+kernels.Pad*t.Size())), n)
 }
 
 func (a array) len() int                   { return len(a.bytes) / a.t.Size() }
