@@ -36,6 +36,16 @@ func DotLanesAVX2(a, x, y, d unsafe.Pointer, k int)
 //go:noescape
 func ColumnLanesAVX2(a, x, y, d unsafe.Pointer, k, m int)
 
+// ReflectorLanesAVX2 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 4 matrices.
+//
+//go:noescape
+func ReflectorLanesAVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+
+// MirrorLanesAVX2 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 4 matrices.
+//
+//go:noescape
+func MirrorLanesAVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
+
 // CholeskyLanesAVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 8 matrices.
 //
 //go:noescape
@@ -65,3 +75,13 @@ func DotLanesAVX512(a, x, y, d unsafe.Pointer, k int)
 //
 //go:noescape
 func ColumnLanesAVX512(a, x, y, d unsafe.Pointer, k, m int)
+
+// ReflectorLanesAVX512 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 8 matrices.
+//
+//go:noescape
+func ReflectorLanesAVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+
+// MirrorLanesAVX512 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 8 matrices.
+//
+//go:noescape
+func MirrorLanesAVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)

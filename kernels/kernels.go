@@ -78,4 +78,10 @@ type Lanes struct {
 	Dot func(a, x, y, d unsafe.Pointer, k int)
 	// Column is y /= d and then x[p] -= a[p]·y.
 	Column func(a, x, y, d unsafe.Pointer, k, m int)
+	// Reflector is a step of QR: the reflection that takes a column, whose first element is at q with rows > 0 below it, stride
+	// bytes apart, to its first element. It leaves that there, the vector below it and in v, and tau, or reports false
+	// where all of a matrix's below are 0.
+	Reflector func(q, v, tau unsafe.Pointer, rows, stride int) bool
+	// Mirror reflects cols columns of x: w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for rows > 0 of p.
+	Mirror func(x, v, tau unsafe.Pointer, rows, cols, stride int)
 }

@@ -34,8 +34,17 @@ var (
 			asm.ColumnLanesAVX2(a, x, y, d, k, m)
 			asm.ColumnLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k, m)
 		},
+		Reflector: func(q, v, tau unsafe.Pointer, rows, stride int) bool {
+			return asm.ReflectorLanesAVX2(q, v, tau, rows, stride) &&
+				asm.ReflectorLanesAVX2(unsafe.Add(q, 32), unsafe.Add(v, 32), unsafe.Add(tau, 32), rows, stride)
+		},
+		Mirror: func(x, v, tau unsafe.Pointer, rows, cols, stride int) {
+			asm.MirrorLanesAVX2(x, v, tau, rows, cols, stride)
+			asm.MirrorLanesAVX2(unsafe.Add(x, 32), unsafe.Add(v, 32), unsafe.Add(tau, 32), rows, cols, stride)
+		},
 	}
-	lanesAVX512 = Lanes{asm.CholeskyLanesAVX512, asm.PivotLanesAVX512, asm.EliminateLanesAVX512, asm.RowLanesAVX512, asm.DotLanesAVX512, asm.ColumnLanesAVX512}
+	lanesAVX512 = Lanes{asm.CholeskyLanesAVX512, asm.PivotLanesAVX512, asm.EliminateLanesAVX512, asm.RowLanesAVX512, asm.DotLanesAVX512, asm.ColumnLanesAVX512,
+		asm.ReflectorLanesAVX512, asm.MirrorLanesAVX512}
 )
 
 func second(d unsafe.Pointer) unsafe.Pointer {

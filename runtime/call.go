@@ -72,7 +72,7 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs) error {
 		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 		return nil
-	}, nil},
+	}, func(c callLanes) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }},
 	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs) error {
 		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
@@ -162,7 +162,7 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 // sideBySide has the call computed of several matrices at once, if it can be.
 func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	k := callKernels[u.n.Call]
-	if lanes == nil || k.together == nil || u.cols > linalg.Small || u.size == 0 || u.cols == 0 {
+	if lanes == nil || k.together == nil || max(u.rows, u.cols) > linalg.Small || u.size == 0 || u.cols == 0 {
 		return
 	}
 	u.lanes = lanes
@@ -175,6 +175,14 @@ func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 
 // alone is the largest matrix that is done by itself where it is the only one.
 const alone = 12
+
+// worth reports whether w matrices side by side take less time than one by one.
+func (u *callUnit) worth(w int) bool {
+	if u.n.Call == ir.QR { // one by one goes by vectors along rows, too
+		return w > 2
+	}
+	return w > 1 || u.cols > alone
+}
 
 func (u *callUnit) phases() int     { return 1 }
 func (u *callUnit) tasks(_ int) int { return ceil(u.count, u.grain) }
@@ -189,7 +197,7 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 		if u.lanes != nil {
 			w = min(linalg.Lanes, end-i)
 		}
-		if (w > 1 || u.lanes != nil && u.cols > alone) && u.several(i, w, y, in, scratch) {
+		if u.lanes != nil && u.worth(w) && u.several(i, w, y, in, scratch) {
 			i += w
 			continue
 		}

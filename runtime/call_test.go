@@ -26,6 +26,10 @@ func TestMatricesSideBySide(t *testing.T) {
 					xt := s.g.Transpose(x, []int{0, 2, 1})
 					lu := s.g.Call(ir.LU, 0, "", x)
 					outs := []*ir.Node{s.g.Call(ir.Cholesky, 0, "", s.g.Map(ops.Add, s.g.MatMul(x, xt), s.g.Identity(x))), lu, s.g.Call(ir.LU, 0, "", raw), s.g.Call(ir.Det, 0, "", raw), s.g.Call(ir.Det, 0, "", x)}
+					outs = append(outs, s.g.Call(ir.QR, 0, "", raw), s.g.Call(ir.QR, 0, "", x))
+					if n >= k {
+						outs = append(outs, s.g.Call(ir.QR, 0, "", b), s.g.Call(ir.QR, 0, "", bounded(s.g, b)))
+					}
 					for flags := range uint64(8) {
 						outs = append(outs, s.g.Call(ir.TriSolve, flags, "", x, b))
 					}

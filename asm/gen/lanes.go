@@ -26,11 +26,13 @@ func genLanes() map[string][]byte {
 			{"Row", "a, x, y, d unsafe.Pointer, k, m int", "is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1", l.row},
 			{"Dot", "a, x, y, d unsafe.Pointer, k int", "is Row of one column, in four partial sums", l.dot},
 			{"Column", "a, x, y, d unsafe.Pointer, k, m int", "is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1", l.column},
+			{"Reflector", "q, v, tau unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0", l.reflector},
+			{"Mirror", "x, v, tau unsafe.Pointer, rows, cols, stride int", "is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns", l.mirror},
 		} {
 			name := f.name + "Lanes" + isa.name
 			fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/8, f.args)
 			fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
-			fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48}[f.name])
+			fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48}[f.name])
 			f.body()
 		}
 	}
@@ -350,5 +352,128 @@ func (l *lanes) column() {
 	l.p("DECQ R10")
 	l.p("JNZ row")
 	l.label("done")
+	l.end()
+}
+
+// reflector: AX goes down the column, DX counts; register 1 is the largest below the first, 2 a sum.
+func (l *lanes) reflector() {
+	l.p("MOVQ q+0(FP), DI")
+	l.p("MOVQ v+8(FP), SI")
+	l.p("MOVQ tau+16(FP), R9")
+	l.p("MOVQ rows+24(FP), CX")
+	l.p("MOVQ stride+32(FP), R8")
+	l.sign(9)
+	l.zero(1)
+	l.zero(2)
+	l.p("MOVQ DI, AX")
+	l.p("MOVQ CX, DX")
+	l.label("largest")
+	l.p("ADDQ R8, AX")
+	l.load(0, "(AX)")
+	l.op("ANDN", 0, 9, 0)
+	l.op("MAX", 1, 1, 0)
+	l.p("DECQ DX")
+	l.p("JNZ largest")
+	if l.reg == "Z" {
+		l.p("VCMPPD $0, Z2, Z1, K1")
+		l.p("KMOVB K1, AX")
+	} else {
+		l.p("VCMPPD $0, Y2, Y1, Y3")
+		l.p("VMOVMSKPD Y3, AX")
+	}
+	l.p("TESTL AX, AX")
+	l.p("JNE bad")
+	l.load(8, "(DI)")
+	l.op("ANDN", 0, 9, 8)
+	l.op("MAX", 1, 1, 0)
+	l.p("MOVQ DI, AX")
+	l.p("LEAQ 1(CX), DX")
+	l.label("sum")
+	l.load(0, "(AX)")
+	l.op("DIV", 0, 0, 1)
+	l.op("MUL", 0, 0, 0)
+	l.op("ADD", 2, 2, 0)
+	l.p("ADDQ R8, AX")
+	l.p("DECQ DX")
+	l.p("JNZ sum")
+	l.p("VSQRTPD %s2, %s2", l.reg, l.reg)
+	l.op("MUL", 2, 1, 2)
+	l.op("AND", 3, 8, 9)
+	l.op("XOR", 3, 3, 9)
+	l.op("ANDN", 2, 9, 2)
+	l.op("OR", 2, 2, 3)
+	l.store(2, "(DI)")
+	l.op("SUB", 3, 2, 8)
+	l.op("DIV", 3, 3, 2)
+	l.store(3, "(R9)")
+	l.op("SUB", 8, 8, 2)
+	l.label("scale")
+	l.p("ADDQ R8, DI")
+	l.load(0, "(DI)")
+	l.op("DIV", 0, 0, 8)
+	l.store(0, "(DI)")
+	l.store(0, "(SI)")
+	l.p("ADDQ $64, SI")
+	l.p("DECQ CX")
+	l.p("JNZ scale")
+	l.p("MOVB $1, ok+40(FP)")
+	l.end()
+	l.label("bad")
+	l.p("MOVB $0, ok+40(FP)")
+	l.end()
+}
+
+// mirror: AX goes along v, DX down x; registers 0 to 7 are w of as many columns, 8 tau.
+func (l *lanes) mirror() {
+	l.p("MOVQ x+0(FP), DI")
+	l.p("MOVQ v+8(FP), BX")
+	l.p("MOVQ tau+16(FP), R9")
+	l.p("MOVQ rows+24(FP), R10")
+	l.p("MOVQ cols+32(FP), R12")
+	l.p("MOVQ stride+40(FP), R8")
+	l.load(8, "(R9)")
+	for _, cols := range []int{8, 4, 2, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		down := func(pass string, step func(v int)) {
+			l.p("LEAQ (DI)(R8*1), DX")
+			l.p("MOVQ BX, AX")
+			l.p("MOVQ R10, R11")
+			l.label(name + pass)
+			l.load(9, "(AX)")
+			for v := range cols {
+				step(v)
+			}
+			l.p("ADDQ $64, AX")
+			l.p("ADDQ R8, DX")
+			l.p("DECQ R11")
+			l.p("JNZ %s%s", name, pass)
+		}
+		l.label(name)
+		l.p("CMPQ R12, $%d", cols)
+		l.p("JLT %sEnd", name)
+		for v := range cols {
+			l.load(v, fmt.Sprintf("%d(DI)", 64*v))
+		}
+		down("Sum", func(v int) {
+			l.op("MUL", 10, 9, fmt.Sprintf("%d(DX)", 64*v))
+			l.op("ADD", v, v, 10)
+		})
+		for v := range cols {
+			l.op("MUL", v, v, 8)
+			l.load(10, fmt.Sprintf("%d(DI)", 64*v))
+			l.op("SUB", 10, 10, v)
+			l.store(10, fmt.Sprintf("%d(DI)", 64*v))
+		}
+		down("Take", func(v int) {
+			l.op("MUL", 10, 9, v)
+			l.load(11, fmt.Sprintf("%d(DX)", 64*v))
+			l.op("SUB", 11, 11, 10)
+			l.store(11, fmt.Sprintf("%d(DX)", 64*v))
+		})
+		l.p("ADDQ $%d, DI", 64*cols)
+		l.p("SUBQ $%d, R12", cols)
+		l.p("JMP %s", name)
+		l.label(name + "End")
+	}
 	l.end()
 }

@@ -144,3 +144,45 @@ func (t Together) Det(d, a []float64, n int, work []float64) bool {
 	}
 	return true
 }
+
+// QR is as one's, of m ≥ n > 0 rows.
+func (t Together) QR(y, a []float64, m, n int, work []float64) bool {
+	q, upper := y[:Lanes*m*n], y[Lanes*m*n:Lanes*(m*n+n*n)]
+	copy(q, a[:Lanes*m*n])
+	clear(upper)
+	tau, v := work[:Lanes*n], work[Lanes*n:Lanes*(n+m)]
+	const bytes = 8 * Lanes
+	mirror := func(k int) {
+		if k+1 < m && k+1 < n {
+			t.Mirror(at(q, k*n+k+1), at(v, 0), at(tau, k), m-k-1, n-k-1, bytes*n)
+		}
+	}
+	for k := range n {
+		if k+1 == m {
+			clear(tau[Lanes*k:][:Lanes])
+		} else if !t.Reflector(at(q, k*n+k), at(v, 0), at(tau, k), m-k-1, bytes*n) {
+			return false
+		}
+		mirror(k)
+		copy(upper[Lanes*(k*n+k):Lanes*(k+1)*n], q[Lanes*(k*n+k):])
+	}
+	for k := n - 1; k >= 0; k-- {
+		scale := (*[Lanes]float64)(tau[Lanes*k:])
+		for i := k + 1; i < m; i++ {
+			x := (*[Lanes]float64)(q[Lanes*(i*n+k):])
+			copy(v[Lanes*(i-k-1):], x[:])
+			for l := range x {
+				x[l] *= -scale[l]
+			}
+		}
+		clear(q[Lanes*(k*n+k+1) : Lanes*(k+1)*n])
+		mirror(k)
+		for l, s := range scale {
+			q[Lanes*(k*n+k)+l] = 1 - s
+		}
+		for i := range k {
+			clear(q[Lanes*(i*n+k):][:Lanes])
+		}
+	}
+	return true
+}
