@@ -11,6 +11,11 @@ import "unsafe"
 //go:noescape
 func RotateRowsAVX2(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
 
+// RotateRowsAVX512 is RotateRowsAVX2 with wider vectors.
+//
+//go:noescape
+func RotateRowsAVX512(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+
 // ReflectRowsAVX2 is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart.
 //
 //go:noescape

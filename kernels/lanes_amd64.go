@@ -54,5 +54,8 @@ func second(d unsafe.Pointer) unsafe.Pointer {
 	return unsafe.Add(d, 32)
 }
 
-// Rows are too short for wider vectors to gain.
-var rowsAVX2 = Rows{asm.RotateRowsAVX2, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}
+// Rows are too short for wider vectors to gain, but for rotations, which are bound by how many fit in a cycle.
+var (
+	rowsAVX2   = Rows{asm.RotateRowsAVX2, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}
+	rowsAVX512 = Rows{asm.RotateRowsAVX512, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}
+)

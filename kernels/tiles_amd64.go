@@ -42,7 +42,7 @@ func avx512() *Level {
 		return nil
 	}
 	l := *AVX2
-	l.Name, l.Gemm, l.FFT, l.Lanes = "avx512", gemmAVX512, fftAVX512, &lanesAVX512
+	l.Name, l.Gemm, l.FFT, l.Lanes, l.Rows = "avx512", gemmAVX512, fftAVX512, &lanesAVX512, &rowsAVX512
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX512, asm.OutsideF64AVX512
 	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX512, dtype.I64: asm.FirstI64AVX512, dtype.F32: asm.FirstF32AVX512, dtype.F64: asm.FirstF64AVX512}
 	l.Extremes = [2][dtype.Count]Extremes{

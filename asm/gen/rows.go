@@ -16,15 +16,15 @@ func genRows() map[string][]byte {
 		frame           int
 		body            func()
 	}{
-		{"Rotate", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4", 40, r.rotate},
-		{"Reflect", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, r.reflect},
-		{"MatVec", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, r.matVec},
-		{"Combine", "y, a, x unsafe.Pointer, rows, cols, stride int", "is y += Σ a[i]·x[i], in order", 48, r.combine},
-		{"Rank1", "x, a, y unsafe.Pointer, rows, cols, stride int", "is x[i] -= a[i]·y", 48, r.rank1},
+		{"RotateRowsAVX2", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4", 40, func() { r.rotate(false) }},
+		{"RotateRowsAVX512", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "is RotateRowsAVX2 with wider vectors", 40, func() { r.rotate(true) }},
+		{"ReflectRowsAVX2", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, r.reflect},
+		{"MatVecRowsAVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, r.matVec},
+		{"CombineRowsAVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", "is y += Σ a[i]·x[i], in order", 48, r.combine},
+		{"Rank1RowsAVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", "is x[i] -= a[i]·y", 48, r.rank1},
 	} {
-		name := f.name + "RowsAVX2"
-		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", name, f.doc, f.args)
-		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, f.args, f.frame)
+		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", f.name, f.doc, f.args)
+		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", f.name, f.args, f.frame)
 		f.body()
 	}
 	return map[string][]byte{"rows_amd64.s": s.Bytes(), "rows_amd64.go": d.Bytes()}
@@ -33,33 +33,39 @@ func genRows() map[string][]byte {
 type rows struct{ lanes }
 
 // rotate: R9 is the block's first row, AX the row that register 0 and those after it hold, DX the next one.
-func (r *rows) rotate() {
+func (r *rows) rotate(wide bool) {
 	r.p("MOVQ x+0(FP), R9")
 	r.p("MOVQ step+8(FP), R8")
 	r.p("MOVQ count+16(FP), R10")
 	r.p("MOVQ cs+24(FP), DI")
 	r.p("MOVQ cols+32(FP), CX")
-	for _, vectors := range []int{4, 1} {
-		name := fmt.Sprintf("by%d", 4*vectors)
+	blocks := []block{{"Y", 4}, {"Y", 1}}
+	if wide {
+		blocks = []block{{"Z", 4}, {"Z", 2}, {"Z", 1}, {"Y", 1}}
+	}
+	for _, b := range blocks {
+		r.reg = b.reg
+		bytes := map[string]int{"Y": 32, "Z": 64}[b.reg]
+		name := fmt.Sprintf("by%d", b.vectors*bytes/8)
 		r.label(name)
-		r.p("CMPQ CX, $%d", 4*vectors)
+		r.p("CMPQ CX, $%d", b.vectors*bytes/8)
 		r.p("JLT %sEnd", name)
 		r.p("MOVQ R9, AX")
 		r.p("MOVQ DI, SI")
 		r.p("MOVQ R10, R11")
-		for v := range vectors {
-			r.load(v, fmt.Sprintf("%d(AX)", 32*v))
+		for v := range b.vectors {
+			r.load(v, fmt.Sprintf("%d(AX)", bytes*v))
 		}
 		r.label(name + "Loop")
 		r.p("LEAQ (AX)(R8*1), DX")
-		r.p("VBROADCASTSD (SI), Y8")
-		r.p("VBROADCASTSD 8(SI), Y9")
-		for v := range vectors {
-			r.load(4, fmt.Sprintf("%d(DX)", 32*v))
+		r.p("VBROADCASTSD (SI), %s8", r.reg)
+		r.p("VBROADCASTSD 8(SI), %s9", r.reg)
+		for v := range b.vectors {
+			r.load(4, fmt.Sprintf("%d(DX)", bytes*v))
 			r.op("MUL", 5, 9, 4)
 			r.op("MUL", 6, 8, v)
 			r.op("ADD", 5, 5, 6)
-			r.store(5, fmt.Sprintf("%d(AX)", 32*v))
+			r.store(5, fmt.Sprintf("%d(AX)", bytes*v))
 			r.op("MUL", 4, 8, 4)
 			r.op("MUL", 5, 9, v)
 			r.op("SUB", v, 4, 5)
@@ -68,15 +74,22 @@ func (r *rows) rotate() {
 		r.p("ADDQ $16, SI")
 		r.p("DECQ R11")
 		r.p("JNZ %sLoop", name)
-		for v := range vectors {
-			r.store(v, fmt.Sprintf("%d(AX)", 32*v))
+		for v := range b.vectors {
+			r.store(v, fmt.Sprintf("%d(AX)", bytes*v))
 		}
-		r.p("ADDQ $%d, R9", 32*vectors)
-		r.p("SUBQ $%d, CX", 4*vectors)
+		r.p("ADDQ $%d, R9", b.vectors*bytes)
+		r.p("SUBQ $%d, CX", b.vectors*bytes/8)
 		r.p("JMP %s", name)
 		r.label(name + "End")
 	}
+	r.reg = "Y"
 	r.end()
+}
+
+// block is a number of columns that go together: so many vectors in registers of so many bytes.
+type block struct {
+	reg     string
+	vectors int
 }
 
 // subtract takes register 0 times the CX elements at DI from those at SI, four at a time, then single ones.
