@@ -11,15 +11,6 @@ var cos64Coef = []float64{0x1.555555555554cp-5, -0x1.6c16c16c1516ep-10, 0x1.a01a
 // Error 2^-59.8.
 var tan64Coef = []float64{0x1.555555555555ep-2, 0x1.1111111110564p-3, 0x1.ba1ba1bac447ep-5, 0x1.664f485c34ceap-6, 0x1.226e3a9b7c4adp-7, 0x1.d6d2e412abfaep-9, 0x1.7db1b9cf31ed3p-10, 0x1.34babc9f741d7p-11, 0x1.ff3e0ab06e504p-13, 0x1.5e3c7f53e82f4p-14, 0x1.1a43669326e6dp-14, -0x1.af1e140030a2dp-16, 0x1.9838178950c24p-15, -0x1.9748dc82c1e62p-16, 0x1.48bc822e9efcfp-17}
 
-// Error 2^-29.4.
-var tan32Coef = []float64{0x1.55556179f1957p-2, 0x1.110d463fb4cbap-3, 0x1.bae7ad1b645e7p-5, 0x1.5c3d5ca5f7013p-6, 0x1.6542ff230b211p-7, 0x1.2a08b2f7d2685p-17, 0x1.214ad98db7f67p-8}
-
-// Error 2^-59.5.
-var atan64Coef = []float64{-0x1.555555555553dp-2, 0x1.999999999586dp-3, -0x1.24924922adda9p-3, 0x1.c71c70e64a6e7p-4, -0x1.745cf8e2bf85bp-4, 0x1.3b111979edb32p-4, -0x1.10ebbb460d852p-4, 0x1.df0f636dd361bp-5, -0x1.9cd2ccca727ffp-5, 0x1.37d4d96b0a798p-5, -0x1.2566845cfa097p-6}
-
-// Error 2^-30.5.
-var atan32Coef = []float64{-0x1.555549510b8c2p-2, 0x1.9991a72d1d2fdp-3, -0x1.23b63ce5230cfp-3, 0x1.b1fa725abc6b4p-4, -0x1.f22cbcd5c0c32p-5}
-
 // Error 2^-59.8.
 var asin64Coef = []float64{0x1.5555555555578p-3, 0x1.333333332dfa0p-4, 0x1.6db6db7224963p-5, 0x1.f1c71a8e47d50p-6, 0x1.6e8bdf98a768ap-6, 0x1.1c49e3a3b1e55p-6, 0x1.ca20b9c82a9ecp-7, 0x1.757c13c343fbep-7, 0x1.6170d9d836758p-7, 0x1.e2e9836919a8dp-9, 0x1.6486c3231a244p-6, -0x1.594530e67d404p-6, 0x1.0bac0f40e76d3p-5}
 
@@ -28,9 +19,6 @@ var asin32Coef = []float64{0x1.55554c379767fp-3, 0x1.33388ec75f7bcp-4, 0x1.6cac3
 
 // Error 2^-28.0.
 var exp32Coef = []float64{0x1.00000048062b2p-1, 0x1.5554981b0003cp-3, 0x1.555469dc2ab50p-5, 0x1.1236002d7038cp-7, 0x1.6dacff8063db0p-10}
-
-// Error 2^-8.4.
-var cbrtCoef = []float64{0x1.cb9442116f675p+0, -0x1.80dec26131174p+0, 0x1.06ee203573b63p+0, -0x1.8e6f50073bbe1p-2, 0x1.311aeeb876cd0p-4, -0x1.703af8cd48584p-8}
 
 // Error 2^-32.2.
 var erf32Coef = []float64{0x1.06eba81a1f968p-3, -0x1.812744e164d04p-2, 0x1.ce2e8957e9ed5p-4, -0x1.b81a0d4268c87p-6, 0x1.553e3dd72e576p-8, -0x1.ae9ba5e1a169dp-11, 0x1.6c319c32cde44p-14}

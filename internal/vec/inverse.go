@@ -28,14 +28,20 @@ func init() {
 		return q.finish(b, u, base(half), base(low))
 	})
 	register(ops.Atan, func(b *Builder, t Type, x []Value) Value {
-		num, den := b.Min(b.F(t, 0x1p100), b.Abs(x[0])), b.F(t, 1)
-		y := angle(b, t, b.Min(den, num), b.Max(den, num), b.GT(num, den), None)
+		tab, a := &arctangents32, b.Min(b.F(t, tiltless), b.Abs(x[0]))
+		if t == F64 {
+			tab = &arctangents64
+		}
+		i := b.Shr(b.Bitcast(t.Int(), b.Add(b.Min(b.F(t, 3.5), a), b.F(t, 0.25))), floatTypes[t].fraction-2)
+		p := b.Table(t, i, tab.t...)
+		q := b.Div(b.Sub(a, p), b.FMA(a, p, b.F(t, 1)))
+		y := b.Add(b.Table(t, i, tab.a...), atanRest(b, q, q))
 		return b.Or(y, b.signOf(x[0]))
 	})
 	register(ops.Atan2, func(b *Builder, t Type, x []Value) Value {
 		num, den := b.Abs(x[0]), b.Abs(x[1])
 		// Both times a power of 2 that brings the greater to 2^up, from where a quotient's rest does not leave the exponents. Beside
-		// infinity other numbers are 0; C is for infinity itself, two of which are at π/4, and two zeros are 0/tiny.
+		// infinity other numbers are 0; C is for infinity itself, two of which are at π/4, and two zeros are 0/2^-100.
 		ft, i := floatTypes[t], t.Int()
 		up := int64(60)
 		if t == F64 {
@@ -47,7 +53,7 @@ func init() {
 		e := b.Max(b.And(d, inf), b.F(t, math.Exp2(float64(up+1-ft.bias))))
 		s := b.AndNot(b.Bitcast(t, b.Sub(b.I(i, (2*ft.bias+1+up)<<ft.fraction), b.Bitcast(i, e))), b.EQ(d, inf))
 		n := b.Min(b.Mul(b.Min(num, den), s), b.F(t, c))
-		d = b.Max(b.Min(b.Mul(d, s), b.F(t, c)), b.F(t, ft.tiny))
+		d = b.Max(b.Min(b.Mul(d, s), b.F(t, c)), b.F(t, 0x1p-100))
 		y := angle(b, t, n, d, b.GT(num, den), x[1])
 		return b.Or(b.Or(y, b.NE(all, all)), b.signOf(x[0]))
 	})
@@ -131,47 +137,46 @@ func (q arcs) finish(b *Builder, u, base, low Value) Value {
 	return b.Add(hi, b.FMA(u, q.rest, b.Add(ul, b.Add(lo, low))))
 }
 
-// angle is that of n over d, 0 ≤ n ≤ d; π/2 less it in the lanes of the mask swap; π less all that where x is negative, unless
-// None. From π/8 on it is π/4 and the angle of n-d over n+d: a quarter of π by x's sign and the masks, and ± an angle up to π/8.
+// angle is that of n over d, 0 ≤ n ≤ d; π/2 less it in the lanes of the mask swap; π less all that where x is negative.
 func angle(b *Builder, t Type, n, d, swap, x Value) Value {
-	coef := atan64Coef
-	if t == F32 {
-		coef = atan32Coef
+	tab, i, one := &angles32, t.Int(), b.F(t, 1)
+	if t == F64 {
+		tab = &angles64
 	}
-	i := t.Int()
-	mid := b.GT(n, b.Mul(d, b.F(t, math.Sqrt2-1)))
-	less, more := b.Sub(n, d), b.Add(n, d)
-	nl, dl := b.And(b.Sub(n, b.Add(less, d)), mid), b.And(b.Sub(n, b.Sub(more, d)), mid)
-	n, d = b.Blend(mid, less, n), b.Blend(mid, more, d)
-	y := b.Div(b.F(t, 1), d)
-	q := b.Mul(n, y)
-	ql := b.Mul(b.FNMA(q, dl, b.Add(b.FNMA(q, d, n), nl)), y)
+	// The difference of the bits is a logarithm, to a tenth of an octave. Where it is small, there is one piece.
+	key := b.Bitcast(i, b.Max(n, b.Mul(d, b.F(t, math.Exp2(-3.5)))))
+	at := b.Shr(b.Sub(key, b.Bitcast(i, d)), floatTypes[t].fraction-2)
+	p := b.Table(t, at, tab.t...)
+	num, den := b.FNMA(p, d, n), b.FMA(p, n, d)
+	inv := b.Div(one, den)
+	q := b.Mul(num, inv)
+	rest := atanRest(b, q, b.Mul(b.FNMA(q, den, num), inv))
 
-	quarters := func(k float64) (hi, lo float64) {
-		hi, lo = twoParts(t, k*halfPi1/2, 0)
-		return hi, lo + math.FMA(k, halfPi1/2, -(k*halfPi1/2)) + k*halfPiLow/2
+	which := b.Or(b.Shr(b.Bitcast(i, x), t.Bits()-1), b.And(b.I(i, 2), swap))
+	var tables [2][]float64
+	for _, quarters := range [...]float64{0, 2, 1, 1} {
+		h, l := twoParts(t, quarters*halfPi1, quarters*halfPiLow)
+		tables[0], tables[1] = append(tables[0], h), append(tables[1], l)
 	}
-	minus := b.And(b.F(t, math.Copysign(0, -1)), swap)
-	var base, low Value
-	if x == None {
-		h1, l1 := quarters(1)
-		h2, l2 := quarters(2)
-		base = b.Blend(mid, b.F(t, h1), b.And(b.F(t, h2), swap))
-		low = b.Blend(mid, b.F(t, l1), b.And(b.F(t, l2), swap))
-	} else {
-		which := b.Or(b.Shr(b.Bitcast(i, x), t.Bits()-1), b.Or(b.And(b.I(i, 2), mid), b.And(b.I(i, 4), swap)))
-		minus = b.Xor(minus, b.signOf(x))
-		var tables [2][]float64
-		for _, k := range [...]float64{0, 4, 1, 3, 2, 2, 1, 3} {
-			h, l := quarters(k)
-			tables[0], tables[1] = append(tables[0], h), append(tables[1], l)
-		}
-		base, low = b.Table(t, which, tables[0]...), b.Table(t, which, tables[1]...)
+	minus := b.Xor(b.And(b.F(t, math.Copysign(0, -1)), swap), b.signOf(x))
+	hi, lo := fastSum(b, b.Table(t, which, tables[0]...), b.Xor(b.Table(t, at, tab.a...), minus))
+	return b.Add(hi, b.Add(b.Xor(q, minus), b.Add(b.Xor(rest, minus), b.Add(lo, b.Table(t, which, tables[1]...)))))
+}
+
+// arctangents are by pieces: atan a = a + atan((a-t)/(1+a·t)).
+type arctangents struct{ t, a []float64 }
+
+// From tiltless on an arctangent is π/2.
+const tiltless = 1 << 60
+
+// atanRest is atan q for a small q, plus c less q.
+func atanRest(b *Builder, q, c Value) Value {
+	t, coef := b.TypeOf(q), atan64
+	if t == F32 {
+		coef = atan32
 	}
-	hi, lo := fastSum(b, base, b.Xor(q, minus))
 	z := b.Mul(q, q)
-	rest := b.FMA(b.Mul(q, z), b.Poly(z, coef...), ql)
-	return b.Add(hi, b.Add(b.Xor(rest, minus), b.Add(lo, low)))
+	return b.FMA(b.Mul(q, z), b.Poly(z, coef...), c)
 }
 
 // cubeRoot takes a = m·8ᵏ apart, 1/2 ≤ m < 4. 0, Inf and NaN give themselves.
@@ -200,18 +205,17 @@ func cubeRoot(b *Builder, t Type, a Value) Value {
 	return b.Blend(ok, y, a)
 }
 
-// cubeRootOf is ∛m by 1/∛m = c·(1-r)^(-1/3), r = 1 - c³·m.
+// cubeRoots are by pieces of a quarter of an octave: ∛m = d + d·f·poly(f), f = m·g - 1 for g = 1/d³.
+type cubeRoots struct{ d, g, poly []float64 }
+
+// cubeRootOf is ∛m, 1/2 ≤ m < 4 and a little.
 func cubeRootOf(b *Builder, t Type, m Value) Value {
-	c := b.Poly(m, cbrtCoef...)
-	r := b.FNMA(b.Mul(b.Mul(c, c), c), m, b.F(t, 1))
-	c = b.FMA(c, b.Mul(r, b.Poly(r, 1./3, 2./9, 14./81)), c) // to 29 bits
-	c2 := b.Mul(c, c)
-	y := b.Mul(m, c2)
-	// One more step, on y³, of float64 the exact one.
-	s := b.Mul(y, y)
-	rest := b.FNMA(s, y, m)
+	tab := &cubeRoots32
 	if t == F64 {
-		rest = b.FNMA(b.FMS(y, y, s), y, rest)
+		tab = &cubeRoots64
 	}
-	return b.FMA(rest, b.Mul(c2, b.F(t, 1./3)), y)
+	i := b.Shr(b.Bitcast(t.Int(), m), floatTypes[t].fraction-2)
+	d := b.Table(t, i, tab.d...)
+	f := b.FMS(m, b.Table(t, i, tab.g...), b.F(t, 1))
+	return b.FMA(b.Mul(d, f), poly(b, t, f, tab.poly), d)
 }

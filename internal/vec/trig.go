@@ -18,7 +18,6 @@ func init() {
 		limits[id][F64] = &Limits{-turnsEnd, turnsEnd, f}
 		limits[id][F32] = &Limits{-1 << 17, 1 << 17, f}
 	}
-	limits[ops.Tan][F32] = &Limits{-1 << 40, 1 << 40, tanBeyond} // computed in float64
 	register(ops.Sin, func(b *Builder, t Type, x []Value) Value {
 		q := sixteenths(b, t, b.Abs(x[0]), None)
 		y := q.sin(b, t, q.bits)
@@ -29,34 +28,7 @@ func init() {
 		bits := b.Add(q.bits, b.I(t.Int(), 8))
 		return b.Xor(q.sin(b, t, bits), b.signOf(b.Bitcast(t, b.Shl(bits, t.Bits()-5))))
 	})
-	register(ops.Tan, func(b *Builder, t Type, x []Value) Value {
-		a := b.Abs(x[0])
-		if t == F32 {
-			y := b.inFloat64(func(x ...Value) Value {
-				n, bits := b.integer(x[0], 2/math.Pi)
-				r := b.FNMA(n, b.F(F64, halfPiLow), b.FNMA(n, b.F(F64, halfPi1), x[0]))
-				z := b.Mul(r, r)
-				y := b.FMA(b.Mul(z, r), b.Poly(z, tan32Coef...), r)
-				odd := oddMask(b, bits)
-				return b.Div(b.Blend(odd, b.F(F64, -1), y), b.Blend(odd, y, b.F(F64, 1)))
-			}, a)
-			return b.Xor(y, b.signOf(x[0]))
-		}
-		r, lo, bits := remainder(b, t, a, 8)
-		z, one := b.Mul(r, r), b.F(F64, 1)
-		// lo counts as often as tan rises: 1 + r² + 2/3 r⁴.
-		w := b.FMA(lo, b.Mul(z, b.FMA(z, b.F(F64, 2./3), one)), lo)
-		hi, lo := fastSum(b, r, b.FMA(b.Mul(z, r), b.Poly(z, tan64Coef...), w))
-		y := b.Div(b.F(F64, -1), hi)
-		y = b.FMA(b.FMA(y, lo, b.FMA(y, hi, one)), y, y)
-		return b.Xor(b.Blend(oddMask(b, bits), y, hi), b.signOf(x[0]))
-	})
-}
-
-// oddMask is the mask of an odd integer.
-func oddMask(b *Builder, bits Value) Value {
-	t := b.TypeOf(bits)
-	return b.GT(b.I(t, 0), b.Shl(bits, t.Bits()-1))
+	register(ops.Tan, func(b *Builder, t Type, x []Value) Value { return tan(b, t, x[0]) })
 }
 
 // turns are the sine by sixteenths of π: s[0] is sin(jπ/16) and s[1] what its rounding lost, c is cos(jπ/16), and pi the parts
@@ -108,4 +80,26 @@ func (q turn) sin(b *Builder, t Type, bits Value) Value {
 	tab := turnsOf(t)
 	s, c := b.Table(t, bits, tab.s[0]...), b.Table(t, bits, tab.c...)
 	return b.Add(s, b.FMA(c, q.r, b.FMA(c, q.u, b.FMA(s, q.v, b.Table(t, bits, tab.s[1]...)))))
+}
+
+// tangents are sin and cos of jπ/16 times a number near 1 that makes both fit; tan r = r + r³·poly(r²).
+type tangents struct{ sin, cos, poly []float64 }
+
+// tan is (s + c·u)/(c - s·u) for u = tan of what is left of x, numerator and denominator as sums of two parts.
+func tan(b *Builder, t Type, x Value) Value {
+	tab := &tangents32
+	if t == F64 {
+		tab = &tangents64
+	}
+	r, lo, bits := remainder(b, t, x, 1)
+	z := b.Mul(r, r)
+	u, ul := fastSum(b, r, b.FMA(b.Mul(z, r), b.Poly(z, tab.poly...), lo))
+	s, c := b.Table(t, bits, tab.sin...), b.Table(t, bits, tab.cos...)
+	n, d := b.FMA(c, u, s), b.FNMA(s, u, c)
+	nl := b.FMA(c, ul, b.FMA(c, u, b.Sub(s, n)))
+	dl := b.FNMA(s, ul, b.FNMA(s, u, b.Sub(c, d)))
+	inv := b.Div(b.F(t, 1), d)
+	q := b.Mul(n, inv)
+	y := b.FMA(b.Add(b.FNMA(q, dl, b.FNMA(q, d, n)), nl), inv, q)
+	return b.Blend(b.EQ(x, b.F(t, 0)), x, y) // -0
 }
