@@ -10,7 +10,8 @@ import (
 // ahead at the chains of few iterations. So a short program's iterations go side by side, instruction by
 // instruction, where their values all have registers. Not four where there are divisions, which take turns
 // in one unit: what else there is to do should come between them. Where there are four units for vectors, four iterations in
-// order of their chains are best all the same, and some stores cost little. Rows of few elements, n, are whole.
+// order of their chains are best all the same, and some stores cost little, as they do between two on AVX2, but for those that
+// pairs of tables ask for. Rows of few elements, n, are whole.
 func allocateBeside(c *code, n int) *allocator {
 	if c.atOnce {
 		g := ceil(n, c.e)
@@ -39,6 +40,11 @@ func allocateBeside(c *code, n int) *allocator {
 			return a
 		}
 	}
+	if c.isa == AVX2 && !c.pairs {
+		if a := allocate(c.interleaved(2).scheduled()); 4*len(a.out) <= 5*2*len(single.out) {
+			return a
+		}
+	}
 	return single
 }
 
@@ -48,12 +54,12 @@ const mostBeside, mostBesideInOrder = 128, 256
 
 // allocateLong puts the instructions in order, unless that costs registers.
 func (c *code) allocateLong() *allocator {
+	a := allocate(c.scheduled())
 	if len(c.insts) <= mostBesideInOrder {
-		if a := allocate(c.interleaved(2).scheduled()); !a.short {
-			return a
+		if b := allocate(c.interleaved(2).scheduled()); !b.short || c.isa == AVX2 && 8*len(b.out) <= 9*2*len(a.out) {
+			return b
 		}
 	}
-	a := allocate(c.scheduled())
 	if !a.short {
 		return a
 	}

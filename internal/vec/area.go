@@ -56,17 +56,37 @@ func acosh(b *Builder, t Type, x Value) Value {
 	return b.Or(y, b.LT(x, one))
 }
 
-// atanh a = ½·log(1 + 2a/(1-a)) for a = |x|.
+// ratios are by sixteenths of an octave of a quotient r: ½·log r = k·ln2/2 + t + atanh s, s = (r·c/2ᵏ-1)/(r·c/2ᵏ+1); atanh s is
+// s + s³·poly(s²).
+type ratios struct{ c, t, poly []float64 }
+
+// atanh a = ½·log((1+a)/(1-a)) for a = |x|. The difference of the bits of 1+a and 1-a is the quotient's logarithm to a tenth of an
+// octave, k and the piece.
 func atanh(b *Builder, t Type, x Value) Value {
-	one := b.F(t, 1)
-	a := b.Abs(x)
-	d, dl := fastSum(b, one, b.Neg(a))
-	q, ql := divide(b, t, b.Add(a, a), None, d, dl)
-	z, zl := fastSum(b, q, ql)
-	y := b.Mul(b.Add(plusParts(b, t, z, zl, None)), b.F(t, 0.5))
-	y = b.Blend(b.EQ(a, one), b.F(t, math.Inf(1)), y)
-	if !b.Wide { // whose significand of a negative number is NaN
-		y = b.Or(y, b.NE(b.And(a, b.LE(a, one)), a)) // beyond 1, and NaN
+	tab, ft, i, one := &ratios32, floatTypes[t], t.Int(), b.F(t, 1)
+	if t == F64 {
+		tab = &ratios64
 	}
-	return b.Or(y, b.And(x, b.sign(x)))
+	a := b.Abs(x)
+	m := b.Sub(one, a)
+	ml := b.Sub(b.Sub(one, m), a) // what m has too much
+	key := b.Sub(b.Bitcast(i, b.Add(a, one)), b.Bitcast(i, m))
+	at := b.Shr(key, ft.fraction-4)
+	c := b.Bitcast(t, b.Sub(b.Bitcast(i, b.Table(t, at, tab.c...)), b.And(key, b.I(i, -1<<ft.fraction)))) // over 2ᵏ
+	num := b.FMA(a, c, b.Sub(b.Sub(c, m), ml))
+	s := b.Div(num, b.FMA(a, c, b.Add(c, m)))
+	s = b.Blend(b.GT(b.I(i, 3<<(ft.fraction-4)), key), a, s) // exactly, in the pieces around 1
+	k := b.Shr(key, ft.fraction)
+	var n Value
+	if t == F32 {
+		n = b.ToFloat(k)
+	} else {
+		n = b.Sub(b.Bitcast(t, b.Or(k, b.Bitcast(i, b.F(t, 1<<52)))), b.F(t, 1<<52))
+	}
+	z := b.Mul(s, s)
+	y := b.FMA(n, b.F(t, ft.cut[0]/2), b.Table(t, at, tab.t...)) // exact
+	rest := b.FMA(b.Mul(s, z), b.Poly(z, tab.poly...), b.Mul(n, b.F(t, ft.cut[1]/2)))
+	y = b.Add(y, b.Add(s, rest))
+	end := b.Blend(b.EQ(a, one), b.F(t, math.Inf(1)), b.F(t, math.NaN()))
+	return b.Or(b.Blend(b.LT(a, one), y, end), b.signOf(x))
 }

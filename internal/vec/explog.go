@@ -215,12 +215,7 @@ func expm1(b *Builder, t Type, x Value) Value {
 	return b.Or(y, b.And(x, b.sign(x)))
 }
 
-// divide is (x + xl)/(y + yl) as a sum of two parts; xl may be None.
-func divide(b *Builder, t Type, x, xl, y, yl Value) (q, ql Value) {
-	return divideBy(b, x, xl, y, yl, b.Div(b.F(t, 1), y))
-}
-
-// divideBy is divide for a known inverse of y.
+// divideBy is (x + xl)/(y + yl) as a sum of two parts, inv about 1/y; xl may be None.
 func divideBy(b *Builder, x, xl, y, yl, inv Value) (q, ql Value) {
 	q = b.Mul(x, inv)
 	rem := b.FNMA(q, y, x)
