@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 	"unsafe"
@@ -162,8 +163,8 @@ type pureReduction struct {
 
 var pureReductions = [dtype.Count][NumReductions]pureReduction{
 	dtype.Bool: {
-		Max: pure(0, func(a, b uint8) uint8 { return a | b }),
-		Min: pure(1, func(a, b uint8) uint8 { return a & b }),
+		Max: bools(0),
+		Min: bools(0x0101010101010101),
 	},
 	dtype.I32: integers[int32](math.MinInt32, math.MaxInt32),
 	dtype.I64: integers[int64](math.MinInt64, math.MaxInt64),
@@ -190,7 +191,7 @@ func floats[T float32 | float64]() [NumReductions]pureReduction {
 	}
 }
 
-func pure[T uint8 | int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureReduction {
+func pure[T int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureReduction {
 	size := int(unsafe.Sizeof(start))
 	lanes := LaneBytes / size
 	fold := func(s, x []T) {
@@ -230,6 +231,62 @@ func pure[T uint8 | int32 | int64 | float32 | float64](start T, f func(a, b T) T
 					for j, v := range unsafe.Slice((*T)(unsafe.Add(src, i*n*size)), n) {
 						a[j] = f(a[j], v)
 					}
+				}
+			},
+		},
+	}
+}
+
+// bools is the or of bytes 0 and 1, eight at a time, and where flip is not 0 the and: the or of their opposites.
+func bools(flip uint64) pureReduction {
+	or := func(to, x []byte) { // to[i] or x[i]
+		x = x[:len(to)]
+		for ; len(to) >= 8; to, x = to[8:], x[8:] {
+			binary.NativeEndian.PutUint64(to, ((binary.NativeEndian.Uint64(to)^flip)|(binary.NativeEndian.Uint64(x)^flip))^flip)
+		}
+		for i, v := range x {
+			to[i] = ((to[i] ^ byte(flip)) | (v ^ byte(flip))) ^ byte(flip)
+		}
+	}
+	return pureReduction{
+		init: func(acc unsafe.Pointer, n int) {
+			for i := range unsafe.Slice((*byte)(acc), n) {
+				*(*byte)(unsafe.Add(acc, i)) = byte(flip)
+			}
+		},
+		ReductionKernel: ReductionKernel{
+			Fold: func(to, src unsafe.Pointer, n int) {
+				s, x := unsafe.Slice((*byte)(to), LaneBytes), unsafe.Slice((*byte)(src), n)
+				for ; len(x) >= LaneBytes; x = x[LaneBytes:] {
+					or(s, x)
+				}
+				or(s[:len(x)], x)
+			},
+			FoldRows: func(dst, src unsafe.Pointer, rows, n int) {
+				d, all := unsafe.Slice((*byte)(dst), rows), unsafe.Slice((*byte)(src), rows*n)
+				for r := range d {
+					x := all[r*n : (r+1)*n]
+					var a, b, c, e uint64
+					for ; len(x) >= 32; x = x[32:] {
+						a |= binary.NativeEndian.Uint64(x) ^ flip
+						b |= binary.NativeEndian.Uint64(x[8:]) ^ flip
+						c |= binary.NativeEndian.Uint64(x[16:]) ^ flip
+						e |= binary.NativeEndian.Uint64(x[24:]) ^ flip
+					}
+					a |= b | c | e
+					for _, v := range x {
+						a |= uint64(v ^ byte(flip))
+					}
+					d[r] = byte(flip)
+					if a != 0 {
+						d[r] ^= 1
+					}
+				}
+			},
+			AccumulateRows: func(acc, src unsafe.Pointer, rows, n int) {
+				a := unsafe.Slice((*byte)(acc), n)
+				for i := range rows {
+					or(a, unsafe.Slice((*byte)(unsafe.Add(src, i*n)), n))
 				}
 			},
 		},

@@ -178,13 +178,16 @@ var counts = [dtype.Count]func(dst unsafe.Pointer, n, i, d int){
 
 func count[T float32 | float64 | int32 | int64](dst unsafe.Pointer, n, i, d int) {
 	y := unsafe.Slice((*T)(dst), n)
-	for len(y) > 0 {
-		row := y[:min(len(y), d-i)]
-		y = y[len(row):]
-		for j := range row {
-			row[j] = T(i + j)
+	for to := 0; to < n; {
+		row := y[to:min(n, to+d-i)]
+		if i == 0 && to >= d { // as the row before
+			copy(row, y[to-d:])
+		} else {
+			for j := range row {
+				row[j] = T(i + j)
+			}
 		}
-		i = 0
+		to, i = to+len(row), 0
 	}
 }
 
