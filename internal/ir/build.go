@@ -69,7 +69,9 @@ func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
 	if t.IsHalf() {
 		return g.rounded(g.Iota(dtype.F32, s, axis), t)
 	}
-	return g.add(Node{Kind: Iota, Type: t, Shape: s, Axes: []int{axis}})
+	line := ones(len(s))
+	line[axis] = s[axis]
+	return g.Broadcast(g.add(Node{Kind: Iota, Type: t, Shape: line, Axes: []int{axis}}), s)
 }
 
 // DimSize is the size d as a scalar of type t.

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"math"
 	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -281,7 +282,11 @@ func vmapCall(v *vmap, x *Node) *Node {
 // mask is where op(row, column) holds, for the last two axes of s.
 func (g *Graph) mask(op ops.ID, s Shape) *Node {
 	s = s[len(s)-2:]
-	return g.Apply(op, g.Iota(dtype.I64, s, 0), g.Iota(dtype.I64, s, 1))
+	t := dtype.I64
+	if s[0].Static() && s[1].Static() && max(s[0].C, s[1].C) <= math.MaxInt32 {
+		t = dtype.I32
+	}
+	return g.Apply(op, g.Iota(t, s, 0), g.Iota(t, s, 1))
 }
 
 // where keeps x where op(row, column) holds, else it is 0.
