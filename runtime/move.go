@@ -443,7 +443,11 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, 
 func (b *binding) newTake(n *ir.Node) unit {
 	x, idx := b.operand(n.In[0]), b.operand(n.In[1])
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
-	count := product(idx.dims)
+	count, each := product(idx.dims), 0
+	if n.Flag {
+		count = product(idx.dims[n.Axes[0]:])
+		each = count
+	}
 	bytes := inner * n.Type.Size()
 	dst := b.root(n)
 	return newLoop(outer*count, inner, func(r *run, _ *worker, i0, i1 int) {
@@ -455,6 +459,7 @@ func (b *binding) newTake(n *ir.Node) unit {
 			o, j := i0/count, i0%count
 			n := min(i1-i0, count-j)
 			y, x := unsafe.Add(to, i0*bytes), unsafe.Add(from, o*d*bytes)
+			j += o * each
 			switch bytes {
 			case 4:
 				takeElems[uint32](y, x, at, j, n, 4)

@@ -312,7 +312,7 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 		y.Strides = contiguous(y.Dims)
 		x := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Align: d.align(l.buffer), Offset: l.offset, Dims: []int{outer, l.size, l.inner}}
 		x.Strides = contiguous(x.Dims)
-		k, err := d.w.Take(y, x, at, 1)
+		k, err := d.w.Take(y, x, at, 1, false)
 		y.Dims, y.Strides = l.dims, contiguous(l.dims)
 		return y, d.step("take", k, err)
 	}
@@ -326,7 +326,7 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 		column = y
 	}
 	y := array(product(l.index.dims))
-	k, err := d.w.Take(y, column, d.device(l.index), 0)
+	k, err := d.w.Take(y, column, d.device(l.index), 0, false)
 	y.Dims, y.Strides = l.dims, contiguous(l.dims)
 	return y, d.step("take", k, err)
 }
@@ -435,7 +435,7 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Fold:
 		k, err = d.w.Fold(d.windows(n, y, in[0]))
 	case ir.Take:
-		k, err = d.w.Take(y, in[0], in[1], n.Axes[0])
+		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], n.Flag)
 	case ir.Scatter:
 		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0])
 	case ir.CumSum:

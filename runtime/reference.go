@@ -364,6 +364,20 @@ func takeRows(r *reference) {
 	x, idx := r.in[0], r.in[1]
 	outer, d, inner := around(x.dims, r.n.Axes[0], r.n.Axes[0]+1)
 	n := idx.len()
+	if r.n.Flag { // for each row
+		n = 0
+		if outer > 0 {
+			n = idx.len() / outer
+		}
+		for j := range outer * n {
+			k := idx.index(j)
+			r.checkIndex(k, d)
+			for i := range inner {
+				r.y.copy(j*inner+i, x, (j/n*d+k)*inner+i)
+			}
+		}
+		return
+	}
 	for j := range n {
 		k := idx.index(j)
 		r.checkIndex(k, d)

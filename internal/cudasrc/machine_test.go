@@ -66,7 +66,7 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 			Leaf: &cudasrc.Operand{Type: typ, Buffer: 1, Dims: []int{9, 50, 40}, Strides: []int{2000, 1, 50}}}}}))
 		x, idx := operand(typ, 1, 50, 40, 30), operand(dtype.I64, 2, 60)
 		y := operand(typ, 0, 50, 60, 30)
-		must(w.Take(y, x, idx, 1))
+		must(w.Take(y, x, idx, 1, false))
 		piece := cudasrc.Piece{Operand: *x, Steps: []int{1800, 30, 1}}
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, false))
 		if typ.IsFloat() {

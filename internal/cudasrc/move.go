@@ -122,10 +122,13 @@ func word(n int, offsets ...int) (typ string, bytes int) {
 }
 
 // Take gathers slices of x along an axis: [outer, d, inner] at indices idx to [outer, count, inner]. A bad index
-// gives nothing.
-func (w *Writer) Take(o, x, idx *Operand, axis int) (Unit, error) {
+// gives nothing. With each, the indices are [outer, count].
+func (w *Writer) Take(o, x, idx *Operand, axis int, each bool) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)
 	count := product(idx.Dims)
+	if each {
+		count = product(idx.Dims[axis:])
+	}
 	typ, bytes := word(inner*x.Type.Size(), x.Offset, x.Align, o.Offset, o.Align)
 	inner = inner * x.Type.Size() / bytes
 	n := outer * count * inner
@@ -146,7 +149,11 @@ func (w *Writer) Take(o, x, idx *Operand, axis int) (Unit, error) {
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner);", i)
 	t.line("const %s j = split(o, count);", i)
-	t.line("const i64 k = at[j];")
+	if each {
+		t.line("const i64 k = at[o * %s + j];", plain("count", wide))
+	} else {
+		t.line("const i64 k = at[j];")
+	}
 	t.line("if ((u64)k < d) q[i] = p[(o * (%s)d + (%s)k) * %s + c];", i, i, plain("inner", wide))
 	return one(w.launch(t, ceil(n, block)))
 }

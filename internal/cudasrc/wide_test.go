@@ -56,7 +56,7 @@ func TestWideIndices(t *testing.T) {
 		{"long rows", fold([]int{2, 6000}, 1, 2, 16)},
 		{"columns", fold(dims, 1, 2, 16)},
 		{"long columns", fold([]int{1000, 12}, 0, 1, 300)},
-		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1) }},
+		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1, false) }},
 		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, 1) }},
 		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.CumSum(y, x, 1, true) }},
 		{"arg", func(w *cudasrc.Writer) (cudasrc.Unit, error) {

@@ -450,6 +450,25 @@ func (g *Graph) Take(x, idx *Node, axis int, pos string) *Node {
 	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Pos: pos})
 }
 
+// takeEach is Take with indices of their own for each place before axis: idx has shape x[:axis] + …, and the result
+// idx + x[axis+1:].
+func (g *Graph) takeEach(x, idx *Node, axis int, pos string) *Node {
+	if !idx.Type.IsInt() || idx.Rank() < axis || !idx.Shape[:axis].Equal(x.Shape[:axis]) {
+		Fail("Take", "%v at %v %v: indices for each place before axis %d are needed", x.Shape, idx.Type, idx.Shape, axis)
+	}
+	s := slices.Concat(idx.Shape, x.Shape[axis+1:])
+	s.Check("Take")
+	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Flag: true, Pos: pos})
+}
+
+// takeAs is the Take n of x at idx.
+func (g *Graph) takeAs(n, x, idx *Node) *Node {
+	if n.Flag {
+		return g.takeEach(x, idx, n.Axes[0], n.Pos)
+	}
+	return g.Take(x, idx, n.Axes[0], n.Pos)
+}
+
 // Scatter is Take's transpose: an array of shape s, zeros, to which upd's slices (shape
 // s[:axis] + idx + s[axis+1:]) are added along axis at the indices, in the order of the indices.
 func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {

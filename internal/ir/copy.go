@@ -43,7 +43,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		}
 		return g.Place(n.Type, n.Shape, n.Bits, n.Flag, ps...)
 	case Take:
-		return g.Take(in[0], in[1], n.Axes[0], n.Pos)
+		return g.takeAs(n, in[0], in[1])
 	case Scatter:
 		return g.Scatter(n.Shape, in[0], in[1], n.Axes[0], n.Pos)
 	case Reduce:

@@ -256,10 +256,14 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 		}
 	case Take:
 		a, r := n.Axes[0], n.In[1].Rank()
+		first, end := a, a+r // of the index among at
+		if n.Flag {
+			first, end = 0, r
+		}
 		gather(func(at, to []int) {
 			copy(to, at[:a])
-			to[a] = int(in(1)[flat(n.In[1].Shape.At(batch), at[a:a+r])])
-			copy(to[a+1:], at[a+r:])
+			to[a] = int(in(1)[flat(n.In[1].Shape.At(batch), at[first:end])])
+			copy(to[a+1:], at[end:])
 			if to[a] < 0 || to[a] >= xd[a] {
 				t.Fatalf("%v: index %d", n, to[a])
 			}

@@ -109,7 +109,7 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 		return flow{g.Place(n.Type, n.Shape, 0, n.Flag, ps...), masked}
 	},
 	Take: func(g *Graph, n *Node, in []flow) flow {
-		return flow{g.Take(in[0].n, n.In[1], n.Axes[0], n.Pos), in[0].masked}
+		return flow{g.takeAs(n, in[0].n, n.In[1]), in[0].masked}
 	},
 	Scatter: func(g *Graph, n *Node, in []flow) flow {
 		return flow{g.Scatter(n.Shape, n.In[0], in[1].n, n.Axes[0], n.Pos), in[1].masked}

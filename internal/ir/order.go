@@ -22,7 +22,7 @@ func (g *Graph) ArgSort(x *Node, axis int, descending bool, pos string) *Node {
 // Sort is x in ascending order along axis.
 func (g *Graph) Sort(x *Node, axis int, pos string) *Node {
 	axis = Axis("Sort", x.Shape, axis)
-	return g.along("Sort", x, g.rowCall(ArgSort, 0, x, axis, pos), axis, pos)
+	return g.along(x, g.rowCall(ArgSort, 0, x, axis, pos), axis, pos)
 }
 
 // TopK is the k largest elements along axis, in order, and their indices.
@@ -32,7 +32,7 @@ func (g *Graph) TopK(x *Node, k, axis int, pos string) (y, at *Node) {
 		Fail("TopK", "%v: %d of the %v elements of axis %d", x.Shape, k, d, axis)
 	}
 	at = g.Narrow(g.rowCall(ArgSort, Descending|uint64(k)<<TopShift, x, axis, pos), axis, D(0), D(k))
-	return g.along("TopK", x, at, axis, pos), at
+	return g.along(x, at, axis, pos), at
 }
 
 // SegmentMax is the largest elements of n segments of rows [… m] of floats, by ids, int32s or int64s of the same shape; NaN is the
@@ -44,7 +44,7 @@ func (g *Graph) SegmentMax(x, ids *Node, n int, pos string) *Node {
 // CumMax is the largest element so far along axis.
 func (g *Graph) CumMax(x *Node, axis int, pos string) *Node {
 	axis = Axis("CumMax", x.Shape, axis)
-	return g.along("CumMax", x, g.rowCall(ArgCumMax, 0, x, axis, pos), axis, pos)
+	return g.along(x, g.rowCall(ArgCumMax, 0, x, axis, pos), axis, pos)
 }
 
 // scan combines elements along axis with those 1, 2, 4, … before them; what comes in is fill.

@@ -536,7 +536,11 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[1])
-		count := size(n.In[1])
+		count, each := size(n.In[1]), 0
+		if n.Flag {
+			count /= max(outer, 1)
+			each = count
+		}
 		out := make([]int32, size(n))
 		for o := range outer {
 			for k := range inner {
@@ -547,7 +551,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 				for c := range count {
 					id := any
 					if idx != nil {
-						if r := int(idx[c]); r >= 0 && r < rows { // else the run fails
+						if r := int(idx[o*each+c]); r >= 0 && r < rows { // else the run fails
 							id = in[(o*rows+r)*inner+k]
 						}
 					}
@@ -844,9 +848,13 @@ func (f *frame) evaluate(n *Node) []float64 {
 		}
 	case Take:
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
-		count := len(in[1])
+		count, each := len(in[1]), 0
+		if n.Flag {
+			count /= max(outer, 1)
+			each = count
+		}
 		for o := range outer {
-			for c, row := range in[1] {
+			for c, row := range in[1][o*each : o*each+count] {
 				if r := int(row); r >= 0 && r < rows {
 					copy(out[(o*count+c)*inner:(o*count+c+1)*inner], in[0][(o*rows+r)*inner:])
 				}

@@ -28,7 +28,12 @@ func (n *Node) Attrs() string {
 			return fmt.Sprintf(" %v", n.Bits != 0)
 		}
 		return fmt.Sprintf(" %v", BitsFloat(n.Type, n.Bits))
-	case Iota, Transpose, Reverse, Take, Scatter:
+	case Iota, Transpose, Reverse, Scatter:
+		return fmt.Sprintf(" axes=%v", n.Axes)
+	case Take:
+		if n.Flag {
+			return fmt.Sprintf(" axes=%v each", n.Axes)
+		}
 		return fmt.Sprintf(" axes=%v", n.Axes)
 	case CumSum:
 		return fmt.Sprintf(" axes=%v reverse=%v", n.Axes, n.Flag)

@@ -213,18 +213,24 @@ func (g *Graph) TakeAlong(x, idx *Node, axis int, pos string) *Node {
 	if !idx.Type.IsInt() || idx.Rank() != x.Rank() || !idx.Shape.Drop(axis, axis+1).Equal(x.Shape.Drop(axis, axis+1)) {
 		Fail("TakeAlong", "%v at %v %v: indices of an integer type and of the same shape beside axis %d are needed", x.Shape, idx.Type, idx.Shape, axis)
 	}
-	return g.along("TakeAlong", x, g.checked(idx, x.Shape[axis], pos), axis, pos)
+	return g.along(x, idx, axis, pos)
 }
 
-// along is TakeAlong at int64 indices that are in range.
-func (g *Graph) along(op string, x, idx *Node, axis int, pos string) *Node {
-	rest := x.Shape.Drop(axis, axis+1)
-	rows := flatSize(op, rest)
-	m := idx.Shape[axis]
-	flat := g.Reshape(g.MoveAxis(x, axis, x.Rank()-1), Shape{flatSize(op, x.Shape)})
-	at := g.linear(g.Reshape(g.MoveAxis(idx, axis, x.Rank()-1), Shape{rows, m}), x.Shape[axis])
-	y := g.Reshape(g.Take(flat, at, 0, pos), slices.Concat(rest, Shape{m}))
-	return g.MoveAxis(y, x.Rank()-1, axis)
+// along is TakeAlong of checked shapes.
+func (g *Graph) along(x, idx *Node, axis int, pos string) *Node {
+	last := x.Rank() - 1
+	y := g.takeEach(g.MoveAxis(x, axis, last), g.MoveAxis(idx, axis, last), last, pos)
+	return g.MoveAxis(y, last, axis)
+}
+
+// scatterEach is the transpose of the Take n with indices for each row: rows one behind the other are one axis.
+func (g *Graph) scatterEach(n, ct *Node) *Node {
+	x, idx, a := n.In[0], n.In[1], n.Axes[0]
+	rows, d := flatSize("TakeAlong", x.Shape[:a]), x.Shape[a]
+	m := flatSize("TakeAlong", idx.Shape[a:])
+	at := g.linear(g.checked(g.Reshape(idx, Shape{rows, m}), d, n.Pos), d)
+	flat := slices.Concat(Shape{flatSize("TakeAlong", x.Shape[:a+1])}, x.Shape[a+1:])
+	return g.Reshape(g.Scatter(flat, at, g.Reshape(ct, slices.Concat(at.Shape, x.Shape[a+1:])), 0, n.Pos), x.Shape)
 }
 
 // flatSize is the number of elements; it fails where it is not affine in the batch.

@@ -357,6 +357,10 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 		}
 	},
 	Take: func(s *sweep, n *Node, ct flow) {
+		if n.Flag {
+			s.give(n.In[0], flow{s.scatterEach(n, ct.n), ct.masked})
+			return
+		}
 		p := &s.at[n.In[0].ID]
 		p.takes = append(p.takes, take{n.In[1], ct.n, n.Axes[0], n.Pos})
 		p.masked = p.masked || ct.masked

@@ -144,6 +144,8 @@ func vmapTake(v *vmap, n *Node) *Node {
 	x, idx, a := n.In[0], n.In[1], n.Axes[0]
 	bx, bi := v.at[x], v.at[idx]
 	switch {
+	case n.Flag:
+		return v.takeEach(v.lift(x), v.lift(idx), a+1, n.Pos)
 	case bi == nil:
 		return v.Take(bx, idx, a+1, n.Pos)
 	case bx == nil: // x[:a] + n + idx + x[a+1:]
