@@ -87,10 +87,18 @@ func indexed(n *ir.Node) ir.Dim {
 	return n.Shape[n.Axes[0]]
 }
 
-// knownIndices reports whether a Take or Scatter has constant indices that are in range for every batch.
+// knownIndices reports whether a Take or Scatter has indices that are in range for every batch: constants, or an order of rows of
+// as many elements.
 func knownIndices(n *ir.Node) bool {
 	idx, d := indices(n), indexed(n)
-	if idx.Kind != ir.Data || !d.Static() {
+	for viewKind(idx.Kind) {
+		idx = idx.In[0]
+	}
+	if idx.Kind == ir.Call && (idx.Call == ir.ArgSort || idx.Call == ir.ArgCumMax) {
+		s := idx.In[0].Shape
+		return s[len(s)-1] == d
+	}
+	if idx != indices(n) || idx.Kind != ir.Data || !d.Static() {
 		return false
 	}
 	a := indexArray{unsafe.Pointer(unsafe.SliceData(idx.Data.Bytes)), idx.Type == dtype.I64}
@@ -544,9 +552,20 @@ func scatterAddElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, a
 }
 
 func scatterAddBy[T float32 | float64 | int32 | int64, I int32 | int64](y unsafe.Pointer, x []T, at []I) {
-	for i, k := range at {
-		*(*T)(unsafe.Add(y, int(k)*int(unsafe.Sizeof(T(0))))) += x[i]
+	if len(at) == 0 {
+		return
 	}
+	place := func(k I) *T { return (*T)(unsafe.Add(y, int(k)*int(unsafe.Sizeof(T(0))))) }
+	last := at[0]
+	sum := *place(last) // of a run of equal indices, which need not wait for what they stored
+	for i, k := range at {
+		if k != last {
+			*place(last) = sum
+			last, sum = k, *place(k)
+		}
+		sum += x[i]
+	}
+	*place(last) = sum
 }
 
 // newCumSum starts from the first element itself.

@@ -418,10 +418,10 @@ func ArgSortWork(n int) int { return 3 * n }
 
 // ArgCumMax is the index of the first largest element so far, that of the first NaN from there on.
 func ArgCumMax[T Number](y []int64, x []T) {
-	best := 0
+	best, top := 0, T(0)
 	for i, v := range x {
-		if b := x[best]; b == b && (v > b || v != v) {
-			best = i
+		if v > top || i == 0 || v != v && top == top {
+			best, top = i, v
 		}
 		y[i] = int64(best)
 	}
