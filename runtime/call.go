@@ -192,6 +192,10 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 		in[i] = u.in[i].ptr(r)
 	}
 	y, scratch := r.ptr[u.dst], r.workers[worker].scratch
+	if u.n.Call == ir.Recurrence {
+		u.recur(task*u.grain, min(u.grain, u.count-task*u.grain), y, in)
+		return
+	}
 	for i, end := task*u.grain, min((task+1)*u.grain, u.count); i < end; {
 		w := 1
 		if u.lanes != nil {
@@ -210,6 +214,18 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 	}
 }
 
+// recur computes rows from i on.
+func (u *callUnit) recur(i, rows int, y unsafe.Pointer, in [3]unsafe.Pointer) {
+	n := rows * u.cols
+	if u.n.Type == dtype.F32 {
+		at := func(p unsafe.Pointer) []float32 { return unsafe.Slice((*float32)(unsafe.Add(p, i*u.cols*4)), n) }
+		linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols, u.n.Bits&ir.ZerosStay != 0)
+		return
+	}
+	at := func(p unsafe.Pointer) []float64 { return unsafe.Slice((*float64)(unsafe.Add(p, i*u.cols*8)), n) }
+	linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols, u.n.Bits&ir.ZerosStay != 0)
+}
+
 // element computes element i of the batch.
 func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) error {
 	work := unsafe.Slice((*float64)(scratch), u.work)
@@ -223,6 +239,10 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 				return segmentMax[float32](u, y, x, ids, work)
 			}
 			return segmentMax[float64](u, y, x, ids, work)
+		}
+		if u.n.Call == ir.Recurrence {
+			u.recur(i, 1, y, in)
+			return nil
 		}
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, work)
 		return nil

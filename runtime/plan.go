@@ -84,7 +84,7 @@ func noKernel(n *ir.Node) *cudasrc.Unsupported {
 }
 
 // calls are those that have kernels.
-var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.SegmentMax, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
+var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.SegmentMax, ir.Recurrence, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
 
 // call writes one of them.
 func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (cudasrc.Unit, error) {
@@ -93,6 +93,8 @@ func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (c
 		return d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
 	case ir.ArgCumMax:
 		return d.w.ArgCumMax(y, in[0])
+	case ir.Recurrence:
+		return d.w.Recurrence(y, in[0], in[1], n.Bits&ir.ZerosStay != 0)
 	case ir.SegmentMax:
 		size := y.Dims[len(y.Dims)-1]
 		all, err := d.w.Check(in[1], size, arg(d.status, 8*d.plan.Status()))

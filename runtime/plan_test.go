@@ -222,7 +222,7 @@ func TestPlanSorting(t *testing.T) {
 		for _, n := range []int{1, 5, 256, 700} {
 			s := &sketch{source: rng, g: ir.New()}
 			x := s.param(typ, ir.Static(3, n), 50)
-			outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgSort, ir.Descending, "", x), s.g.Call(ir.ArgCumMax, 0, "", x), s.g.Sort(x, 1, "")}
+			outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgSort, ir.Descending, "", x), s.g.Call(ir.ArgCumMax, 0, "", x), s.g.Sort(x, 1, ""), s.g.CumProd(x, 1)}
 			all = append(all, plans(t, fmt.Sprint("sort ", typ, n), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
 		}
 	}

@@ -233,6 +233,8 @@ func (s *sketch) step() (y *ir.Node) {
 			return g.Call(ir.RFFT, 0, "", x)
 		case r > 0 && t != dtype.Bool && k < 2:
 			return g.Call([]ir.CallID{ir.ArgSort, ir.ArgCumMax}[k], ir.Descending*uint64(s.IntN(2)), "", x)
+		case r > 0 && t.IsFloat() && k == 2:
+			return g.Call(ir.Recurrence, ir.ZerosStay*uint64(s.IntN(2)), "", x, s.like(t, x.Shape))
 		case r > 1 && t.IsFloat() && x.Shape[r-1] == x.Shape[r-2] && (!s.device || x.Shape[r-1].Static() && x.Shape[r-1].C <= 8):
 			return g.Call([]ir.CallID{ir.LU, ir.Det}[k&1], 0, "", x)
 		case r > 1 && t.IsFloat() && x.Shape[r-1].Is(1):

@@ -89,6 +89,9 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 			{Type: typ, Op: ops.Add, Args: []int{1, 1}, Out: operand(typ, 0, 60)}}}))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 30), x, 1, 2, ir.ArgMax))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 40), x, 2, 3, ir.ArgMin))
+		if typ.IsFloat() {
+			must(w.Recurrence(x, x, x, true))
+		}
 		if !typ.IsFloat() {
 			continue
 		}

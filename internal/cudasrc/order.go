@@ -82,6 +82,30 @@ func (w *Writer) ArgCumMax(o, x *Operand) (Unit, error) {
 	return one(w.launch(t, ceil(rows, block)))
 }
 
+// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row, and where zeros stay, b[k] after a 0.
+func (w *Writer) Recurrence(o, a, b *Operand, zerosStay bool) (Unit, error) {
+	rows, n, _ := around(a.Dims, len(a.Dims)-1, len(a.Dims))
+	if rows*n == 0 {
+		return Unit{}, nil
+	}
+	t, typ := newText("recurrence"), ctype(a.Type)
+	t.in(typ, "a", a.arg())
+	t.in(typ, "b", b.arg())
+	t.out(typ, "q", o.arg())
+	t.size("rows", rows)
+	t.size("n", n)
+	t.line("const u64 row = %s;", thread(true))
+	t.line("if (row >= rows) return;")
+	t.line("a += row * n, b += row * n, q += row * n;")
+	t.line("%s s = q[0] = b[0];", typ)
+	next := "f_prod(a[k], s)"
+	if zerosStay {
+		next = fmt.Sprintf("s == 0 ? (%s)0 : %s", typ, next)
+	}
+	t.line("for (u64 k = 1; k < n; k++) q[k] = s = f_sum(%s, b[k]);", next)
+	return one(w.launch(t, ceil(rows, block)))
+}
+
 // SegmentMax is the largest of the elements of each row of x in each segment, by numbers idx of x's shape; the first of equal ones,
 // and -Inf where there is none. o's last axis are the segments. A bad number gives nothing.
 func (w *Writer) SegmentMax(o, x, idx *Operand) (u Unit, err error) {

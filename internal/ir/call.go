@@ -33,15 +33,17 @@ const (
 	HalfEven                 // what RFFT gives: the row of even length n that it is of, times n
 	HalfOdd                  // the same of odd length
 	SegmentMax               // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
+	Recurrence               // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows
 	NumCalls
 )
 
-// Flags of TriSolve, LUSolve and ArgSort.
+// Flags of TriSolve, LUSolve, ArgSort and Recurrence.
 const (
 	Upper uint64 = 1 << iota
 	Transposed
 	UnitDiagonal
 	Descending
+	ZerosStay
 )
 
 // TopShift is where the flags of ArgSort hold how many indices are asked for, the first ones; others are then 0 or in order, as
@@ -68,23 +70,24 @@ func init() { // the rules make calls, and use the sweep that uses them
 	vjpRules[Call] = vjpCall
 	square := []int{2}
 	callRows = [NumCalls]callRow{
-		Cholesky:  {name: "Cholesky", in: square, out: outSquare(0), jvp: jvpCholesky},
-		TriSolve:  {name: "SolveTriangular", in: []int{2, 2}, out: outSolve, jvp: jvpTriSolve, vjp: vjpTriSolve},
-		LU:        {name: "LU", in: square, out: outSquare(2), parts: partsSquare(1, 1), jvp: jvpLU},
-		LUSolve:   {name: "Solve", in: []int{2, 2, 2}, out: outSolve, jvp: jvpLUSolve, vjp: vjpLUSolve},
-		LogDet:    {name: "LogDet", in: []int{2, 2}, out: outScalar, jvp: jvpLogDet},
-		Det:       {name: "Det", in: square, out: outScalar, jvp: jvpDet},
-		Cofactor:  {name: "Cofactor", in: square, out: outSquare(0), jvp: jvpCofactor},
-		QR:        {name: "QR", in: square, out: outTall(0), parts: partsTall(), jvp: jvpQR},
-		Eigh:      {name: "Eigh", in: square, out: outSquare(1), parts: partsSquare(1), jvp: jvpEigh},
-		SVD:       {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
-		Expm:      {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
-		ArgSort:   {name: "ArgSort", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
-		FFT:       {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
-		RFFT:      {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
-		HalfEven:  {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
-		HalfOdd:   {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
-		ArgCumMax: {name: "CumMax", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
+		Cholesky:   {name: "Cholesky", in: square, out: outSquare(0), jvp: jvpCholesky},
+		TriSolve:   {name: "SolveTriangular", in: []int{2, 2}, out: outSolve, jvp: jvpTriSolve, vjp: vjpTriSolve},
+		LU:         {name: "LU", in: square, out: outSquare(2), parts: partsSquare(1, 1), jvp: jvpLU},
+		LUSolve:    {name: "Solve", in: []int{2, 2, 2}, out: outSolve, jvp: jvpLUSolve, vjp: vjpLUSolve},
+		LogDet:     {name: "LogDet", in: []int{2, 2}, out: outScalar, jvp: jvpLogDet},
+		Det:        {name: "Det", in: square, out: outScalar, jvp: jvpDet},
+		Cofactor:   {name: "Cofactor", in: square, out: outSquare(0), jvp: jvpCofactor},
+		QR:         {name: "QR", in: square, out: outTall(0), parts: partsTall(), jvp: jvpQR},
+		Eigh:       {name: "Eigh", in: square, out: outSquare(1), parts: partsSquare(1), jvp: jvpEigh},
+		SVD:        {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
+		Expm:       {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
+		ArgSort:    {name: "ArgSort", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
+		FFT:        {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
+		RFFT:       {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
+		HalfEven:   {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
+		HalfOdd:    {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
+		ArgCumMax:  {name: "CumMax", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
+		Recurrence: {name: "Recurrence", in: []int{1, 1}, out: func(_ string, x []Shape) Shape { return x[0] }, jvp: jvpRecurrence, vjp: vjpRecurrence},
 
 		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
 	}
@@ -152,7 +155,7 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 		if r < 0 {
 			Fail(row.name, "%v: %d axes at least are needed", x.Shape, row.in[i])
 		}
-		if row.in[i] == 2 && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != SegmentMax {
+		if (row.in[i] == 2 || c == Recurrence) && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != SegmentMax {
 			Fail(row.name, "%v of %v is not defined (use Convert)", x.Shape, x.Type)
 		}
 		if i == 0 {
@@ -166,7 +169,7 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 	switch {
 	case c == SegmentMax:
 		n.Shape = append(slices.Clone(batch), D(int(flags)))
-	case row.in[0] == 1:
+	case row.in[0] == 1 && c != Recurrence:
 		n.Type = dtype.I64
 		fallthrough
 	default:

@@ -327,6 +327,17 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 				y[i] += y[i-back]
 			}
 		}
+	case Call:
+		if n.Call != Recurrence {
+			t.Fatalf("no value for %v", n)
+		}
+		for k := range y {
+			if y[k] = in(1)[k]; k%dims[len(dims)-1] > 0 {
+				if n.Bits&ZerosStay == 0 || y[k-1] != 0 {
+					y[k] += in(0)[k] * y[k-1]
+				}
+			}
+		}
 	case MatMul:
 		r := n.Rank()
 		K, M, N := xd[r-1], dims[r-2], dims[r-1]

@@ -1,6 +1,9 @@
 package ir
 
 import (
+	"math"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
@@ -61,7 +64,64 @@ func (g *Graph) scan(op string, x *Node, axis int, fill float64, combine func(x,
 
 // CumProd is the product so far along axis.
 func (g *Graph) CumProd(x *Node, axis int) *Node {
+	if x.Type.IsHalf() {
+		return g.inSingle(x, func(x *Node) *Node { return g.CumProd(x, axis) })
+	}
+	if x.Type.IsFloat() {
+		a := Axis("CumProd", x.Shape, axis)
+		return g.products(x, x, a)
+	}
 	return g.scan("CumProd", x, axis, 1, func(x, y *Node) *Node { return g.Apply(ops.Mul, x, y) })
+}
+
+// products is first[0], first[0]·x[1], first[0]·x[1]·x[2] … along axis a.
+func (g *Graph) products(first, x *Node, a int) *Node {
+	none := g.Const(x.Type, x.Shape, math.Copysign(0, -1)) // what a sum leaves as it is, -0 too
+	b := g.Apply(ops.Where, g.Apply(ops.Eq, g.Iota(dtype.I64, x.Shape, a), g.Const(dtype.I64, x.Shape, 0)), first, none)
+	return g.recurrence(x, b, a, 0)
+}
+
+// recurrence is Recurrence along axis a.
+func (g *Graph) recurrence(x, b *Node, a int, flags uint64) *Node {
+	last := x.Rank() - 1
+	return g.MoveAxis(g.Call(Recurrence, flags, "", g.MoveAxis(x, a, last), g.MoveAxis(b, a, last)), last, a)
+}
+
+// The tangents and, from the end, the cotangents of a recurrence are recurrences by the same a, which is not asked for where they
+// are 0.
+func jvpRecurrence(g *Graph, n *Node, t []*Node) []*Node {
+	b := t[1]
+	if t[0] != nil {
+		d := g.byLast(t[0], n)
+		if b != nil {
+			d = g.Apply(ops.Add, d, b)
+		}
+		b = d
+	}
+	if b == nil {
+		return []*Node{nil}
+	}
+	return []*Node{g.recurrence(n.In[0], b, n.Rank()-1, ZerosStay)}
+}
+
+func vjpRecurrence(g *Graph, n, ct *Node) []*Node {
+	a, last := n.In[0], n.Rank()-1
+	s := g.Reverse(g.recurrence(g.shift(g.Reverse(a, last), last, 1, 0), g.Reverse(ct, last), last, ZerosStay), last)
+	return []*Node{g.byLast(s, n), s}
+}
+
+// byLast is t[k] times the element of the recurrence n before k's, 0 at the first.
+func (g *Graph) byLast(t, n *Node) *Node {
+	a := n.Rank() - 1
+	start, step, size := wholeSpan(n.Shape)
+	size[a] = size[a].Sub(D(1))
+	before := g.Slice(n, start, step, size)
+	start[a] = D(1)
+	d := g.Apply(ops.MulZ, g.Slice(t, start, step, size), before)
+	if n.Bits&ZerosStay != 0 {
+		d = g.Apply(ops.Where, g.Apply(ops.Eq, before, g.like(before, 0)), g.like(before, 0), d)
+	}
+	return g.Place(n.Type, n.Shape, 0, false, Piece{d, start, step})
 }
 
 // LogCumSumExp is log Σ eˣ so far along axis; where the largest is ±Inf it is that, with derivative 0.

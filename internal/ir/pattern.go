@@ -599,6 +599,17 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		each := len(out) / batch
 		for b := range batch {
 			all := int32(0)
+			if n.Call == Recurrence { // of what came so far
+				for i := b * each; i < (b+1)*each; i++ {
+					for _, x := range n.In {
+						if in := f.at[x]; in != nil {
+							all = f.p.or(all, in[i])
+						}
+					}
+					out[i] = all
+				}
+				continue
+			}
 			for _, x := range n.In {
 				if in := f.at[x]; in != nil {
 					k := len(in) / batch

@@ -481,6 +481,9 @@ func (g *Graph) othersProduct(n *Node) *Node {
 
 // productBefore is the exclusive running product along axis a.
 func (g *Graph) productBefore(x *Node, a int) *Node {
+	if x.Type.IsFloat() && !x.Type.IsHalf() {
+		return g.products(g.Const(x.Type, x.Shape, 1), g.shift(x, a, 1, 1), a)
+	}
 	p := g.shift(x, a, 1, 1)
 	for d := 1; d < x.Shape[a].C; d *= 2 {
 		p = g.Apply(ops.Mul, p, g.shift(p, a, d, 1))

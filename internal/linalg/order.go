@@ -476,3 +476,37 @@ func SegmentMax[T float32 | float64, I int32 | int64](y, x []T, ids []I, above A
 	}
 	return -1
 }
+
+// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row of n elements, and where zeros stay, b[k] after a 0. Four rows
+// go at a time since each waits for itself.
+func Recurrence[T float32 | float64](y, a, b []T, n int, zerosStay bool) {
+	if n == 0 {
+		return
+	}
+	next := func(a, s, b T) T {
+		p := T(a * s)
+		if zerosStay && s == 0 {
+			p = 0
+		}
+		return p + b
+	}
+	for ; len(y) >= 4*n; y, a, b = y[4*n:], a[4*n:], b[4*n:] {
+		y0, y1, y2, y3 := y[:n], y[n:][:n], y[2*n:][:n], y[3*n:][:n]
+		a0, a1, a2, a3 := a[:n], a[n:][:n], a[2*n:][:n], a[3*n:][:n]
+		b0, b1, b2, b3 := b[:n], b[n:][:n], b[2*n:][:n], b[3*n:][:n]
+		s0, s1, s2, s3 := b0[0], b1[0], b2[0], b3[0]
+		y0[0], y1[0], y2[0], y3[0] = s0, s1, s2, s3
+		for k := 1; k < n; k++ {
+			s0, s1, s2, s3 = next(a0[k], s0, b0[k]), next(a1[k], s1, b1[k]), next(a2[k], s2, b2[k]), next(a3[k], s3, b3[k])
+			y0[k], y1[k], y2[k], y3[k] = s0, s1, s2, s3
+		}
+	}
+	for ; len(y) > 0; y, a, b = y[n:], a[n:], b[n:] {
+		s := b[0]
+		y[0] = s
+		for k := 1; k < n; k++ {
+			s = next(a[k], s, b[k])
+			y[k] = s
+		}
+	}
+}
