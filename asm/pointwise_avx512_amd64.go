@@ -108,6 +108,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	92:  {dtype.F32: zetaFloat32AVX512, dtype.F64: zetaFloat64AVX512},                                                                                          // zeta
 	93:  {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
 	94:  {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
+	95:  {dtype.F32: gammaincdaFloat32AVX512, dtype.F64: gammaincdaFloat64AVX512},                                                                              // gammaincda
 	109: {dtype.F32: airyaiFloat32AVX512, dtype.F64: airyaiFloat64AVX512},                                                                                      // airyai
 	110: {dtype.F32: airyaiprimeFloat32AVX512, dtype.F64: airyaiprimeFloat64AVX512},                                                                            // airyaiprime
 	111: {dtype.F32: airybiFloat32AVX512, dtype.F64: airybiFloat64AVX512},                                                                                      // airybi
@@ -792,6 +793,12 @@ func gammainccFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func gammainccFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincdaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func gammaincdaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func airyaiFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
