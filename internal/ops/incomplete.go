@@ -83,6 +83,52 @@ func gammaPQ(a, x float64) (p, q float64) {
 	return 1 - q, q
 }
 
+// gammaPSlope is the derivative of P(a, x) by a: that of the series' or the fraction's quotient, and of the front's logarithm.
+func gammaPSlope(a, x float64) float64 {
+	switch {
+	case !(a > 0) || !(x >= 0) || math.IsInf(a, 1):
+		return math.NaN()
+	case x == 0 || math.IsInf(x, 1):
+		return 0
+	}
+	front, slope := gammaFront(a, x), logarithm(x)-digamma(a+1)
+	const most = 200000
+	if x < max(a+1, 1.3) {
+		sum, by, term, over := 1.0, 0.0, 1.0, 0.0
+		for n := a + 1; n < a+most && term*(1+over) > 1e-17*sum; n++ {
+			term *= x / n
+			over += 1 / n
+			sum += term
+			by -= term * over
+		}
+		return front * (sum*slope + by)
+	}
+	b := x + 1 - a
+	n0, n1, d0, d1 := 1.0, 0.0, b, 1.0
+	dn0, dn1, dd0, dd1 := 0.0, 0.0, -1.0, 0.0
+	y, dy := n0/d0, 0.0
+	for k := 1.0; k < most; k++ {
+		by := k * (a - k)
+		b += 2
+		dn0, dn1 = b*dn0-n0+by*dn1+k*n1, dn0
+		dd0, dd1 = b*dd0-d0+by*dd1+k*d1, dd0
+		n0, n1 = b*n0+by*n1, n0
+		d0, d1 = b*d0+by*d1, d0
+		if d0 > 1e250 {
+			for _, p := range []*float64{&n0, &n1, &d0, &d1, &dn0, &dn1, &dd0, &dd1} {
+				*p *= 1e-250
+			}
+		}
+		last, dlast := y, dy
+		y = n0 / d0
+		dy = (dn0 - y*dd0) / d0
+		if math.Abs(y-last) <= 1e-17*y && math.Abs(dy-dlast) <= 1e-16*math.Abs(dy) {
+			break
+		}
+	}
+	return -front * (y + a*(y*slope+dy))
+}
+
 // betaValue is betaI without derivatives.
 func betaValue(a, b, x float64) float64 {
 	switch {

@@ -487,7 +487,7 @@ var Table = [Count]Op{
 	GammaIncc: {Name: "gammaincc", Arity: 2, Class: Float, Known: 2, D: p("-gammaincda(a, b)", "b == 0 ? -(a == 1 ? 1 : (a < 1 ? 1 / 0 : 0)) : -exp((a - 1) * log(b) - b - lgamma(a))"),
 		Dom: d(Domain{0.3, 6}, Domain{0.3, 8}), ULP: 64, Eval: bi(func(a, b float64) float64 { _, q := gammaPQ(a, b); return q })},
 	GammaIncDA: {Name: "gammaincda", Arity: 2, Class: Float, Known: 1, D: p("gammaincdaa(a, b)", "b == 0 ? 0 : exp((a - 1) * log(b) - b - lgamma(a)) * (log(b) - digamma(a))"),
-		Dom: d(Domain{0.3, 6}, Domain{0.3, 8}), ULP: 512, Eval: bi(func(a, b float64) float64 { return gammaP(a, b).a })},
+		Dom: d(Domain{0.3, 6}, Domain{0.3, 8}), ULP: 512, Eval: bi(gammaPSlope)},
 	GammaIncDAA: {Name: "gammaincdaa", Arity: 2, Class: Float,
 		D:   p("y * nan", "b == 0 ? 0 : exp((a - 1) * log(b) - b - lgamma(a)) * ((log(b) - digamma(a)) * (log(b) - digamma(a)) - polygamma(1, a))"),
 		Dom: d(Domain{1, 6}, Domain{0.3, 8}), ULP: 4096, Eval: bi(func(a, b float64) float64 { return gammaP(a, b).aa })},
