@@ -561,6 +561,7 @@ func airyOf(which int, scaled bool) func(a, b, c float64) float64 {
 		if which < 2 {
 			return y * math.Exp(-zeta)
 		}
-		return y * math.Exp(zeta)
+		e := math.Exp(zeta / 2) // squared it overflows before y times it
+		return y * e * e
 	})
 }
