@@ -176,42 +176,26 @@ func (a indexArray) at(i int) int {
 
 func (o *operand) ptr(r *run) unsafe.Pointer { return unsafe.Add(r.ptr[o.buffer], o.offset) }
 
-// counts fill n elements with i, i+1, … below d, and from 0 on again.
-var counts = [dtype.Count]func(dst unsafe.Pointer, n, i, d int){
+// counts fill n elements with i, i+1, ….
+var counts = [dtype.Count]func(dst unsafe.Pointer, n, i int){
 	dtype.F32: count[float32],
 	dtype.F64: count[float64],
 	dtype.I32: count[int32],
 	dtype.I64: count[int64],
 }
 
-func count[T float32 | float64 | int32 | int64](dst unsafe.Pointer, n, i, d int) {
+func count[T float32 | float64 | int32 | int64](dst unsafe.Pointer, n, i int) {
 	y := unsafe.Slice((*T)(dst), n)
-	for to := 0; to < n; {
-		row := y[to:min(n, to+d-i)]
-		if i == 0 && to >= d { // as the row before
-			copy(row, y[to-d:])
-		} else {
-			for j := range row {
-				row[j] = T(i + j)
-			}
-		}
-		to, i = to+len(row), 0
+	for j := range y {
+		y[j] = T(i + j)
 	}
 }
 
+// newIota counts along a line: all other axes are 1.
 func (b *binding) newIota(n *ir.Node) unit {
-	dims := n.Shape.At(b.batch)
-	outer, d, inner := around(dims, n.Axes[0], n.Axes[0]+1)
-	size, t, dst := n.Type.Size(), n.Type, b.root(n)
-	if count := counts[t]; inner == 1 && count != nil {
-		return newLoop(outer*d, 1, func(r *run, _ *worker, i0, i1 int) {
-			count(unsafe.Add(r.ptr[dst], i0*size), i1-i0, i0%d, d)
-		})
-	}
-	return newLoop(outer*d, inner, func(r *run, _ *worker, i0, i1 int) {
-		for i := i0; i < i1; i++ {
-			kernels.Fill(unsafe.Add(r.ptr[dst], i*inner*size), ir.FloatBits(t, float64(i%d)), size, inner)
-		}
+	size, count, dst := n.Type.Size(), counts[n.Type], b.root(n)
+	return newLoop(product(n.Shape.At(b.batch)), 1, func(r *run, _ *worker, i0, i1 int) {
+		count(unsafe.Add(r.ptr[dst], i0*size), i1-i0, i0)
 	})
 }
 

@@ -59,7 +59,7 @@ func (g *Graph) Captured(t dtype.Type, s Shape, a *Array) *Node {
 	return g.add(Node{Kind: Data, Type: t, Shape: s, Data: a})
 }
 
-// Iota counts 0, 1, … along axis.
+// Iota counts 0, 1, … along axis: the node is a line of all axes, broadcast.
 func (g *Graph) Iota(t dtype.Type, s Shape, axis int) *Node {
 	s.Check("Iota")
 	checkAxis("Iota", s, axis)
