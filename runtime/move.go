@@ -536,12 +536,31 @@ func scatterAddElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, a
 }
 
 func scatterAddBy[T float32 | float64 | int32 | int64, I int32 | int64](y unsafe.Pointer, x []T, at []I) {
-	if len(at) == 0 {
+	if mostlyRuns(at) {
+		scatterAddRuns(y, x, at)
 		return
 	}
+	for i, k := range at {
+		*(*T)(unsafe.Add(y, int(k)*int(unsafe.Sizeof(T(0))))) += x[i]
+	}
+}
+
+// mostlyRuns reports whether most of some indices are as the ones before them: a sum of those need not wait for what it stored.
+func mostlyRuns[I int32 | int64](at []I) bool {
+	const probes = 64
+	same := 0
+	for i := range min(probes, len(at)-1) {
+		if k := i*(len(at)-1)/probes + 1; at[k] == at[k-1] {
+			same++
+		}
+	}
+	return same > probes/2
+}
+
+func scatterAddRuns[T float32 | float64 | int32 | int64, I int32 | int64](y unsafe.Pointer, x []T, at []I) {
 	place := func(k I) *T { return (*T)(unsafe.Add(y, int(k)*int(unsafe.Sizeof(T(0))))) }
 	last := at[0]
-	sum := *place(last) // of a run of equal indices, which need not wait for what they stored
+	sum := *place(last)
 	for i, k := range at {
 		if k != last {
 			*place(last) = sum
