@@ -68,15 +68,20 @@ const manyIndices = 1 << 10
 
 // inRange reports whether the first n indices are in 0 … size-1. room is for two.
 func (u *indexCheck) inRange(idx indexArray, n int, room unsafe.Pointer) bool {
-	for ends := (indexArray{room, idx.wide}); n >= manyIndices; n -= manyIndices {
-		u.min(room, idx.p, 1, manyIndices)
-		u.max(unsafe.Add(room, idx.bytes()), idx.p, 1, manyIndices)
+	ends, at := indexArray{room, idx.wide}, 0
+	for ; n-at >= manyIndices; at += manyIndices {
+		p := unsafe.Add(idx.p, at*idx.bytes())
+		u.min(room, p, 1, manyIndices)
+		u.max(unsafe.Add(room, idx.bytes()), p, 1, manyIndices)
 		if ends.at(0) < 0 || ends.at(1) >= u.size {
 			return false
 		}
-		idx.p = unsafe.Add(idx.p, manyIndices*idx.bytes())
 	}
-	return idx.within(n, u.size)
+	if at == n { // what lies behind is not theirs
+		return true
+	}
+	idx.p = unsafe.Add(idx.p, at*idx.bytes())
+	return idx.within(n-at, u.size)
 }
 
 // indexed is the size of the axis that a Take or Scatter has indices of.
