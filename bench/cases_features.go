@@ -49,10 +49,15 @@ func featureCases() []Case {
 			}))
 	}
 	for _, op := range orderOps {
-		cs = append(cs, feature("order/"+op.name+"/f32/1000x1000", "f32", op.name, torch, 1e3*orderRows*orderCols, "Melements/s", 1e-4,
-			map[string]any{"rows": orderRows, "cols": orderCols},
+		kind, f := op.name, op.f
+		if op.grad {
+			kind += "/grad"
+			f = ad.Grad(func(x ad.Value) ad.Value { return op.f(x).Square().Sum().Scale(0.5) })
+		}
+		cs = append(cs, feature("order/"+kind+"/f32/1000x1000", "f32", op.name, torch, 1e3*orderRows*orderCols, "Melements/s", 1e-4,
+			map[string]any{"rows": orderRows, "cols": orderCols, "grad": op.grad},
 			func(threads int) (*Work, error) {
-				return compiled(op.f, ad.From(numbers[float32](1, orderRows*orderCols, -1, 3), orderRows, orderCols), threads)
+				return compiled(f, ad.From(numbers[float32](1, orderRows*orderCols, -1, 3), orderRows, orderCols), threads)
 			},
 			func() (index []int, value []float64) {
 				row := numbers[float32](1, orderCols, -1, 3)
@@ -254,24 +259,25 @@ var smallOps = []struct {
 
 var orderOps = []struct {
 	name string
+	grad bool // of half the sum of squares, in place of the values
 	f    func(x ad.Value) ad.Value
-	of   func(row []float32) []float64
+	of   func(row []float32) []float64 // the first row's results
 }{
-	{"sort", func(x ad.Value) ad.Value { return x.Sort(1) }, func(row []float32) (y []float64) {
+	{"sort", false, func(x ad.Value) ad.Value { return x.Sort(1) }, func(row []float32) (y []float64) {
 		slices.Sort(row)
 		for _, x := range row {
 			y = append(y, float64(x))
 		}
 		return y
 	}},
-	{"topk", func(x ad.Value) ad.Value { y, _ := x.TopK(10, 1); return y }, func(row []float32) (y []float64) {
+	{"topk", false, func(x ad.Value) ad.Value { y, _ := x.TopK(10, 1); return y }, func(row []float32) (y []float64) {
 		slices.Sort(row)
 		for i := range 10 {
 			y = append(y, float64(row[len(row)-1-i]))
 		}
 		return y
 	}},
-	{"cumsum", func(x ad.Value) ad.Value { return x.CumSum(1) }, func(row []float32) (y []float64) {
+	{"cumsum", false, func(x ad.Value) ad.Value { return x.CumSum(1) }, func(row []float32) (y []float64) {
 		sum := 0.0
 		for _, x := range row {
 			sum += float64(x)
@@ -279,6 +285,70 @@ var orderOps = []struct {
 		}
 		return y
 	}},
+	{"cumprod", false, cumProd, cumProdOf},
+	{"cumprod", true, cumProd, func(row []float32) []float64 {
+		y, sum := cumProdOf(row), 0.0
+		for i := len(y) - 1; i >= 0; i-- {
+			sum += y[i] * y[i]
+			y[i] = sum * 0.001 / (1 + 0.001*float64(row[i]))
+		}
+		return y
+	}},
+	{"cummax", false, func(x ad.Value) ad.Value { return x.CumMax(1) }, func(row []float32) (y []float64) {
+		for i := range row {
+			y = append(y, float64(slices.Max(row[:i+1])))
+		}
+		return y
+	}},
+	{"cummax", true, func(x ad.Value) ad.Value { return x.CumMax(1) }, func(row []float32) []float64 {
+		y, best := make([]float64, len(row)), 0
+		for i, x := range row {
+			if x > row[best] {
+				best = i
+			}
+			y[best] += float64(row[best])
+		}
+		return y
+	}},
+	{"logcumsumexp", false, func(x ad.Value) ad.Value { return x.LogCumSumExp(1) }, func(row []float32) (y []float64) {
+		sum := 0.0
+		for _, x := range row {
+			sum += math.Exp(float64(x))
+			y = append(y, math.Log(sum))
+		}
+		return y
+	}},
+	{"prod", true, func(x ad.Value) ad.Value { return x.Scale(0.001).Shift(1).Prod(1) }, func(row []float32) (y []float64) {
+		all := cumProdOf(row)[len(row)-1]
+		for _, x := range row {
+			y = append(y, all*all*0.001/(1+0.001*float64(x)))
+		}
+		return y
+	}},
+	{"tril", false, ad.Value.Tril, func(row []float32) []float64 { return []float64{float64(row[0]), 0, 0} }},
+	{"reverse", false, func(x ad.Value) ad.Value { return x.Reverse(1) }, func(row []float32) (y []float64) {
+		for i := range row {
+			y = append(y, float64(row[len(row)-1-i]))
+		}
+		return y
+	}},
+	{"any", false, func(x ad.Value) ad.Value { return x.Gt(ad.Const(2.9)).Any(1).Convert(ad.F32) }, func(row []float32) []float64 {
+		if slices.Max(row) > 2.9 {
+			return []float64{1}
+		}
+		return []float64{0}
+	}},
+}
+
+func cumProd(x ad.Value) ad.Value { return x.Scale(0.001).Shift(1).CumProd(1) }
+
+func cumProdOf(row []float32) (y []float64) {
+	product := 1.0
+	for _, x := range row {
+		product *= 1 + 0.001*float64(x)
+		y = append(y, product)
+	}
+	return y
 }
 
 func rosenbrock(x ad.Value) ad.Value {

@@ -268,6 +268,14 @@ def rosenbrock(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
+ORDER = {
+    "sort": lambda x: jnp.sort(x, 1), "topk": lambda x: jax.lax.top_k(x, 10)[0], "cumsum": lambda x: jnp.cumsum(x, 1),
+    "cumprod": lambda x: jnp.cumprod(1 + 0.001 * x, 1), "cummax": lambda x: jax.lax.cummax(x, 1),
+    "logcumsumexp": lambda x: jax.lax.cumlogsumexp(x, 1), "prod": lambda x: (1 + 0.001 * x).prod(1), "tril": jnp.tril,
+    "reverse": lambda x: x[:, ::-1], "any": lambda x: (x > 2.9).any(1).astype(jnp.float32),
+}
+
+
 def feature(a):
     op = a["op"]
     if "batch" in a:
@@ -275,9 +283,9 @@ def feature(a):
              "trisolve": lambda m: jax.lax.linalg.triangular_solve(m, m, left_side=True, lower=True),
              "lstsq": jax.vmap(lambda m: jnp.linalg.lstsq(m[:, :a["n"] // 2], m)[0])}[op]
         return jitted(f, serve.small_matrices(a))
-    if op in ("sort", "topk", "cumsum"):
-        f = {"sort": lambda x: jnp.sort(x, 1), "topk": lambda x: jax.lax.top_k(x, 10)[0], "cumsum": lambda x: jnp.cumsum(x, 1)}[op]
-        return jitted(f, serve.matrix(a))
+    if op in ORDER:
+        f = ORDER[op]
+        return jitted(jax.grad(lambda x: (f(x) ** 2).sum() / 2) if a["grad"] else f, serve.matrix(a))
     if op in ("segmentsum", "segmentsoftmax"):
         k = a["segments"]
 

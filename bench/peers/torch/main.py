@@ -368,6 +368,14 @@ def rosenbrock(x):
     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
 
 
+ORDER = {
+    "sort": lambda x: torch.sort(x, 1)[0], "topk": lambda x: torch.topk(x, 10, 1)[0], "cumsum": lambda x: torch.cumsum(x, 1),
+    "cumprod": lambda x: torch.cumprod(1 + 0.001 * x, 1), "cummax": lambda x: torch.cummax(x, 1)[0],
+    "logcumsumexp": lambda x: torch.logcumsumexp(x, 1), "prod": lambda x: (1 + 0.001 * x).prod(1), "tril": torch.tril,
+    "reverse": lambda x: torch.flip(x, [1]), "any": lambda x: (x > 2.9).any(1).float(),
+}
+
+
 def feature(a):
     op, out = a["op"], [None]
     if "batch" in a:
@@ -375,9 +383,13 @@ def feature(a):
         f = {"cholesky": torch.linalg.cholesky, "inverse": torch.linalg.inv, "solve": lambda m: torch.linalg.solve(m, torch.tril(m)),
              "trisolve": lambda m: torch.linalg.solve_triangular(m, m, upper=False),
              "lstsq": lambda m: torch.linalg.lstsq(m[:, :, :a["n"] // 2], m, driver="gels").solution}[op]
-    elif op in ("sort", "topk", "cumsum"):
+    elif op in ORDER:
         args = tensors([serve.matrix(a)])
-        f = {"sort": lambda x: torch.sort(x, 1)[0], "topk": lambda x: torch.topk(x, 10, 1)[0], "cumsum": lambda x: torch.cumsum(x, 1)}[op]
+        f = ORDER[op]
+        if a["grad"]:
+            x = args[0].requires_grad_()
+            run, _ = gradients(lambda x: (f(x) ** 2).sum() / 2, (x,), (x,))
+            return run, lambda: [x.grad]
     elif op in ("segmentsum", "segmentsoftmax"):
         k = a["segments"]
         args = tensors([serve.numbers("f32", 1, a["n"], -1, 1), serve.labels(2, a["n"], k).astype("int64")])
