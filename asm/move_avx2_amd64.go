@@ -33,6 +33,16 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
+// Reverse4AVX2 is dst[i] = src[-i], i < n, for elements of four bytes, n a multiple of 8 and not 0.
+//
+//go:noescape
+func Reverse4AVX2(dst, src unsafe.Pointer, n int)
+
+// Reverse8AVX2 is Reverse4AVX2 for elements of eight bytes, n a multiple of 4.
+//
+//go:noescape
+func Reverse8AVX2(dst, src unsafe.Pointer, n int)
+
 // StreamAVX2 copies rows of n bytes, one behind the other in src, past the caches, n a multiple of 128 and not 0, to dst, a multiple
 // of 32, and step bytes on. Its stores are in no order with others before StreamEnd.
 //

@@ -399,6 +399,39 @@ done:
 	VZEROUPPER
 	RET
 
+// func Reverse4AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Reverse4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VPERMQ $27, -28(SI), Y0
+	VPSHUFD $177, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	SUBQ $32, SI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Reverse8AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Reverse8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VPERMQ $27, -24(SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	SUBQ $32, SI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
 // func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 TEXT ·StreamAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI

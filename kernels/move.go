@@ -1,9 +1,6 @@
 package kernels
 
-import (
-	"math/bits"
-	"unsafe"
-)
+import "unsafe"
 
 // MaxRank bounds the axes of a View, after neighbours that lie evenly are merged.
 const MaxRank = 12
@@ -218,14 +215,15 @@ func moveElems[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dRow, dCo
 func moveRun[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dStep int, src unsafe.Pointer, sStep, n int) {
 	switch size := int(unsafe.Sizeof(T(0))); size {
 	case dStep:
-		d, first := unsafe.Slice((*T)(dst), n), 0
-		if size == 4 && sStep == -4 { // from behind: two at a time, which change places
-			for ; first+2 <= n; first += 2 {
-				pair := *(*uint64)(unsafe.Add(src, -4*(first+1)))
-				*(*uint64)(unsafe.Add(dst, 4*first)) = bits.RotateLeft64(pair, 32)
+		if sStep == -size {
+			k := reverseFast(dst, src, n, size)
+			if k == n {
+				return
 			}
+			dst, src, n = unsafe.Add(dst, k*dStep), unsafe.Add(src, k*sStep), n-k
 		}
-		for j := first; j < n; j++ {
+		d := unsafe.Slice((*T)(dst), n)
+		for j := range d {
 			d[j] = *(*T)(unsafe.Add(src, j*sStep))
 		}
 	case sStep:

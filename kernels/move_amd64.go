@@ -26,6 +26,20 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool {
 	return true
 }
 
+// reverseFast is dst[i] = src[-i] for as many elements from the first on as it reports, of n.
+func reverseFast(dst, src unsafe.Pointer, n, size int) int {
+	n &^= 32/size - 1
+	if AVX2 == nil || size < 4 || n == 0 {
+		return 0
+	}
+	if size == 4 {
+		asm.Reverse4AVX2(dst, src, n)
+	} else {
+		asm.Reverse8AVX2(dst, src, n)
+	}
+	return n
+}
+
 // streamFast is streamRows of whole groups of lines to where lines begin.
 func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool {
 	if AVX2 == nil {

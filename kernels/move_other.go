@@ -6,6 +6,8 @@ import "unsafe"
 
 func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool { return false }
 
+func reverseFast(dst, src unsafe.Pointer, n, size int) int { return 0 }
+
 func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool { return false }
 
 // StreamEnd has other threads see what Stream copied before what this one writes from now on.

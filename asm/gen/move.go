@@ -16,6 +16,8 @@ func genMove() map[string][]byte {
 		g := &gemm{isa: avx2, t: t, perVec: avx2.bytes / t.size, w: &s}
 		g.transpose()
 	}
+	reverse(&s, 4)
+	reverse(&s, 8)
 	stream(&s)
 	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls)}
 }
@@ -52,6 +54,16 @@ func TransposeF32AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow
 //go:noescape
 func TransposeF64AVX2(dst unsafe.Pointer, dstRow int, src unsafe.Pointer, srcRow, m, n int)
 
+// Reverse4AVX2 is dst[i] = src[-i], i < n, for elements of four bytes, n a multiple of 8 and not 0.
+//
+//go:noescape
+func Reverse4AVX2(dst, src unsafe.Pointer, n int)
+
+// Reverse8AVX2 is Reverse4AVX2 for elements of eight bytes, n a multiple of 4.
+//
+//go:noescape
+func Reverse8AVX2(dst, src unsafe.Pointer, n int)
+
 // StreamAVX2 copies rows of n bytes, one behind the other in src, past the caches, n a multiple of 128 and not 0, to dst, a multiple
 // of 32, and step bytes on. Its stores are in no order with others before StreamEnd.
 //
@@ -61,6 +73,28 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
 `
+
+// reverse turns the words of eight bytes around, and the halves of each.
+func reverse(w *bytes.Buffer, size int) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
+	fmt.Fprintf(w, "\n// func Reverse%dAVX2(dst, src unsafe.Pointer, n int)\nTEXT ·Reverse%[1]dAVX2(SB), NOSPLIT, $0-24\n", size)
+	p("MOVQ dst+0(FP), DI")
+	p("MOVQ src+8(FP), SI")
+	p("MOVQ n+16(FP), CX")
+	p("PCALIGN $32")
+	fmt.Fprintf(w, "loop:\n")
+	p("VPERMQ $27, %d(SI), Y0", size-32)
+	if size == 4 {
+		p("VPSHUFD $177, Y0, Y0")
+	}
+	p("VMOVUPS Y0, (DI)")
+	p("ADDQ $32, DI")
+	p("SUBQ $32, SI")
+	p("SUBQ $%d, CX", 32/size)
+	p("JGT loop")
+	p("VZEROUPPER")
+	p("RET")
+}
 
 func stream(w *bytes.Buffer) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
