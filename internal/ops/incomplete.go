@@ -26,7 +26,62 @@ func gammaFront(a, x float64) float64 {
 	return math.Exp(a*l+(a-x)-series) / math.Sqrt(2*math.Pi*a)
 }
 
-// gammaPQ is the regularized incomplete gamma functions P(a, x) and Q = 1 - P, by gammaP's series and fraction.
+// gammaTerms bounds the terms of the series and of the fraction; √(75a) of them count.
+const gammaTerms = 200000
+
+// gammaSeries is 1 + x/(a+1) + x²/((a+1)(a+2)) + …, and where asked for its slope by a.
+func gammaSeries(a, x float64, slopes bool) (sum, slope float64) {
+	sum = 1
+	term, over := 1.0, 0.0
+	for n := a + 1; n < a+gammaTerms && term*(1+over) > 1e-17*sum; n++ {
+		term *= x / n
+		sum += term
+		if slopes {
+			over += 1 / n
+			slope -= term * over
+		}
+	}
+	return sum, slope
+}
+
+// gammaFraction is 1/(x+1-a + 1·(a-1)/(x+3-a + 2·(a-2)/(x+5-a + …))), and where asked for its slope by a: numerator and denominator,
+// and their slopes, by their recurrence.
+func gammaFraction(a, x float64, slopes bool) (y, slope float64) {
+	b := x + 1 - a
+	n0, n1, d0, d1 := 1.0, 0.0, b, 1.0
+	dn0, dn1, dd0, dd1 := 0.0, 0.0, -1.0, 0.0
+	y = n0 / d0
+	for k := 1.0; k < gammaTerms; k++ {
+		by := k * (a - k)
+		b += 2
+		if slopes {
+			dn0, dn1 = b*dn0-n0+by*dn1+k*n1, dn0
+			dd0, dd1 = b*dd0-d0+by*dd1+k*d1, dd0
+		}
+		n0, n1 = b*n0+by*n1, n0
+		d0, d1 = b*d0+by*d1, d0
+		if d0 > 1e250 {
+			for _, p := range []*float64{&n0, &n1, &d0, &d1, &dn0, &dn1, &dd0, &dd1} {
+				*p *= 1e-250
+			}
+		}
+		last := y
+		y = n0 / d0
+		moved := math.Abs(y-last) > 1e-17*y
+		if slopes {
+			last := slope
+			slope = (dn0 - y*dd0) / d0
+			moved = moved || math.Abs(slope-last) > 0x1p-50*math.Abs(y*dd0/d0) // which the difference is rounded by
+		}
+		if !moved {
+			break
+		}
+	}
+	return y, slope
+}
+
+// gammaPQ is the regularized incomplete gamma functions P(a, x) and Q = 1 - P: the power series below a + 1, the continued fraction
+// beyond (Abramowitz & Stegun 6.5.29, 6.5.31).
 func gammaPQ(a, x float64) (p, q float64) {
 	switch {
 	case !(a > 0) || !(x >= 0) || math.IsInf(a, 1):
@@ -36,51 +91,29 @@ func gammaPQ(a, x float64) (p, q float64) {
 	case math.IsInf(x, 1):
 		return 1, 0
 	}
-	const most = 200000 // terms; √(75a) of them count
-	if x < max(a+1, 1.3) {
-		sum, term := 1.0, 1.0
-		for n := a + 1; n < a+most && term > 1e-17*sum; n++ {
-			term *= x / n
-			sum += term
-		}
-		front := gammaFront(a, x)
-		p = front * sum
-		q = 1 - p
-		if a < 0.3 {
-			// 1 - xᵃ/Γ(a+1), and what is missing to it, since e⁻ˣ·Σ xⁿ/((a+1)…(a+n)) = 1 + a·Σ (-x)ⁿ/(n!·(a+n)).
-			over := 0.0 // 1/Γ(a+1) - 1
-			for k := len(reciprocalGamma) - 1; k > 0; k-- {
-				over = (over + reciprocalGamma[k]) * a
-			}
-			rest, power := 0.0, 1.0
-			for n := 1.0; n < 60; n++ {
-				power *= -x / n
-				rest += power / (a + n)
-			}
-			e := math.Expm1(a*logarithm(x))*(1+over) + over
-			q = -e - (1+e)*a*rest
-		}
-		return min(p, 1), q
+	if x >= max(a+1, 1.3) {
+		y, _ := gammaFraction(a, x, false)
+		q = min(1, gammaFront(a, x)*a*y)
+		return 1 - q, q
 	}
-	// Numerator and denominator of the fraction by their recurrence.
-	b := x + 1 - a
-	n0, n1, d0, d1 := 1.0, 0.0, b, 1.0
-	y := n0 / d0
-	for k := 1.0; k < most; k++ {
-		by := k * (a - k)
-		b += 2
-		n0, n1 = b*n0+by*n1, n0
-		d0, d1 = b*d0+by*d1, d0
-		if d0 > 1e250 {
-			n0, n1, d0, d1 = n0*1e-250, n1*1e-250, d0*1e-250, d1*1e-250
+	sum, _ := gammaSeries(a, x, false)
+	p = gammaFront(a, x) * sum
+	q = 1 - p
+	if a < 0.3 {
+		// 1 - xᵃ/Γ(a+1), and what is missing to it, since e⁻ˣ·Σ xⁿ/((a+1)…(a+n)) = 1 + a·Σ (-x)ⁿ/(n!·(a+n)).
+		over := 0.0 // 1/Γ(a+1) - 1
+		for k := len(reciprocalGamma) - 1; k > 0; k-- {
+			over = (over + reciprocalGamma[k]) * a
 		}
-		last := y
-		if y = n0 / d0; math.Abs(y-last) <= 1e-17*y {
-			break
+		rest, power := 0.0, 1.0
+		for n := 1.0; n < 60; n++ {
+			power *= -x / n
+			rest += power / (a + n)
 		}
+		e := math.Expm1(a*logarithm(x))*(1+over) + over
+		q = -e - (1+e)*a*rest
 	}
-	q = min(1, gammaFront(a, x)*a*y)
-	return 1 - q, q
+	return min(p, 1), q
 }
 
 // gammaPSlope is the derivative of P(a, x) by a: that of the series' or the fraction's quotient, and of the front's logarithm.
@@ -91,42 +124,13 @@ func gammaPSlope(a, x float64) float64 {
 	case x == 0 || math.IsInf(x, 1):
 		return 0
 	}
-	front, slope := gammaFront(a, x), logarithm(x)-digamma(a+1)
-	const most = 200000
-	if x < max(a+1, 1.3) {
-		sum, by, term, over := 1.0, 0.0, 1.0, 0.0
-		for n := a + 1; n < a+most && term*(1+over) > 1e-17*sum; n++ {
-			term *= x / n
-			over += 1 / n
-			sum += term
-			by -= term * over
-		}
-		return front * (sum*slope + by)
+	front, by := gammaFront(a, x), logarithm(x)-digamma(a+1)
+	if x >= max(a+1, 1.3) {
+		y, slope := gammaFraction(a, x, true)
+		return -front * (y + a*(y*by+slope))
 	}
-	b := x + 1 - a
-	n0, n1, d0, d1 := 1.0, 0.0, b, 1.0
-	dn0, dn1, dd0, dd1 := 0.0, 0.0, -1.0, 0.0
-	y, dy := n0/d0, 0.0
-	for k := 1.0; k < most; k++ {
-		by := k * (a - k)
-		b += 2
-		dn0, dn1 = b*dn0-n0+by*dn1+k*n1, dn0
-		dd0, dd1 = b*dd0-d0+by*dd1+k*d1, dd0
-		n0, n1 = b*n0+by*n1, n0
-		d0, d1 = b*d0+by*d1, d0
-		if d0 > 1e250 {
-			for _, p := range []*float64{&n0, &n1, &d0, &d1, &dn0, &dn1, &dd0, &dd1} {
-				*p *= 1e-250
-			}
-		}
-		last, dlast := y, dy
-		y = n0 / d0
-		dy = (dn0 - y*dd0) / d0
-		if math.Abs(y-last) <= 1e-17*y && math.Abs(dy-dlast) <= 1e-16*math.Abs(dy) {
-			break
-		}
-	}
-	return -front * (y + a*(y*slope+dy))
+	sum, slope := gammaSeries(a, x, true)
+	return front * (sum*by + slope)
 }
 
 // betaValue is betaI without derivatives.
