@@ -440,11 +440,7 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, 
 func (b *binding) newTake(n *ir.Node) unit {
 	x, idx := b.operand(n.In[0]), b.operand(n.In[1])
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
-	count, each := product(idx.dims), 0
-	if n.Flag {
-		count = product(idx.dims[n.Axes[0]:])
-		each = count
-	}
+	count, apart := n.Indices(product(idx.dims), outer)
 	bytes := inner * n.Type.Size()
 	dst := b.root(n)
 	return newLoop(outer*count, inner, func(r *run, _ *worker, i0, i1 int) {
@@ -456,7 +452,7 @@ func (b *binding) newTake(n *ir.Node) unit {
 			o, j := i0/count, i0%count
 			n := min(i1-i0, count-j)
 			y, x := unsafe.Add(to, i0*bytes), unsafe.Add(from, o*d*bytes)
-			j += o * each
+			j += o * apart
 			switch bytes {
 			case 4:
 				takeElems[uint32](y, x, at, j, n, 4)
@@ -706,14 +702,9 @@ func inColumns(at []int64, x unsafe.Pointer, n, inner, size int, find kernels.Ex
 	for from := 0; from < n; from += extremeRows {
 		kernels.Fill(rows, unchanged, size, len(at))
 		find(best, rows, unsafe.Add(x, from*stride), min(extremeRows, n-from), len(at), stride, 0)
+		found := indexArray{rows, size == 8}
 		for j := range at {
-			k := -1
-			if size == 4 {
-				k = int(unsafe.Slice((*int32)(rows), len(at))[j])
-			} else {
-				k = int(unsafe.Slice((*int64)(rows), len(at))[j])
-			}
-			if k >= 0 {
+			if k := found.at(j); k >= 0 {
 				at[j] = int64(from + k)
 			}
 		}

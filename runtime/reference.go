@@ -363,25 +363,11 @@ func (r *reference) checkIndex(k, size int) {
 func takeRows(r *reference) {
 	x, idx := r.in[0], r.in[1]
 	outer, d, inner := around(x.dims, r.n.Axes[0], r.n.Axes[0]+1)
-	n := idx.len()
-	if r.n.Flag { // for each row
-		n = 0
-		if outer > 0 {
-			n = idx.len() / outer
-		}
-		for j := range outer * n {
-			k := idx.index(j)
+	n, apart := r.n.Indices(idx.len(), outer)
+	for o := range outer {
+		for j := range n {
+			k := idx.index(o*apart + j)
 			r.checkIndex(k, d)
-			for i := range inner {
-				r.y.copy(j*inner+i, x, (j/n*d+k)*inner+i)
-			}
-		}
-		return
-	}
-	for j := range n {
-		k := idx.index(j)
-		r.checkIndex(k, d)
-		for o := range outer {
 			for i := range inner {
 				r.y.copy((o*n+j)*inner+i, x, (o*d+k)*inner+i)
 			}

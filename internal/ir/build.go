@@ -461,6 +461,16 @@ func (g *Graph) takeEach(x, idx *Node, axis int, pos string) *Node {
 	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Flag: true, Pos: pos})
 }
 
+// Indices is how many of all its indices the Take n has for each of outer places before its axis, and how far those of one place are
+// from the next one's: 0 where all places have the same.
+func (n *Node) Indices(all, outer int) (count, apart int) {
+	if !n.Flag {
+		return all, 0
+	}
+	count = all / max(outer, 1)
+	return count, count
+}
+
 // takeAs is the Take n of x at idx.
 func (g *Graph) takeAs(n, x, idx *Node) *Node {
 	if n.Flag {

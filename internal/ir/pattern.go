@@ -536,11 +536,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[1])
-		count, each := size(n.In[1]), 0
-		if n.Flag {
-			count /= max(outer, 1)
-			each = count
-		}
+		count, apart := n.Indices(size(n.In[1]), outer)
 		out := make([]int32, size(n))
 		for o := range outer {
 			for k := range inner {
@@ -551,7 +547,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 				for c := range count {
 					id := any
 					if idx != nil {
-						if r := int(idx[o*each+c]); r >= 0 && r < rows { // else the run fails
+						if r := int(idx[o*apart+c]); r >= 0 && r < rows { // else the run fails
 							id = in[(o*rows+r)*inner+k]
 						}
 					}
@@ -859,13 +855,9 @@ func (f *frame) evaluate(n *Node) []float64 {
 		}
 	case Take:
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
-		count, each := len(in[1]), 0
-		if n.Flag {
-			count /= max(outer, 1)
-			each = count
-		}
+		count, apart := n.Indices(len(in[1]), outer)
 		for o := range outer {
-			for c, row := range in[1][o*each : o*each+count] {
+			for c, row := range in[1][o*apart:][:count] {
 				if r := int(row); r >= 0 && r < rows {
 					copy(out[(o*count+c)*inner:(o*count+c+1)*inner], in[0][(o*rows+r)*inner:])
 				}
