@@ -81,13 +81,13 @@ func init() { // the rules make calls, and use the sweep that uses them
 		Eigh:       {name: "Eigh", in: square, out: outSquare(1), parts: partsSquare(1), jvp: jvpEigh},
 		SVD:        {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
 		Expm:       {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
-		ArgSort:    {name: "ArgSort", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
+		ArgSort:    {name: "ArgSort", in: []int{1}, out: outSame},
 		FFT:        {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
 		RFFT:       {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
 		HalfEven:   {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
 		HalfOdd:    {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
-		ArgCumMax:  {name: "CumMax", in: []int{1}, out: func(_ string, x []Shape) Shape { return x[0] }},
-		Recurrence: {name: "Recurrence", in: []int{1, 1}, out: func(_ string, x []Shape) Shape { return x[0] }, jvp: jvpRecurrence, vjp: vjpRecurrence},
+		ArgCumMax:  {name: "CumMax", in: []int{1}, out: outSame},
+		Recurrence: {name: "Recurrence", in: []int{1, 1}, out: outSame, jvp: jvpRecurrence, vjp: vjpRecurrence},
 
 		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
 	}
@@ -103,6 +103,9 @@ func checkSquare(op string, s Shape) {
 		Fail(op, "%v: the matrix is not square", s)
 	}
 }
+
+// outSame is the shape of the first operand.
+func outSame(_ string, x []Shape) Shape { return x[0] }
 
 // outSquare is the shape of a square matrix with more rows below it.
 func outSquare(more int) func(op string, x []Shape) Shape {

@@ -464,8 +464,8 @@ func (g *Graph) ties(n *Node) (tied, count *Node) {
 
 // othersProduct is, for each operand element of the Prod n, the product of all the others.
 //
-// Where the number of elements is static it is the product of those before and those after, by
-// doubling: no division, so that it is right at zeros, at any order. Where it is symbolic it is a
+// Where the number of elements is static it is the product of those before and those after, two
+// running products: no division, so that it is right at zeros, at any order. Where it is symbolic it is a
 // quotient with the zeros told apart by selects: right at zeros too, but a further derivative at an
 // element that is exactly 0 is taken as 0.
 func (g *Graph) othersProduct(n *Node) *Node {
@@ -479,16 +479,9 @@ func (g *Graph) othersProduct(n *Node) *Node {
 	return g.Reshape(others, x.Shape)
 }
 
-// productBefore is the exclusive running product along axis a.
+// productBefore is the exclusive running product of floats along axis a.
 func (g *Graph) productBefore(x *Node, a int) *Node {
-	if x.Type.IsFloat() && !x.Type.IsHalf() {
-		return g.products(g.Const(x.Type, x.Shape, 1), g.shift(x, a, 1, 1), a)
-	}
-	p := g.shift(x, a, 1, 1)
-	for d := 1; d < x.Shape[a].C; d *= 2 {
-		p = g.Apply(ops.Mul, p, g.shift(p, a, d, 1))
-	}
-	return p
+	return g.products(g.Const(x.Type, x.Shape, 1), g.shift(x, a, 1, 1), a)
 }
 
 // shift moves x by d along axis a; what comes in is fill.
