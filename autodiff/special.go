@@ -7,8 +7,9 @@ import (
 )
 
 // Functions of several arguments are methods of the first one, in the order that SciPy and SpecialFunctions.jl have
-// them. A number as the first argument is [Const]: ad.Const(2.5).BesselJ(x); the orders 0 and 1, so given, are BesselJ0 and the like and as fast. A derivative that is not known, as that
-// by an order of a Bessel function, is NaN; that by a number is never asked for.
+// them. A number as the first argument is [Const]: ad.Const(2.5).BesselJ(x); the orders 0 and 1, so given, are BesselJ0
+// and the like and as fast. A derivative that is not known, as that by an order of a Bessel function, is NaN; that by a
+// number is never asked for.
 
 // GammaInc is the regularized lower incomplete gamma function P(a, x) of a > 0 and x ≥ 0, NaN elsewhere, with first and
 // second derivatives by both. Its error is at most 6·2⁻⁵² for a ≤ 60 and x ≤ 700, and grows to about a·2⁻⁵³ beyond.

@@ -225,7 +225,7 @@ func (b *binding) add(s *step, code stepCode) {
 		}
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
-		if s.node.Kind == ir.Call && !isFFT(s.node) && s.node.Call != ir.ArgSort && s.node.Call != ir.ArgCumMax && s.node.Call != ir.Recurrence || s.node.Kind == ir.Hosted {
+		if fails(s.node) {
 			b.decided = len(b.units)
 		}
 		b.readsOperands(s.node)

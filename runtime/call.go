@@ -214,15 +214,27 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 	}
 }
 
+// fails reports whether n may fail for what its operands hold.
+func fails(n *ir.Node) bool {
+	if n.Kind != ir.Call || isFFT(n) {
+		return n.Kind == ir.Hosted
+	}
+	return n.Call != ir.ArgSort && n.Call != ir.ArgCumMax && n.Call != ir.Recurrence
+}
+
 // recur computes rows from i on.
 func (u *callUnit) recur(i, rows int, y unsafe.Pointer, in [3]unsafe.Pointer) {
-	n := rows * u.cols
 	if u.n.Type == dtype.F32 {
-		at := func(p unsafe.Pointer) []float32 { return unsafe.Slice((*float32)(unsafe.Add(p, i*u.cols*4)), n) }
-		linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols, u.n.Bits&ir.ZerosStay != 0)
-		return
+		recurRows[float32](u, i, rows, y, in)
+	} else {
+		recurRows[float64](u, i, rows, y, in)
 	}
-	at := func(p unsafe.Pointer) []float64 { return unsafe.Slice((*float64)(unsafe.Add(p, i*u.cols*8)), n) }
+}
+
+func recurRows[T float32 | float64](u *callUnit, i, rows int, y unsafe.Pointer, in [3]unsafe.Pointer) {
+	at := func(p unsafe.Pointer) []T {
+		return unsafe.Slice((*T)(unsafe.Add(p, i*u.cols*u.n.Type.Size())), rows*u.cols)
+	}
 	linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols, u.n.Bits&ir.ZerosStay != 0)
 }
 

@@ -38,7 +38,7 @@ func temme(m, x float64) (f, p, q float64) {
 	g1, g2, plus, minus := gammas(m)
 	l := math.Log(2 / x)
 	if math.IsInf(l, 1) {
-		l = math.Ln2 - math.Log(x)
+		l = math.Ln2 - logarithm(x)
 	}
 	s := m * l
 	round, over := 1.0, 1.0 // mπ/sin mπ, sinh s/s
