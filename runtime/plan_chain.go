@@ -22,6 +22,8 @@ type chainUnit struct {
 // chained is a unit that a later one does.
 type chained struct{ unit }
 
+func (chained) phases() int { return 0 }
+
 // inPlace reports whether all have read each element of array from when the last one writes that of array to.
 func (u *chainUnit) inPlace(from, to int) bool {
 	for _, p := range u.parts[:len(u.parts)-1] {
@@ -50,17 +52,22 @@ func (d *planner) chains() {
 				continue
 			}
 			if c := d.b.chain(i, u); c != nil {
-				last := c.units[len(c.units)-1]
-				for _, k := range c.units {
-					for _, x := range d.b.unitReads(k) {
-						d.b.buffers[x].last = max(d.b.buffers[x].last, last)
-					}
-					d.b.units[k] = chained{d.b.units[k]}
-				}
-				d.b.units[last] = c
+				d.b.units[d.b.join(c)] = c
 			}
 		}
 	}
+}
+
+// join leaves the clusters of c to the last of them, whose unit's number it returns: what they read lives until then.
+func (b *binding) join(c *chainUnit) (last int) {
+	last = c.units[len(c.units)-1]
+	for _, k := range c.units {
+		for _, x := range b.unitReads(k) {
+			b.buffers[x].last = max(b.buffers[x].last, last)
+		}
+		b.units[k] = chained{b.units[k]}
+	}
+	return last
 }
 
 // rowsOf is how many rows u folds and how long they are; 0 where it folds none.
@@ -236,7 +243,7 @@ func (b *binding) unitReads(i int) (list []int) {
 		if list = append(list, u.a.buffer, u.b.buffer); u.epilogue != nil {
 			leaves(u.epilogue)
 		}
-	case chained, later:
+	case chained:
 	default:
 		for _, in := range b.p.low.steps[i].node.In {
 			for _, x := range b.p.low.arrays(in) {

@@ -37,26 +37,17 @@ func (b *binding) byRows() {
 		if c == nil {
 			continue
 		}
-		last := c.units[len(c.units)-1]
-		for j, k := range c.units {
-			for _, x := range b.unitReads(k) {
-				b.buffers[x].last = max(b.buffers[x].last, last)
-			}
-			for _, x := range c.parts[j].makes() {
+		last := b.join(c)
+		for _, p := range c.parts {
+			for _, x := range p.makes() {
 				b.buffers[x].first, b.buffers[x].last = last, max(b.buffers[x].last, last)
 			}
-			b.units[k] = later{b.units[k]}
 		}
 		x := &rowsUnit{chainUnit: c, block: even(max(1, rowsBlock/u.size/run))}
 		x.grain = x.block * max(1, 1<<16/(x.block*run))
 		b.units[last] = x
 	}
 }
-
-// later is a unit that a later one does.
-type later struct{ unit }
-
-func (later) phases() int { return 0 }
 
 // makes are the arrays that u writes.
 func (u *mapUnit) makes() (list []int) {
