@@ -45,6 +45,16 @@ def matrix(a):
     return numbers(a["dtype"], 1, a["rows"] * a["cols"], -1, 3).reshape(a["rows"], a["cols"])
 
 
+def moved(a):
+    """Two matrices, and cotangents of the results of what moves their elements."""
+    n, cots, at = a["rows"] * a["cols"], [], 0
+    all = numbers(a["dtype"], 3, sum(int(np.prod(s)) for s in a["results"]), -1, 3)
+    for shape in a["results"]:
+        cots.append(all[at:at + int(np.prod(shape))].reshape(shape))
+        at += cots[-1].size
+    return *(numbers(a["dtype"], s, n, -1, 3).reshape(a["rows"], a["cols"]) for s in (1, 2)), cots
+
+
 def lines(a):
     """An array that is reduced along its axis 1, without a last axis of one."""
     shape = a["shape"] if a["shape"][2] > 1 else a["shape"][:2]

@@ -316,6 +316,33 @@ def feature(a):
     return jitted(f, key)
 
 
+def move(a):
+    op, r, c = a["op"], a["rows"], a["cols"]
+    if op.startswith("slice"):
+        down, right = (int(s) for s in op[5:].split("x"))
+        f = lambda x, y: [x[::down, ::right]]
+    elif op.startswith("transpose"):
+        perm = [int(s) for s in op[9:].split("/")[0]]
+        dims = [a["results"][0][perm.index(i)] for i in range(len(perm))]
+        f = lambda x, y: [jnp.transpose(x.reshape(dims), perm)]
+    elif op.startswith("reverse"):
+        f = lambda x, y: [jnp.flip(x, [int(s) for s in op[7:]])]
+    else:
+        f = {"stack": lambda x, y: [jnp.stack([x, y], 2)], "concat": lambda x, y: [jnp.concatenate([x, y], 1)],
+             "stack3": lambda x, y: [jnp.stack(jnp.split(x, 4)[:3], 2)], "stack4": lambda x, y: [jnp.stack(jnp.split(x, 4), 2)],
+             "split": lambda x, y: jnp.split(x, 4, 1), "roll": lambda x, y: [jnp.roll(x, 3, 1)], "pad": lambda x, y: [jnp.pad(x, 1)],
+             "reflect": lambda x, y: [jnp.pad(x, ((0, 0), (2, 2)), mode="reflect")], "edge": lambda x, y: [jnp.pad(x, ((0, 0), (2, 2)), mode="edge")],
+             "tile": lambda x, y: [jnp.tile(x, (2, 2))], "repeat": lambda x, y: [jnp.repeat(x, 2, 1)], "diagonal": lambda x, y: [jnp.diagonal(x)],
+             "diagonals": lambda x, y: [jnp.diagonal(x.reshape(100, 100, 100), axis1=1, axis2=2)],
+             "mask": lambda x, y: [jnp.where(y > 1, x, 0)], "where": lambda x, y: [jnp.where(x > y, x, y)]}[op]
+    x, y, cots = serve.moved(a)
+    if not a["grad"]:
+        return jitted(f, x, y)
+    if a["both"]:
+        return jitted(lambda x, y, c: jax.vjp(f, x, y)[1](c), x, y, cots)
+    return jitted(lambda x, y, c: jax.vjp(lambda x: f(x, y), x)[1](c), x, y, cots)
+
+
 def parts(y):
     return [y.real, y.imag]
 
@@ -458,4 +485,4 @@ def transform(a):
 serve.serve("jax", jax.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "transform": transform})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "transform": transform})

@@ -422,6 +422,53 @@ def feature(a):
     return (run if op == "hvp" else no_grad(run)), lambda: [y.numpy() for y in (out[0] if isinstance(out[0], tuple) else out)]
 
 
+def move(a):
+    """Results lie in order. A gradient alone is timed: eager has recorded the function before, and torch.compile drops its results."""
+    op = a["op"]
+    if op.startswith("slice"):
+        down, right = (int(s) for s in op[5:].split("x"))
+        f = lambda x, y: [x[::down, ::right]]
+    elif op.startswith("transpose"):
+        perm = [int(s) for s in op[9:].split("/")[0]]
+        dims = [a["results"][0][perm.index(i)] for i in range(len(perm))]
+        f = lambda x, y: [x.view(dims).permute(perm)]
+    elif op.startswith("reverse"):
+        f = lambda x, y: [torch.flip(x, [int(s) for s in op[7:]])]
+    else:
+        f = {"stack": lambda x, y: [torch.stack([x, y], 2)], "concat": lambda x, y: [torch.cat([x, y], 1)],
+             "stack3": lambda x, y: [torch.stack(x.chunk(4)[:3], 2)], "stack4": lambda x, y: [torch.stack(x.chunk(4), 2)],
+             "split": lambda x, y: list(x.chunk(4, 1)), "roll": lambda x, y: [torch.roll(x, 3, 1)], "pad": lambda x, y: [F.pad(x, (1, 1, 1, 1))],
+             "reflect": lambda x, y: [F.pad(x[None], (2, 2), mode="reflect")[0]], "edge": lambda x, y: [F.pad(x[None], (2, 2), mode="replicate")[0]],
+             "tile": lambda x, y: [x.tile(2, 2)], "repeat": lambda x, y: [x.repeat_interleave(2, 1)], "diagonal": lambda x, y: [x.diagonal()],
+             "diagonals": lambda x, y: [x.view(100, 100, 100).diagonal(dim1=1, dim2=2)],
+             "mask": lambda x, y: [torch.where(y > 1, x, 0)], "where": lambda x, y: [torch.where(x > y, x, y)]}[op]
+    x, y, cots = serve.moved(a)
+    x, y, cots, out = torch.from_numpy(x), torch.from_numpy(y), tensors(cots), []
+    if not a["grad"]:
+        f = compiled(lambda x, y, f=f: [z.contiguous() for z in f(x, y)])
+
+        def run():
+            out[:] = f(x, y)
+        return no_grad(run), lambda: [z.numpy() for z in out]
+    wrt = [x, y] if a["both"] else [x]
+    if COMPILE:
+        def pulled(x, y, cots):
+            _, pull = torch.func.vjp(f, x, y) if a["both"] else torch.func.vjp(lambda x: f(x, y), x)
+            return [z.contiguous() for z in pull(cots)]
+        pulled = compiled(pulled)
+
+        def run():
+            out[:] = pulled(x, y, cots)
+    else:
+        for z in wrt:
+            z.requires_grad_()
+        results = f(x, y)
+
+        def run():
+            out[:] = [z.contiguous() for z in torch.autograd.grad(results, wrt, cots, retain_graph=True)]
+    return run, lambda: [z.numpy() for z in out]
+
+
 def graded(loss):
     """The loss and its gradients."""
     def f(*xs):
@@ -570,4 +617,4 @@ def transform(a):
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "transform": transform})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "transform": transform})
