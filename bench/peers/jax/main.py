@@ -475,8 +475,8 @@ def transform(a):
             return x
 
         def deep(w, x):
-            for _ in range(a["layers"] // a["every"]):
-                x = piece(w, x)
+            # In a plain loop XLA finds on the CPU that the second run of a piece is the first, and keeps all values: 18.6 MB in the place of 4.7.
+            x, _ = jax.lax.scan(lambda x, _: (piece(w, x), None), x, length=a["layers"] // a["every"])
             return (x * x).sum()
         return jitted(jax.value_and_grad(deep, (0, 1)), *data)
     raise serve.Unsupported("has no such transform")
