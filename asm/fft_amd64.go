@@ -6,30 +6,45 @@ package asm
 
 import "unsafe"
 
-// Radix2F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix2F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix2F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix3F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix3F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix3F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix4F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix4F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix5F32AVX2 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix5F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix5F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// AlongF32AVX2 is internal/fft's pass of radix 4 along a row; m is a multiple of 16.
+// Radix7F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func AlongF32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+func Radix7F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix11F32AVX2 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix11F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix13F32AVX2 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix13F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF32AVX2 is internal/fft's pass of radix 4 along a row; n is a multiple of 16.
+//
+//go:noescape
+func AlongF32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
 
 // TimesSideF32AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
 //
@@ -41,30 +56,45 @@ func TimesSideF32AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
 //go:noescape
 func TimesAlongF32AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 
-// Radix2F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix2F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix2F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix3F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix3F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix3F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix4F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix4F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix5F64AVX2 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix5F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix5F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// AlongF64AVX2 is internal/fft's pass of radix 4 along a row; m is a multiple of 8.
+// Radix7F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func AlongF64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+func Radix7F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix11F64AVX2 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix11F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix13F64AVX2 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix13F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF64AVX2 is internal/fft's pass of radix 4 along a row; n is a multiple of 8.
+//
+//go:noescape
+func AlongF64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
 
 // TimesSideF64AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
 //
@@ -76,30 +106,45 @@ func TimesSideF64AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
 //go:noescape
 func TimesAlongF64AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 
-// Radix2F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix2F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix2F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix3F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix3F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix3F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix4F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix4F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix5F32AVX512 is internal/fft's pass of that radix; s is a multiple of 16.
+// Radix5F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
 func Radix5F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// AlongF32AVX512 is internal/fft's pass of radix 4 along a row; m is a multiple of 16.
+// Radix7F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func AlongF32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+func Radix7F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix11F32AVX512 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix11F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix13F32AVX512 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix13F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF32AVX512 is internal/fft's pass of radix 4 along a row; n is a multiple of 16.
+//
+//go:noescape
+func AlongF32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
 
 // TimesSideF32AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
 //
@@ -111,30 +156,45 @@ func TimesSideF32AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
 //go:noescape
 func TimesAlongF32AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 
-// Radix2F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix2F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix2F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix3F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix3F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix3F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix4F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix4F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix4F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// Radix5F64AVX512 is internal/fft's pass of that radix; s is a multiple of 8.
+// Radix5F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
 func Radix5F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
 
-// AlongF64AVX512 is internal/fft's pass of radix 4 along a row; m is a multiple of 8.
+// Radix7F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func AlongF64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, ys int)
+func Radix7F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix11F64AVX512 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix11F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// Radix13F64AVX512 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix13F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+
+// AlongF64AVX512 is internal/fft's pass of radix 4 along a row; n is a multiple of 8.
+//
+//go:noescape
+func AlongF64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
 
 // TimesSideF64AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
 //

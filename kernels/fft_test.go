@@ -22,9 +22,9 @@ func fftPasses[T fft.Float](t *testing.T, passes fft.Passes, odd ...T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	odd = append(odd, T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), T(math.Copysign(0, -1)))
 	rows := func(n int) []T { return make([]T, n) }
-	for _, n := range []int{1, 2, 3, 4, 5, 8, 12, 16, 25, 32, 37, 45, 60, 64, 67, 100, 128, 243, 256, 512, 1000, 1009, 2048} {
+	for _, n := range []int{1, 2, 3, 4, 5, 8, 12, 16, 25, 32, 37, 45, 60, 64, 67, 77, 100, 128, 169, 243, 256, 343, 400, 512, 1000, 1001, 1008, 1009, 2048} {
 		fast, slow := fft.New[T](n, passes), fft.New[T](n, fft.Passes{})
-		for _, w := range []int{1, 3, fft.Lanes[T]()} {
+		for _, w := range []int{1, 3, fft.Lanes[T](), fft.Lanes[T]() + 3} {
 			for _, strange := range []bool{false, true} {
 				re, im := rows(n*w), rows(n*w)
 				for i := range re {

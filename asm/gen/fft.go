@@ -20,19 +20,20 @@ func genFFT() map[string][]byte {
 			size         int
 		}{{"F32", "S", 4}, {"F64", "D", 8}} {
 			p := &fftPass{w: &s, reg: isa.reg, bytes: isa.bytes, suffix: t.suffix, size: t.size}
-			declare := func(name, doc, args string, body func()) {
+			framed := func(name, doc, args string, frame int, body func()) {
 				name += t.name + isa.name
 				args = "(yr, yi, xr, xi, " + args + " int)"
-				fmt.Fprintf(&d, "\n// %s is internal/fft's %s is a multiple of %d.\n//\n//go:noescape\nfunc %[1]s%[4]s\n", name, doc, 64/t.size, args)
-				fmt.Fprintf(&s, "\n// func %s%s\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", name, args, 8*(1+strings.Count(args, ",")))
+				fmt.Fprintf(&d, "\n// %s is internal/fft's %s %d.\n//\n//go:noescape\nfunc %[1]s%[4]s\n", name, doc, 64/t.size, args)
+				fmt.Fprintf(&s, "\n// func %s%s\nTEXT ·%[1]s(SB), %[3]s, $%d-%d\n", name, args, map[bool]string{true: "NOSPLIT", false: "0"}[frame == 0], frame, 8*(1+strings.Count(args, ",")))
 				body()
 			}
-			for radix := 2; radix <= 5; radix++ {
-				declare(fmt.Sprintf("Radix%d", radix), "pass of that radix; s", "tw unsafe.Pointer, m, s", func() { p.side(radix) })
+			declare := func(name, doc, args string, body func()) { framed(name, doc, args, 0, body) }
+			for _, radix := range []int{2, 3, 4, 5, 7, 11, 13} {
+				framed(fmt.Sprintf("Radix%d", radix), "pass of that radix; s is at least", "tw unsafe.Pointer, m, s", p.frame(radix), func() { p.side(radix) })
 			}
-			declare("Along", "pass of radix 4 along a row; m", "tw unsafe.Pointer, m, ys", p.along)
-			declare("TimesSide", "product of m numbers with s of x each; s", "cr, ci unsafe.Pointer, m, s", p.timesSide)
-			declare("TimesAlong", "product of rows; m", "cr, ci unsafe.Pointer, m", p.timesAlong)
+			declare("Along", "pass of radix 4 along a row; n is a multiple of", "tw unsafe.Pointer, m, n, ys", p.along)
+			declare("TimesSide", "product of m numbers with s of x each; s is a multiple of", "cr, ci unsafe.Pointer, m, s", p.timesSide)
+			declare("TimesAlong", "product of rows; m is a multiple of", "cr, ci unsafe.Pointer, m", p.timesAlong)
 		}
 	}
 	return map[string][]byte{"fft_amd64.s": s.Bytes(), "fft_amd64.go": d.Bytes()}
@@ -63,8 +64,8 @@ func (f *fftPass) broadcast(v, at int, from string) {
 	f.p("VBROADCASTS%s %d(%s), %s%d", f.suffix, at*f.size, from, f.reg, v)
 }
 
-// times stores (re, im) times the twiddle number k.
-func (f *fftPass) times(re, im, k int, toRe, toIm string) {
+// times stores (re, im) times the twiddle number k as part y of what CX and DX point to.
+func (f *fftPass) times(re, im, k, y, at int) {
 	if f.fetch != nil {
 		c, s, a, b := f.between[0], f.between[1], f.between[2], f.between[3]
 		f.fetch(c, 2*k)
@@ -72,21 +73,21 @@ func (f *fftPass) times(re, im, k int, toRe, toIm string) {
 		f.op("MUL", a, re, c)
 		f.op("MUL", b, im, s)
 		f.op("SUB", a, a, b)
-		f.store(a, toRe)
+		f.store(a, f.far("CX", y, at))
 		f.op("MUL", s, re, s)
 		f.op("MUL", c, im, c)
 		f.op("ADD", s, s, c)
-		f.store(s, toIm)
+		f.store(s, f.far("DX", y, at))
 		return
 	}
 	f.twiddle(14, re, 2*k)
 	f.twiddle(15, im, 2*k+1)
 	f.op("SUB", 14, 14, 15)
-	f.store(14, toRe)
+	f.store(14, f.far("CX", y, at))
 	f.twiddle(14, re, 2*k+1)
 	f.twiddle(15, im, 2*k)
 	f.op("ADD", 14, 14, 15)
-	f.store(14, toIm)
+	f.store(14, f.far("DX", y, at))
 }
 
 // rows are AX, BX, CX, DX: where xr, xi, yr, yi are read and written.
@@ -116,7 +117,7 @@ func (f *fftPass) arguments(last string) {
 	f.rows()
 	f.p("MOVQ tw+32(FP), SI")
 	f.p("MOVQ m+40(FP), R12")
-	f.bytesOf(last+"+48(FP)", "R10")
+	f.bytesOf(last, "R10")
 }
 
 // numbers of a product: SI are their real parts, DI the imaginary ones.
@@ -140,7 +141,7 @@ func (f *fftPass) timesSide() {
 	fmt.Fprintf(f.w, "loop:\n")
 	f.load(0, "(AX)")
 	f.load(1, "(BX)")
-	f.times(0, 1, 0, "(CX)", "(DX)")
+	f.times(0, 1, 0, 0, 0)
 	f.add(f.bytes, "AX", "BX", "CX", "DX")
 	f.p("SUBQ $%d, R13", f.bytes)
 	f.p("JGT loop")
@@ -162,7 +163,7 @@ func (f *fftPass) timesAlong() {
 		f.load(3, part("DI", 0, at))
 		f.load(0, part("AX", 0, at))
 		f.load(1, part("BX", 0, at))
-		f.times(0, 1, 0, part("CX", 0, at), part("DX", 0, at))
+		f.times(0, 1, 0, 0, at)
 	}
 	f.add(64, "AX", "BX", "CX", "DX", "SI", "DI")
 	f.p("SUBQ $64, R12")
@@ -178,28 +179,23 @@ func (f *fftPass) triple() {
 
 // side: R12 counts the rows of twiddles down, and R13 what is left of one's transforms.
 func (f *fftPass) side(radix int) {
-	twiddles, roots := 2*(radix-1), 0
-	if radix%2 != 0 {
-		roots = radix - 1
-	}
+	twiddles, odd := 2*(radix-1), radix%2 != 0
 	f.twiddle = func(dst, a, k int) { f.op("MUL", dst, a, 16+k) }
-	if f.reg == "Y" {
+	few := f.reg == "Y" || odd // numbers are read where they are used
+	if few {
 		f.fetch, f.between = func(dst, k int) { f.broadcast(dst, k, "SI") }, [4]int{12, 13, 14, 15}
 		defer func() { f.fetch = nil }()
 	}
-	f.arguments("s")
+	f.arguments("s+48(FP)")
 	f.p("MOVQ R12, R8")
 	f.p("IMULQ R10, R8")
 	f.triple()
-	if roots > 0 {
+	if odd {
 		f.p("MOVQ SI, DI")
-		f.p("ADDQ $%d, SI", roots*f.size)
-		for k := 0; f.reg == "Z" && k < roots; k++ {
-			f.broadcast(24+k, k, "DI")
-		}
+		f.p("ADDQ $%d, SI", (radix-1)*f.size)
 	}
 	fmt.Fprintf(f.w, "row:\n")
-	for k := 0; f.reg == "Z" && k < twiddles; k++ {
+	for k := 0; !few && k < twiddles; k++ {
 		f.broadcast(16+k, k, "SI")
 	}
 	f.p("MOVQ R10, R13")
@@ -211,29 +207,25 @@ func (f *fftPass) side(radix int) {
 	case 4:
 		f.four(0)
 	default:
-		if f.reg == "Y" {
-			f.oddFew(radix)
-		} else {
-			f.odd(radix)
-		}
+		f.odd(radix)
 	}
 	f.add(f.bytes, "AX", "BX", "CX", "DX")
 	f.p("SUBQ $%d, R13", f.bytes)
-	f.p("JGT loop")
+	f.p("CMPQ R13, $%d", f.bytes)
+	f.p("JGE loop")
+	f.p("TESTQ R13, R13")
+	f.p("JEQ next")
+	f.p("SUBQ $%d, R13", f.bytes) // what is left with some of what is done
+	f.p("ADDQ R13, AX")
+	f.p("ADDQ R13, BX")
+	f.p("ADDQ R13, CX")
+	f.p("ADDQ R13, DX")
+	f.p("MOVQ $%d, R13", f.bytes)
+	f.p("JMP loop")
+	fmt.Fprintf(f.w, "next:\n")
 	f.p("ADDQ $%d, SI", twiddles*f.size)
-	switch radix {
-	case 2:
-		f.p("ADDQ R10, CX")
-		f.p("ADDQ R10, DX")
-	case 3:
-		f.p("LEAQ (CX)(R10*2), CX")
-		f.p("LEAQ (DX)(R10*2), DX")
-	case 4:
-		f.p("ADDQ R11, CX")
-		f.p("ADDQ R11, DX")
-	default:
-		f.p("LEAQ (CX)(R10*4), CX")
-		f.p("LEAQ (DX)(R10*4), DX")
+	for _, r := range []string{"CX", "DX"} {
+		f.p("LEAQ %s, %s", f.far(r, radix-1, 0), r)
 	}
 	f.p("DECQ R12")
 	f.p("JNZ row")
@@ -243,9 +235,9 @@ func (f *fftPass) side(radix int) {
 
 // along: blocks of 64 bytes of each array and of each of the twiddles' six parts.
 func (f *fftPass) along() {
-	f.arguments("ys")
-	f.p("SHLQ $%d, R12", map[int]int{4: 2, 8: 3}[f.size])
-	f.p("MOVQ R12, R8")
+	f.arguments("ys+56(FP)")
+	f.bytesOf("m+40(FP)", "R8")
+	f.bytesOf("n+48(FP)", "R12")
 	f.triple()
 	f.p("PCALIGN $32")
 	fmt.Fprintf(f.w, "loop:\n")
@@ -279,7 +271,7 @@ func (f *fftPass) two() {
 	f.store(5, "(DX)")
 	f.op("SUB", 0, 0, 2)
 	f.op("SUB", 1, 1, 3)
-	f.times(0, 1, 0, "(CX)(R10*1)", "(DX)(R10*1)")
+	f.times(0, 1, 0, 1, 0)
 }
 
 // part is number k of a radix' parts of what r points to.
@@ -288,11 +280,27 @@ func part(r string, k, at int) string {
 	if r == "CX" || r == "DX" {
 		step, triple = "R10", "R11"
 	}
-	index := []string{"", "(" + step + "*1)", "(" + step + "*2)", "(" + triple + "*1)", "(" + step + "*4)"}[k]
+	index := map[int]string{1: "(" + step + "*1)", 2: "(" + step + "*2)", 3: "(" + triple + "*1)", 4: "(" + step + "*4)", 6: "(" + triple + "*2)", 8: "(" + step + "*8)",
+		12: "(" + triple + "*4)"}[k]
 	if at == 0 {
 		return "(" + r + ")" + index
 	}
 	return fmt.Sprintf("%d(%s)%s", at, r, index)
+}
+
+// far is part, of up to 13 parts; R14 may be on the way.
+func (f *fftPass) far(r string, k, at int) string {
+	by := 0
+	switch k {
+	case 5, 7:
+		by = 4
+	case 9, 10, 11:
+		by = 8
+	default:
+		return part(r, k, at)
+	}
+	f.p("LEAQ %s, R14", part(r, by, 0))
+	return strings.Replace(part(r, k-by, at), r, "R14", 1)
 }
 
 func (f *fftPass) four(at int) {
@@ -314,120 +322,88 @@ func (f *fftPass) four(at int) {
 	f.store(3, part("DX", 0, at))
 	f.op("ADD", 2, 0, 11)
 	f.op("ADD", 3, 1, 10)
-	f.times(2, 3, 0, part("CX", 1, at), part("DX", 1, at))
+	f.times(2, 3, 0, 1, at)
 	f.op("SUB", 2, 8, 4)
 	f.op("SUB", 3, 9, 5)
-	f.times(2, 3, 1, part("CX", 2, at), part("DX", 2, at))
+	f.times(2, 3, 1, 2, at)
 	f.op("SUB", 2, 0, 11)
 	f.op("SUB", 3, 1, 10)
-	f.times(2, 3, 2, part("CX", 3, at), part("DX", 3, at))
+	f.times(2, 3, 2, 3, at)
 }
 
-// odd is radixOdd with 32 registers: the sums of parts k and p-k are in the registers of k, the differences in those of p-k.
+// frame is the bytes of stack that a radix needs: its sums and differences, where there are no registers for them.
+func (f *fftPass) frame(radix int) int {
+	if radix <= 5 || f.reg == "Z" {
+		return 0
+	}
+	return 2 * (radix - 1) * f.bytes
+}
+
+// odd is radixOdd: part 0 is read where it is added, each root once for both of its products.
 func (f *fftPass) odd(p int) {
 	half := p / 2
-	for k := range p {
-		f.load(2*k, part("AX", k, 0))
-		f.load(2*k+1, part("BX", k, 0))
-	}
-	for k := 1; k <= half; k++ {
-		for i := range 2 {
-			a, b := 2*k+i, 2*(p-k)+i
-			f.op("SUB", 14, a, b)
-			f.op("ADD", a, a, b)
-			f.p("VMOVAP%s %s14, %s%d", f.suffix, f.reg, f.reg, b)
-		}
-	}
-	for i := range 2 {
-		f.op("ADD", 14, i, 2+i)
-		for k := 2; k <= half; k++ {
-			f.op("ADD", 14, 14, 2*k+i)
-		}
-		f.store(14, part([]string{"CX", "DX"}[i], 0, 0))
-	}
-	root := func(dst, a, k int) { f.op("MUL", dst, a, 24+k) }
-	const cr, ci, er, ei = 10, 11, 12, 13
-	for r := 1; r <= half; r++ {
-		for k := 1; k <= half; k++ {
-			at, sign := k*r%p, "ADD"
-			if at > half {
-				at, sign = p-at, "SUB"
-			}
-			for i := range 2 {
-				from := cr + i
-				if k == 1 {
-					from = i
-				}
-				root(14, 2*k+i, 2*at-2)
-				f.op("ADD", cr+i, from, 14)
-				diff := 2*(p-k) + 1 - i // the other part's
-				if k == 1 {
-					root(er+i, diff, 2*at-1)
-				} else {
-					root(14, diff, 2*at-1)
-					f.op(sign, er+i, er+i, 14)
-				}
-			}
-		}
-		f.op("SUB", 14, cr, er)
-		f.op("ADD", er, cr, er)
-		f.op("ADD", 15, ci, ei)
-		f.op("SUB", ei, ci, ei)
-		f.p("VMOVAP%s %s14, %s%d", f.suffix, f.reg, f.reg, cr)
-		f.p("VMOVAP%s %s15, %s%d", f.suffix, f.reg, f.reg, ci)
-		f.times(cr, ci, r-1, part("CX", r, 0), part("DX", r, 0))
-		f.times(er, ei, p-r-1, part("CX", p-r, 0), part("DX", p-r, 0))
-	}
-}
-
-// oddFew is odd with 16 registers: part 0 is read where it is added, each root once for both products.
-func (f *fftPass) oddFew(p int) {
-	half := p / 2
 	from := []string{"AX", "BX"}
-	for k := 1; k <= half; k++ {
-		for i := range 2 {
-			f.load(14, part(from[i], k, 0))
-			f.load(15, part(from[i], p-k, 0))
-			f.op("ADD", 2*k+i, 14, 15)
-			f.op("SUB", 2*(p-k)+i, 14, 15)
-		}
-	}
+	const c, s, cr, er, a, b = 0, 1, 2, 4, 6, 7 // cr and er with the imaginary parts behind them
+	framed := f.frame(p) > 0
+	// The sum of parts k and p-k is the former's, the difference the latter's.
+	place := func(k, i int) int { return 8 + 2*(k-1) + i }
+	stack := func(place int) string { return fmt.Sprintf("%d(SP)", (place-8)*f.bytes) }
 	addFirst := func(dst, a, i int) { f.p("VADDP%s (%s), %s%d, %s%d", f.suffix, from[i], f.reg, a, f.reg, dst) }
-	for i := range 2 {
-		addFirst(14, 2+i, i)
-		for k := 2; k <= half; k++ {
-			f.op("ADD", 14, 14, 2*k+i)
+	times := func(dst, k, i, by int) {
+		if framed {
+			f.p("VMULP%s %s, %s%d, %s%d", f.suffix, stack(place(k, i)), f.reg, by, f.reg, dst)
+		} else {
+			f.op("MUL", dst, place(k, i), by)
 		}
-		f.store(14, part([]string{"CX", "DX"}[i], 0, 0))
 	}
-	const cr, er = 10, 12 // and the imaginary parts behind them
-	f.between = [4]int{0, 1, cr, cr + 1}
+	for i := range 2 {
+		for k := 1; k <= half; k++ {
+			f.load(a, f.far(from[i], k, 0))
+			f.load(b, f.far(from[i], p-k, 0))
+			sum, diff := place(k, i), place(p-k, i)
+			if framed {
+				sum, diff = c, s
+			}
+			f.op("ADD", sum, a, b)
+			f.op("SUB", diff, a, b)
+			if framed {
+				f.store(sum, stack(place(k, i)))
+				f.store(diff, stack(place(p-k, i)))
+			}
+			if k == 1 {
+				addFirst(cr, sum, i)
+			} else {
+				f.op("ADD", cr, cr, sum)
+			}
+		}
+		f.store(cr, part([]string{"CX", "DX"}[i], 0, 0))
+	}
+	f.between = [4]int{c, s, cr, cr + 1}
 	for r := 1; r <= half; r++ {
 		for k := 1; k <= half; k++ {
 			at, sign := k*r%p, "ADD"
 			if at > half {
 				at, sign = p-at, "SUB"
 			}
-			f.broadcast(0, 2*at-2, "DI")
-			f.broadcast(1, 2*at-1, "DI")
+			f.broadcast(c, 2*at-2, "DI")
+			f.broadcast(s, 2*at-1, "DI")
 			for i := range 2 {
-				diff := 2*(p-k) + 1 - i // the other part's
-				f.op("MUL", 14, 2*k+i, 0)
+				times(a, k, i, c)
 				if k == 1 {
-					addFirst(cr+i, 14, i)
-					f.op("MUL", er+i, diff, 1)
+					addFirst(cr+i, a, i)
+					times(er+i, p-k, 1-i, s) // the other part's
 					continue
 				}
-				f.op("ADD", cr+i, cr+i, 14)
-				f.op("MUL", 15, diff, 1)
-				f.op(sign, er+i, er+i, 15)
+				f.op("ADD", cr+i, cr+i, a)
+				times(b, p-k, 1-i, s)
+				f.op(sign, er+i, er+i, b)
 			}
 		}
-		f.op("SUB", 14, cr, er)
+		f.op("SUB", a, cr, er)
 		f.op("ADD", er, cr, er)
-		f.op("ADD", 15, cr+1, er+1)
+		f.op("ADD", b, cr+1, er+1)
 		f.op("SUB", er+1, cr+1, er+1)
-		f.times(14, 15, r-1, part("CX", r, 0), part("DX", r, 0))
-		f.times(er, er+1, p-r-1, part("CX", p-r, 0), part("DX", p-r, 0))
+		f.times(a, b, r-1, r, 0)
+		f.times(er, er+1, p-r-1, p-r, 0)
 	}
 }
