@@ -51,3 +51,83 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
+
+// Every2x1AVX2 is dst[i] = src[2·i], i < n, for elements of bytes: 1; n is a multiple of 32 and not 0. All 2·n of src are read.
+//
+//go:noescape
+func Every2x1AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave2x1AVX2 is dst[2·i+j] = src[j][i], i < n, j < 2, for elements of bytes: 1; n is a multiple of 32 and not 0.
+//
+//go:noescape
+func Weave2x1AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every2x2AVX2 is dst[i] = src[2·i], i < n, for elements of bytes: 2; n is a multiple of 16 and not 0. All 2·n of src are read.
+//
+//go:noescape
+func Every2x2AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave2x2AVX2 is dst[2·i+j] = src[j][i], i < n, j < 2, for elements of bytes: 2; n is a multiple of 16 and not 0.
+//
+//go:noescape
+func Weave2x2AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every2x4AVX2 is dst[i] = src[2·i], i < n, for elements of bytes: 4; n is a multiple of 8 and not 0. All 2·n of src are read.
+//
+//go:noescape
+func Every2x4AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave2x4AVX2 is dst[2·i+j] = src[j][i], i < n, j < 2, for elements of bytes: 4; n is a multiple of 8 and not 0.
+//
+//go:noescape
+func Weave2x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every3x4AVX2 is dst[i] = src[3·i], i < n, for elements of bytes: 4; n is a multiple of 8 and not 0. All 3·n of src are read.
+//
+//go:noescape
+func Every3x4AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave3x4AVX2 is dst[3·i+j] = src[j][i], i < n, j < 3, for elements of bytes: 4; n is a multiple of 8 and not 0.
+//
+//go:noescape
+func Weave3x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every4x4AVX2 is dst[i] = src[4·i], i < n, for elements of bytes: 4; n is a multiple of 8 and not 0. All 4·n of src are read.
+//
+//go:noescape
+func Every4x4AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave4x4AVX2 is dst[4·i+j] = src[j][i], i < n, j < 4, for elements of bytes: 4; n is a multiple of 8 and not 0.
+//
+//go:noescape
+func Weave4x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every2x8AVX2 is dst[i] = src[2·i], i < n, for elements of bytes: 8; n is a multiple of 4 and not 0. All 2·n of src are read.
+//
+//go:noescape
+func Every2x8AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave2x8AVX2 is dst[2·i+j] = src[j][i], i < n, j < 2, for elements of bytes: 8; n is a multiple of 4 and not 0.
+//
+//go:noescape
+func Weave2x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every3x8AVX2 is dst[i] = src[3·i], i < n, for elements of bytes: 8; n is a multiple of 4 and not 0. All 3·n of src are read.
+//
+//go:noescape
+func Every3x8AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave3x8AVX2 is dst[3·i+j] = src[j][i], i < n, j < 3, for elements of bytes: 8; n is a multiple of 4 and not 0.
+//
+//go:noescape
+func Weave3x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+
+// Every4x8AVX2 is dst[i] = src[4·i], i < n, for elements of bytes: 8; n is a multiple of 4 and not 0. All 4·n of src are read.
+//
+//go:noescape
+func Every4x8AVX2(dst, src unsafe.Pointer, n int)
+
+// Weave4x8AVX2 is dst[4·i+j] = src[j][i], i < n, j < 4, for elements of bytes: 8; n is a multiple of 4 and not 0.
+//
+//go:noescape
+func Weave4x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)

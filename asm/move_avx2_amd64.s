@@ -466,3 +466,439 @@ loop:
 TEXT ·StreamEnd(SB), NOSPLIT, $0
 	SFENCE
 	RET
+
+DATA weave0<>+0(SB)/4, $0
+DATA weave0<>+4(SB)/4, $3
+DATA weave0<>+8(SB)/4, $6
+DATA weave0<>+12(SB)/4, $1
+DATA weave0<>+16(SB)/4, $4
+DATA weave0<>+20(SB)/4, $7
+DATA weave0<>+24(SB)/4, $2
+DATA weave0<>+28(SB)/4, $5
+GLOBL weave0<>(SB), RODATA|NOPTR, $32
+
+DATA weave1<>+0(SB)/4, $5
+DATA weave1<>+4(SB)/4, $0
+DATA weave1<>+8(SB)/4, $3
+DATA weave1<>+12(SB)/4, $6
+DATA weave1<>+16(SB)/4, $1
+DATA weave1<>+20(SB)/4, $4
+DATA weave1<>+24(SB)/4, $7
+DATA weave1<>+28(SB)/4, $2
+GLOBL weave1<>(SB), RODATA|NOPTR, $32
+
+DATA weave2<>+0(SB)/4, $2
+DATA weave2<>+4(SB)/4, $5
+DATA weave2<>+8(SB)/4, $0
+DATA weave2<>+12(SB)/4, $3
+DATA weave2<>+16(SB)/4, $6
+DATA weave2<>+20(SB)/4, $1
+DATA weave2<>+24(SB)/4, $4
+DATA weave2<>+28(SB)/4, $7
+GLOBL weave2<>(SB), RODATA|NOPTR, $32
+
+DATA weave3<>+0(SB)/4, $0
+DATA weave3<>+4(SB)/4, $4
+DATA weave3<>+8(SB)/4, $1
+DATA weave3<>+12(SB)/4, $5
+DATA weave3<>+16(SB)/4, $2
+DATA weave3<>+20(SB)/4, $6
+DATA weave3<>+24(SB)/4, $3
+DATA weave3<>+28(SB)/4, $7
+GLOBL weave3<>(SB), RODATA|NOPTR, $32
+
+// func Every2x1AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every2x1AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLW $8, Y15, Y15
+	PCALIGN $32
+loop:
+	VPAND (SI), Y15, Y0
+	VPAND 32(SI), Y15, Y1
+	VPACKUSWB Y1, Y0, Y0
+	VPERMQ $0xd8, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $32, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave2x1AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave2x1AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VPUNPCKLBW Y1, Y0, Y2
+	VPUNPCKHBW Y1, Y0, Y3
+	VPERM2I128 $0x20, Y3, Y2, Y0
+	VPERM2I128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $32, BX
+	ADDQ $64, DI
+	SUBQ $32, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every2x2AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every2x2AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VPCMPEQD Y15, Y15, Y15
+	VPSRLD $16, Y15, Y15
+	PCALIGN $32
+loop:
+	VPAND (SI), Y15, Y0
+	VPAND 32(SI), Y15, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ $0xd8, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $16, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave2x2AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave2x2AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VPUNPCKLWD Y1, Y0, Y2
+	VPUNPCKHWD Y1, Y0, Y3
+	VPERM2I128 $0x20, Y3, Y2, Y0
+	VPERM2I128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $32, BX
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every2x4AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every2x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VSHUFPS $0x88, 32(SI), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave2x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave2x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VPUNPCKLDQ Y1, Y0, Y2
+	VPUNPCKHDQ Y1, Y0, Y3
+	VPERM2I128 $0x20, Y3, Y2, Y0
+	VPERM2I128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $32, BX
+	ADDQ $64, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every3x4AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every3x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS weave0<>(SB), Y15
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VBLENDPS $0x92, 32(SI), Y0, Y0
+	VBLENDPS $0x24, 64(SI), Y0, Y0
+	VPERMPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $96, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave3x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave3x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+	VMOVUPS weave0<>(SB), Y13
+	VMOVUPS weave1<>(SB), Y14
+	VMOVUPS weave2<>(SB), Y15
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VPERMPS (SI)(BX*1), Y13, Y0
+	VPERMPS (DX)(BX*1), Y14, Y1
+	VPERMPS (R8)(BX*1), Y15, Y2
+	VBLENDPS $0x92, Y1, Y0, Y3
+	VBLENDPS $0x24, Y2, Y3, Y3
+	VBLENDPS $0x92, Y0, Y2, Y4
+	VBLENDPS $0x24, Y1, Y4, Y4
+	VBLENDPS $0x92, Y2, Y1, Y5
+	VBLENDPS $0x24, Y0, Y5, Y5
+	VMOVUPS Y3, 0(DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, 64(DI)
+	ADDQ $32, BX
+	ADDQ $96, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every4x4AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every4x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS weave3<>(SB), Y15
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 64(SI), Y1
+	VUNPCKLPS 32(SI), Y0, Y0
+	VUNPCKLPS 96(SI), Y1, Y1
+	VUNPCKLPD Y1, Y0, Y0
+	VPERMPS Y0, Y15, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $128, SI
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave4x4AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave4x4AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+	MOVQ 24(AX), R9
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (R8)(BX*1), Y2
+	VMOVUPS (R9)(BX*1), Y3
+	VPUNPCKLDQ Y1, Y0, Y4
+	VPUNPCKHDQ Y1, Y0, Y5
+	VPUNPCKLDQ Y3, Y2, Y6
+	VPUNPCKHDQ Y3, Y2, Y7
+	VPUNPCKLQDQ Y6, Y4, Y8
+	VPUNPCKHQDQ Y6, Y4, Y9
+	VPUNPCKLQDQ Y7, Y5, Y10
+	VPUNPCKHQDQ Y7, Y5, Y11
+	VPERM2I128 $0x20, Y9, Y8, Y0
+	VPERM2I128 $0x20, Y11, Y10, Y1
+	VPERM2I128 $0x31, Y9, Y8, Y2
+	VPERM2I128 $0x31, Y11, Y10, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $32, BX
+	ADDQ $128, DI
+	SUBQ $8, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every2x8AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every2x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VUNPCKLPD 32(SI), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave2x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave2x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VPUNPCKLQDQ Y1, Y0, Y2
+	VPUNPCKHQDQ Y1, Y0, Y3
+	VPERM2I128 $0x20, Y3, Y2, Y0
+	VPERM2I128 $0x31, Y3, Y2, Y1
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ $32, BX
+	ADDQ $64, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every3x8AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every3x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VBLENDPD $4, 32(SI), Y0, Y0
+	VBLENDPD $2, 64(SI), Y0, Y0
+	VPERMPD $0x6c, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $96, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave3x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave3x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VPERMPD $0x6c, (SI)(BX*1), Y0
+	VPERMPD $0xb1, (DX)(BX*1), Y1
+	VPERMPD $0xc6, (R8)(BX*1), Y2
+	VBLENDPD $0x2, Y1, Y0, Y3
+	VBLENDPD $0x4, Y2, Y3, Y3
+	VBLENDPD $0x2, Y2, Y1, Y4
+	VBLENDPD $0x4, Y0, Y4, Y4
+	VBLENDPD $0x2, Y0, Y2, Y5
+	VBLENDPD $0x4, Y1, Y5, Y5
+	VMOVUPS Y3, 0(DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, 64(DI)
+	ADDQ $32, BX
+	ADDQ $96, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Every4x8AVX2(dst, src unsafe.Pointer, n int)
+TEXT ·Every4x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	PCALIGN $32
+loop:
+	VMOVUPS 0(SI), Y0
+	VMOVUPS 64(SI), Y1
+	VUNPCKLPD 32(SI), Y0, Y0
+	VUNPCKLPD 96(SI), Y1, Y1
+	VPERM2F128 $0x20, Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $128, SI
+	ADDQ $32, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET
+
+// func Weave4x8AVX2(dst unsafe.Pointer, src *[4]unsafe.Pointer, n int)
+TEXT ·Weave4x8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), AX
+	MOVQ n+16(FP), CX
+	MOVQ 0(AX), SI
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), R8
+	MOVQ 24(AX), R9
+	XORL BX, BX
+	PCALIGN $32
+loop:
+	VMOVUPS (SI)(BX*1), Y0
+	VMOVUPS (DX)(BX*1), Y1
+	VMOVUPS (R8)(BX*1), Y2
+	VMOVUPS (R9)(BX*1), Y3
+	VPUNPCKLQDQ Y1, Y0, Y4
+	VPUNPCKHQDQ Y1, Y0, Y5
+	VPUNPCKLQDQ Y3, Y2, Y6
+	VPUNPCKHQDQ Y3, Y2, Y7
+	VPERM2I128 $0x20, Y6, Y4, Y0
+	VPERM2I128 $0x20, Y7, Y5, Y1
+	VPERM2I128 $0x31, Y6, Y4, Y2
+	VPERM2I128 $0x31, Y7, Y5, Y3
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $32, BX
+	ADDQ $128, DI
+	SUBQ $4, CX
+	JGT loop
+	VZEROUPPER
+	RET

@@ -163,6 +163,14 @@ func repeat(dst, src unsafe.Pointer, n, times int) {
 // src's lines is read at once.
 func Transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) {
 	line := 64 / size
+	if 1 < n && n <= maxWoven && dRow == n*size {
+		var rows [maxWoven]unsafe.Pointer
+		for j := range n {
+			rows[j] = unsafe.Add(src, j*sRow)
+		}
+		Weave(dst, &rows, n, m, size)
+		return
+	}
 	for i := 0; i < m; i += line {
 		band := min(line, m-i)
 		if band < line/2 && m >= line/2 { // widened by some of the band before: a vector at least
@@ -175,8 +183,26 @@ func Transpose(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, siz
 	}
 }
 
+// maxWoven is how many arrays Weave takes at most.
+const maxWoven = 4
+
+// Weave is dst[k·i+j] = src[j][i], i < n, j < k ≤ 4, for elements of 1, 2, 4 or 8 bytes.
+func Weave(dst unsafe.Pointer, src *[maxWoven]unsafe.Pointer, k, n, size int) {
+	done := weaveFast(dst, src, k, n, size)
+	if done == n {
+		return
+	}
+	for j := range k {
+		moveStrided(unsafe.Add(dst, (done*k+j)*size), 0, k*size, unsafe.Add(src[j], done*size), 0, size, 1, n-done, size)
+	}
+}
+
 // spread fills rows of dst, one behind the other: row i with the element at src + i·step bytes.
 func spread(dst, src unsafe.Pointer, step, rows, cols, size int) {
+	if 1 < cols && cols <= maxWoven && rows > 1 && step == size {
+		Weave(dst, &[maxWoven]unsafe.Pointer{src, src, src, src}, cols, rows, size)
+		return
+	}
 	if !spreadFast(dst, src, step, rows, cols, size) {
 		moveStrided(dst, cols*size, size, src, step, 0, rows, cols, size)
 	}
@@ -198,7 +224,8 @@ func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, s
 
 // moveElems goes in blocks, whose lines stay in L1 whichever way they lie.
 func moveElems[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols int) {
-	const high, wide = 16, 256
+	const high, elems = 16, 1 << 12
+	wide := elems / max(1, min(high, rows))
 	for i0 := 0; i0 < rows; i0 += high {
 		for j0 := 0; j0 < cols; j0 += wide {
 			d, s, n := unsafe.Add(dst, j0*dCol), unsafe.Add(src, j0*sCol), min(wide, cols-j0)
@@ -215,11 +242,14 @@ func moveElems[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dRow, dCo
 func moveRun[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dStep int, src unsafe.Pointer, sStep, n int) {
 	switch size := int(unsafe.Sizeof(T(0))); size {
 	case dStep:
-		if sStep == -size {
-			k := reverseFast(dst, src, n, size)
-			if k == n {
-				return
-			}
+		k := 0
+		switch {
+		case sStep == -size:
+			k = reverseFast(dst, src, n, size)
+		case sStep > size:
+			k = everyFast(dst, src, sStep, n, size)
+		}
+		if k > 0 {
 			dst, src, n = unsafe.Add(dst, k*dStep), unsafe.Add(src, k*sStep), n-k
 		}
 		d := unsafe.Slice((*T)(dst), n)

@@ -40,6 +40,68 @@ func reverseFast(dst, src unsafe.Pointer, n, size int) int {
 	return n
 }
 
+// everyFast is dst[i] = src[i·step bytes] for as many elements from the first on as it reports, of n: none behind the last is read.
+func everyFast(dst, src unsafe.Pointer, step, n, size int) int {
+	k := step / size
+	if AVX2 == nil || k > maxWoven || k*size != step {
+		return 0
+	}
+	n = (n - 1) &^ (32/size - 1)
+	if n <= 0 {
+		return 0
+	}
+	switch {
+	case k == 2 && size == 1:
+		asm.Every2x1AVX2(dst, src, n)
+	case k == 2 && size == 2:
+		asm.Every2x2AVX2(dst, src, n)
+	case k == 2 && size == 4:
+		asm.Every2x4AVX2(dst, src, n)
+	case k == 2:
+		asm.Every2x8AVX2(dst, src, n)
+	case k == 3 && size == 4:
+		asm.Every3x4AVX2(dst, src, n)
+	case k == 3 && size == 8:
+		asm.Every3x8AVX2(dst, src, n)
+	case k == 4 && size == 4:
+		asm.Every4x4AVX2(dst, src, n)
+	case k == 4 && size == 8:
+		asm.Every4x8AVX2(dst, src, n)
+	default:
+		return 0
+	}
+	return n
+}
+
+// weaveFast is Weave for as many elements of each array, from the first on, as it reports.
+func weaveFast(dst unsafe.Pointer, src *[maxWoven]unsafe.Pointer, k, n, size int) int {
+	n &^= 32/size - 1
+	if AVX2 == nil || n == 0 {
+		return 0
+	}
+	switch {
+	case k == 2 && size == 1:
+		asm.Weave2x1AVX2(dst, src, n)
+	case k == 2 && size == 2:
+		asm.Weave2x2AVX2(dst, src, n)
+	case k == 2 && size == 4:
+		asm.Weave2x4AVX2(dst, src, n)
+	case k == 2:
+		asm.Weave2x8AVX2(dst, src, n)
+	case k == 3 && size == 4:
+		asm.Weave3x4AVX2(dst, src, n)
+	case k == 3 && size == 8:
+		asm.Weave3x8AVX2(dst, src, n)
+	case k == 4 && size == 4:
+		asm.Weave4x4AVX2(dst, src, n)
+	case k == 4 && size == 8:
+		asm.Weave4x8AVX2(dst, src, n)
+	default:
+		return 0
+	}
+	return n
+}
+
 // streamFast is streamRows of whole groups of lines to where lines begin.
 func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool {
 	if AVX2 == nil {

@@ -8,6 +8,10 @@ func spreadFast(dst, src unsafe.Pointer, step, rows, cols, size int) bool { retu
 
 func reverseFast(dst, src unsafe.Pointer, n, size int) int { return 0 }
 
+func everyFast(dst, src unsafe.Pointer, step, n, size int) int { return 0 }
+
+func weaveFast(dst unsafe.Pointer, src *[maxWoven]unsafe.Pointer, k, n, size int) int { return 0 }
+
 func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) bool { return false }
 
 // StreamEnd has other threads see what Stream copied before what this one writes from now on.

@@ -13,7 +13,7 @@ import (
 func TestView(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for round := range 3000 {
-		rank, size := rng.IntN(5), []int{1, 4, 8}[round%3]
+		rank, size := rng.IntN(5), []int{1, 2, 4, 8}[round%4]
 		dims, strides := make([]int, rank), make([]int, rank)
 		total, room, base := 1, 1, 0
 		for i := range dims {
@@ -100,6 +100,66 @@ func TestFill(t *testing.T) {
 			Fill(unsafe.Pointer(&got[n%8*size]), 0xf123456789abcdef, size, n)
 			if !bytes.Equal(got, want) {
 				t.Fatalf("%d of %d bytes: %x, want %x", n, size, got, want)
+			}
+		}
+	}
+}
+
+// Elements of every size, some apart, from all lengths and offsets: taken, put among others, woven; nothing beside them is read or written.
+func TestWeave(t *testing.T) {
+	const most, guard = 140, 8
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, size := range []int{1, 2, 4, 8} {
+		elem := func(b []byte, i int) []byte { return b[i*size : (i+1)*size] }
+		at := func(b []byte, i int) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b[i*size:])) }
+		random := func(n int) []byte {
+			b := make([]byte, n*size)
+			for i := range b {
+				b[i] = byte(rng.Uint32())
+			}
+			return b
+		}
+		for k := 1; k <= 6; k++ {
+			for n := range most {
+				off := n % 5
+				whole := random(k*max(0, n-1) + 1 + off)
+				got := random(n + 2*guard)
+				want := bytes.Clone(got)
+				for i := range n {
+					copy(elem(want, guard+i), elem(whole, off+k*i))
+				}
+				last := at(whole[:len(whole):len(whole)], off) // the end of an allocation
+				(&View{1, [MaxRank]int{n}, [MaxRank]int{k}}).Load(at(got, guard), last, size, 0, n)
+				if !bytes.Equal(got, want) {
+					t.Fatalf("%d elements of %d bytes, %d apart: %x, not %x", n, size, k, got, want)
+				}
+				if k == 1 {
+					continue
+				}
+				parts, together := make([][]byte, k), random(k*n+2*guard)
+				want = bytes.Clone(together)
+				side := random(k * (n + 3))
+				for j := range parts {
+					parts[j] = random(n + off)
+					for i := range n {
+						copy(elem(want, guard+k*i+j), elem(parts[j], off+i))
+						copy(elem(side, j*(n+3)+i), elem(parts[j], off+i))
+					}
+				}
+				turned := bytes.Clone(together)
+				Transpose(at(turned, guard), k*size, at(side, 0), (n+3)*size, n, k, size)
+				if !bytes.Equal(turned, want) {
+					t.Fatalf("%d columns of %d elements of %d bytes: %x, not %x", k, n, size, turned, want)
+				}
+				if k <= maxWoven {
+					var src [maxWoven]unsafe.Pointer
+					for j := range parts {
+						src[j] = at(parts[j], off)
+					}
+					if Weave(at(together, guard), &src, k, n, size); !bytes.Equal(together, want) {
+						t.Fatalf("%d arrays of %d elements of %d bytes: %x, not %x", k, n, size, together, want)
+					}
+				}
 			}
 		}
 	}

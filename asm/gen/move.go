@@ -19,7 +19,8 @@ func genMove() map[string][]byte {
 	reverse(&s, 4)
 	reverse(&s, 8)
 	stream(&s)
-	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls)}
+	decls := weaves(&s)
+	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls + decls)}
 }
 
 const moveDecls = `
