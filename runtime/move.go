@@ -234,6 +234,11 @@ func (b *binding) newPlace(n *ir.Node) unit {
 			return pad
 		}
 	}
+	if !n.Flag {
+		if woven := b.newWoven(n); woven != nil {
+			return woven
+		}
+	}
 	b.scratch = max(b.scratch, max(2*tileBytes, placeElems*u.size))
 	if n.Rank() > 1 && len(n.In) > 1 && u.elems > 0 {
 		u.rows = n.Shape[0].At(b.batch)

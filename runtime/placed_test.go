@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -120,5 +121,63 @@ func TestPad(t *testing.T) {
 	}
 	if pads != 7 {
 		t.Errorf("%d paddings by rows, not 7", pads)
+	}
+}
+
+// Pieces that lie in their array in turn: all of it, or with the fill between; arrays, views and constants; rows that end with an element of
+// some pieces only, or with none; in every size, and past the caches.
+func TestWoven(t *testing.T) {
+	for _, far := range []bool{false, true} {
+		for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.BF16, dtype.Bool} {
+			t.Run(fmt.Sprint(typ, far), func(t *testing.T) {
+				if far {
+					defer placeAnything()()
+				}
+				s := newSketch()
+				param := func(dims ...ir.Dim) *ir.Node {
+					if typ == dtype.BF16 || typ == dtype.Bool {
+						return s.g.Convert(s.param(dtype.F32, dims, 2), typ)
+					}
+					return s.param(typ, dims, 5)
+				}
+				var outs []*ir.Node
+				put := func(shape ir.Shape, fill float64, pieces ...ir.Piece) {
+					outs = append(outs, s.g.Place(typ, shape, ir.FloatBits(typ, fill), false, pieces...))
+				}
+				piece := func(x *ir.Node, first, step int) ir.Piece {
+					return ir.Piece{X: x, Start: ir.Static(0, first), Step: []int{1, step}}
+				}
+				x, y, turned := param(ir.Batch, ir.D(70)), param(ir.Batch, ir.D(70)), s.g.Transpose(param(ir.D(70), ir.Batch), []int{1, 0})
+				one := s.g.Const(typ, ir.Shape{ir.Batch, ir.D(70)}, 1)
+				outs = append(outs, s.g.Stack(2, x, y), s.g.Stack(2, x, turned, y), s.g.Stack(2, x, one, y, x), s.g.Stack(2, turned, x, y, x, y))
+				put(ir.Shape{ir.Batch, ir.D(139)}, 0, piece(x, 0, 2))
+				put(ir.Shape{ir.Batch, ir.D(140)}, 1, piece(x, 1, 2))
+				put(ir.Shape{ir.Batch, ir.D(200)}, 1, piece(turned, 0, 2))
+				put(ir.Shape{ir.Batch, ir.D(208)}, 1, piece(y, 0, 3))
+				put(ir.Shape{ir.Batch, ir.D(209)}, 0, piece(one, 1, 3), piece(x, 0, 3))
+				put(ir.Shape{ir.Batch, ir.D(211)}, 0, piece(turned, 2, 3), piece(x, 0, 3), piece(y, 1, 3))
+				put(ir.Shape{ir.Batch, ir.D(277)}, 1, piece(turned, 0, 4))
+				put(ir.Shape{ir.D(70), ir.Batch.Add(ir.D(400))}, 1, ir.Piece{X: param(ir.D(70), ir.D(100)), Start: ir.Static(0, 3), Step: []int{1, 4}})
+				put(ir.Shape{ir.D(79), ir.D(141)}, 1, ir.Piece{X: param(ir.D(40), ir.D(71)), Start: ir.Static(0, 0), Step: []int{2, 2}})
+				s.check(t, outs, rand.New(rand.NewPCG(5, 8)), 1, 2, 15, 300)
+				p, err := Compile(outs, s.inputs, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := p.binding(15)
+				if err != nil {
+					t.Fatal(err)
+				}
+				woven := 0
+				for _, u := range b.units {
+					if _, ok := u.(*loop); ok {
+						woven++
+					}
+				}
+				if want := 12; woven != want {
+					t.Errorf("%d arrays are woven, not %d", woven, want)
+				}
+			})
+		}
 	}
 }
