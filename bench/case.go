@@ -67,7 +67,7 @@ type Work struct {
 func allCases() []Case {
 	var cs []Case
 	for _, f := range []func() []Case{gemmCases, pointwiseCases, reduceCases, chainCases, fusedCases, mlpCases, convCases, persampleCases,
-		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases, featureCases, moveCases, transformCases} {
+		transformerCases, greeksCases, hestonCases, compileCases, scalarCases, sparseCases, featureCases, moveCases, indexCases, transformCases} {
 		cs = append(cs, f()...)
 	}
 	return cs

@@ -1,4 +1,5 @@
 """The peers' side of the protocol in bench/peers.go, and the data that all sides work on."""
+import collections
 import json
 import os
 import sys
@@ -53,6 +54,16 @@ def moved(a):
         cots.append(all[at:at + int(np.prod(shape))].reshape(shape))
         at += cots[-1].size
     return *(numbers(a["dtype"], s, n, -1, 3).reshape(a["rows"], a["cols"]) for s in (1, 2)), cots
+
+
+Indexed = collections.namedtuple("Indexed", "x u ids all far words edges line")
+
+
+def indexed(a):
+    n, t = a["n"], a["dtype"]
+    return Indexed(numbers(t, 1, n * n, -1, 1).reshape(n, n), numbers(t, 2, n * n, -1, 1).reshape(n, n), labels(3, n, n),
+                   labels(4, n * n, n).reshape(n, n), labels(5, n * n, n * n), labels(8, 10 * n, 10 * n),
+                   np.sort(numbers(t, 6, a["edges"], -1, 1)), np.sort(numbers(t, 7, n, -1, 1)))
 
 
 def lines(a):

@@ -343,6 +343,29 @@ def move(a):
     return jitted(lambda x, y, c: jax.vjp(lambda x: f(x, y), x)[1](c), x, y, cots)
 
 
+def distinct(values, inverse, counts):
+    return values, counts, inverse
+
+
+INDEX = {
+    "takerows": lambda d: d.x[d.ids], "takecolumns": lambda d: d.x[:, d.ids], "take": lambda d: d.x.ravel()[d.far],
+    "takealong": lambda d: jnp.take_along_axis(d.x, d.all, 1), "takealongfirst": lambda d: jnp.take_along_axis(d.x, d.all, 0),
+    "sort": lambda d: jnp.sort(d.x, 1), "topk": lambda d: jax.lax.top_k(d.x, 10)[0],
+    "embedding": lambda d: d.x.reshape(10 * len(d.x), -1)[d.words], "scatteraddrows": lambda d: d.x.at[d.ids].add(d.u),
+    "scatteraddcolumns": lambda d: d.x.at[:, d.ids].add(d.u), "scatteradd": lambda d: d.x.ravel().at[d.far].add(d.u.ravel()),
+    "bincount": lambda d: jnp.bincount(d.all.ravel(), length=len(d.x)), "searchsorted": lambda d: jnp.searchsorted(d.line, d.x),
+    "bucketize": lambda d: jnp.searchsorted(d.edges, d.x), "histogram": lambda d: jnp.histogram(d.x, d.edges)[0],
+    "unique": lambda d: distinct(*jnp.unique(d.all.astype(d.x.dtype), size=len(d.x), return_inverse=True, return_counts=True)),
+}
+
+
+def index(a):
+    f, data = INDEX[a["op"]], serve.indexed(a)
+    if not a["grad"]:
+        return jitted(lambda *d: f(serve.Indexed(*d)), *data)
+    return jitted(lambda x, *d: jax.grad(lambda x: (f(serve.Indexed(x, *d)) ** 2).sum() / 2)(x), *data)
+
+
 def parts(y):
     return [y.real, y.imag]
 
@@ -485,4 +508,4 @@ def transform(a):
 serve.serve("jax", jax.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "transform": transform})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "index": index, "transform": transform})

@@ -469,6 +469,37 @@ def move(a):
     return run, lambda: [z.numpy() for z in out]
 
 
+def distinct(values, inverse, counts):
+    return values, counts, inverse
+
+
+INDEX = {
+    "takerows": lambda d: d.x.index_select(0, d.ids), "takecolumns": lambda d: d.x.index_select(1, d.ids),
+    "take": lambda d: d.x.view(-1).index_select(0, d.far),
+    "takealong": lambda d: torch.gather(d.x, 1, d.all), "takealongfirst": lambda d: torch.gather(d.x, 0, d.all),
+    "sort": lambda d: torch.sort(d.x, 1)[0], "topk": lambda d: torch.topk(d.x, 10, 1)[0],
+    "embedding": lambda d: F.embedding(d.words, d.x.view(10 * len(d.x), -1)), "scatteraddrows": lambda d: d.x.index_add(0, d.ids, d.u),
+    "scatteraddcolumns": lambda d: d.x.index_add(1, d.ids, d.u), "scatteradd": lambda d: d.x.view(-1).scatter_add(0, d.far, d.u.view(-1)),
+    "bincount": lambda d: torch.bincount(d.all.view(-1), minlength=len(d.x)), "searchsorted": lambda d: torch.searchsorted(d.line, d.x),
+    "bucketize": lambda d: torch.bucketize(d.x, d.edges), "histogram": lambda d: torch.histogram(d.x, d.edges)[0],
+    "unique": lambda d: distinct(*torch.unique(d.all.to(d.x.dtype), return_inverse=True, return_counts=True)),
+}
+
+
+def index(a):
+    f, data, out = INDEX[a["op"]], serve.indexed(a), [None]
+    data = serve.Indexed(*(y.long() if y.dtype == torch.int32 else y for y in tensors(data)))
+    if a["grad"]:
+        data.x.requires_grad_()
+        run, _ = gradients(lambda d: (f(d) ** 2).sum() / 2, (data.x,), (data,))
+        return run, lambda: [data.x.grad]
+    f = compiled(f)
+
+    def run():
+        out[0] = f(data)
+    return no_grad(run), lambda: [y.numpy() for y in (out[0] if isinstance(out[0], tuple) else (out[0],))]
+
+
 def graded(loss):
     """The loss and its gradients."""
     def f(*xs):
@@ -617,4 +648,4 @@ def transform(a):
 serve.serve("torch.compile" if COMPILE else "torch", torch.__version__, {
     "gemm": gemm, "pointwise": pointwise, "reduce": reduce, "chain": chain, "mlp": mlp, "persample": persample,
     "transformer": transformer, "greeks": greeks, "heston": heston, "sparse": sparse, "compile": compile, "scalar": scalar,
-    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "transform": transform})
+    "conv": conv, "pool": pool, "cnn": cnn, "feature": feature, "move": move, "index": index, "transform": transform})
