@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -199,6 +200,29 @@ func TestIndicesWithin(t *testing.T) {
 						}
 					}
 				}
+			}
+		}
+	}
+}
+
+// Sums at indices, of elements and of short and long rows, with indices for all and for each place, some of which come often.
+func TestScatters(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		for _, of := range []dtype.Type{dtype.I32, dtype.I64} {
+			for _, inner := range []int{0, 1, 3, 16, 41, 5000} {
+				t.Run(fmt.Sprint(typ, of, inner), func(t *testing.T) {
+					s := newSketch()
+					g, in := s.g, ir.D(inner)
+					for _, lead := range []ir.Shape{{}, ir.Static(3)} {
+						upd := s.param(typ, slices.Concat(lead, ir.Shape{ir.Batch, in}), 9)
+						s.nodes = append(s.nodes, g.Scatter(slices.Concat(lead, ir.Shape{ir.D(7), in}), s.param(of, ir.Shape{ir.Batch}, 5), upd, len(lead), ""))
+					}
+					idx, upd := g.Hole(of, ir.Shape{ir.Batch}), g.Hole(typ, ir.Shape{ir.Batch, in})
+					y := g.Scatter(ir.Shape{ir.D(7), in}, idx, upd, 0, "")
+					s.nodes = append(s.nodes, g.Vmap([]*ir.Node{y}, []*ir.Node{idx, upd},
+						[]*ir.Node{s.param(of, ir.Shape{ir.D(3), ir.Batch}, 5), s.param(typ, ir.Shape{ir.D(3), ir.Batch, in}, 9)}, ir.D(3))...)
+					s.check(t, s.nodes, rand.New(rand.NewPCG(3, 4)), 0, 1, 9, 70)
+				})
 			}
 		}
 	}

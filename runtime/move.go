@@ -135,6 +135,9 @@ type indexArray struct {
 	wide bool
 }
 
+// from is a from number i on.
+func (a indexArray) from(i int) indexArray { return indexArray{unsafe.Add(a.p, i*a.bytes()), a.wide} }
+
 func (o *operand) indices(r *run) indexArray {
 	return indexArray{unsafe.Add(r.ptr[o.buffer], o.offset), o.t == dtype.I64}
 }
@@ -489,34 +492,108 @@ func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, ste
 	}
 }
 
-// newScatter splits the inner axes into tasks, so that every sum is made by one of them, in order.
+// newScatter sums in the order of the indices: single elements and short rows one index after the other, longer rows grouped by
+// where they go.
 func (b *binding) newScatter(n *ir.Node) unit {
 	idx, upd := b.operand(n.In[0]), b.operand(n.In[1])
 	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
-	count, size, dst := product(idx.dims), n.Type.Size(), b.root(n)
+	count, apart := n.Indices(product(idx.dims), outer)
+	size, dst := n.Type.Size(), b.root(n)
+	if outer*d*inner == 0 {
+		return &loop{0, 1, nil}
+	}
 	add := b.p.level.Accumulate(kernels.Sum, n.Type)
-	block := max(64, ceil(inner, 32))
-	blocks := ceil(inner, block)
-	return newLoop(outer*blocks, (count+d)*block, func(r *run, _ *worker, i0, i1 int) {
-		at := idx.indices(r)
-		for i := i0; i < i1; i++ {
-			o, lo := i/blocks, i%blocks*block
-			width := min(block, inner-lo)
-			y := unsafe.Add(r.ptr[dst], (o*d*inner+lo)*size)
+	if inner*size >= leastRow && max(count, d) < math.MaxInt32 {
+		return b.newScatterRows(n, idx, upd)
+	}
+	return newLoop(outer, (count+d)*inner, func(r *run, _ *worker, i0, i1 int) {
+		for o := i0; o < i1; o++ {
+			at, y, x := idx.indices(r).from(o*apart), unsafe.Add(r.ptr[dst], o*d*inner*size), unsafe.Add(upd.ptr(r), o*count*inner*size)
+			kernels.Fill(y, 0, size, d*inner)
 			if inner == 1 {
-				kernels.Fill(y, 0, size, d)
-				scatterAdd(n.Type, y, unsafe.Add(upd.ptr(r), o*count*size), at, count)
+				scatterAdd(n.Type, y, x, at, count)
 				continue
 			}
-			for k := range d {
-				kernels.Fill(unsafe.Add(y, k*inner*size), 0, size, width)
-			}
 			for j := range count {
-				src := unsafe.Add(upd.ptr(r), ((o*count+j)*inner+lo)*size)
-				add(unsafe.Add(y, at.at(j)*inner*size), src, width)
+				add(unsafe.Add(y, at.at(j)*inner*size), unsafe.Add(x, j*inner*size), inner)
 			}
 		}
 	})
+}
+
+// scatterRows is a Scatter of rows: a phase lists for each place which indices are it, in order, the next one makes each row of the
+// result of those that go there, while it is in the first cache.
+type scatterRows struct{ list, sum *loop }
+
+func (u *scatterRows) phases() int { return 2 }
+func (u *scatterRows) phase(k int) *loop {
+	if k == 0 {
+		return u.list
+	}
+	return u.sum
+}
+func (u *scatterRows) tasks(phase int) int                { return u.phase(phase).tasks(0) }
+func (u *scatterRows) do(r *run, phase, worker, task int) { u.phase(phase).do(r, 0, worker, task) }
+
+// scatterColumns is the bytes of a row that are made at a time.
+const scatterColumns = 1 << 14
+
+func (b *binding) newScatterRows(n *ir.Node, idx, upd operand) unit {
+	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
+	count, apart := n.Indices(product(idx.dims), outer)
+	size, dst, add := n.Type.Size(), b.root(n), b.p.level.Accumulate(kernels.Sum, n.Type)
+	lists, room := 1, d+1+count // int32s
+	if apart > 0 {
+		lists = outer
+	}
+	buffer := b.temporary(lists * room * 4)
+	list := func(r *run, i int) (starts, order []int32) {
+		all := unsafe.Slice((*int32)(unsafe.Add(r.ptr[buffer], i*room*4)), room)
+		return all[:d+1], all[d+1:]
+	}
+	block := min(inner, scatterColumns/size)
+	blocks := ceil(inner, block)
+	return &scatterRows{
+		newLoop(lists, d+count, func(r *run, _ *worker, i0, i1 int) {
+			for i := i0; i < i1; i++ {
+				starts, order := list(r, i)
+				if at := idx.indices(r).from(i * apart); at.wide {
+					placesOf(starts, order, unsafe.Slice((*int64)(at.p), count))
+				} else {
+					placesOf(starts, order, unsafe.Slice((*int32)(at.p), count))
+				}
+			}
+		}),
+		newLoop(outer*blocks*d, ceil(count+d, d)*block, func(r *run, _ *worker, i0, i1 int) {
+			for i := i0; i < i1; i++ {
+				k, lo, o := i%d, i/d%blocks*block, i/d/blocks
+				starts, order := list(r, min(o, lists-1))
+				y, width := unsafe.Add(r.ptr[dst], ((o*d+k)*inner+lo)*size), min(block, inner-lo)
+				kernels.Fill(y, 0, size, width)
+				for _, j := range order[starts[k]:starts[k+1]] {
+					add(y, unsafe.Add(upd.ptr(r), ((o*count+int(j))*inner+lo)*size), width)
+				}
+			}
+		}),
+	}
+}
+
+// placesOf lists, ascending, where at is k in order[starts[k]:starts[k+1]].
+func placesOf[I int32 | int64](starts, order []int32, at []I) {
+	clear(starts)
+	ends := starts[1:]
+	for _, k := range at {
+		ends[k]++
+	}
+	sum := int32(0)
+	for k, n := range ends { // where those of k begin: the next one's place, when all are listed
+		ends[k] = sum
+		sum += n
+	}
+	for j, k := range at {
+		order[ends[k]] = int32(j)
+		ends[k]++
+	}
 }
 
 // scatterAdd is y[at[i]] += x[i], i < n.

@@ -439,7 +439,7 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Take:
 		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], n.Flag)
 	case ir.Scatter:
-		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0])
+		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0], n.Flag)
 	case ir.CumSum:
 		k, err = d.w.CumSum(y, in[0], n.Axes[0], n.Flag)
 	case ir.Reduce:

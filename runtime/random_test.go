@@ -156,12 +156,22 @@ func (s *sketch) step() (y *ir.Node) {
 		}
 	case 9:
 		if r > 0 && x.Shape[axis].Static() && x.Shape[axis].C > 0 {
+			if s.IntN(2) == 0 {
+				sh := slices.Clone(x.Shape)
+				sh[axis] = s.dim()
+				return g.TakeAlong(x, s.param(dtype.I32, sh, x.Shape[axis].C), axis, "")
+			}
 			return g.Take(x, s.param(dtype.I32, ir.Shape{s.dim()}, x.Shape[axis].C), axis, "")
 		}
 	case 10:
 		if r > 0 && (t.IsFloat() || t.IsInt()) {
 			sh := slices.Clone(x.Shape)
 			sh[axis] = ir.D(4)
+			if t.IsFloat() && s.IntN(2) == 0 { // what TakeAlong's transpose is
+				from := s.param(t, sh, 3)
+				y := g.TakeAlong(from, s.param(dtype.I64, x.Shape, 4), axis, "")
+				return g.VJP([]*ir.Node{y}, []*ir.Node{x}, []*ir.Node{from})[0]
+			}
 			return g.Scatter(sh, s.param(dtype.I64, ir.Shape{x.Shape[axis]}, 4), x, axis, "")
 		}
 	case 11:

@@ -378,12 +378,12 @@ func takeRows(r *reference) {
 func scatter(r *reference) {
 	idx, upd := r.in[0], r.in[1]
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)
-	n := idx.len()
+	n, apart := r.n.Indices(idx.len(), outer)
 	sum := adder{y: r.y, x: upd}
 	for j := range n {
-		k := idx.index(j)
-		r.checkIndex(k, d)
 		for o := range outer {
+			k := idx.index(o*apart + j)
+			r.checkIndex(k, d)
 			for i := range inner {
 				sum.add((o*d+k)*inner+i, (o*n+j)*inner+i)
 			}

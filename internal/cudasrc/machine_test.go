@@ -79,8 +79,9 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		}
 		must(w.Iota(y, 1))
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, true))
-		must(w.Scatter(x, idx, y, 1))
-		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), 0))
+		must(w.Scatter(x, idx, y, 1, false))
+		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, 1, true))
+		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), 0, false))
 		must(w.CumSum(x, x, 1, true))
 		must(w.CumSum(x, x, 2, true))
 		must(w.ArgSort(operand(dtype.I64, 0, 50, 40, 30), x, true))

@@ -173,12 +173,16 @@ const scatterColumns = 4
 var scatterChunk = MaxSort
 
 // Scatter adds slices of upd, [outer, count, inner], to zeros, [outer, d, inner], at indices idx along an axis, in
-// order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted.
-func (w *Writer) Scatter(o, idx, upd *Operand, axis int) (Unit, error) {
+// order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted. With
+// each, the indices are [outer, count].
+func (w *Writer) Scatter(o, idx, upd *Operand, axis int, each bool) (Unit, error) {
 	outer, d, inner := around(o.Dims, axis, axis+1)
 	count, n := product(idx.Dims), outer*d
 	if n*inner == 0 {
 		return Unit{}, nil
+	}
+	if each {
+		return w.scatterEach(o, idx, upd, outer, d, inner, product(idx.Dims[axis:]))
 	}
 	if n > block && n*ceil(count, block) > 2048 {
 		return w.scatterSorted(o, idx, upd, outer, d, inner)
@@ -220,6 +224,31 @@ func (w *Writer) Scatter(o, idx, upd *Operand, axis int) (Unit, error) {
 	t.line("\t\tif (c0 + t + l * %d < inner) q[(u64)blockIdx.x * inner + c0 + t + l * %d] = a[l];", block, block)
 	t.line("}")
 	return one(w.launch(t, n))
+}
+
+// scatterEach has a thread for each element, which looks through the indices of its place: those of a warp are mostly the same.
+func (w *Writer) scatterEach(o, idx, upd *Operand, outer, d, inner, count int) (Unit, error) {
+	n := outer * d * inner
+	t, wide := newText("scattereach"), max(n, outer*count*inner) >= narrow
+	i, typ := index(wide), ctype(o.Type)
+	t.in(ctype(idx.Type), "at", idx.arg())
+	t.in(typ, "p", upd.arg())
+	t.out(typ, "q", o.arg())
+	t.size("n", n)
+	t.size("count", count)
+	t.divisor("inner", inner, wide)
+	t.divisor("d", d, wide)
+	t.line("const %s i = %s;", i, thread(wide))
+	t.line("if (i >= n) return;")
+	t.line("%s o = i;", i)
+	t.line("const %s c = split(o, inner), k = split(o, d);", i)
+	t.line("at += o * (%s)count, p += o * (%s)count * %s + c;", i, i, plain("inner", wide))
+	t.line("%s a = 0;", typ)
+	t.body.WriteString("#pragma unroll 4\n")
+	t.line("for (%s j = 0; j < count; j++)", i)
+	t.line("\tif ((u64)(i64)at[j] == k) a = f_sum(a, p[j * %s]);", plain("inner", wide))
+	t.line("q[i] = a;")
+	return one(w.launch(t, ceil(n, block)))
 }
 
 // scatterSorted sorts the indices, some at a time, finds where each slice's begin, and has a thread add up an element.

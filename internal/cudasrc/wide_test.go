@@ -57,7 +57,10 @@ func TestWideIndices(t *testing.T) {
 		{"columns", fold(dims, 1, 2, 16)},
 		{"long columns", fold([]int{1000, 12}, 0, 1, 300)},
 		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1, false) }},
-		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, 1) }},
+		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, 1, false) }},
+		{"scatter each", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, 1, true)
+		}},
 		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.CumSum(y, x, 1, true) }},
 		{"arg", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
 			return w.ArgReduce(operand(dtype.I64, 2, 6, 50), x, 2, 3, ir.ArgMax)

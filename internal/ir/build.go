@@ -461,7 +461,7 @@ func (g *Graph) takeEach(x, idx *Node, axis int, pos string) *Node {
 	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Flag: true, Pos: pos})
 }
 
-// Indices is how many of all its indices the Take n has for each of outer places before its axis, and how far those of one place are
+// Indices is how many of all its indices the Take or Scatter n has for each of outer places before its axis, and how far those of one place are
 // from the next one's: 0 where all places have the same.
 func (n *Node) Indices(all, outer int) (count, apart int) {
 	if !n.Flag {
@@ -471,7 +471,7 @@ func (n *Node) Indices(all, outer int) (count, apart int) {
 	return count, count
 }
 
-// takeAs is the Take n of x at idx.
+// takeAs is the Take of x at idx with the axis and the kind of indices of n, a Take or Scatter.
 func (g *Graph) takeAs(n, x, idx *Node) *Node {
 	if n.Flag {
 		return g.takeEach(x, idx, n.Axes[0], n.Pos)
@@ -492,6 +492,27 @@ func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 		return g.inSingle(upd, func(upd *Node) *Node { return g.Scatter(s, idx, upd, axis, pos) })
 	}
 	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Pos: pos})
+}
+
+// scatterEach is the transpose of takeEach: idx has shape s[:axis] + …, and upd idx + s[axis+1:].
+func (g *Graph) scatterEach(s Shape, idx, upd *Node, axis int, pos string) *Node {
+	checkAxis("Scatter", s, axis)
+	if !idx.Type.IsInt() || idx.Rank() < axis || !idx.Shape[:axis].Equal(s[:axis]) ||
+		!upd.Shape.Equal(slices.Concat(idx.Shape, s[axis+1:])) || upd.Type == dtype.Bool {
+		Fail("ScatterAdd", "%v at %v %v into %v: numbers and integer indices for each place before axis %d are needed", upd.Shape, idx.Type, idx.Shape, s, axis)
+	}
+	if upd.Type.IsHalf() {
+		return g.inSingle(upd, func(upd *Node) *Node { return g.scatterEach(s, idx, upd, axis, pos) })
+	}
+	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Flag: true, Pos: pos})
+}
+
+// scatterAs is the Scatter n of upd at idx.
+func (g *Graph) scatterAs(n, idx, upd *Node) *Node {
+	if n.Flag {
+		return g.scatterEach(n.Shape, idx, upd, n.Axes[0], n.Pos)
+	}
+	return g.Scatter(n.Shape, idx, upd, n.Axes[0], n.Pos)
 }
 
 // Reduce folds the given axes, which go; of bools they may be empty. Axes that are not neighbours are folded run by run, the

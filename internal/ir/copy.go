@@ -45,7 +45,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 	case Take:
 		return g.takeAs(n, in[0], in[1])
 	case Scatter:
-		return g.Scatter(n.Shape, in[0], in[1], n.Axes[0], n.Pos)
+		return g.scatterAs(n, in[0], in[1])
 	case Reduce:
 		return g.reduceRun(n.Reduction, in[0], n.Axes[0], n.Axes[1])
 	case CumSum:

@@ -270,11 +270,15 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 		})
 	case Scatter:
 		a, r := n.Axes[0], n.In[0].Rank()
+		first, end := a, a+r
+		if n.Flag {
+			first, end = 0, r
+		}
 		to := make([]int, len(dims))
 		coords(n.In[1].Shape.At(batch), func(i int, at []int) {
 			copy(to, at[:a])
-			to[a] = int(in(0)[flat(xd, at[a:a+r])])
-			copy(to[a+1:], at[a+r:])
+			to[a] = int(in(0)[flat(xd, at[first:end])])
+			copy(to[a+1:], at[end:])
 			y[flat(dims, to)] += in(1)[i]
 		})
 	case Reduce:

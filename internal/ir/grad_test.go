@@ -99,6 +99,12 @@ var structural = map[string]func(p *probe) *Node{
 	"scatter": func(p *probe) *Node {
 		return p.square(p.g.Scatter(Static(2, 4, 3), p.ints(Static(3), 3, 0, 3), p.arg(wide, Static(2, 3, 3)), 1, ""))
 	},
+	"take each": func(p *probe) *Node {
+		return p.square(p.g.takeEach(p.arg(wide, Static(2, 4, 3)), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), 1, ""))
+	},
+	"scatter each": func(p *probe) *Node {
+		return p.square(p.g.scatterEach(Static(2, 4, 3), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), p.arg(wide, Static(2, 3, 3)), 1, ""))
+	},
 	"cumsum": func(p *probe) *Node {
 		x := p.arg(wide, Static(2, 4, 2))
 		return p.g.Apply(ops.Mul, p.g.CumSum(x, 1, false), p.g.CumSum(x, 1, true))

@@ -36,7 +36,7 @@ const (
 	Fold                  // the transpose of Windows: In[0], laid over one another
 	Place                 // Bits everywhere, then In[p] at Start[p·rank+a], Step[p·rank+a]; Add: pieces are added (to zeros), else they do not overlap
 	Take                  // In[0] at indices In[1] along Axes[0]; Flag: which begin with the axes before it
-	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order
+	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Flag: as Take's
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
 	CumSum                // along Axes[0]; Flag: from the end
 	MatMul                // [batch… m k] × [batch… k n]
@@ -88,7 +88,7 @@ type Node struct {
 	Op        ops.ID
 	Reduction Reduction
 	Call      CallID
-	Flag      bool // CumSum: reversed; Place: pieces are added; Take: indices for each row; Convert: see half.go
+	Flag      bool // CumSum: reversed; Place: pieces are added; Take, Scatter: indices for each row; Convert: see half.go
 	Type      dtype.Type
 	Shape     Shape
 	In        []*Node

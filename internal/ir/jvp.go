@@ -112,7 +112,7 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 		return flow{g.takeAs(n, in[0].n, n.In[1]), in[0].masked}
 	},
 	Scatter: func(g *Graph, n *Node, in []flow) flow {
-		return flow{g.Scatter(n.Shape, n.In[0], in[1].n, n.Axes[0], n.Pos), in[1].masked}
+		return flow{g.scatterAs(n, n.In[0], in[1].n), in[1].masked}
 	},
 	Hosted: func(g *Graph, n *Node, in []flow) flow {
 		noHostRule(n.Host)

@@ -564,7 +564,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		outer, rows, inner := around(n.Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[0])
-		count := size(n.In[0])
+		count, apart := n.Indices(size(n.In[0]), outer)
 		out := make([]int32, size(n))
 		for o := range outer {
 			for k := range inner {
@@ -576,7 +576,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 					continue
 				}
 				for c := range count {
-					if r := int(idx[c]); r >= 0 && r < rows {
+					if r := int(idx[o*apart+c]); r >= 0 && r < rows {
 						at := (o*rows+r)*inner + k
 						out[at] = f.p.or(out[at], in[(o*count+c)*inner+k])
 					}

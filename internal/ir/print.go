@@ -28,9 +28,9 @@ func (n *Node) Attrs() string {
 			return fmt.Sprintf(" %v", n.Bits != 0)
 		}
 		return fmt.Sprintf(" %v", BitsFloat(n.Type, n.Bits))
-	case Iota, Transpose, Reverse, Scatter:
+	case Iota, Transpose, Reverse:
 		return fmt.Sprintf(" axes=%v", n.Axes)
-	case Take:
+	case Take, Scatter:
 		if n.Flag {
 			return fmt.Sprintf(" axes=%v each", n.Axes)
 		}

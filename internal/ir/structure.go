@@ -195,18 +195,6 @@ func (g *Graph) OneHot(idx *Node, n int, t dtype.Type) *Node {
 	return g.Convert(g.Apply(ops.Eq, wide, g.Iota(idx.Type, s, len(idx.Shape))), t)
 }
 
-// checked is idx as int64; the run fails where it is not in 0 … d-1. Linearised indices need it: past
-// the end of one row they would find the next.
-func (g *Graph) checked(idx *Node, d Dim, pos string) *Node {
-	return g.Take(g.Iota(dtype.I64, Shape{d}, 0), idx, 0, pos)
-}
-
-// linear is row·d + idx[row, …], int64, for idx of shape [rows …] that is in range.
-func (g *Graph) linear(idx *Node, d Dim) *Node {
-	row := g.Iota(dtype.I64, idx.Shape, 0)
-	return g.Apply(ops.Add, g.Apply(ops.Mul, row, g.BroadcastTo("Take", g.DimSize(dtype.I64, d), idx.Shape)), idx)
-}
-
 // TakeAlong is x[…, idx[…, j, …], …]: idx has x's shape but for axis.
 func (g *Graph) TakeAlong(x, idx *Node, axis int, pos string) *Node {
 	axis = Axis("TakeAlong", x.Shape, axis)
@@ -221,16 +209,6 @@ func (g *Graph) along(x, idx *Node, axis int, pos string) *Node {
 	last := x.Rank() - 1
 	y := g.takeEach(g.MoveAxis(x, axis, last), g.MoveAxis(idx, axis, last), last, pos)
 	return g.MoveAxis(y, last, axis)
-}
-
-// scatterEach is the transpose of the Take n with indices for each row: rows one behind the other are one axis.
-func (g *Graph) scatterEach(n, ct *Node) *Node {
-	x, idx, a := n.In[0], n.In[1], n.Axes[0]
-	rows, d := flatSize("TakeAlong", x.Shape[:a]), x.Shape[a]
-	m := flatSize("TakeAlong", idx.Shape[a:])
-	at := g.linear(g.checked(g.Reshape(idx, Shape{rows, m}), d, n.Pos), d)
-	flat := slices.Concat(Shape{flatSize("TakeAlong", x.Shape[:a+1])}, x.Shape[a+1:])
-	return g.Reshape(g.Scatter(flat, at, g.Reshape(ct, slices.Concat(at.Shape, x.Shape[a+1:])), 0, n.Pos), x.Shape)
 }
 
 // flatSize is the number of elements; it fails where it is not affine in the batch.

@@ -58,7 +58,7 @@ func checkVmap(t *testing.T, p *probe, outs []*Node, subset int, n Dim) {
 	}
 }
 
-// Vmap where indices are batched, too: gathers and scatters linearise them.
+// Vmap where indices are batched, too: gathers and scatters have them for each element.
 func TestVmapIndices(t *testing.T) {
 	for mask := 1; mask < 8; mask++ {
 		g := New()

@@ -358,7 +358,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	},
 	Take: func(s *sweep, n *Node, ct flow) {
 		if n.Flag {
-			s.give(n.In[0], flow{s.scatterEach(n, ct.n), ct.masked})
+			s.give(n.In[0], flow{s.scatterEach(n.In[0].Shape, n.In[1], ct.n, n.Axes[0], n.Pos), ct.masked})
 			return
 		}
 		p := &s.at[n.In[0].ID]
@@ -366,7 +366,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 		p.masked = p.masked || ct.masked
 	},
 	Scatter: func(s *sweep, n *Node, ct flow) {
-		s.give(n.In[1], flow{s.Take(ct.n, n.In[0], n.Axes[0], n.Pos), ct.masked})
+		s.give(n.In[1], flow{s.takeAs(n, ct.n, n.In[0]), ct.masked})
 	},
 	Hosted: func(s *sweep, n *Node, ct flow) { noHostRule(n.Host) },
 	Reduce: vjpReduce,

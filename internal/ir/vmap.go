@@ -151,17 +151,8 @@ func vmapTake(v *vmap, n *Node) *Node {
 	case bx == nil: // x[:a] + n + idx + x[a+1:]
 		return v.MoveAxis(v.Take(x, bi, a, n.Pos), a, 0)
 	}
-	// Rows of x stand one after another along one axis of n·d.
-	rows := v.rowsFirst(bx, a)
-	at := v.linear(v.checked(bi, x.Shape[a], n.Pos), x.Shape[a])
-	y := v.Take(rows, at, 0, n.Pos) // n + idx + x[:a] + x[a+1:]
+	y := v.takeEach(v.MoveAxis(bx, a+1, 1), bi, 1, n.Pos) // n + idx + x[:a] + x[a+1:]
 	return v.Transpose(y, indexBack(a, idx.Rank(), y.Rank()))
-}
-
-// rowsFirst brings axis a of each batch element to the front, next to the batch, and joins the two.
-func (v *vmap) rowsFirst(bx *Node, a int) *Node {
-	x := v.MoveAxis(bx, a+1, 1)
-	return v.Reshape(x, slices.Concat(Shape{flatSize("Vmap of Take", x.Shape[:2])}, x.Shape[2:]))
 }
 
 // indexBack is the permutation that takes n + idx + pre + post to n + pre + idx + post, for pre of a axes.
@@ -172,15 +163,15 @@ func indexBack(a, idx, rank int) []int {
 func vmapScatter(v *vmap, n *Node) *Node {
 	idx, upd, a := n.In[0], n.In[1], n.Axes[0]
 	bi, bu := v.at[idx], v.lift(upd)
+	if n.Flag {
+		return v.scatterEach(v.shape(n.Shape), v.lift(idx), bu, a+1, n.Pos)
+	}
 	if bi == nil {
 		return v.Scatter(v.shape(n.Shape), idx, bu, a+1, n.Pos)
 	}
-	d := n.Shape[a]
-	rest := n.Shape.Drop(a, a+1)
-	rows := slices.Concat(Shape{flatSize("Vmap of ScatterAdd", Shape{v.n, d})}, rest)
 	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
-	y := v.Scatter(rows, v.linear(v.checked(bi, d, n.Pos), d), bu, 0, n.Pos)
-	return v.MoveAxis(v.Reshape(y, slices.Concat(Shape{v.n, d}, rest)), 1, a+1)
+	y := v.scatterEach(slices.Concat(Shape{v.n, n.Shape[a]}, n.Shape.Drop(a, a+1)), bi, bu, 1, n.Pos)
+	return v.MoveAxis(y, 1, a+1)
 }
 
 // vmapMatMul folds the batch into the rows where one side is shared, so that it stays one product.
