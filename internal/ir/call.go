@@ -19,7 +19,7 @@ const (
 	TriSolve                 // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
 	LU                       // A: L below and U above the diagonal, the permutation's row, a row of its sign
 	LUSolve                  // A, LU of A, B: op(A)⁻¹·B; flag Transposed
-	LogDet                   // A, LU of A: log |det A|
+	LogDet                   // A, LU of A, log |det A| as a row of one: that, with its derivative
 	Det                      // A
 	Cofactor                 // A: det A·A⁻ᵀ, where A is singular too
 	QR                       // A of no more columns than rows: Q, R
@@ -74,7 +74,7 @@ func init() { // the rules make calls, and use the sweep that uses them
 		TriSolve:   {name: "SolveTriangular", in: []int{2, 2}, out: outSolve, jvp: jvpTriSolve, vjp: vjpTriSolve},
 		LU:         {name: "LU", in: square, out: outSquare(2), parts: partsSquare(1, 1), jvp: jvpLU},
 		LUSolve:    {name: "Solve", in: []int{2, 2, 2}, out: outSolve, jvp: jvpLUSolve, vjp: vjpLUSolve},
-		LogDet:     {name: "LogDet", in: []int{2, 2}, out: outScalar, jvp: jvpLogDet},
+		LogDet:     {name: "LogDet", in: []int{2, 2, 1}, out: outScalar, jvp: jvpLogDet},
 		Det:        {name: "Det", in: square, out: outScalar, jvp: jvpDet},
 		Cofactor:   {name: "Cofactor", in: square, out: outSquare(0), jvp: jvpCofactor},
 		QR:         {name: "QR", in: square, out: outTall(0), parts: partsTall(), jvp: jvpQR},

@@ -187,10 +187,13 @@ func (g *Graph) SignLogDet(a *Node, pos string) (sign, log *Node) {
 	n := g.Call(LU, 0, pos, a)
 	f := g.Stop(n)
 	parts := g.Parts(n, f)
-	d := g.Apply(ops.Sign, g.Diagonal(parts[0]))
+	u := g.Diagonal(parts[0])
+	d := g.Apply(ops.Sign, u)
 	parity := g.Narrow(parts[2], n.Rank()-1, D(0), D(1))
 	sign = g.Apply(ops.Mul, g.Reduce(Prod, d, d.Rank()-1), g.Reshape(parity, d.Shape[:d.Rank()-1]))
-	return g.Stop(sign), g.Call(LogDet, 0, pos, a, f)
+	logs := g.Apply(ops.Log, g.Apply(ops.Abs, g.Convert(u, dtype.F64)))
+	log = g.Convert(g.Reduce(Sum, logs, u.Rank()-1), a.Type)
+	return g.Stop(sign), g.Call(LogDet, 0, pos, a, f, g.Stop(g.Reshape(log, append(slices.Clone(log.Shape), D(1)))))
 }
 
 // PInv is the pseudoinverse of a matrix of full rank.

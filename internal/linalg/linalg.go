@@ -317,15 +317,6 @@ func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64, r Row
 	return nil
 }
 
-// LogDet is log |det| of packed factors.
-func LogDet(f []float64, n int) float64 {
-	sum := 0.0
-	for i := range n {
-		sum += math.Log(math.Abs(f[i*n+i]))
-	}
-	return sum
-}
-
 // Det is det a. work holds n·n + 3n.
 func Det(a []float64, n int, work []float64, r Rows) float64 {
 	f, work := work[:n*n+2*n], work[n*n+2*n:]
