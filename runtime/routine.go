@@ -319,6 +319,7 @@ func (w *routineWriter) loop(n *ir.Node, in []item, stack func(k, bytes int) arr
 			return w.slot(b.at[body.Cond], dtype.Bool)
 		}
 	}
+	s.Carries = slices.Concat(carries...)
 	w.r.Loop(s, cond, func() {
 		b := w.body(body.Outs, params, sinks, carries)
 		w.note(n)

@@ -84,6 +84,7 @@ func allocate(c *code) *allocator {
 	if c.isa == AVX512 {
 		n = 32
 	}
+	n -= c.held
 	for i := range c.folds {
 		n -= c.isa.vectors()
 		a.accs = append(a.accs, x86.Reg(n))

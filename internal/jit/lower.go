@@ -102,6 +102,7 @@ type code struct {
 	masked  bool            // AVX2: a register holds the masks of tails
 	atOnce  bool            // rows of few elements are done at once, and carries stay in registers
 	carries []carry
+	held    int // registers that other code has
 }
 
 // carry is a part of an input that an output is in the next row, in one of the iterations side by side.

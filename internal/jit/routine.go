@@ -3,6 +3,7 @@ package jit
 import (
 	"math"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -20,7 +21,16 @@ type Routine struct {
 	slots  Slot
 	spills int32
 	start  int
+	held   []Slot // of the loop being written: number i in vector register heldReg-i as well
 }
+
+// heldReg and those below it are registers of held slots, up to maxHeld: what is read in one step and stored in the next does not wait
+// for memory. Blocks need the others.
+const (
+	heldReg   = 15
+	maxHeld   = 6
+	budgetReg = x86.BX // instructions until the routine is left
+)
 
 // Slot is a place in a routine's frame: 16 bytes.
 type Slot int32
@@ -49,6 +59,7 @@ func frameMemory(s Slot, off int32) x86.Mem {
 func NewRoutine() *Routine {
 	r := &Routine{pooled: map[poolKey]int32{}, slots: firstSlot}
 	r.text.Code = append(r.text.Code, 0x48, 0x89, 0xfe) // MOVQ DI, SI
+	r.text.Load(budgetReg, frameMemory(budgetSlot, 0))
 	r.text.JmpMem(x86.Mem{Base: argsReg, Index: x86.NoReg})
 	r.start = r.text.Here(1)
 	return r
@@ -82,13 +93,43 @@ func (r *Routine) Block(p *Program, in, out []Slot, note func(src int) string) {
 	l.isa, l.groups, l.consts, l.pool, l.pooled = scalar, 1, map[poolKey]vreg{}, r.pool, r.pooled
 	l.run()
 	r.pool = l.pool
+	l.held = len(r.held)
 	a := allocate(&l.code)
 	r.spills = max(r.spills, a.slots)
 	for i := range a.out {
 		if r.text.Listing {
 			r.Note(note(int(a.out[i].src)))
 		}
-		r.text.Emit(&a.out[i].Inst)
+		r.emit(&a.out[i].Inst)
+	}
+}
+
+// emit has an instruction take a held slot from its register, and one that stores a slot fill that, too.
+func (r *Routine) emit(in *x86.Inst) {
+	k := -1
+	if in.IsMem {
+		k = slices.IndexFunc(r.held, func(s Slot) bool { return in.Mem == frameMemory(s, 0) })
+	}
+	switch {
+	case k < 0:
+		r.text.Emit(in)
+	case in.Op == x86.MovStore:
+		r.text.Emit(in)
+		r.text.Emit(&x86.Inst{Op: x86.Mov, Dst: heldReg - x86.Reg(k), B: in.B})
+	default:
+		x := *in
+		x.IsMem, x.Mem, x.B = false, x86.Mem{}, heldReg-x86.Reg(k)
+		if x.Op == x86.MovLoad {
+			x.Op = x86.Mov
+		}
+		r.text.Emit(&x)
+	}
+}
+
+// hold loads the registers of held slots, which other code has used.
+func (r *Routine) hold() {
+	for k, s := range r.held {
+		r.text.Emit(&x86.Inst{Op: x86.MovLoad, Dst: heldReg - x86.Reg(k), IsMem: true, Mem: frameMemory(s, 0)})
 	}
 }
 
@@ -171,16 +212,16 @@ func (r *Routine) fill(to Slot) {
 }
 
 func (r *Routine) store(to Slot, from x86.Reg) {
-	r.text.Emit(&x86.Inst{Op: x86.MovStore, B: from, IsMem: true, Mem: frameMemory(to, 0)})
+	r.emit(&x86.Inst{Op: x86.MovStore, B: from, IsMem: true, Mem: frameMemory(to, 0)})
 }
 
 func (r *Routine) load(to x86.Reg, from Slot) {
-	r.text.Emit(&x86.Inst{Op: x86.MovLoad, Dst: to, IsMem: true, Mem: frameMemory(from, 0)})
+	r.emit(&x86.Inst{Op: x86.MovLoad, Dst: to, IsMem: true, Mem: frameMemory(from, 0)})
 }
 
 // Move copies slots, all at once.
 func (r *Routine) Move(to, from []Slot) {
-	const regs = 16
+	regs := heldReg + 1 - len(r.held)
 	if len(to) > regs {
 		aside := make([]Slot, len(from))
 		for i := range aside {
@@ -228,6 +269,7 @@ func (r *Routine) leave(status int32, resume int) {
 	t.StoreImm(frameMemory(resumeSlot, 8), status)
 	t.Return()
 	t.Land(resume, t.Here(1))
+	r.hold()
 }
 
 // Unless leaves with exit number n where the Bool is false.
@@ -252,8 +294,9 @@ type Steps struct {
 	Most     int32 // steps; -1 for no bound
 	Count    Slot  // the number of steps, at most Most; 0 for Most
 	Backward bool
-	Index    Slot // int64
-	Taken    Slot // gets the number of steps taken, if not 0
+	Index    Slot   // int64
+	Taken    Slot   // gets the number of steps taken, if not 0
+	Carries  []Slot // what steps read and store
 }
 
 // Loop runs body for each step for which cond, where there is one, gives a Bool that is true.
@@ -286,6 +329,9 @@ func (r *Routine) Loop(s Steps, cond func() Slot, body func()) {
 		t.Load(tempReg, frameMemory(scratchSlot, 0))
 	}
 	r.fill(s.Index)
+	around := r.held
+	r.held = append(slices.Clone(s.Carries[:min(len(s.Carries), maxHeld-1)]), s.Index)
+	r.hold()
 	top := t.Here(32)
 	var ends []int
 	switch {
@@ -313,14 +359,15 @@ func (r *Routine) Loop(s Steps, cond func() Slot, body func()) {
 	t.Emit(&x86.Inst{Op: x86.PAddQ, Dst: 0, A: 0, IsMem: true, Mem: x86.Mem{Pool: true, Disp: r.constant(step)}})
 	r.store(s.Index, 0)
 	const bytes = 5 // of an instruction
-	t.SubMemImm(frameMemory(budgetSlot, 0), int32((len(t.Code)-top)/bytes))
+	t.SubImm(budgetReg, int32((len(t.Code)-top)/bytes))
 	t.Land(t.Jump(x86.Greater), top)
-	at := t.Address(tempReg)
-	r.leave(Yield, at)
-	t.Land(at, top)
+	r.leave(Yield, t.Address(tempReg))
+	t.Land(t.Jmp(), top)
 	for _, e := range ends {
 		t.Land(e, t.Here(1))
 	}
+	r.held = around
+	r.hold()
 	if s.Taken == 0 {
 		return
 	}

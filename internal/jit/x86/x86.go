@@ -356,7 +356,7 @@ func (t *Text) JmpMem(m Mem) {
 	t.encode(0, 4, m, 0, 0xff)
 }
 
-// StoreImm is MOVQ $n, m; AddMemImm is ADDQ $n, m; SubMemImm is SUBQ $n, m; CmpMemImm is CMPQ m, $n.
+// StoreImm is MOVQ $n, m; AddMemImm is ADDQ $n, m; CmpMemImm is CMPQ m, $n.
 func (t *Text) StoreImm(m Mem, n int32) {
 	t.say("MOVQ", ofImm(n), ofMem(m))
 	t.encode(0x48, 0, m, 4, 0xc7)
@@ -365,10 +365,6 @@ func (t *Text) StoreImm(m Mem, n int32) {
 func (t *Text) AddMemImm(m Mem, n int32) {
 	t.say("ADDQ", ofImm(n), ofMem(m))
 	t.immediateMem(0, m, n)
-}
-func (t *Text) SubMemImm(m Mem, n int32) {
-	t.say("SUBQ", ofImm(n), ofMem(m))
-	t.immediateMem(5, m, n)
 }
 func (t *Text) CmpMemImm(m Mem, n int32) {
 	t.say("CMPQ", ofMem(m), ofImm(n))

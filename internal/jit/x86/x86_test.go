@@ -125,7 +125,7 @@ func general(r *rand.Rand) func(t *Text) {
 		if n == 128 {
 			n = 129
 		}
-		return func(t *Text) { t.SubMemImm(m, n) }
+		return func(t *Text) { t.SubImm(reg, n) }
 	case 25:
 		if n == 128 {
 			n = 129
