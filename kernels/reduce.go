@@ -140,12 +140,12 @@ func (l *Level) Accumulate(r Reduction, t dtype.Type) Accumulate {
 
 // InitLanes fills the lanes with the value that a fold starts from: +0, 1, the least, the greatest.
 func InitLanes(lanes unsafe.Pointer, r Reduction, t dtype.Type) {
-	pureReductions[t][r].init(lanes, LaneBytes/t.Size())
+	InitAccumulator(lanes, r, t, LaneBytes/t.Size())
 }
 
 // InitAccumulator does the same for n elements of an accumulator.
 func InitAccumulator(acc unsafe.Pointer, r Reduction, t dtype.Type, n int) {
-	pureReductions[t][r].init(acc, n)
+	Fill(acc, pureReductions[t][r].start, t.Size(), n)
 }
 
 // FinishLanes folds the lanes into lane 0 by halving: lane[i] = lane[i] ∘ lane[i + h], h = L/2 … 1.
@@ -157,7 +157,7 @@ func FinishLanes(lanes unsafe.Pointer, r Reduction, t dtype.Type) {
 }
 
 type pureReduction struct {
-	init func(acc unsafe.Pointer, n int)
+	start uint64 // its low bytes are what is folded into first
 	ReductionKernel
 }
 
@@ -200,12 +200,10 @@ func pure[T int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureRe
 			s[l] = f(s[l], v)
 		}
 	}
+	var bits uint64
+	*(*T)(unsafe.Pointer(&bits)) = start
 	return pureReduction{
-		init: func(acc unsafe.Pointer, n int) {
-			for i := range unsafe.Slice((*T)(acc), n) {
-				*(*T)(unsafe.Add(acc, i*size)) = start
-			}
-		},
+		start: bits,
 		ReductionKernel: ReductionKernel{
 			Fold: func(to, src unsafe.Pointer, n int) {
 				fold(unsafe.Slice((*T)(to), lanes), unsafe.Slice((*T)(src), n))
@@ -249,11 +247,7 @@ func bools(flip uint64) pureReduction {
 		}
 	}
 	return pureReduction{
-		init: func(acc unsafe.Pointer, n int) {
-			for i := range unsafe.Slice((*byte)(acc), n) {
-				*(*byte)(unsafe.Add(acc, i)) = byte(flip)
-			}
-		},
+		start: flip,
 		ReductionKernel: ReductionKernel{
 			Fold: func(to, src unsafe.Pointer, n int) {
 				s, x := unsafe.Slice((*byte)(to), LaneBytes), unsafe.Slice((*byte)(src), n)
