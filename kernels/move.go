@@ -99,11 +99,11 @@ func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, how way)
 		}
 		switch to := unsafe.Add(strided, off*size); {
 		case how == load:
-			movePlane(packed, cols*size, size, to, row, col, rows, cols, size)
+			MovePlane(packed, cols*size, size, to, row, col, rows, cols, size)
 		case how == stream && col == size:
 			streamRows(to, row, packed, rows, cols*size)
 		default:
-			movePlane(to, row, col, packed, cols*size, size, rows, cols, size)
+			MovePlane(to, row, col, packed, cols*size, size, rows, cols, size)
 		}
 		if n -= rows * cols; n == 0 {
 			return
@@ -124,9 +124,9 @@ func (v *View) move(packed, strided unsafe.Pointer, size, start, n int, how way)
 	}
 }
 
-// movePlane is dst[i, j] = src[i, j], i < rows, j < cols, in elements of size bytes that are dRow and
+// MovePlane is dst[i, j] = src[i, j], i < rows, j < cols, in elements of size bytes that are dRow and
 // dCol, sRow and sCol bytes apart. Where the rows of one are contiguous, they lie one behind the other.
-func movePlane(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols, size int) {
+func MovePlane(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols, size int) {
 	switch {
 	case sCol == size && dCol == size && sRow == 0:
 		repeat(dst, src, cols*size, rows)
@@ -208,7 +208,7 @@ func spread(dst, src unsafe.Pointer, step, rows, cols, size int) {
 	}
 }
 
-// moveStrided is movePlane for whatever strides.
+// moveStrided is MovePlane for whatever strides.
 func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols, size int) {
 	switch size {
 	case 1:

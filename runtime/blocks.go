@@ -183,11 +183,6 @@ func (u *mapUnit) loadBlock(r *run, op *mapOp, dst unsafe.Pointer, p *at) {
 func (u *mapUnit) storeBlock(r *run, op *mapOp, src unsafe.Pointer, p *at) {
 	row := p.n * op.size
 	for i := range p.rows {
-		to, from := unsafe.Add(r.ptr[op.buffer], ((p.row+i)*u.cols+p.col)*op.size), unsafe.Add(src, i*row)
-		if u.streamed {
-			kernels.Stream(to, from, row)
-		} else {
-			move(to, from, row)
-		}
+		move(unsafe.Add(r.ptr[op.buffer], ((p.row+i)*u.cols+p.col)*op.size), unsafe.Add(src, i*row), row)
 	}
 }

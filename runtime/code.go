@@ -1108,6 +1108,9 @@ func (x *ref) step(p *at) int {
 // scratchBytes is what u needs of a worker's scratch.
 func (u *mapUnit) scratchBytes() int {
 	n := u.slots * tileBytes
+	if u.copying != nil {
+		n = max(n, u.copying.room(u.size))
+	}
 	if u.code != nil {
 		n = u.tileRoom() + u.code.bytes + u.blockBytes()
 	}

@@ -212,20 +212,21 @@ type mapUnit struct {
 	leaf              []leaf
 	bare              bool // nothing is computed, and leaves are read where they are
 	outer, run, inner int
-	elems             int   // outer·run·inner
-	tile              int   // elements of a tile
-	step              int   // tiles: elements (flat, chunks), rows, or, of columns, rows
-	grain             int   // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
-	parts             int   // partial results per run
-	part              []int // by fold: the buffer of its partial results
-	code              *code // nil: the tiles run
-	copies            bool  // some leaf is copied to an array of its own
-	streamed          bool  // some results go past the caches; without code, all are copies that do
-	cols              int   // of code: the elements of its rows
-	listed            int   // of code: inputs of a segment whose rows lie anywhere, at most
-	strip             int   // of code: the elements of a row that it does for all rows before it goes on, 0: all
-	oneByOne          bool  // of code: rows are short, and no call is for a part of one
-	together          bool  // of code: it reads no elements that are apart
+	elems             int      // outer·run·inner
+	tile              int      // elements of a tile
+	step              int      // tiles: elements (flat, chunks), rows, or, of columns, rows
+	grain             int      // tasks: tiles' elements (flat), lines (rows), chunks (chunks), blocks (columns)
+	parts             int      // partial results per run
+	part              []int    // by fold: the buffer of its partial results
+	code              *code    // nil: the tiles run
+	copies            bool     // some leaf is copied to an array of its own
+	streamed          bool     // some results go past the caches; of copying, all
+	cols              int      // of code: the elements of its rows
+	listed            int      // of code: inputs of a segment whose rows lie anywhere, at most
+	strip             int      // of code: the elements of a row that it does for all rows before it goes on, 0: all
+	copying           *copying // nil: there is more to do
+	oneByOne          bool     // of code: rows are short, and no call is for a part of one
+	together          bool     // of code: it reads no elements that are apart
 	blocks
 	arrays []placedArray // that placed values go to
 	even   int           // of code: its rows lie evenly in groups of so many, 0: all of them do
@@ -245,6 +246,11 @@ type leaf struct {
 // newMap makes the unit of m. Its code goes by rows of cols elements, or, where that is 0, as suits.
 func (b *binding) newMap(m *mapCode, cols int) *mapUnit {
 	u := b.layOut(m)
+	if cols == 0 {
+		if u.copying = u.newCopying(); u.copying != nil {
+			return u
+		}
+	}
 	b.generate(u, cols)
 	if cols == 0 {
 		if u.code == nil && u.mode == flat && u.elems > 0 {
@@ -328,6 +334,9 @@ func (u *mapUnit) phases() int {
 func (u *mapUnit) tasks(phase int) int {
 	switch u.mode {
 	case flat:
+		if u.copying != nil {
+			return u.copying.tasks(u.elems)
+		}
 		if u.elems <= u.grain { // saves a small program the division
 			return 1
 		}
@@ -346,6 +355,8 @@ func (u *mapUnit) tasks(phase int) int {
 func (u *mapUnit) do(r *run, phase, worker, task int) {
 	w := &r.workers[worker]
 	switch {
+	case u.copying != nil:
+		u.doCopying(r, w, task)
 	case u.mode == flat:
 		end := min((task+1)*u.grain, u.elems)
 		if u.wide > 0 {
@@ -418,11 +429,6 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 				kernels.Fill(dst, l.bits, op.size, n)
 			case l.splat != nil:
 				dst = l.splat
-			case u.streamed && u.code == nil:
-				tile := unsafe.Add(w.scratch, u.base+op.slot)
-				l.load(r, tile, op.size, start, n)
-				kernels.Stream(unsafe.Add(r.ptr[op.buffer], start*op.size), tile, n*op.size)
-				continue
 			case l.direct && whole && op.buffer < 0:
 				dst = unsafe.Add(r.ptr[l.buffer], l.offset+start*op.size)
 			default:

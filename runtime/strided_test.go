@@ -157,3 +157,43 @@ func TestStridedLoop(t *testing.T) {
 		}
 	}
 }
+
+// Axes in every order, of every size, whole, from behind and by steps, several copies at once, also past the caches.
+func TestTurns(t *testing.T) {
+	for _, far := range []bool{false, true} {
+		for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.BF16, dtype.Bool} {
+			t.Run(fmt.Sprint(typ, far), func(t *testing.T) {
+				if far {
+					defer placeAnything()()
+				}
+				s := newSketch()
+				x := s.g.Convert(s.param(dtype.F32, ir.Shape{ir.D(3), ir.Batch, ir.D(5), ir.D(67)}, 2), typ)
+				y := s.g.Convert(s.param(dtype.F32, ir.Shape{ir.D(2), ir.D(41), ir.Batch, ir.D(3)}, 2), typ)
+				var outs []*ir.Node
+				for _, perm := range [][]int{{0, 1, 3, 2}, {3, 0, 1, 2}, {1, 3, 0, 2}, {3, 2, 1, 0}, {2, 3, 1, 0}, {1, 0, 2, 3}, {0, 3, 2, 1}} {
+					for _, x := range []*ir.Node{x, y, s.g.Reverse(x, 3), s.g.Reverse(y, 1, 3), s.g.Slice(x, ir.Static(0, 0, 1, 2), []int{2, 1, 1, 3}, ir.Shape{ir.D(2), ir.Batch, ir.D(4), ir.D(21)})} {
+						outs = append(outs, s.g.Transpose(x, perm))
+					}
+				}
+				s.check(t, outs, rand.New(rand.NewPCG(7, 8)), 1, 2, 9, 70)
+				p, err := Compile(outs, s.inputs, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := p.binding(70)
+				if err != nil {
+					t.Fatal(err)
+				}
+				turns := 0
+				for _, u := range b.units {
+					if m, ok := u.(*mapUnit); ok && m.copying != nil {
+						turns += len(m.copying.turns)
+					}
+				}
+				if turns < 20 {
+					t.Errorf("%d of %d are turned", turns, len(outs))
+				}
+			})
+		}
+	}
+}
