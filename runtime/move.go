@@ -225,6 +225,7 @@ type piece struct {
 	from, view kernels.View // where its elements lie, and where they go
 	offset     int          // of the view in the array, bytes
 	elems      int
+	run        int // elements that lie side by side in both, 0 where those are few
 }
 
 func (b *binding) newPlace(n *ir.Node) unit {
@@ -342,6 +343,12 @@ func (b *binding) placeOf(n *ir.Node, i int) piece {
 	if p.from, readable = kernels.MakeView(p.dims, p.strides); !ok || !readable {
 		ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
 	}
+	if v, w := &p.from, &p.view; p.elems > 0 && v.Rank > 0 && w.Rank > 0 && v.Stride[v.Rank-1] == 1 && w.Stride[w.Rank-1] == 1 {
+		n, m := v.Dim[v.Rank-1], w.Dim[w.Rank-1]
+		if p.run = min(n, m); max(n, m)%p.run > 0 || p.run*p.t.Size() < lineBytes {
+			p.run = 0
+		}
+	}
 	return p
 }
 
@@ -426,6 +433,13 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, 
 		src = p.ptr(r)
 		if u.add == nil && p.from.Contiguous() {
 			p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, to, n)
+			return
+		}
+		if u.add == nil && p.run > 0 {
+			for k := 0; n > 0; start, to, n = start+k, to+k, n-k {
+				k = min(n, p.run-start%p.run)
+				move(unsafe.Add(dst, p.view.At(to)*u.size), unsafe.Add(src, p.from.At(start)*u.size), k*u.size)
+			}
 			return
 		}
 	}
