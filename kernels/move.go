@@ -222,10 +222,13 @@ func moveStrided(dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, s
 	}
 }
 
-// moveElems goes in blocks, whose lines stay in L1 whichever way they lie.
+// moveElems goes in blocks, whose lines stay in L1 whichever way they lie, but by whole rows where no line has elements of several.
 func moveElems[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dRow, dCol int, src unsafe.Pointer, sRow, sCol, rows, cols int) {
 	const high, elems = 16, 1 << 12
 	wide := elems / max(1, min(high, rows))
+	if apart := max(sCol, -sCol); dCol == int(unsafe.Sizeof(T(0))) && apart <= maxWoven*dCol && apart < max(sRow, -sRow) {
+		wide = elems
+	}
 	for i0 := 0; i0 < rows; i0 += high {
 		for j0 := 0; j0 < cols; j0 += wide {
 			d, s, n := unsafe.Add(dst, j0*dCol), unsafe.Add(src, j0*sCol), min(wide, cols-j0)
