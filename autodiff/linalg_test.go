@@ -97,6 +97,7 @@ var algebra = map[string]struct {
 	"sort columns": {5, 3, func(x ad.Value) ad.Value { return x.Sort(-2).Mul(x) }},
 	"top 2":        {3, 5, func(x ad.Value) ad.Value { y, _ := x.TopK(2, -1); return y.Square() }},
 	"cummax":       {3, 5, func(x ad.Value) ad.Value { return x.CumMax(-1).Square() }},
+	"cummin":       {5, 3, func(x ad.Value) ad.Value { return x.CumMin(-2).Square() }},
 	"cumprod":      {3, 5, func(x ad.Value) ad.Value { return x.CumProd(-2) }},
 	"logcumsumexp": {3, 5, func(x ad.Value) ad.Value { return x.LogCumSumExp(-1) }},
 }

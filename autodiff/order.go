@@ -29,10 +29,15 @@ func (x Value) TopK(k, axis int) (y, index Value) {
 	return r[0], r[1]
 }
 
-// CumMax is the largest element so far along axis; from a NaN on it is that. The derivative goes to the first
-// of equal elements.
+// CumMax is the largest element so far along axis, the first of equal ones; from a NaN on it is that. The derivative goes to
+// the first of equal elements.
 func (x Value) CumMax(axis int) Value {
-	return matrixOp("CumMax", func(g *ir.Graph, in []*ir.Node, pos string) *ir.Node { return g.CumMax(in[0], axis, pos) }, x)
+	return one("CumMax", x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.CumMax(n, axis) })
+}
+
+// CumMin is the least element so far along axis, with CumMax's rules.
+func (x Value) CumMin(axis int) Value {
+	return one("CumMin", x, func(g *ir.Graph, n *ir.Node) *ir.Node { return g.CumMin(n, axis) })
 }
 
 // CumProd is the product so far along axis, whose size does not depend on the batch. The derivatives are right

@@ -435,6 +435,7 @@ func TestRulesThatOthersMiss(t *testing.T) {
 		"CumSum":  func(x ad.Value) ad.Value { return x.CumSum(0).Square() },
 		"CumProd": func(x ad.Value) ad.Value { return x.CumProd(0) },
 		"CumMax":  func(x ad.Value) ad.Value { return x.CumMax(0).Square() },
+		"CumMin":  func(x ad.Value) ad.Value { return x.CumMin(0).Square() },
 		"Pad":     func(x ad.Value) ad.Value { return x.Pad([]int{1}, []int{2}, 1).Square() },
 		"Sort":    func(x ad.Value) ad.Value { return x.Sort(0).Square().Mul(ad.From([]float64{1, 2, 3, 4})) },
 		"Expm1":   ad.Value.Expm1,

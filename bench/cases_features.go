@@ -20,19 +20,21 @@ const (
 	classes, dropRate     = 10, 0.25
 )
 
-func featureCases() []Case {
-	torch := []string{"torch", "torch.compile", "jax"}
-	feature := func(name, dtype, op string, peers []string, units float64, rate string, tolerance float64, args map[string]any,
-		setup func(threads int) (*Work, error), reference func() ([]int, []float64)) Case {
-		all := map[string]any{"kind": "feature", "op": op, "dtype": dtype}
-		for k, v := range args {
-			all[k] = v
-		}
-		return Case{Name: name, Dtype: dtype, Args: all, Peers: peers, Units: units, RateUnit: rate, Tolerance: tolerance, Setup: setup, Reference: reference}
+var torchAndJax = []string{"torch", "torch.compile", "jax"}
+
+func feature(name, dtype, op string, peers []string, units float64, rate string, tolerance float64, args map[string]any,
+	setup func(threads int) (*Work, error), reference func() ([]int, []float64)) Case {
+	all := map[string]any{"kind": "feature", "op": op, "dtype": dtype}
+	for k, v := range args {
+		all[k] = v
 	}
+	return Case{Name: name, Dtype: dtype, Args: all, Peers: peers, Units: units, RateUnit: rate, Tolerance: tolerance, Setup: setup, Reference: reference}
+}
+
+func featureCases() []Case {
 	var cs []Case
 	for _, op := range smallOps {
-		cs = append(cs, feature("linalg/"+op.name+"/f64/1000x16x16", "f64", op.name, torch, 1e6*smallBatch, "kmatrices/s", 1e-10,
+		cs = append(cs, feature("linalg/"+op.name+"/f64/1000x16x16", "f64", op.name, torchAndJax, 1e6*smallBatch, "kmatrices/s", 1e-10,
 			map[string]any{"batch": smallBatch, "n": smallSize},
 			func(threads int) (*Work, error) { return compiled(op.f, smallMatrices(), threads) },
 			func() (index []int, value []float64) {
@@ -49,27 +51,17 @@ func featureCases() []Case {
 			}))
 	}
 	for _, op := range orderOps {
-		kind, f := op.name, op.f
-		if op.grad {
-			kind += "/grad"
-			f = ad.Grad(func(x ad.Value) ad.Value { return op.f(x).Square().Sum().Scale(0.5) })
+		cs = append(cs, order[float32](op, "f32", 1))
+		if op.scan {
+			cs = append(cs, order[float32](op, "f32", 0))
 		}
-		cs = append(cs, feature("order/"+kind+"/f32/1000x1000", "f32", op.name, torch, 1e3*orderRows*orderCols, "Melements/s", 1e-4,
-			map[string]any{"rows": orderRows, "cols": orderCols, "grad": op.grad},
-			func(threads int) (*Work, error) {
-				return compiled(f, ad.From(numbers[float32](1, orderRows*orderCols, -1, 3), orderRows, orderCols), threads)
-			},
-			func() (index []int, value []float64) {
-				row := numbers[float32](1, orderCols, -1, 3)
-				for i, x := range op.of(row) {
-					index, value = append(index, i), append(value, x)
-				}
-				return index, value
-			}))
+		if op.name == "cummax" {
+			cs = append(cs, order[float64](op, "f64", 1), order[float64](op, "f64", 0))
+		}
 	}
 	type in struct{ X, Ids ad.Value }
 	for _, op := range []string{"segmentsum", "segmentsoftmax"} {
-		cs = append(cs, feature("segment/"+op+"/f32/1000000", "f32", op, torch, 1e3*segmentSize, "Melements/s", 1e-4,
+		cs = append(cs, feature("segment/"+op+"/f32/1000000", "f32", op, torchAndJax, 1e3*segmentSize, "Melements/s", 1e-4,
 			map[string]any{"n": segmentSize, "segments": segments},
 			func(threads int) (*Work, error) {
 				return compiled(func(a in) ad.Value {
@@ -121,7 +113,7 @@ func featureCases() []Case {
 			}
 			return index, value
 		}))
-	cs = append(cs, feature("hvp/rosenbrock/f64/100000", "f64", "hvp", torch, 1e3*hvpSize, "Melements/s", 1e-10,
+	cs = append(cs, feature("hvp/rosenbrock/f64/100000", "f64", "hvp", torchAndJax, 1e3*hvpSize, "Melements/s", 1e-10,
 		map[string]any{"n": hvpSize, "lo": []float64{-1, -1}, "hi": []float64{1, 1}},
 		func(threads int) (*Work, error) {
 			type in struct{ X, V ad.Value }
@@ -155,7 +147,7 @@ func featureCases() []Case {
 		{"categorical", func(x ad.Value, k ad.Key) ad.Value { return k.Categorical(x.Reshape(randomSize/classes, classes), 1) }},
 		{"dropout", func(x ad.Value, k ad.Key) ad.Value { return k.Dropout(x, dropRate) }},
 	} {
-		cs = append(cs, feature("random/"+d.op+"/1000000", "f32", d.op, torch, 1e3*randomSize, "Melements/s", 1e-2,
+		cs = append(cs, feature("random/"+d.op+"/1000000", "f32", d.op, torchAndJax, 1e3*randomSize, "Melements/s", 1e-2,
 			map[string]any{"n": randomSize, "classes": classes, "rate": dropRate},
 			func(threads int) (*Work, error) {
 				type in struct {
@@ -257,82 +249,111 @@ var smallOps = []struct {
 	}},
 }
 
-var orderOps = []struct {
-	name string
-	grad bool // of half the sum of squares, in place of the values
-	f    func(x ad.Value) ad.Value
-	of   func(row []float32) []float64 // the first row's results
-}{
-	{"sort", false, func(x ad.Value) ad.Value { return x.Sort(1) }, func(row []float32) (y []float64) {
+type orderOp struct {
+	name       string
+	grad, scan bool // grad: of half the sum of squares, in place of the values; scan: along either axis
+	f          func(x ad.Value, axis int) ad.Value
+	of         func(row []float64) []float64 // the first row's results
+}
+
+// order is op along an axis of a matrix.
+func order[T float32 | float64](op orderOp, dtype string, axis int) Case {
+	name, f := op.name, func(x ad.Value) ad.Value { return op.f(x, axis) }
+	if op.grad {
+		name += "/grad"
+		f = ad.Grad(func(x ad.Value) ad.Value { return op.f(x, axis).Square().Sum().Scale(0.5) })
+	}
+	if axis == 0 {
+		name += "/first"
+	}
+	return feature("order/"+name+"/"+dtype+"/1000x1000", dtype, op.name, torchAndJax, 1e3*orderRows*orderCols, "Melements/s", 1e-4,
+		map[string]any{"rows": orderRows, "cols": orderCols, "grad": op.grad, "axis": axis},
+		func(threads int) (*Work, error) {
+			return compiled(f, ad.From(numbers[T](1, orderRows*orderCols, -1, 3), orderRows, orderCols), threads)
+		},
+		func() (index []int, value []float64) {
+			all, row, apart := numbers[T](1, orderRows*orderCols, -1, 3), []float64{}, 1
+			if axis == 0 {
+				apart = orderCols
+			}
+			for i := range orderCols {
+				row = append(row, float64(all[i*apart]))
+			}
+			for i, x := range op.of(row) {
+				index, value = append(index, i*apart), append(value, x)
+			}
+			return index, value
+		})
+}
+
+var orderOps = []orderOp{
+	{"sort", false, false, func(x ad.Value, _ int) ad.Value { return x.Sort(1) }, func(row []float64) []float64 {
 		slices.Sort(row)
-		for _, x := range row {
-			y = append(y, float64(x))
-		}
-		return y
+		return row
 	}},
-	{"topk", false, func(x ad.Value) ad.Value { y, _ := x.TopK(10, 1); return y }, func(row []float32) (y []float64) {
+	{"topk", false, false, func(x ad.Value, _ int) ad.Value { y, _ := x.TopK(10, 1); return y }, func(row []float64) (y []float64) {
 		slices.Sort(row)
 		for i := range 10 {
-			y = append(y, float64(row[len(row)-1-i]))
+			y = append(y, row[len(row)-1-i])
 		}
 		return y
 	}},
-	{"cumsum", false, func(x ad.Value) ad.Value { return x.CumSum(1) }, func(row []float32) (y []float64) {
+	{"cumsum", false, true, ad.Value.CumSum, func(row []float64) (y []float64) {
 		sum := 0.0
 		for _, x := range row {
-			sum += float64(x)
+			sum += x
 			y = append(y, sum)
 		}
 		return y
 	}},
-	{"cumprod", false, cumProd, cumProdOf},
-	{"cumprod", true, cumProd, func(row []float32) []float64 {
+	{"cumprod", false, true, cumProd, cumProdOf},
+	{"cumprod", true, true, cumProd, func(row []float64) []float64 {
 		y, sum := cumProdOf(row), 0.0
 		for i := len(y) - 1; i >= 0; i-- {
 			sum += y[i] * y[i]
-			y[i] = sum * 0.001 / (1 + 0.001*float64(row[i]))
+			y[i] = sum * 0.001 / (1 + 0.001*row[i])
 		}
 		return y
 	}},
-	{"cummax", false, func(x ad.Value) ad.Value { return x.CumMax(1) }, func(row []float32) (y []float64) {
+	{"cummax", false, true, ad.Value.CumMax, func(row []float64) (y []float64) {
 		for i := range row {
-			y = append(y, float64(slices.Max(row[:i+1])))
+			y = append(y, slices.Max(row[:i+1]))
 		}
 		return y
 	}},
-	{"cummax", true, func(x ad.Value) ad.Value { return x.CumMax(1) }, func(row []float32) []float64 {
+	{"cummax", true, true, ad.Value.CumMax, func(row []float64) []float64 {
 		y, best := make([]float64, len(row)), 0
 		for i, x := range row {
 			if x > row[best] {
 				best = i
 			}
-			y[best] += float64(row[best])
+			y[best] += row[best]
 		}
 		return y
 	}},
-	{"logcumsumexp", false, func(x ad.Value) ad.Value { return x.LogCumSumExp(1) }, func(row []float32) (y []float64) {
+	{"logcumsumexp", false, true, ad.Value.LogCumSumExp, func(row []float64) (y []float64) {
 		sum := 0.0
 		for _, x := range row {
-			sum += math.Exp(float64(x))
+			sum += math.Exp(x)
 			y = append(y, math.Log(sum))
 		}
 		return y
 	}},
-	{"prod", true, func(x ad.Value) ad.Value { return x.Scale(0.001).Shift(1).Prod(1) }, func(row []float32) (y []float64) {
+	{"prod", true, false, func(x ad.Value, _ int) ad.Value { return x.Scale(0.001).Shift(1).Prod(1) }, func(row []float64) (y []float64) {
 		all := cumProdOf(row)[len(row)-1]
 		for _, x := range row {
-			y = append(y, all*all*0.001/(1+0.001*float64(x)))
+			y = append(y, all*all*0.001/(1+0.001*x))
 		}
 		return y
 	}},
-	{"tril", false, ad.Value.Tril, func(row []float32) []float64 { return []float64{float64(row[0]), 0, 0} }},
-	{"reverse", false, func(x ad.Value) ad.Value { return x.Reverse(1) }, func(row []float32) (y []float64) {
+	{"tril", false, false, func(x ad.Value, _ int) ad.Value { return x.Tril() }, func(row []float64) []float64 { return []float64{row[0], 0, 0} }},
+	{"reverse", false, false, func(x ad.Value, _ int) ad.Value { return x.Reverse(1) }, func(row []float64) (y []float64) {
 		for i := range row {
-			y = append(y, float64(row[len(row)-1-i]))
+			y = append(y, row[len(row)-1-i])
 		}
 		return y
 	}},
-	{"any", false, func(x ad.Value) ad.Value { return x.Gt(ad.Const(2.9)).Any(1).Convert(ad.F32) }, func(row []float32) []float64 {
+	{"any", false, false, func(x ad.Value, _ int) ad.Value { return x.Gt(ad.Const(2.9)).Any(1).Convert(ad.F32) }, func(row []float64) []float64 {
 		if slices.Max(row) > 2.9 {
 			return []float64{1}
 		}
@@ -340,12 +361,12 @@ var orderOps = []struct {
 	}},
 }
 
-func cumProd(x ad.Value) ad.Value { return x.Scale(0.001).Shift(1).CumProd(1) }
+func cumProd(x ad.Value, axis int) ad.Value { return x.Scale(0.001).Shift(1).CumProd(axis) }
 
-func cumProdOf(row []float32) (y []float64) {
+func cumProdOf(row []float64) (y []float64) {
 	product := 1.0
 	for _, x := range row {
-		product *= 1 + 0.001*float64(x)
+		product *= 1 + 0.001*x
 		y = append(y, product)
 	}
 	return y

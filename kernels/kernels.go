@@ -37,6 +37,8 @@ type Level struct {
 	First [dtype.Count]First
 	// Extremes, the least and the greatest, by the type of the elements, of integers and floats.
 	Extremes [2][dtype.Count]Extremes
+	// SoFar, the least and the greatest, by the type of the elements, of integers and floats.
+	SoFar [2][dtype.Count]SoFar
 	// Above, by the type of x, finds the elements that are more than the largest of their segment: into at go the numbers, int32s, of those of
 	// n that are not x[i] <= y[ids[i]]; at has room for as many and a vector. It returns how many, -1 if some of ids, int32s, is not one of m.
 	// n is a multiple of 16; nil where there is none.

@@ -104,6 +104,58 @@ func greatest[T int32 | int64 | float32 | float64, I int32 | int64](best, at, x 
 	}
 }
 
+// SoFar are extremes of what came so far: of equal elements the first, NaN where one is.
+type SoFar struct {
+	// Rows are those along rows of n elements, one behind the other.
+	Rows func(y, x unsafe.Pointer, rows, n int)
+	// Next is y[j], the extreme of last[j] and x[j] behind it.
+	Next func(y, last, x unsafe.Pointer, n int)
+}
+
+// SoFarOf returns those of elements of type t, which is no Bool: the greatest or the least.
+func (l *Level) SoFarOf(t dtype.Type, most bool) SoFar {
+	k := 0
+	if most {
+		k = 1
+	}
+	if f := l.SoFar[k][t]; f.Rows != nil {
+		return f
+	}
+	return pureSoFar[k][t]
+}
+
+var pureSoFar = [2][dtype.Count]SoFar{
+	{dtype.I32: soFar[int32](false), dtype.I64: soFar[int64](false), dtype.F32: soFar[float32](false), dtype.F64: soFar[float64](false)},
+	{dtype.I32: soFar[int32](true), dtype.I64: soFar[int64](true), dtype.F32: soFar[float32](true), dtype.F64: soFar[float64](true)},
+}
+
+// Nothing is beyond a NaN but one.
+func soFar[T int32 | int64 | float32 | float64](most bool) SoFar {
+	beyond := func(v, last T) bool { return most && v > last || !most && v < last || v != v }
+	return SoFar{
+		Rows: func(y, x unsafe.Pointer, rows, n int) {
+			for i := range rows {
+				to, from := unsafe.Slice((*T)(y), rows*n)[i*n:][:n], unsafe.Slice((*T)(x), rows*n)[i*n:][:n]
+				for k, v := range from {
+					if k > 0 && !beyond(v, to[k-1]) {
+						v = to[k-1]
+					}
+					to[k] = v
+				}
+			}
+		},
+		Next: func(y, last, x unsafe.Pointer, n int) {
+			to, before := unsafe.Slice((*T)(y), n), unsafe.Slice((*T)(last), n)
+			for j, v := range unsafe.Slice((*T)(x), n) {
+				if !beyond(v, before[j]) {
+					v = before[j]
+				}
+				to[j] = v
+			}
+		},
+	}
+}
+
 // ReductionKernel is what a level brings to a reduction of one type.
 type ReductionKernel struct {
 	Fold           Fold

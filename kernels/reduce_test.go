@@ -265,6 +265,46 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// Extremes so far, along rows and down them: of elements some of which are equal, zeros of both signs and NaNs among them, or none.
+func TestSoFar(t *testing.T) {
+	const guard = 64
+	rng := rand.New(rand.NewPCG(9, 13))
+	for _, level := range distinct() {
+		for _, ty := range []dtype.Type{dtype.I32, dtype.I64, dtype.F32, dtype.F64} {
+			size := ty.Size()
+			for n := range 100 {
+				for _, most := range []bool{false, true} {
+					rows, off := rng.IntN(5), rng.IntN(9)*size
+					x, last := append(make([]byte, off), drawRun(rng, ty, (rows+1)*n)...), append(make([]byte, off), drawRun(rng, ty, n)...)
+					if rng.IntN(3) == 0 {
+						for i := range rows * n {
+							put(x[off:], ty, i, sample4(ty, min(3, rng.IntN(40))))
+						}
+					}
+					x, last = append(x, 0), append(last, 0)
+					var got [2][2][]byte
+					for k, l := range []*Level{level, Purego} {
+						for j := range got[k] {
+							got[k][j] = bytes.Repeat([]byte{0xA5}, 2*guard+off+rows*n*size+n*size)
+						}
+						f := l.SoFarOf(ty, most)
+						f.Rows(pointer(got[k][0], guard+off), pointer(x, off), rows, n)
+						f.Next(pointer(got[k][1], guard+off), pointer(last, off), pointer(x, off), n)
+					}
+					for j, elems := range []int{rows * n, n} {
+						for i := range len(got[0][j]) / size {
+							k := i - (guard+off)/size
+							if g, w := get(got[0][j], ty, i), get(got[1][j], ty, i); !sameElem(g, w, ty) || (k < 0 || k >= elems) && g != get(bytes.Repeat([]byte{0xA5}, 8), ty, 0) {
+								t.Fatalf("%s: %v, most %v, %d rows of %d, down %d: element %d is %x, want %x", level.Name, ty, most, rows, n, j, k, g, w)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 // Elements above their segments' largest ones are found in order, numbers among NaNs and the other way round, and ids that are none of a segment.
 func TestAbove(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 12))

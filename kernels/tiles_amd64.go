@@ -31,6 +31,10 @@ func avx2() *Level {
 		{dtype.I32: asm.LeastI32AVX2, dtype.I64: asm.LeastI64AVX2, dtype.F32: asm.LeastF32AVX2, dtype.F64: asm.LeastF64AVX2},
 		{dtype.I32: asm.GreatestI32AVX2, dtype.I64: asm.GreatestI64AVX2, dtype.F32: asm.GreatestF32AVX2, dtype.F64: asm.GreatestF64AVX2},
 	}
+	l.SoFar = [2][dtype.Count]SoFar{
+		{dtype.F32: {asm.LeastRowsF32AVX2, asm.LeastNextF32AVX2}, dtype.F64: {asm.LeastRowsF64AVX2, asm.LeastNextF64AVX2}},
+		{dtype.F32: {asm.GreatestRowsF32AVX2, asm.GreatestNextF32AVX2}, dtype.F64: {asm.GreatestRowsF64AVX2, asm.GreatestNextF64AVX2}},
+	}
 	l.lay(&asm.TilesAVX2, &asm.ConvertAVX2, asm.ReductionsAVX2[:])
 	return l
 }
@@ -48,6 +52,10 @@ func avx512() *Level {
 	l.Extremes = [2][dtype.Count]Extremes{
 		{dtype.I32: asm.LeastI32AVX512, dtype.I64: asm.LeastI64AVX512, dtype.F32: asm.LeastF32AVX512, dtype.F64: asm.LeastF64AVX512},
 		{dtype.I32: asm.GreatestI32AVX512, dtype.I64: asm.GreatestI64AVX512, dtype.F32: asm.GreatestF32AVX512, dtype.F64: asm.GreatestF64AVX512},
+	}
+	l.SoFar = [2][dtype.Count]SoFar{
+		{dtype.F32: {asm.LeastRowsF32AVX512, asm.LeastNextF32AVX512}, dtype.F64: {asm.LeastRowsF64AVX512, asm.LeastNextF64AVX512}},
+		{dtype.F32: {asm.GreatestRowsF32AVX512, asm.GreatestNextF32AVX512}, dtype.F64: {asm.GreatestRowsF64AVX512, asm.GreatestNextF64AVX512}},
 	}
 	l.Above[dtype.F32], l.Above[dtype.F64] = asm.AboveF32AVX512, asm.AboveF64AVX512
 	l.lay(&asm.TilesAVX512, &asm.ConvertAVX512, asm.ReductionsAVX512[:])

@@ -219,7 +219,7 @@ func fails(n *ir.Node) bool {
 	if n.Kind != ir.Call || isFFT(n) {
 		return n.Kind == ir.Hosted
 	}
-	return n.Call != ir.ArgSort && n.Call != ir.ArgCumMax && n.Call != ir.Recurrence
+	return n.Call != ir.ArgSort && n.Call != ir.Recurrence
 }
 
 // recur computes rows from i on.
@@ -368,10 +368,6 @@ var orders = [dtype.Count]func(n *ir.Node, y []int64, x unsafe.Pointer, cols int
 
 func inOrder[T linalg.Number](n *ir.Node, y []int64, x unsafe.Pointer, cols int, work []float64) {
 	row := unsafe.Slice((*T)(x), cols)
-	if n.Call == ir.ArgCumMax {
-		linalg.ArgCumMax(y, row)
-		return
-	}
 	descending := n.Bits&ir.Descending != 0
 	if k := int(n.Bits >> ir.TopShift); k > 0 && k <= 64 && 4*k <= len(y) {
 		linalg.ArgTop(y, row, k, descending, work)

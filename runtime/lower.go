@@ -170,7 +170,7 @@ func (l *lowering) markForced() {
 			if !l.gathers[n.ID] || gatheredRow(n) > 1 {
 				need(n.In[0])
 			}
-		case ir.Scatter, ir.Fold, ir.CumSum, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
+		case ir.Scatter, ir.Fold, ir.Cumulate, ir.Call, ir.Hosted, ir.Loop, ir.Branch, ir.Rewind:
 			for _, x := range n.In {
 				need(x)
 			}

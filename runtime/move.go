@@ -13,16 +13,16 @@ import (
 
 // nodeUnits makes the units of the kinds that are steps of their own. Their operands are contiguous, but for a Place's.
 var nodeUnits = map[ir.Kind]func(b *binding, n *ir.Node) unit{
-	ir.MatMul:  (*binding).newProduct,
-	ir.Call:    (*binding).newCall,
-	ir.Hosted:  (*binding).newHost,
-	ir.Iota:    (*binding).newIota,
-	ir.Place:   (*binding).newPlace,
-	ir.Fold:    (*binding).newFold,
-	ir.Take:    (*binding).newTake,
-	ir.Scatter: (*binding).newScatter,
-	ir.CumSum:  (*binding).newCumSum,
-	ir.Reduce:  (*binding).newArgReduce,
+	ir.MatMul:   (*binding).newProduct,
+	ir.Call:     (*binding).newCall,
+	ir.Hosted:   (*binding).newHost,
+	ir.Iota:     (*binding).newIota,
+	ir.Place:    (*binding).newPlace,
+	ir.Fold:     (*binding).newFold,
+	ir.Take:     (*binding).newTake,
+	ir.Scatter:  (*binding).newScatter,
+	ir.Cumulate: (*binding).newCumulate,
+	ir.Reduce:   (*binding).newArgReduce,
 }
 
 // moveElems is the size of a task that moves elements.
@@ -99,7 +99,7 @@ func knownIndices(n *ir.Node) bool {
 	for viewKind(idx.Kind) {
 		idx = idx.In[0]
 	}
-	if idx.Kind == ir.Call && (idx.Call == ir.ArgSort || idx.Call == ir.ArgCumMax) {
+	if idx.Kind == ir.Call && idx.Call == ir.ArgSort {
 		s := idx.In[0].Shape
 		return s[len(s)-1] == d
 	}
@@ -668,56 +668,87 @@ func scatterAddRuns[T float32 | float64 | int32 | int64, I int32 | int64](y unsa
 	*place(last) = sum
 }
 
-// newCumSum starts from the first element itself.
-func (b *binding) newCumSum(n *ir.Node) unit {
+// newCumulate starts from the first element itself.
+func (b *binding) newCumulate(n *ir.Node) unit {
 	x := b.operand(n.In[0])
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
 	size, dst, reverse := n.Type.Size(), b.root(n), n.Flag
-	add := b.p.level.Accumulate(kernels.Sum, n.Type)
 	block := max(64, ceil(inner, 32))
 	blocks := ceil(inner, block)
 	if inner == 0 || d == 0 {
 		return &loop{0, 1, nil}
 	}
+	rows, next := cumulateRows[n.Type], b.nextSum(n.Type)
+	anew := func(*run, int) unsafe.Pointer { return nil }
+	if len(n.In) == 2 {
+		m := b.operand(n.In[1])
+		anew = func(r *run, at int) unsafe.Pointer { return unsafe.Add(m.ptr(r), at) }
+	}
+	if n.Reduction != ir.Sum {
+		f := b.p.level.SoFarOf(n.Type, n.Reduction == ir.Max)
+		rows = func(y, x, _ unsafe.Pointer, rows, d int, _ bool) { f.Rows(y, x, rows, d) }
+		next = func(y, last, x, _ unsafe.Pointer, n int) { f.Next(y, last, x, n) }
+	}
 	if inner == 1 {
-		rows := cumulateRows[n.Type]
 		return newLoop(outer, d, func(r *run, _ *worker, i0, i1 int) {
-			rows(unsafe.Add(r.ptr[dst], i0*d*size), unsafe.Add(x.ptr(r), i0*d*size), i1-i0, d, reverse)
+			at := i0 * d
+			rows(unsafe.Add(r.ptr[dst], at*size), unsafe.Add(x.ptr(r), at*size), anew(r, at), i1-i0, d, reverse)
 		})
 	}
 	return newLoop(outer*blocks, d*block, func(r *run, _ *worker, i0, i1 int) {
 		for i := i0; i < i1; i++ {
 			o, lo := i/blocks, i%blocks*block
-			width := min(block, inner-lo)
-			first, step := 0, 1
+			at, step, width := o*d*inner+lo, inner, min(block, inner-lo)
 			if reverse {
-				first, step = d-1, -1
+				at, step = at+(d-1)*inner, -inner
 			}
-			for j := range d {
-				at := ((o*d+first+j*step)*inner + lo) * size
-				y := unsafe.Add(r.ptr[dst], at)
-				move(y, unsafe.Add(x.ptr(r), at), width*size)
-				if j > 0 {
-					add(y, unsafe.Add(r.ptr[dst], at-step*inner*size), width)
-				}
+			move(unsafe.Add(r.ptr[dst], at*size), unsafe.Add(x.ptr(r), at*size), width*size)
+			for range d - 1 {
+				last := unsafe.Add(r.ptr[dst], at*size)
+				at += step
+				next(unsafe.Add(r.ptr[dst], at*size), last, unsafe.Add(x.ptr(r), at*size), anew(r, at), width)
 			}
 		}
 	})
 }
 
-var cumulateRows = [dtype.Count]func(y, x unsafe.Pointer, rows, d int, reverse bool){
+// nextSum adds n elements x to the sums so far; where anew says so, they are x. It may be nil.
+func (b *binding) nextSum(t dtype.Type) func(y, last, x, anew unsafe.Pointer, n int) {
+	size, add := t.Size(), b.p.level.Accumulate(kernels.Sum, t)
+	return func(y, last, x, anew unsafe.Pointer, n int) {
+		move(y, x, n*size)
+		add(y, last, n)
+		if anew == nil {
+			return
+		}
+		for j, here := range unsafe.Slice((*bool)(anew), n) { // seldom
+			if here {
+				move(unsafe.Add(y, j*size), unsafe.Add(x, j*size), size)
+			}
+		}
+	}
+}
+
+var cumulateRows = [dtype.Count]func(y, x, anew unsafe.Pointer, rows, d int, reverse bool){
 	dtype.I32: rowsSoFar[int32],
 	dtype.I64: rowsSoFar[int64],
 	dtype.F32: rowsSoFar[float32],
 	dtype.F64: rowsSoFar[float64],
 }
 
-// rowsSoFar are running sums of rows of d elements. Each sum waits for the one before, so that four rows go side by side.
-func rowsSoFar[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, rows, d int, reverse bool) {
+// rowsSoFar are running sums of rows of d elements. Each sum waits for the one before, so that four rows go side by side. Where anew says
+// so they begin anew; it may be nil.
+func rowsSoFar[T float32 | float64 | int32 | int64](y, x, anew unsafe.Pointer, rows, d int, reverse bool) {
 	step, first := int(unsafe.Sizeof(T(0))), 0
 	row := d * step
 	if reverse {
 		first, step = row-step, -step
+	}
+	if anew != nil {
+		for i := range rows {
+			rowSince[T](unsafe.Add(y, i*row+first), unsafe.Add(x, i*row+first), unsafe.Add(anew, i*d+first/int(unsafe.Sizeof(T(0)))), d, step)
+		}
+		return
 	}
 	i := 0
 	for ; i+4 <= rows; i += 4 {
@@ -745,6 +776,21 @@ func rowsSoFar[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, rows, d
 			p, q = unsafe.Add(p, step), unsafe.Add(q, step)
 			s += *(*T)(p)
 		}
+	}
+}
+
+// rowSince is one of them, step bytes from each element to the next.
+func rowSince[T float32 | float64 | int32 | int64](y, x, anew unsafe.Pointer, d, step int) {
+	s, one := *(*T)(x), step/int(unsafe.Sizeof(T(0)))
+	*(*T)(y) = s
+	for range d - 1 {
+		x, y, anew = unsafe.Add(x, step), unsafe.Add(y, step), unsafe.Add(anew, one)
+		if v := *(*T)(x); *(*bool)(anew) {
+			s = v
+		} else {
+			s += v
+		}
+		*(*T)(y) = s
 	}
 }
 

@@ -84,15 +84,13 @@ func noKernel(n *ir.Node) *cudasrc.Unsupported {
 }
 
 // calls are those that have kernels.
-var calls = []ir.CallID{ir.ArgSort, ir.ArgCumMax, ir.SegmentMax, ir.Recurrence, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
+var calls = []ir.CallID{ir.ArgSort, ir.SegmentMax, ir.Recurrence, ir.Cholesky, ir.TriSolve, ir.LU, ir.LUSolve, ir.Det}
 
 // call writes one of them.
 func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (cudasrc.Unit, error) {
 	switch n.Call {
 	case ir.ArgSort:
 		return d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
-	case ir.ArgCumMax:
-		return d.w.ArgCumMax(y, in[0])
 	case ir.Recurrence:
 		return d.w.Recurrence(y, in[0], in[1], n.Bits&ir.ZerosStay != 0)
 	case ir.SegmentMax:
@@ -440,8 +438,8 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], n.Flag)
 	case ir.Scatter:
 		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0], n.Flag)
-	case ir.CumSum:
-		k, err = d.w.CumSum(y, in[0], n.Axes[0], n.Flag)
+	case ir.Cumulate:
+		k, err = d.w.Cumulate(y, in[0], append(in, nil)[1], n.Axes[0], n.Reduction, n.Flag)
 	case ir.Reduce:
 		k, err = d.w.ArgReduce(y, in[0], n.Axes[0], n.Axes[1], n.Reduction)
 	default:

@@ -177,7 +177,7 @@ func TestPlanLongFolds(t *testing.T) {
 	runPlans(t, all)
 }
 
-// TestPlanRunningSums: along the last axis, of few and of many rows, along others, either way, in order.
+// TestPlanRunningSums, and extremes: along the last axis, of few and of many rows, along others, either way, in order.
 func TestPlanRunningSums(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 23))
 	var all []planned
@@ -187,7 +187,11 @@ func TestPlanRunningSums(t *testing.T) {
 			x := s.param(typ, ir.Static(dims...), 1000)
 			var outs []*ir.Node
 			for axis := range dims {
-				outs = append(outs, s.g.CumSum(x, axis, false), s.g.CumSum(x, axis, true))
+				most, least := s.g.CumMax(x, axis), s.g.CumMin(x, axis)
+				outs = append(outs, s.g.CumSum(x, axis, false), s.g.CumSum(x, axis, true), most, least)
+				if typ.IsFloat() && dims[axis] > 1 { // sums that begin anew, either way
+					outs = append(outs, s.g.VJP([]*ir.Node{most}, []*ir.Node{x}, []*ir.Node{x})[0], s.g.JVP([]*ir.Node{least}, []*ir.Node{x}, []*ir.Node{x})[0])
+				}
 			}
 			all = append(all, plans(t, fmt.Sprint(typ, dims), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
 		}
@@ -222,7 +226,7 @@ func TestPlanSorting(t *testing.T) {
 		for _, n := range []int{1, 5, 256, 700} {
 			s := &sketch{source: rng, g: ir.New()}
 			x := s.param(typ, ir.Static(3, n), 50)
-			outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgSort, ir.Descending, "", x), s.g.Call(ir.ArgCumMax, 0, "", x), s.g.Sort(x, 1, ""), s.g.CumProd(x, 1)}
+			outs := []*ir.Node{s.g.Call(ir.ArgSort, 0, "", x), s.g.Call(ir.ArgSort, ir.Descending, "", x), s.g.Sort(x, 1, ""), s.g.CumProd(x, 1)}
 			all = append(all, plans(t, fmt.Sprint("sort ", typ, n), outs, s.inputs, func(int) [][]byte { return s.values(rng, 1) }, 1)...)
 		}
 	}

@@ -241,15 +241,15 @@ var referenceKinds = [ir.NumKinds]func(r *reference){
 	ir.Windows: func(r *reference) {
 		r.gather(func(at, from []int) { windowed(r.n, at, from) })
 	},
-	ir.Fold:    fold,
-	ir.Place:   place,
-	ir.Take:    takeRows,
-	ir.Scatter: scatter,
-	ir.CumSum:  cumSum,
-	ir.MatMul:  matMul,
-	ir.Call:    referenceCall,
-	ir.Hosted:  referenceHost,
-	ir.Reduce:  reduce,
+	ir.Fold:     fold,
+	ir.Place:    place,
+	ir.Take:     takeRows,
+	ir.Scatter:  scatter,
+	ir.Cumulate: cumulate,
+	ir.MatMul:   matMul,
+	ir.Call:     referenceCall,
+	ir.Hosted:   referenceHost,
+	ir.Reduce:   reduce,
 }
 
 func same(r *reference) { copy(r.y.bytes, r.in[0].bytes) }
@@ -393,9 +393,18 @@ func scatter(r *reference) {
 }
 
 // cumSum starts from the first element itself.
-func cumSum(r *reference) {
+func cumulate(r *reference) {
 	copy(r.y.bytes, r.in[0].bytes)
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)
+	if r.n.Reduction != ir.Sum {
+		next, row := kernels.Purego.SoFarOf(r.y.t, r.n.Reduction == ir.Max).Next, inner*r.y.t.Size()
+		for k := range outer * d {
+			if y := unsafe.Add(r.y.ptr(), k*row); k%d > 0 {
+				next(y, unsafe.Add(y, -row), y, inner)
+			}
+		}
+		return
+	}
 	sum := adder{y: r.y, x: r.y}
 	for j := 1; j < d; j++ {
 		to, from := j, j-1
@@ -404,7 +413,9 @@ func cumSum(r *reference) {
 		}
 		for o := range outer {
 			for i := range inner {
-				sum.add((o*d+to)*inner+i, (o*d+from)*inner+i)
+				if at := (o*d+to)*inner + i; len(r.in) == 1 || r.in[1].bits(at) == 0 {
+					sum.add(at, (o*d+from)*inner+i)
+				}
 			}
 		}
 		sum.flush()

@@ -82,10 +82,10 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		must(w.Scatter(x, idx, y, 1, false))
 		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, 1, true))
 		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), 0, false))
-		must(w.CumSum(x, x, 1, true))
-		must(w.CumSum(x, x, 2, true))
+		must(w.Cumulate(x, x, nil, 1, ir.Sum, true))
+		must(w.Cumulate(x, x, nil, 2, ir.Sum, true))
+		must(w.Cumulate(x, x, nil, 2, ir.Max, false))
 		must(w.ArgSort(operand(dtype.I64, 0, 50, 40, 30), x, true))
-		must(w.ArgCumMax(operand(dtype.I64, 0, 50, 40, 30), x))
 		must(w.Map(&cudasrc.Map{Dims: []int{60}, Values: []cudasrc.Value{{Type: dtype.I64, Leaf: idx}, {Type: typ, Leaf: x, Gather: &cudasrc.Gather{Index: 0, By: 2, Size: 9}},
 			{Type: typ, Op: ops.Add, Args: []int{1, 1}, Out: operand(typ, 0, 60)}}}))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 30), x, 1, 2, ir.ArgMax))

@@ -321,17 +321,32 @@ func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Uni
 	return u, err
 }
 
-// CumSum is a running sum along an axis, from the first element itself, in order: a thread adds up each column.
-func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
+// soFar is the text of what came so far, a, with the next element x. Where sums begin anew, anew says so; it may be "".
+func soFar(r ir.Reduction, a, x, anew string) string {
+	if anew != "" {
+		return fmt.Sprintf("%s ? %s : f_sum(%[2]s, %s)", anew, x, a)
+	}
+	switch r {
+	case ir.Max:
+		return fmt.Sprintf("%[2]s > %[1]s || %[2]s != %[2]s ? %[2]s : %[1]s", a, x)
+	case ir.Min:
+		return fmt.Sprintf("%[2]s < %[1]s || %[2]s != %[2]s ? %[2]s : %[1]s", a, x)
+	}
+	return fmt.Sprintf("f_sum(%s, %s)", x, a)
+}
+
+// Cumulate is a sum or an extreme of what came so far along an axis, from the first element itself, in order: a thread goes along each
+// column. Sums begin anew where the Bools anew say so, unless that is nil.
+func (w *Writer) Cumulate(o, x, anew *Operand, axis int, r ir.Reduction, reverse bool) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)
 	n := outer * inner
 	if n*d == 0 {
 		return Unit{}, nil
 	}
-	if inner == 1 {
-		return w.cumSumRows(o, x, outer, d, reverse)
+	if inner == 1 && anew == nil {
+		return w.cumulateRows(o, x, outer, d, r, reverse)
 	}
-	t, wide := newText("cumsum"), n*d >= narrow
+	t, wide := newText("cum"+r.String()), n*d >= narrow
 	i, typ := index(wide), ctype(o.Type)
 	t.in(typ, "p", x.arg())
 	t.out(typ, "q", o.arg())
@@ -344,7 +359,14 @@ func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
 	t.line("if (i >= n) return;")
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner);", i)
-	t.line("p += (i64)(o * (%s)d) * (i64)%s + c + first, q += (i64)(o * (%s)d) * (i64)%s + c + first;", i, plain("inner", wide), i, plain("inner", wide))
+	t.line("const i64 at = (i64)(o * (%s)d) * (i64)%s + c + first;", i, plain("inner", wide))
+	t.line("p += at, q += at;")
+	since := ""
+	if anew != nil {
+		t.in("u8", "anew", anew.arg())
+		t.line("anew += at;")
+		since = "anew[(i64)(k + j) * step]"
+	}
 	t.line("%s a = p[0], x[%d];", typ, cumAhead)
 	t.line("q[0] = a;")
 	t.line("for (u64 k = 1; k < d; k += %d) {", cumAhead)
@@ -352,23 +374,23 @@ func (w *Writer) CumSum(o, x *Operand, axis int, reverse bool) (Unit, error) {
 	t.line("\tloads(x, p + (i64)k * step, step, left);")
 	t.body.WriteString("#pragma unroll\n")
 	t.line("\tfor (int j = 0; j < %d; j++)", cumAhead)
-	t.line("\t\tif (j < left) q[(i64)(k + j) * step] = a = f_sum(x[j], a);")
+	t.line("\t\tif (j < left) q[(i64)(k + j) * step] = a = %s;", soFar(r, "a", "x[j]", since))
 	t.line("}")
 	return one(w.launch(t, ceil(n, block)))
 }
 
-// cumAhead is how many elements a sum reads before it adds them, one after the other.
+// cumAhead is how many elements are read before they are gone through, one after the other.
 const cumAhead = 8
 
-// cumSumRows writes sums along the last axis: a block brings parts of some rows to shared memory, side by side, where
-// a thread adds up each row in order.
-func (w *Writer) cumSumRows(o, x *Operand, outer, d int, reverse bool) (Unit, error) {
+// cumulateRows goes along the last axis: a block brings parts of some rows to shared memory, side by side, where
+// a thread goes along each row.
+func (w *Writer) cumulateRows(o, x *Operand, outer, d int, r ir.Reduction, reverse bool) (Unit, error) {
 	rows := 1
 	for rows < 32 && rows*2 <= outer {
 		rows *= 2
 	}
 	across := 2048 / rows
-	t, typ := newText("cumsumrows"), ctype(o.Type)
+	t, typ := newText("cum"+r.String()+"rows"), ctype(o.Type)
 	t.in(typ, "p", x.arg())
 	t.out(typ, "q", o.arg())
 	t.size("rows", outer)
@@ -394,7 +416,7 @@ func (w *Writer) cumSumRows(o, x *Operand, outer, d int, reverse bool) (Unit, er
 	t.line("\t\t\tloads(x, part[t] + c, 1, left);")
 	t.body.WriteString("#pragma unroll\n")
 	t.line("\t\t\tfor (int j = 0; j < %d; j++)", cumAhead)
-	t.line("\t\t\t\tif (j < left) part[t][c + j] = a = base + c + j == 0 ? x[j] : f_sum(x[j], a);")
+	t.line("\t\t\t\tif (j < left) part[t][c + j] = a = base + c + j == 0 ? x[j] : %s;", soFar(r, "a", "x[j]", ""))
 	t.line("\t\t}")
 	t.line("\t}")
 	t.line("\t__syncthreads();")

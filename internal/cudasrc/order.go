@@ -58,30 +58,6 @@ func (w *Writer) ArgSort(o, x *Operand, descending bool) (Unit, error) {
 	return one(w.launch(t, rows*ceil(n, block)))
 }
 
-// ArgCumMax is the index of the first largest element so far of each row of x, that of the first NaN from there on.
-func (w *Writer) ArgCumMax(o, x *Operand) (Unit, error) {
-	rows, n, _ := around(x.Dims, len(x.Dims)-1, len(x.Dims))
-	if rows*n == 0 {
-		return Unit{}, nil
-	}
-	t, typ := newText("argcummax"), ctype(x.Type)
-	t.in(typ, "p", x.arg())
-	t.out("i64", "q", o.arg())
-	t.size("rows", rows)
-	t.size("n", n)
-	t.line("const u64 row = %s;", thread(true))
-	t.line("if (row >= rows) return;")
-	t.line("p += row * n, q += row * n;")
-	t.line("%s b = p[0];", typ)
-	t.line("u64 best = 0;")
-	t.line("for (u64 i = 0; i < n; i++) {")
-	t.line("\tconst %s x = p[i];", typ)
-	t.line("\tif (b == b && (x > b || x != x)) b = x, best = i;")
-	t.line("\tq[i] = (i64)best;")
-	t.line("}")
-	return one(w.launch(t, ceil(rows, block)))
-}
-
 // Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row, and where zeros stay, b[k] after a 0.
 func (w *Writer) Recurrence(o, a, b *Operand, zerosStay bool) (Unit, error) {
 	rows, n, _ := around(a.Dims, len(a.Dims)-1, len(a.Dims))

@@ -61,7 +61,7 @@ func TestWideIndices(t *testing.T) {
 		{"scatter each", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
 			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, 1, true)
 		}},
-		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.CumSum(y, x, 1, true) }},
+		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Cumulate(y, x, nil, 1, ir.Sum, true) }},
 		{"arg", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
 			return w.ArgReduce(operand(dtype.I64, 2, 6, 50), x, 2, 3, ir.ArgMax)
 		}},

@@ -584,18 +584,25 @@ func (g *Graph) reduceRun(r Reduction, x *Node, lo, hi int) *Node {
 
 // CumSum adds up along axis, from the end when reverse.
 func (g *Graph) CumSum(x *Node, axis int, reverse bool) *Node {
-	checkAxis("CumSum", x.Shape, axis)
+	return g.cumulate(Sum, axis, reverse, x)
+}
+
+func (g *Graph) cumulate(r Reduction, axis int, reverse bool, in ...*Node) *Node {
+	op, x := cumulateNames[r], in[0]
+	checkAxis(op, x.Shape, axis)
 	if x.Type == dtype.Bool {
-		Fail("CumSum", "%v of bool is not defined (use Convert)", x.Shape)
+		Fail(op, "%v of bool is not defined (use Convert)", x.Shape)
 	}
 	if x.Shape[axis].Is(1) {
 		return x
 	}
 	if x.Type.IsHalf() {
-		return g.inSingle(x, func(x *Node) *Node { return g.CumSum(x, axis, reverse) })
+		return g.inSingle(x, func(x *Node) *Node { return g.cumulate(r, axis, reverse, append([]*Node{x}, in[1:]...)...) })
 	}
-	return g.add(Node{Kind: CumSum, Type: x.Type, Shape: x.Shape, In: []*Node{x}, Axes: []int{axis}, Flag: reverse})
+	return g.add(Node{Kind: Cumulate, Reduction: r, Type: x.Type, Shape: x.Shape, In: slices.Clone(in), Axes: []int{axis}, Flag: reverse})
 }
+
+var cumulateNames = [NumReductions]string{Sum: "CumSum", Max: "CumMax", Min: "CumMin"}
 
 // outerRow is the length from which on rows of a batch of outer products are written by a cluster, one after the
 // other and fused with what reads them, sooner than tile by tile by a product.

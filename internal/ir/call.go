@@ -27,7 +27,6 @@ const (
 	SVD                      // A of no more columns than rows: U, V, the singular values' row, descending
 	Expm                     // A: eᴬ
 	ArgSort                  // x: the indices that sort a row, stably, NaN last; flag Descending
-	ArgCumMax                // x: the index of the first largest element so far, that of a NaN from there on
 	FFT                      // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
 	RFFT                     // a row of n: the first n/2+1 elements of its transform, rows re and im
 	HalfEven                 // what RFFT gives: the row of even length n that it is of, times n
@@ -86,7 +85,6 @@ func init() { // the rules make calls, and use the sweep that uses them
 		RFFT:       {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
 		HalfEven:   {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
 		HalfOdd:    {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
-		ArgCumMax:  {name: "CumMax", in: []int{1}, out: outSame},
 		Recurrence: {name: "Recurrence", in: []int{1, 1}, out: outSame, jvp: jvpRecurrence, vjp: vjpRecurrence},
 
 		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows

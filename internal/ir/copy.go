@@ -48,8 +48,8 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		return g.scatterAs(n, in[0], in[1])
 	case Reduce:
 		return g.reduceRun(n.Reduction, in[0], n.Axes[0], n.Axes[1])
-	case CumSum:
-		return g.CumSum(in[0], n.Axes[0], n.Flag)
+	case Cumulate:
+		return g.cumulate(n.Reduction, n.Axes[0], n.Flag, in...)
 	case MatMul:
 		return g.product(in[0], in[1])
 	case Call:

@@ -315,7 +315,7 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 			}
 			seen[j] = true
 		})
-	case CumSum:
+	case Cumulate:
 		copy(y, in(0))
 		a := n.Axes[0]
 		inner := 1
@@ -328,7 +328,13 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 				i, back = len(y)-1-k, -inner
 			}
 			if j := i / inner % dims[a]; !n.Flag && j > 0 || n.Flag && j < dims[a]-1 {
-				y[i] += y[i-back]
+				switch v := y[i-back]; {
+				case n.Reduction == Sum && (len(n.In) == 1 || in(1)[i] == 0):
+					y[i] += v
+				case n.Reduction == Sum:
+				case n.Reduction == Max && !(y[i] > v) && y[i] == y[i] || n.Reduction == Min && !(y[i] < v) && y[i] == y[i]:
+					y[i] = v
+				}
 			}
 		}
 	case Call:

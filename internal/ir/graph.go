@@ -38,7 +38,7 @@ const (
 	Take                  // In[0] at indices In[1] along Axes[0]; Flag: which begin with the axes before it
 	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Flag: as Take's
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
-	CumSum                // along Axes[0]; Flag: from the end
+	Cumulate              // Reduction, Sum, Max or Min, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
 	MatMul                // [batch… m k] × [batch… k n]
 	Call                  // function Call of In, Bits its flags
 	Stop                  // In[0], whose derivative is zero
@@ -52,7 +52,7 @@ const (
 )
 
 var kindNames = [NumKinds]string{"param", "hole", "const", "data", "iota", "dimsize", "pointwise", "convert",
-	"broadcast", "reshape", "transpose", "slice", "reverse", "windows", "fold", "place", "take", "scatter", "reduce", "cumsum",
+	"broadcast", "reshape", "transpose", "slice", "reverse", "windows", "fold", "place", "take", "scatter", "reduce", "cumulate",
 	"matmul", "call", "stop", "alias", "loop", "branch", "rewind", "out", "host"}
 
 func (k Kind) String() string { return kindNames[k] }
@@ -88,7 +88,7 @@ type Node struct {
 	Op        ops.ID
 	Reduction Reduction
 	Call      CallID
-	Flag      bool // CumSum: reversed; Place: pieces are added; Take, Scatter: indices for each row; Convert: see half.go
+	Flag      bool // Cumulate: reversed; Place: pieces are added; Take, Scatter: indices for each row; Convert: see half.go
 	Type      dtype.Type
 	Shape     Shape
 	In        []*Node
@@ -209,6 +209,8 @@ func (n *Node) Name() string {
 		return n.Op.String()
 	case Reduce:
 		return n.Reduction.String()
+	case Cumulate:
+		return "cum" + n.Reduction.String()
 	case Call:
 		return n.Call.String()
 	case Hosted:

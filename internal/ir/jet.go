@@ -171,7 +171,7 @@ func (j *jet) rule(n, on *Node, p *power, x []*power) func(k int) *Node {
 	switch n.Kind {
 	case Alias:
 		return x[0].coef
-	case Convert, Broadcast, Reshape, Transpose, Slice, Reverse, Place, Take, Scatter, CumSum:
+	case Convert, Broadcast, Reshape, Transpose, Slice, Reverse, Place, Take, Scatter, Cumulate:
 		return j.linear(on, x)
 	case Reduce:
 		if n.Reduction != Prod {

@@ -94,7 +94,7 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 	Reverse:   jvpLinear,
 	Windows:   jvpLinear,
 	Fold:      jvpLinear,
-	CumSum:    jvpLinear,
+	Cumulate:  jvpCumulate,
 	Alias:     func(g *Graph, n *Node, in []flow) flow { return in[0] },
 	Place: func(g *Graph, n *Node, in []flow) flow {
 		var ps []Piece

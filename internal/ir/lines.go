@@ -52,8 +52,8 @@ func (n *Node) PublicName() string {
 		return n.Name()
 	case MatMul:
 		return "MatMul"
-	case CumSum:
-		return "CumSum"
+	case Cumulate:
+		return cumulateNames[n.Reduction]
 	case Scatter:
 		return "ScatterAdd"
 	case Loop:

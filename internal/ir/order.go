@@ -2,6 +2,7 @@ package ir
 
 import (
 	"math"
+	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ops"
@@ -44,10 +45,63 @@ func (g *Graph) SegmentMax(x, ids *Node, n int, pos string) *Node {
 	return g.Call(SegmentMax, uint64(n), pos, x, ids)
 }
 
-// CumMax is the largest element so far along axis.
-func (g *Graph) CumMax(x *Node, axis int, pos string) *Node {
-	axis = Axis("CumMax", x.Shape, axis)
-	return g.along(x, g.rowCall(ArgCumMax, 0, x, axis, pos), axis, pos)
+// CumMax is the largest element so far along axis, the first of equal ones; from a NaN on it is NaN.
+func (g *Graph) CumMax(x *Node, axis int) *Node {
+	return g.cumulate(Max, Axis("CumMax", x.Shape, axis), false, x)
+}
+
+// CumMin is the least one.
+func (g *Graph) CumMin(x *Node, axis int) *Node {
+	return g.cumulate(Min, Axis("CumMin", x.Shape, axis), false, x)
+}
+
+// firsts says where the extremes so far n are first found: at the first element, and where they change.
+func (g *Graph) firsts(n *Node) *Node {
+	a := n.Axes[0]
+	start, step, size := wholeSpan(n.Shape)
+	size[a] = size[a].Sub(D(1))
+	before := g.Slice(n, start, step, size)
+	start[a] = D(1)
+	same := g.Apply(ops.Or, g.Apply(ops.Eq, g.Slice(n, start, step, size), before), g.Apply(ops.IsNaN, before))
+	return g.Place(dtype.Bool, n.Shape, 1, false, Piece{g.Apply(ops.Not, same), start, step})
+}
+
+// An extreme's tangent is that of where it is first found, which is the sum since then.
+func jvpCumulate(g *Graph, n *Node, in []flow) flow {
+	t, a := in[0], n.Axes[0]
+	if n.Reduction == Sum {
+		return flow{g.cumulate(Sum, a, n.Flag, append([]*Node{t.n}, n.In[1:]...)...), t.masked}
+	}
+	first := g.firsts(n)
+	t = g.selectFlow(first, t, flow{})
+	return flow{g.cumulate(Sum, a, false, t.n, first), true}
+}
+
+func vjpCumulate(s *sweep, n *Node, ct flow) {
+	a, anew := n.Axes[0], n.In[1:]
+	switch {
+	case n.Reduction != Sum:
+		first := s.firsts(n)
+		ct = s.selectFlow(first, flow{s.cumulate(Sum, a, true, ct.n, s.ends(first, a, false)), ct.masked}, flow{})
+	case len(anew) > 0:
+		ct.n = s.cumulate(Sum, a, !n.Flag, ct.n, s.ends(anew[0], a, n.Flag))
+	default:
+		ct.n = s.CumSum(ct.n, a, !n.Flag)
+	}
+	s.give(n.In[0], ct)
+}
+
+// ends is where sums that begin where anew says so end, in the order of axis a or from its end; what comes last need not say so.
+func (g *Graph) ends(anew *Node, a int, reverse bool) *Node {
+	start, step, size := wholeSpan(anew.Shape)
+	from, to := slices.Clone(start), start
+	size[a] = size[a].Sub(D(1))
+	if reverse {
+		to[a] = D(1)
+	} else {
+		from[a] = D(1)
+	}
+	return g.Place(dtype.Bool, anew.Shape, 0, false, Piece{g.Slice(anew, from, step, size), to, step})
 }
 
 // scan combines elements along axis with those 1, 2, 4, … before them; what comes in is fill.

@@ -484,7 +484,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		return out
 	},
-	CumSum: func(f *frame, n *Node) []int32 {
+	Cumulate: func(f *frame, n *Node) []int32 {
 		outer, run, inner := around(n.Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		out := slices.Clone(f.at[n.In[0]])
 		for o := range outer {

@@ -35,7 +35,7 @@ func (n *Node) Attrs() string {
 			return fmt.Sprintf(" axes=%v each", n.Axes)
 		}
 		return fmt.Sprintf(" axes=%v", n.Axes)
-	case CumSum:
+	case Cumulate:
 		return fmt.Sprintf(" axes=%v reverse=%v", n.Axes, n.Flag)
 	case Reduce:
 		return fmt.Sprintf(" axes=%d:%d", n.Axes[0], n.Axes[1])

@@ -343,7 +343,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	Reverse:   vjpOne(func(s *sweep, n, ct *Node) *Node { return s.Reverse(ct, n.Axes...) }),
 	Windows:   vjpOne(func(s *sweep, n, ct *Node) *Node { return s.foldWindows(n, ct, n.In[0].Shape, 0) }),
 	Fold:      vjpOne(func(s *sweep, n, ct *Node) *Node { return s.overWindows(n, ct, 0) }),
-	CumSum:    vjpOne(func(s *sweep, n, ct *Node) *Node { return s.CumSum(ct, n.Axes[0], !n.Flag) }),
+	Cumulate:  vjpCumulate,
 	Alias:     vjpOne(func(s *sweep, n, ct *Node) *Node { return ct }),
 	Slice: func(s *sweep, n *Node, ct flow) {
 		p := &s.at[n.In[0].ID]

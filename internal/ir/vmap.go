@@ -100,16 +100,16 @@ var vmapRules = [NumKinds]func(v *vmap, x *Node) *Node{
 	Fold: func(v *vmap, x *Node) *Node {
 		return v.foldWindows(x, v.at[x.In[0]], v.shape(x.Shape), 1)
 	},
-	Place:   vmapCopy,
-	Take:    vmapTake,
-	Scatter: vmapScatter,
-	Reduce:  vmapCopy,
-	CumSum:  vmapCopy,
-	MatMul:  vmapMatMul,
-	Call:    vmapCall,
-	Hosted:  vmapHost,
-	Stop:    vmapCopy,
-	Alias:   func(v *vmap, x *Node) *Node { return v.at[x.In[0]] }, // derivatives by it are nodes already
+	Place:    vmapCopy,
+	Take:     vmapTake,
+	Scatter:  vmapScatter,
+	Reduce:   vmapCopy,
+	Cumulate: vmapCopy,
+	MatMul:   vmapMatMul,
+	Call:     vmapCall,
+	Hosted:   vmapHost,
+	Stop:     vmapCopy,
+	Alias:    func(v *vmap, x *Node) *Node { return v.at[x.In[0]] }, // derivatives by it are nodes already
 }
 
 // vmapCopy is the same node one axis further right.

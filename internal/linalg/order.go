@@ -416,17 +416,6 @@ func ArgTop[T Number](y []int64, x []T, k int, descending bool, work []float64) 
 // ArgSortWork is the work of ArgSort.
 func ArgSortWork(n int) int { return 3 * n }
 
-// ArgCumMax is the index of the first largest element so far, that of the first NaN from there on.
-func ArgCumMax[T Number](y []int64, x []T) {
-	best, top := 0, T(0)
-	for i, v := range x {
-		if v > top || i == 0 || v != v && top == top {
-			best, top = i, v
-		}
-		y[i] = int64(best)
-	}
-}
-
 // segmentBlock is how many elements are compared with the largest ones before these change: most are not above those.
 const segmentBlock = 512
 

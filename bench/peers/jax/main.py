@@ -269,10 +269,10 @@ def rosenbrock(x):
 
 
 ORDER = {
-    "sort": lambda x: jnp.sort(x, 1), "topk": lambda x: jax.lax.top_k(x, 10)[0], "cumsum": lambda x: jnp.cumsum(x, 1),
-    "cumprod": lambda x: jnp.cumprod(1 + 0.001 * x, 1), "cummax": lambda x: jax.lax.cummax(x, 1),
-    "logcumsumexp": lambda x: jax.lax.cumlogsumexp(x, 1), "prod": lambda x: (1 + 0.001 * x).prod(1), "tril": jnp.tril,
-    "reverse": lambda x: x[:, ::-1], "any": lambda x: (x > 2.9).any(1).astype(jnp.float32),
+    "sort": jnp.sort, "topk": lambda x, _: jax.lax.top_k(x, 10)[0], "cumsum": jnp.cumsum,
+    "cumprod": lambda x, axis: jnp.cumprod(1 + 0.001 * x, axis), "cummax": jax.lax.cummax,
+    "logcumsumexp": jax.lax.cumlogsumexp, "prod": lambda x, axis: (1 + 0.001 * x).prod(axis), "tril": lambda x, _: jnp.tril(x),
+    "reverse": lambda x, _: x[:, ::-1], "any": lambda x, axis: (x > 2.9).any(axis).astype(jnp.float32),
 }
 
 
@@ -284,7 +284,8 @@ def feature(a):
              "lstsq": jax.vmap(lambda m: jnp.linalg.lstsq(m[:, :a["n"] // 2], m)[0])}[op]
         return jitted(f, serve.small_matrices(a))
     if op in ORDER:
-        f = ORDER[op]
+        def f(x):
+            return ORDER[op](x, a["axis"])
         return jitted(jax.grad(lambda x: (f(x) ** 2).sum() / 2) if a["grad"] else f, serve.matrix(a))
     if op in ("segmentsum", "segmentsoftmax"):
         k = a["segments"]

@@ -369,10 +369,10 @@ def rosenbrock(x):
 
 
 ORDER = {
-    "sort": lambda x: torch.sort(x, 1)[0], "topk": lambda x: torch.topk(x, 10, 1)[0], "cumsum": lambda x: torch.cumsum(x, 1),
-    "cumprod": lambda x: torch.cumprod(1 + 0.001 * x, 1), "cummax": lambda x: torch.cummax(x, 1)[0],
-    "logcumsumexp": lambda x: torch.logcumsumexp(x, 1), "prod": lambda x: (1 + 0.001 * x).prod(1), "tril": torch.tril,
-    "reverse": lambda x: torch.flip(x, [1]), "any": lambda x: (x > 2.9).any(1).float(),
+    "sort": lambda x, axis: torch.sort(x, axis)[0], "topk": lambda x, axis: torch.topk(x, 10, axis)[0], "cumsum": torch.cumsum,
+    "cumprod": lambda x, axis: torch.cumprod(1 + 0.001 * x, axis), "cummax": lambda x, axis: torch.cummax(x, axis)[0],
+    "logcumsumexp": torch.logcumsumexp, "prod": lambda x, axis: (1 + 0.001 * x).prod(axis), "tril": lambda x, _: torch.tril(x),
+    "reverse": lambda x, axis: torch.flip(x, [axis]), "any": lambda x, axis: (x > 2.9).any(axis).float(),
 }
 
 
@@ -385,7 +385,7 @@ def feature(a):
              "lstsq": lambda m: torch.linalg.lstsq(m[:, :, :a["n"] // 2], m, driver="gels").solution}[op]
     elif op in ORDER:
         args = tensors([serve.matrix(a)])
-        f = ORDER[op]
+        f = lambda x, of=ORDER[op]: of(x, a["axis"])
         if a["grad"]:
             x = args[0].requires_grad_()
             run, _ = gradients(lambda x: (f(x) ** 2).sum() / 2, (x,), (x,))
