@@ -113,8 +113,17 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	110: {dtype.F32: airyaiprimeFloat32AVX2, dtype.F64: airyaiprimeFloat64AVX2},                                                                      // airyaiprime
 	111: {dtype.F32: airybiFloat32AVX2, dtype.F64: airybiFloat64AVX2},                                                                                // airybi
 	112: {dtype.F32: airybiprimeFloat32AVX2, dtype.F64: airybiprimeFloat64AVX2},                                                                      // airybiprime
+	113: {dtype.F32: airyaixFloat32AVX2, dtype.F64: airyaixFloat64AVX2},                                                                              // airyaix
+	114: {dtype.F32: airyaiprimexFloat32AVX2, dtype.F64: airyaiprimexFloat64AVX2},                                                                    // airyaiprimex
+	115: {dtype.F32: airybixFloat32AVX2, dtype.F64: airybixFloat64AVX2},                                                                              // airybix
+	116: {dtype.F32: airybiprimexFloat32AVX2, dtype.F64: airybiprimexFloat64AVX2},                                                                    // airybiprimex
 	117: {dtype.F32: besselk0Float32AVX2, dtype.F64: besselk0Float64AVX2},                                                                            // besselk0
 	118: {dtype.F32: besselk1Float32AVX2, dtype.F64: besselk1Float64AVX2},                                                                            // besselk1
+	119: {dtype.F32: besseli0xFloat32AVX2, dtype.F64: besseli0xFloat64AVX2},                                                                          // besseli0x
+	120: {dtype.F32: besseli1xFloat32AVX2, dtype.F64: besseli1xFloat64AVX2},                                                                          // besseli1x
+	121: {dtype.F32: besselk0xFloat32AVX2, dtype.F64: besselk0xFloat64AVX2},                                                                          // besselk0x
+	122: {dtype.F32: besselk1xFloat32AVX2, dtype.F64: besselk1xFloat64AVX2},                                                                          // besselk1x
+	123: {dtype.F32: trigammaFloat32AVX2, dtype.F64: trigammaFloat64AVX2},                                                                            // trigamma
 }
 
 // ConvertAVX2 holds those that convert a to dst, by the types from and to.
@@ -825,6 +834,30 @@ func airybiprimeFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 func airybiprimeFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func airyaixFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaixFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimexFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimexFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybixFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybixFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimexFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimexFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func besselk0Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -835,6 +868,36 @@ func besselk1Float32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besselk1Float64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0xFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0xFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1xFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1xFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0xFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0xFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1xFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1xFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func trigammaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func trigammaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX2(dst, a, b, c unsafe.Pointer, n int)

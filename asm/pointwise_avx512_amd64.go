@@ -113,8 +113,17 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	110: {dtype.F32: airyaiprimeFloat32AVX512, dtype.F64: airyaiprimeFloat64AVX512},                                                                            // airyaiprime
 	111: {dtype.F32: airybiFloat32AVX512, dtype.F64: airybiFloat64AVX512},                                                                                      // airybi
 	112: {dtype.F32: airybiprimeFloat32AVX512, dtype.F64: airybiprimeFloat64AVX512},                                                                            // airybiprime
+	113: {dtype.F32: airyaixFloat32AVX512, dtype.F64: airyaixFloat64AVX512},                                                                                    // airyaix
+	114: {dtype.F32: airyaiprimexFloat32AVX512, dtype.F64: airyaiprimexFloat64AVX512},                                                                          // airyaiprimex
+	115: {dtype.F32: airybixFloat32AVX512, dtype.F64: airybixFloat64AVX512},                                                                                    // airybix
+	116: {dtype.F32: airybiprimexFloat32AVX512, dtype.F64: airybiprimexFloat64AVX512},                                                                          // airybiprimex
 	117: {dtype.F32: besselk0Float32AVX512, dtype.F64: besselk0Float64AVX512},                                                                                  // besselk0
 	118: {dtype.F32: besselk1Float32AVX512, dtype.F64: besselk1Float64AVX512},                                                                                  // besselk1
+	119: {dtype.F32: besseli0xFloat32AVX512, dtype.F64: besseli0xFloat64AVX512},                                                                                // besseli0x
+	120: {dtype.F32: besseli1xFloat32AVX512, dtype.F64: besseli1xFloat64AVX512},                                                                                // besseli1x
+	121: {dtype.F32: besselk0xFloat32AVX512, dtype.F64: besselk0xFloat64AVX512},                                                                                // besselk0x
+	122: {dtype.F32: besselk1xFloat32AVX512, dtype.F64: besselk1xFloat64AVX512},                                                                                // besselk1x
+	123: {dtype.F32: trigammaFloat32AVX512, dtype.F64: trigammaFloat64AVX512},                                                                                  // trigamma
 }
 
 // ConvertAVX512 holds those that convert a to dst, by the types from and to.
@@ -825,6 +834,30 @@ func airybiprimeFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 func airybiprimeFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
+func airyaixFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaixFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimexFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airyaiprimexFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybixFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybixFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimexFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func airybiprimexFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
 func besselk0Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
@@ -835,6 +868,36 @@ func besselk1Float32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func besselk1Float64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0xFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli0xFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1xFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besseli1xFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0xFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk0xFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1xFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func besselk1xFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func trigammaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func trigammaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func convertBoolInt32AVX512(dst, a, b, c unsafe.Pointer, n int)

@@ -393,7 +393,7 @@ func (x Value) LogBeta(y Value) Value { return x.Lgamma().Add(y.Lgamma()).Sub(x.
 func (x Value) Beta(y Value) Value { return x.LogBeta(y).Exp() }
 
 // Trigamma is the second derivative of log Γ.
-func (x Value) Trigamma() Value { return x.Polygamma(1) }
+func (x Value) Trigamma() Value { return pointwise(ops.Trigamma, x) }
 
 // Erfcinv is the inverse of Erfc: erfinv(1 - x), below 0.1 by Newton's method for log erfc.
 func (x Value) Erfcinv() Value {
@@ -460,6 +460,18 @@ func (x Value) BesselK0() Value { return pointwise(ops.BesselK0, x) }
 
 // BesselK1 is the modified Bessel function of the second kind of order 1: Inf at 0, NaN below.
 func (x Value) BesselK1() Value { return pointwise(ops.BesselK1, x) }
+
+// BesselI0x is BesselI0 times e^-|x|, without overflow; see BesselIx.
+func (x Value) BesselI0x() Value { return pointwise(ops.BesselI0x, x) }
+
+// BesselI1x is BesselI1 times e^-|x|, without overflow. Its second derivative is NaN at 0.
+func (x Value) BesselI1x() Value { return pointwise(ops.BesselI1x, x) }
+
+// BesselK0x is BesselK0 times eˣ, without underflow.
+func (x Value) BesselK0x() Value { return pointwise(ops.BesselK0x, x) }
+
+// BesselK1x is BesselK1 times eˣ, without underflow.
+func (x Value) BesselK1x() Value { return pointwise(ops.BesselK1x, x) }
 
 // Expint is the exponential integral E₁(x) = ∫ e⁻ᵗ/t dt from x to ∞: Inf at 0, NaN below.
 func (x Value) Expint() Value { return pointwise(ops.Expint, x) }

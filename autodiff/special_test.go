@@ -143,6 +143,14 @@ func TestSpecialOrders(t *testing.T) {
 		{ad.Value.Sinint, nil, 10, 1.65834759421887405}, {ad.Value.Cosint, nil, 10, -0.0454564330044553726},
 		{ad.Value.Ellipk, nil, 0.5, 1.85407467730137192}, {ad.Value.Ellipe, nil, 0.5, 1.35064388104767550},
 		{ad.Value.AiryAi, nil, 1, 0.135292416312881416}, {ad.Value.AiryBi, nil, 1, 1.20742359495287126},
+		{ad.Value.BesselI0x, order(0, ad.Value.BesselIx), 2, 0.30850832255367104}, {ad.Value.BesselI1x, order(1, ad.Value.BesselIx), 2, 0.215269289248937659},
+		{ad.Value.BesselK0x, order(0, ad.Value.BesselKx), 2, 0.841568215070771418}, {ad.Value.BesselK1x, order(1, ad.Value.BesselKx), 1, 1.63615348626325825},
+		{ad.Value.BesselK0x, order(0, ad.Value.BesselKx), 900, 0.0417713391525487929}, {ad.Value.BesselI1x, order(1, ad.Value.BesselIx), 900, 0.0132925332225906552},
+		{ad.Value.BesselK0x, order(0, ad.Value.BesselKx), 0, math.Inf(1)}, {ad.Value.BesselK1x, order(1, ad.Value.BesselKx), -1, math.NaN()},
+		{ad.Value.Trigamma, func(x ad.Value) ad.Value { return x.Polygamma(1) }, 2.5, 0.490357756100234865},
+		{ad.Value.Digamma, func(x ad.Value) ad.Value { return x.Polygamma(0) }, 1, -0.577215664901532861},
+		{ad.Value.AiryAix, nil, 2, 0.230164918652511606}, {ad.Value.AiryBix, nil, 2, 0.500437254304094965},
+		{ad.Value.AiryAiPrimex, nil, 1, -0.309976888960514847}, {ad.Value.AiryBiPrimex, nil, 1, 0.478728570604984738},
 	} {
 		near := func(got float64) bool {
 			return got == c.want || got != got && c.want != c.want || math.Abs(got-c.want) <= 4e-16*math.Abs(c.want)+1e-16

@@ -63,7 +63,7 @@ var ofOrder = []struct {
 	order float64
 	f     func(n, x ad.Value) ad.Value
 }{
-	{"trigamma", ops.Polygamma, 1, func(_, x ad.Value) ad.Value { return x.Trigamma() }},
+	{"polygamma2", ops.Polygamma, 2, func(_, x ad.Value) ad.Value { return x.Polygamma(2) }},
 	{"expint2", ops.ExpintN, 2, ad.Value.ExpintN},
 }
 

@@ -504,7 +504,7 @@ static __device__ __noinline__ o_pair o_besselik(double n, double x) {
 			i += sign * term;
 			k += term;
 		}
-		return o_pair{i / sqrt(2 * O_PI * x), k * sqrt(O_PI / (2 * x))};
+		return o_pair{i * sqrt(0.5 / O_PI / x), k * sqrt(O_PI / 2 / x)};
 	}
 	const int steps = (int)(n + 0.5);
 	const double m = n - steps;
@@ -580,7 +580,7 @@ static __device__ __noinline__ double s_besselix(double n, double x) {
 	double order = n, a = x, sign;
 	if (!o_ordered(order, a, sign)) return s_nan();
 	if (a == 0) return o_atzero(n);
-	if (a == s_inf()) return 0;
+	if (a == s_inf()) return sign * 0;
 	const o_pair r = o_besselik(order, a);
 	double i = r.x;
 	if (n < 0) {

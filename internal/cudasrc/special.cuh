@@ -70,6 +70,8 @@ static __device__ __noinline__ double s_polygamma(double nf, double x) {
 	return fmod(nf, 2.0) == 0 ? -sum : sum;
 }
 
+ADJ double s_trigamma(double x) { return s_polygamma(1, x); }
+
 static __device__ __noinline__ double s_sincosint(double x, bool cosine) {
 	if (!(x >= 0)) return s_nan();
 	if (x == 0) return cosine ? -s_inf() : 0;

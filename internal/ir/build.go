@@ -661,7 +661,8 @@ func (g *Graph) Alias(x *Node) *Node {
 
 // ofOrder are functions of an order as those of orders 0 and 1, which have vector programs.
 var ofOrder = map[ops.ID][2]ops.ID{ops.BesselJ: {ops.BesselJ0, ops.BesselJ1}, ops.BesselY: {ops.BesselY0, ops.BesselY1},
-	ops.BesselI: {ops.BesselI0, ops.BesselI1}, ops.BesselK: {ops.BesselK0, ops.BesselK1}, ops.ExpintN: {1: ops.Expint}}
+	ops.BesselI: {ops.BesselI0, ops.BesselI1}, ops.BesselK: {ops.BesselK0, ops.BesselK1}, ops.ExpintN: {1: ops.Expint},
+	ops.BesselIx: {ops.BesselI0x, ops.BesselI1x}, ops.BesselKx: {ops.BesselK0x, ops.BesselK1x}, ops.Polygamma: {ops.Digamma, ops.Trigamma}}
 
 // foldPointwise gives the node that op on in simplifies to, nil for none. Every rule but that of
 // known orders, whose functions differ by what their rows allow, is exact for all inputs, NaN and −0 included.

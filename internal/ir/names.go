@@ -12,6 +12,7 @@ var publicNames = map[ops.ID]string{
 	ops.Silu: "SiLU", ops.BitAnd: "BitAnd", ops.BitOr: "BitOr", ops.BitXor: "BitXor", ops.BitNot: "BitNot",
 	ops.BesselJ0: "BesselJ0", ops.BesselJ1: "BesselJ1", ops.BesselY0: "BesselY0", ops.BesselY1: "BesselY1",
 	ops.BesselI0: "BesselI0", ops.BesselI1: "BesselI1", ops.BesselK0: "BesselK0", ops.BesselK1: "BesselK1",
+	ops.BesselI0x: "BesselI0x", ops.BesselI1x: "BesselI1x", ops.BesselK0x: "BesselK0x", ops.BesselK1x: "BesselK1x",
 	ops.GammaInc: "GammaInc", ops.GammaIncc: "GammaIncc", ops.GammaIncDA: "GammaIncDA", ops.GammaIncDAA: "GammaIncDAA",
 	ops.BetaInc: "BetaInc", ops.BetaIncDA: "BetaIncDA", ops.BetaIncDAA: "BetaIncDAA", ops.BetaIncDAB: "BetaIncDAB",
 	ops.InvDigamma: "InvDigamma", ops.ExpintN: "ExpintN", ops.BesselJ: "BesselJ", ops.BesselY: "BesselY",

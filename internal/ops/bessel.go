@@ -251,7 +251,7 @@ func besselIK(n, x float64) (i, k float64) {
 			term, sign = next, -sign
 			i, k = i+sign*term, k+term
 		}
-		return i / math.Sqrt(2*math.Pi*x), k * math.Sqrt(math.Pi/(2*x))
+		return i * math.Sqrt(0.5/math.Pi/x), k * math.Sqrt(math.Pi/2/x)
 	}
 	steps := int(n + 0.5)
 	m := n - float64(steps)
@@ -444,7 +444,7 @@ func besselIx(n, x float64) float64 {
 	case a == 0:
 		return atZero(n)
 	case math.IsInf(a, 1):
-		return 0
+		return sign * 0
 	}
 	i, k := besselIK(order, a)
 	if n < 0 {

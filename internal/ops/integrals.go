@@ -85,6 +85,14 @@ func besselJ1(x float64) float64 {
 	return math.J1(x)
 }
 
+// besselIScaled is besselI times e^-|x|.
+func besselIScaled(n, x float64) float64 {
+	if a := math.Abs(x); a <= 30 {
+		return besselI(n, x) * math.Exp(-a)
+	}
+	return besselIx(n, x)
+}
+
 // besselI is the modified Bessel function of order n, 0 or 1: the power series, whose terms have one sign, and from
 // 30 on the asymptotic one (Abramowitz & Stegun 9.6.10, 9.7.1).
 func besselI(n, x float64) float64 {

@@ -168,6 +168,11 @@ const (
 	AiryBiPrimex
 	BesselK0
 	BesselK1
+	BesselI0x
+	BesselI1x
+	BesselK0x
+	BesselK1x
+	Trigamma
 	Count
 )
 
@@ -350,7 +355,7 @@ var Table = [Count]Op{
 	// lgamma(a) = log |Γ(a)|.
 	Lgamma: {Name: "lgamma", Arity: 1, Class: Float, D: p("digamma(a)"), C: "lgamma(a)", Dom: d(Domain{0.3, 8}), ULP: 4,
 		Eval: u(func(a float64) float64 { v, _ := math.Lgamma(a); return v })},
-	Digamma: {Name: "digamma", Arity: 1, Class: Float, D: p("polygamma(1, a)"), C: "adj_digamma(a)", Dom: d(Domain{0.3, 8}), ULP: 16,
+	Digamma: {Name: "digamma", Arity: 1, Class: Float, D: p("trigamma(a)"), C: "adj_digamma(a)", Dom: d(Domain{0.3, 8}), ULP: 16,
 		Eval: u(digamma)},
 	// polygamma(a, b) is the a-th derivative of digamma at b, a a non-negative integer.
 	Polygamma: {Name: "polygamma", Arity: 2, Class: Float, D: p("", "polygamma(a + 1, b)"), C: "adj_polygamma(a, b)",
@@ -538,6 +543,18 @@ var Table = [Count]Op{
 		Eval: u(func(a float64) float64 { return besselKn(0, a) })},
 	BesselK1: {Name: "besselk1", Arity: 1, Class: Float, D: p("-besselk0(a) - y / a"), Dom: d(Domain{0.5, 6}), ULP: 16,
 		Eval: u(func(a float64) float64 { return besselKn(1, a) })},
+	// Times exp(-|a|) and exp(a), as besselix and besselkx.
+	BesselI0x: {Name: "besseli0x", Arity: 1, Class: Float, D: p("besseli1x(a) - sign(a) * y"), Dom: d(Domain{0.5, 12}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselIScaled(0, a) })},
+	BesselI1x: {Name: "besseli1x", Arity: 1, Class: Float, D: p("(a == 0 ? 0.5 : besseli0x(a) - y / a) - sign(a) * y"), Dom: d(Domain{0.5, 12}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselIScaled(1, a) })},
+	BesselK0x: {Name: "besselk0x", Arity: 1, Class: Float, D: p("y - besselk1x(a)"), Dom: d(Domain{0.5, 12}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselKx(0, a) })},
+	BesselK1x: {Name: "besselk1x", Arity: 1, Class: Float, D: p("y - besselk0x(a) - y / a"), Dom: d(Domain{0.5, 12}), ULP: 16,
+		Eval: u(func(a float64) float64 { return besselKx(1, a) })},
+	// The second derivative of lgamma.
+	Trigamma: {Name: "trigamma", Arity: 1, Class: Float, D: p("polygamma(2, a)"), C: "adj_polygamma(1, a)", Dom: d(Domain{0.3, 8}), ULP: 16,
+		Eval: u(func(a float64) float64 { return polygamma(1, a) })},
 }
 
 // ByName finds a row by its name.

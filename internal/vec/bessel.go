@@ -52,6 +52,8 @@ func init() {
 	})
 	registerWide(ops.BesselK0, besselK0)
 	registerWide(ops.BesselK1, besselK1)
+	registerWide(ops.BesselK0x, besselK0x)
+	registerWide(ops.BesselK1x, besselK1x)
 	registerWide(ops.Expint, expint)
 	registerWide(ops.Ellipk, ellipk)
 	registerWide(ops.Ellipe, ellipe)
@@ -110,28 +112,53 @@ func sineOf(b *Builder, hi, lo Value, turn int64) Value {
 	return b.Xor(q.sin(b, F64, bits), b.signOf(b.Bitcast(F64, b.Shl(bits, 64-5))))
 }
 
-// besselK0 and besselK1 are sums with log x/2 below 2, and from there on e^-x times pieces by x, or a series in 1/x over a root.
+// besselK0 and besselK1 are sums with log x/2 below 2, and from there on e^-x times pieces by x, or a series in 1/x over a root. Those
+// that are scaled lack the e^-x, and have an e^x below 2.
 func besselK0(b *Builder, x Value) Value {
-	u := b.Mul(x, x)
-	l := b.Sub(log(b, F64, x), b.F(F64, math.Ln2))
-	return besselK0Pieces.decaying(b, x, b.FNMA(l, b.Poly(u, besselK0Log...), b.Poly(u, besselK0Near...)), besselK0Far)
+	return besselK0Pieces.decaying(b, x, nearK0(b, x), besselK0Far)
 }
 
 func besselK1(b *Builder, x Value) Value {
+	return besselK1Pieces.decaying(b, x, b.Or(nearK1(b, x), b.LT(x, b.F(F64, 0))), besselK1Far)
+}
+
+func besselK0x(b *Builder, x Value) Value {
+	return besselK0Pieces.level(b, x, nearK0(b, x), besselK0Far)
+}
+
+func besselK1x(b *Builder, x Value) Value {
+	return besselK1Pieces.level(b, x, nearK1(b, x), besselK1Far)
+}
+
+func nearK0(b *Builder, x Value) Value {
+	u := b.Mul(x, x)
+	l := b.Sub(log(b, F64, x), b.F(F64, math.Ln2))
+	return b.FNMA(l, b.Poly(u, besselK0Log...), b.Poly(u, besselK0Near...))
+}
+
+func nearK1(b *Builder, x Value) Value {
 	u := b.Mul(x, x)
 	l := b.Sub(logOf(b, b.Max(b.F(F64, math.SmallestNonzeroFloat64), x)), b.F(F64, math.Ln2))
 	near := b.FMA(l, b.Poly(u, besselK1Log...), b.Poly(u, besselK1Near...))
-	near = b.FMA(x, near, b.Div(b.F(F64, 1), b.Abs(x)))
-	return besselK1Pieces.decaying(b, x, b.Or(near, b.LT(x, b.F(F64, 0))), besselK1Far)
+	return b.FMA(x, near, b.Div(b.F(F64, 1), b.Abs(x)))
 }
 
 // decaying is near below 2, and from there on e^-x times the pieces, or beyond 32 the series.
 func (p pieces) decaying(b *Builder, x, near Value, series []float64) Value {
 	a := b.Min(b.F(F64, 760), x) // from there on it is 0
+	return b.Blend(b.GE(x, b.F(F64, 2)), growing(b, p.above(b, a, series), b.Neg(a), None), near)
+}
+
+// level is e^x times near below 2, and the pieces or the series from there on.
+func (p pieces) level(b *Builder, x, near Value, series []float64) Value {
+	raised := b.Blend(b.LT(b.Abs(x), b.F(F64, 0x1p-60)), near, growing(b, near, x, None)) // near may be infinite there
+	return b.Or(b.Blend(b.GE(x, b.F(F64, 2)), p.above(b, x, series), raised), b.LT(x, b.F(F64, 0)))
+}
+
+// above is a's piece from 2 to 32, and the series beyond.
+func (p pieces) above(b *Builder, a Value, series []float64) Value {
 	c0, s, q := p.of(b, a, a, 2)
-	r := b.Div(b.F(F64, 1), a)
-	y := b.Blend(b.GT(a, b.F(F64, 32)), b.Mul(b.Sqrt(r), b.Poly(r, series...)), b.FMA(s, q, c0))
-	return b.Blend(b.GE(x, b.F(F64, 2)), growing(b, y, b.Neg(a), None), near)
+	return b.Blend(b.GT(a, b.F(F64, 32)), overRoot(b, a, series), b.FMA(s, q, c0))
 }
 
 // expint is a sum with the logarithm below 1, and from there on e^-x times pieces by x + 1, or a series in 1/x.

@@ -8,7 +8,8 @@ import (
 
 // Functions that are an exponential times a smooth one: pieces by a + 2 for a = |x| below 29, a series in 1/a beyond.
 func init() {
-	for id, f := range map[ops.ID]func(b *Builder, x Value) Value{ops.Erfcx: erfcx, ops.Dawson: dawson, ops.Erfi: erfi, ops.BesselI0: besselI0, ops.BesselI1: besselI1} {
+	for id, f := range map[ops.ID]func(b *Builder, x Value) Value{ops.Erfcx: erfcx, ops.Dawson: dawson, ops.Erfi: erfi, ops.BesselI0: besselI0, ops.BesselI1: besselI1,
+		ops.BesselI0x: besselI0x, ops.BesselI1x: besselI1x} {
 		register(id, func(b *Builder, t Type, x []Value) Value {
 			if t == F32 {
 				return b.inFloat64(func(x ...Value) Value { return f(b, x[0]) }, x...)
@@ -64,21 +65,33 @@ func erfi(b *Builder, x Value) Value {
 	return b.Or(growing(b, b.Mul(b.Mul(a, y), b.F(F64, 2/math.SqrtPi)), sq, sl), b.signOf(x))
 }
 
-// besselParts gives a = |x|, or what is large enough for infinity, 1/√a, and series by 1/a.
-func besselParts(b *Builder, x Value, series []float64) (a, far Value) {
-	a = b.Min(b.F(F64, 720), b.Abs(x))
-	r := b.Div(b.F(F64, 1), a)
-	return a, b.Mul(b.Sqrt(r), b.Poly(r, series...))
-}
-
 func besselI0(b *Builder, x Value) Value {
-	a, far := besselParts(b, x, besselI0Far)
-	y, beyond := i064Pieces.smooth(b, a)
-	return growing(b, b.Blend(beyond, far, y), a, None)
+	a := b.Min(b.F(F64, 720), b.Abs(x)) // from there on it is infinite
+	return growing(b, besselI0Of(b, a), a, None)
 }
 
 func besselI1(b *Builder, x Value) Value {
-	a, far := besselParts(b, x, besselI1Far)
+	a := b.Min(b.F(F64, 720), b.Abs(x))
+	return b.Or(growing(b, besselI1Of(b, a), a, None), b.signOf(x))
+}
+
+func besselI0x(b *Builder, x Value) Value { return besselI0Of(b, b.Abs(x)) }
+
+func besselI1x(b *Builder, x Value) Value { return b.Or(besselI1Of(b, b.Abs(x)), b.signOf(x)) }
+
+// besselI0Of and besselI1Of are the functions of a ≥ 0 times exp(-a).
+func besselI0Of(b *Builder, a Value) Value {
+	y, beyond := i064Pieces.smooth(b, a)
+	return b.Blend(beyond, overRoot(b, a, besselI0Far), y)
+}
+
+func besselI1Of(b *Builder, a Value) Value {
 	y, beyond := i164Pieces.smooth(b, a)
-	return b.Or(growing(b, b.Blend(beyond, far, b.Mul(a, y)), a, None), b.signOf(x))
+	return b.Blend(beyond, overRoot(b, a, besselI1Far), b.Mul(a, y))
+}
+
+// overRoot is a series by 1/a over √a.
+func overRoot(b *Builder, a Value, series []float64) Value {
+	r := b.Div(b.F(F64, 1), a)
+	return b.Mul(b.Sqrt(r), b.Poly(r, series...))
 }

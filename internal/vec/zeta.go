@@ -6,7 +6,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
-// Hurwitz's zeta function by the sum of Euler and Maclaurin for s ≤ 60, and the derivative of digamma by pieces.
+// Hurwitz's zeta function by the sum of Euler and Maclaurin for s ≤ 60, and digamma's derivatives by it.
 func init() {
 	scalar := ops.Zeta.Row().Eval
 	partials[ops.Zeta] = &Partial{
@@ -18,15 +18,17 @@ func init() {
 		},
 		Rest: func(s, q float64) float64 { return scalar(s, q, 0) },
 	}
-	polygamma := ops.Polygamma.Row().Eval
+	derivative := ops.Polygamma.Row().Eval
 	partials[ops.Polygamma] = &Partial{
 		body: func(b *Builder, t Type, x []Value) Value {
 			if t == F32 {
-				return b.inFloat64(func(x ...Value) Value { return trigamma(b, x[0], x[1]) }, x...)
+				return b.inFloat64(func(x ...Value) Value {
+					return polygamma(b, x[0], x[1], func(s, q Value) Value { return zeta(b, s, q, power32, 4, 5) })
+				}, x...)
 			}
-			return trigamma(b, x[0], x[1])
+			return polygamma(b, x[0], x[1], func(s, q Value) Value { return zeta(b, s, q, power64, 8, 8) })
 		},
-		Rest: func(n, x float64) float64 { return polygamma(n, x, 0) },
+		Rest: func(n, x float64) float64 { return derivative(n, x, 0) },
 	}
 }
 
@@ -55,17 +57,19 @@ func zeta(b *Builder, s, q Value, power func(b *Builder, a, y Value) Value, n, t
 	return b.Blend(inside, y, f(math.Inf(1)))
 }
 
-// trigamma holds for n = 1 and positive x: pieces from 1/2 to 8, an asymptotic series beyond, the recurrence below.
-func trigamma(b *Builder, n, x Value) Value {
-	y, small, large := trigamma64Pieces.middle(b, x)
-	one := b.F(F64, 1)
-	r := b.Div(one, x)
-	z := b.Mul(r, r)
-	far := b.FMA(r, b.FMA(b.F(F64, 0.5), r, b.Mul(z, b.Poly(z, trigammaFar...))), r)
-	y = b.Blend(large, far, b.Add(y, b.And(z, small)))
-	inside := b.And(b.EQ(n, one), b.And(b.GT(x, b.F(F64, 0x1p-500)), b.LE(x, b.F(F64, 1e300))))
-	return b.Blend(inside, y, b.F(F64, math.Inf(1)))
+// polygamma is (-1)^(n+1)·n!·ζ(n+1, x), for n from 1 to 15, whose factorials are exact.
+func polygamma(b *Builder, n, x Value, zeta func(s, q Value) Value) Value {
+	whole, bits := b.integer(n, 1)
+	z, none := zeta(b.Add(n, b.F(F64, 1)), x), b.F(F64, math.Inf(1))
+	inside := b.And(b.And(b.EQ(n, whole), b.LT(z, none)), b.And(b.GE(n, b.F(F64, 1)), b.LE(n, b.F(F64, 15))))
+	return b.Blend(inside, b.Mul(z, b.Table(F64, bits, factorials[:]...)), none)
 }
 
-// trigammaFar is Bernoulli's numbers (Abramowitz & Stegun 6.4.12).
-var trigammaFar = []float64{1. / 6, -1. / 30, 1. / 42, -1. / 30, 5. / 66, -691. / 2730, 7. / 6, -3617. / 510, 43867. / 798}
+// factorials holds (-1)^(n+1)·n!.
+var factorials = func() (f [16]float64) {
+	f[0] = -1
+	for n := 1; n < len(f); n++ {
+		f[n] = -float64(n) * f[n-1]
+	}
+	return f
+}()

@@ -57,13 +57,14 @@ OPS = {
     "mod": torch.fmod, "zeta": special.zeta, "gammainc": special.gammainc, "gammaincc": special.gammaincc, "erfcx": special.erfcx,
     "besselj0": special.bessel_j0, "besselj1": special.bessel_j1, "bessely0": special.bessel_y0, "bessely1": special.bessel_y1,
     "besseli0": special.i0, "besseli1": special.i1, "besselk0": special.modified_bessel_k0, "besselk1": special.modified_bessel_k1,
+    "besseli0x": special.i0e, "besseli1x": special.i1e, "besselk0x": special.scaled_modified_bessel_k0, "besselk1x": special.scaled_modified_bessel_k1,
 }
 # Those without out=.
 MORE = {
     "softplus": F.softplus, "relu": torch.relu, "gelu": F.gelu, "gelutanh": lambda x: F.gelu(x, approximate="tanh"),
     "silu": F.silu, "fma": lambda x, y, z: torch.addcmul(z, x, y), "leakyrelu": lambda x, s: torch.where(x > 0, x, s * x),
     "elu": lambda x, s: torch.where(x > 0, x, s * torch.expm1(x)),
-    "trigamma": lambda x: special.polygamma(1, x), "airyai": special.airy_ai, "gamma": lambda x: torch.exp(torch.lgamma(x)),
+    "trigamma": lambda x: special.polygamma(1, x), "polygamma2": lambda x: special.polygamma(2, x), "airyai": special.airy_ai, "gamma": lambda x: torch.exp(torch.lgamma(x)),
     "chain8": lambda a, b, c: (((a * b + c) * c + b) * b + c) * c + b,
 }
 

@@ -39,6 +39,10 @@ mix = lambda f, lo, hi: (lambda: f() if random.random() < 0.6 else spread(lo, hi
 positive = lambda top, lo, hi: (lambda: U(0, top) if random.random() < 0.6 else 2.0 ** U(lo, hi))
 
 
+def raised(x):  # what scales Airy's functions
+    return mp.exp(mpf(2) / 3 * max(x, 0) ** mpf("1.5"))
+
+
 def parameter():  # at most 1, near it, and far below
     r = random.random()
     return U(-2, 1) if r < 0.5 else 1 - 2.0 ** U(-53, 0) if r < 0.75 else -(2.0 ** U(-60, 1000))
@@ -77,10 +81,20 @@ FUNCS = [
     ("ellipe", mp.ellipe, parameter),
     ("besselk0", lambda x: mp.besselk(0, x), positive(60, -1000, 9.4)),
     ("besselk1", lambda x: mp.besselk(1, x), positive(60, -1000, 9.4)),
+    ("besseli0x", lambda x: mp.besseli(0, x) * mp.exp(-abs(x)), mix(lambda: U(-40, 40), -60, 12)),
+    ("besseli1x", lambda x: mp.besseli(1, x) * mp.exp(-abs(x)), mix(lambda: U(-40, 40), -60, 12)),
+    ("besselk0x", lambda x: mp.besselk(0, x) * mp.exp(x), positive(60, -1000, 9.4)),
+    ("besselk1x", lambda x: mp.besselk(1, x) * mp.exp(x), positive(60, -1000, 9.4)),
     ("airyai", mp.airyai, mix(lambda: U(-30, 30), -60, 6.5)),
     ("airyaiprime", lambda x: mp.airyai(x, derivative=1), mix(lambda: U(-30, 30), -60, 6.5)),
     ("airybi", mp.airybi, mix(lambda: U(-30, 30), -60, 6.5)),
     ("airybiprime", lambda x: mp.airybi(x, derivative=1), mix(lambda: U(-30, 30), -60, 6.5)),
+    ("airyaix", lambda x: mp.airyai(x) * raised(x), positive(30, -60, 6.5)),
+    ("airyaiprimex", lambda x: mp.airyai(x, derivative=1) * raised(x), positive(30, -60, 6.5)),
+    ("airybix", lambda x: mp.airybi(x) / raised(x), mix(lambda: U(-30, 30), -60, 6.5)),
+    ("airybiprimex", lambda x: mp.airybi(x, derivative=1) / raised(x), mix(lambda: U(-30, 30), -60, 6.5)),
+    ("trigamma", lambda x: mp.zeta(2, x), positive(40, -500, 900)),
+    ("polygamma", lambda n, x: mp.polygamma(int(n), x), lambda: random.randint(1, 15), positive(40, -40, 30)),
 ]
 
 if __name__ == "__main__":
