@@ -132,6 +132,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 		return nil, errNoCode
 	}
 	b.byRows()
+	b.nearby()
 	b.placeOutputs()
 	b.placeGuests()
 	b.dropProducts()

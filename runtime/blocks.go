@@ -91,7 +91,7 @@ func (u *mapUnit) doSpan(r *run, w *worker, i, n int) {
 	base := line*u.run + from
 	for _, k := range u.code.segs[0].loads {
 		op := &u.ops[k]
-		u.leaf[op.leaf].load(r, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), op.size, base, min(n*ChunkElems, u.run-from))
+		u.leaf[op.leaf].load(r, w, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), op.size, base, min(n*ChunkElems, u.run-from))
 	}
 	for range n {
 		u.call(r, w, 0, &at{base: base, row: line, col: from, n: min(ChunkElems, u.run-from), rows: 1, result: i})
@@ -123,7 +123,7 @@ func (u *mapUnit) tileBlock(r *run, w *worker, p *at) {
 		if op.f != nil {
 			op.f(dst, w.ptr[op.arg[0]], w.ptr[op.arg[1]], w.ptr[op.arg[2]], roundUp(p.n*p.rows))
 		} else {
-			u.loadBlock(r, op, dst, p)
+			u.loadBlock(r, w, op, dst, p)
 		}
 		if w.ptr[op.dst] = dst; op.buffer >= 0 {
 			u.storeBlock(r, op, dst, p)
@@ -145,11 +145,11 @@ func (u *mapUnit) callBlock(r *run, w *worker, seg int, p at) {
 	for _, k := range u.code.segs[seg].loads {
 		op := &u.ops[k]
 		if op.buffer < 0 {
-			u.loadBlock(r, op, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), &p)
+			u.loadBlock(r, w, op, unsafe.Add(w.scratch, u.base+u.roomy*u.code.slot[op.dst]), &p)
 			continue
 		}
 		room := unsafe.Add(w.scratch, u.base+u.scratchBytes()-u.roomy*tileBytes)
-		u.loadBlock(r, op, room, &p)
+		u.loadBlock(r, w, op, room, &p)
 		u.storeBlock(r, op, room, &p)
 	}
 	most := max(1, u.code.most()/max(1, p.n))
@@ -163,7 +163,7 @@ func (u *mapUnit) callBlock(r *run, w *worker, seg int, p at) {
 }
 
 // loadBlock copies a block of a leaf to dst, its rows one behind the other.
-func (u *mapUnit) loadBlock(r *run, op *mapOp, dst unsafe.Pointer, p *at) {
+func (u *mapUnit) loadBlock(r *run, w *worker, op *mapOp, dst unsafe.Pointer, p *at) {
 	l := &u.leaf[op.leaf]
 	switch v := u.turned[op.leaf]; {
 	case l.splat != nil:
@@ -174,7 +174,7 @@ func (u *mapUnit) loadBlock(r *run, op *mapOp, dst unsafe.Pointer, p *at) {
 		part.Load(dst, unsafe.Add(l.ptr(r), p.col*v.Stride[v.Rank-1]*op.size), op.size, p.row*p.n, p.rows*p.n)
 	default:
 		for i := range p.rows {
-			l.load(r, unsafe.Add(dst, i*p.n*op.size), op.size, (p.row+i)*u.cols+p.col, p.n)
+			l.load(r, w, unsafe.Add(dst, i*p.n*op.size), op.size, (p.row+i)*u.cols+p.col, p.n)
 		}
 	}
 }

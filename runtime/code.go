@@ -1079,15 +1079,19 @@ func (u *mapUnit) addr(r *run, w *worker, x *ref, p *at) unsafe.Pointer {
 		return unsafe.Add(r.ptr[x.buffer], p.result*x.size+p.col*x.col)
 	case x.leaf >= 0:
 		l := &u.leaf[x.leaf]
-		row := p.row * x.row
+		array, i := r.ptr[l.buffer], p.row
+		if l.padded {
+			array, i = w.near.at, i-w.near.first/u.cols
+		}
+		row := i * x.row
 		switch {
 		case x.listed:
 			per := l.inner / u.cols
-			row = (l.gatheredAt(l.index.indices(r), p.row/per) + p.row%per*u.cols) * x.size
+			row = (l.gatheredAt(l.index.indices(r), i/per) + i%per*u.cols) * x.size
 		case x.rows != nil:
-			row = x.rows.At(p.row) * x.size
+			row = x.rows.At(i) * x.size
 		}
-		return unsafe.Add(r.ptr[l.buffer], l.offset+row+p.col*x.col)
+		return unsafe.Add(array, l.offset+row+p.col*x.col)
 	case x.buffer >= 0:
 		return unsafe.Add(r.ptr[x.buffer], p.row*x.row+p.col*x.col)
 	}
@@ -1146,7 +1150,7 @@ func (u *mapUnit) enter(r *run, w *worker, start, n int) {
 			if l := &u.leaf[op.leaf]; l.splat != nil {
 				kernels.Fill(dst, l.bits, op.size, n)
 			} else {
-				l.load(r, dst, op.size, start, n)
+				l.load(r, w, dst, op.size, start, n)
 			}
 		}
 		if u.code.segs[i].f == nil {

@@ -41,6 +41,8 @@ func (b *binding) list(w *strings.Builder, within string) {
 		switch u := u.(type) {
 		case *mapUnit:
 			u.list(w, where, b.isa)
+		case *nearUnit:
+			u.mapUnit.list(w, where, b.isa)
 		case *productUnit:
 			if u.epilogue != nil {
 				u.epilogue.list(w, where, b.isa)

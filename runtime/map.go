@@ -240,6 +240,7 @@ type leaf struct {
 	operand
 	view   kernels.View
 	direct bool           // its elements lie one behind the other
+	padded bool           // its array is the part that the worker has near
 	splat  unsafe.Pointer // a tile of its one value
 }
 
@@ -432,7 +433,7 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 			case l.direct && whole && op.buffer < 0:
 				dst = unsafe.Add(r.ptr[l.buffer], l.offset+start*op.size)
 			default:
-				l.load(r, dst, op.size, start, n)
+				l.load(r, w, dst, op.size, start, n)
 			}
 		}
 		w.ptr[op.dst] = dst
@@ -443,7 +444,11 @@ func (u *mapUnit) compute(r *run, w *worker, start, n int) {
 }
 
 // load copies n elements from start on.
-func (l *leaf) load(r *run, dst unsafe.Pointer, size, start, n int) {
+func (l *leaf) load(r *run, w *worker, dst unsafe.Pointer, size, start, n int) {
+	if l.padded {
+		l.view.Load(dst, unsafe.Add(w.near.at, l.offset), size, start-w.near.first, n)
+		return
+	}
 	from := l.ptr(r)
 	if l.index == nil {
 		l.view.Load(dst, from, size, start, n)

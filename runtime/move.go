@@ -263,13 +263,24 @@ func (b *binding) newPlace(n *ir.Node) unit {
 	return u
 }
 
-// padBytes is the least of a row that is padded for itself.
-const padBytes = 256
+// padBytes is the least of a row that is padded for itself. Only tests change it.
+var padBytes = 256
 
-// newPad is the unit of a Place of one piece whose elements are side by side from the last padded axis on: rows of that axis are
-// written once, with what is before and behind the piece. It is nil elsewhere.
-func (b *binding) newPad(n *ir.Node) unit {
-	x, dims, size, dst := b.operand(n.In[0]), n.Shape.At(b.batch), n.Type.Size(), b.root(n)
+// padUnit is a Place of one piece whose elements are side by side from the last padded axis on: rows of that axis are written once, with what
+// is before and behind the piece.
+type padUnit struct {
+	*loop
+	operand
+	dst                  int
+	to, start            []int // the array's dimensions before the last padded axis, and where the piece begins
+	size                 int
+	bits                 uint64
+	width, before, piece int // elements of a row, of which piece come after the first ones
+}
+
+// newPad is the unit of such a Place, nil for another.
+func (b *binding) newPad(n *ir.Node) *padUnit {
+	x, dims := b.operand(n.In[0]), n.Shape.At(b.batch)
 	if x.isSplat || x.index != nil || product(x.dims) == 0 {
 		return nil
 	}
@@ -290,31 +301,40 @@ func (b *binding) newPad(n *ir.Node) unit {
 	for a, s := range contiguous(x.dims) {
 		side = side && (a < last || x.dims[a] == 1 || x.strides[a] == s)
 	}
-	width, before, piece := dims[last]*inner, start[last]*inner, x.dims[last]*inner
-	if !side || width*size < padBytes {
+	u := &padUnit{operand: x, dst: b.root(n), to: dims[:last], start: start, size: n.Type.Size(), bits: n.Bits,
+		width: dims[last] * inner, before: start[last] * inner, piece: x.dims[last] * inner}
+	if !side || u.rowBytes() < padBytes {
 		return nil
 	}
-	return newLoop(product(dims[:last]), width, func(r *run, _ *worker, i0, i1 int) {
-		to, from := r.ptr[dst], x.ptr(r)
-		for i := i0; i < i1; i++ {
-			row, at, inside := unsafe.Add(to, i*width*size), 0, true
-			for a, rest := last-1, i; a >= 0; a-- {
-				j := rest%dims[a] - start[a]
-				rest /= dims[a]
-				inside = inside && 0 <= j && j < x.dims[a]
-				at += j * x.strides[a]
-			}
-			if !inside {
-				kernels.Fill(row, n.Bits, size, width)
-				continue
-			}
-			kernels.Fill(row, n.Bits, size, before)
-			move(unsafe.Add(row, before*size), unsafe.Add(from, at*size), piece*size)
-			if end := before + piece; end < width {
-				kernels.Fill(unsafe.Add(row, end*size), n.Bits, size, width-end)
-			}
-		}
+	u.loop = newLoop(product(u.to), u.width, func(r *run, _ *worker, i0, i1 int) {
+		u.rows(r, unsafe.Add(r.ptr[u.dst], i0*u.rowBytes()), i0, i1)
 	})
+	return u
+}
+
+func (u *padUnit) rowBytes() int { return u.width * u.size }
+
+// rows writes rows i0 … i1-1 to dst.
+func (u *padUnit) rows(r *run, dst unsafe.Pointer, i0, i1 int) {
+	from := u.ptr(r)
+	for i := i0; i < i1; i++ {
+		row, at, inside := unsafe.Add(dst, (i-i0)*u.rowBytes()), 0, true
+		for a, rest := len(u.to)-1, i; a >= 0; a-- {
+			j := rest%u.to[a] - u.start[a]
+			rest /= u.to[a]
+			inside = inside && 0 <= j && j < u.dims[a]
+			at += j * u.strides[a]
+		}
+		if !inside {
+			kernels.Fill(row, u.bits, u.size, u.width)
+			continue
+		}
+		kernels.Fill(row, u.bits, u.size, u.before)
+		move(unsafe.Add(row, u.before*u.size), unsafe.Add(from, at*u.size), u.piece*u.size)
+		if end := u.before + u.piece; end < u.width {
+			kernels.Fill(unsafe.Add(row, end*u.size), u.bits, u.size, u.width-end)
+		}
+	}
 }
 
 // covered reports whether the pieces of the Place n leave nothing to fill.

@@ -115,7 +115,7 @@ func TestPad(t *testing.T) {
 	}
 	pads := 0
 	for _, u := range b.units {
-		if _, ok := u.(*loop); ok {
+		if _, ok := u.(*padUnit); ok {
 			pads++
 		}
 	}

@@ -237,6 +237,9 @@ func (b *binding) unitReads(i int) (list []int) {
 		for _, p := range u.parts {
 			leaves(p)
 		}
+	case *nearUnit:
+		leaves(u.mapUnit)
+		list = append(list, u.pad.buffer)
 	case *indexCheck:
 		list = append(list, u.idx.buffer)
 	case *productUnit:

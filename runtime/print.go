@@ -78,8 +78,13 @@ func (b *binding) describe(w *strings.Builder) {
 			tasks += u.tasks(phase)
 		}
 		fmt.Fprintf(w, "step %d: %d tasks", i, tasks)
-		if l, ok := u.(*nestedUnit); ok && l.routine != nil {
-			fmt.Fprintf(w, ", a routine of %d bytes", l.routine.f.Size())
+		switch u := u.(type) {
+		case *nestedUnit:
+			if u.routine != nil {
+				fmt.Fprintf(w, ", a routine of %d bytes", u.routine.f.Size())
+			}
+		case *nearUnit:
+			fmt.Fprintf(w, ", %%%d by %d of %d lines in each thread's scratch", b.buffers[u.pad.dst].node.ID, u.block, u.count)
 		}
 		for k := range b.buffers {
 			f := &b.buffers[k]

@@ -494,11 +494,12 @@ func TestRandomGraphs(t *testing.T) {
 		if seed == n/2 {
 			defer placeAnything()()
 		}
-		restore := blockAnything(seed%2 == 0)
+		restore, restorePads := blockAnything(seed%2 == 0), padAnything(seed%3 > 0)
 		rng := rand.New(rand.NewPCG(seed, 7))
 		s, outs := build(rng, 5+rng.IntN(30))
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { s.check(t, outs, rng, 1, 1+rng.IntN(40), 0) })
 		restore()
+		restorePads()
 	}
 }
 

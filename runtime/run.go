@@ -36,6 +36,7 @@ type worker struct {
 	lanes   unsafe.Pointer
 	ptr     []unsafe.Pointer // by value of a cluster
 	args    []uintptr        // to code: addresses in arrays that ptr and the run keep
+	near    near
 }
 
 func (w *worker) lane(fold int) unsafe.Pointer { return unsafe.Add(w.lanes, fold*kernels.LaneBytes) }
@@ -109,7 +110,7 @@ func (b *binding) newRun(team *team, memory unsafe.Pointer) *run {
 		}
 	}
 	for i := range r.workers {
-		r.workers[i] = worker{take(b.scratch), take(b.folds * kernels.LaneBytes), make([]unsafe.Pointer, b.values), make([]uintptr, b.words)}
+		r.workers[i] = worker{scratch: take(b.scratch), lanes: take(b.folds * kernels.LaneBytes), ptr: make([]unsafe.Pointer, b.values), args: make([]uintptr, b.words)}
 	}
 	r.scratch[0], r.ptr[len(b.buffers)] = r.workers[0].scratch, r.workers[0].scratch
 	for i, u := range b.gemms {

@@ -157,10 +157,10 @@ func (u *mapUnit) doCopying(r *run, w *worker, task int) {
 			case l.isSplat:
 				kernels.Fill(to, l.bits, op.size, n)
 			case u.streamed:
-				l.load(r, room, op.size, i, n)
+				l.load(r, w, room, op.size, i, n)
 				kernels.Stream(to, room, n*op.size)
 			default:
-				l.load(r, to, op.size, i, n)
+				l.load(r, w, to, op.size, i, n)
 			}
 		}
 	}
