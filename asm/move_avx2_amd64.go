@@ -52,6 +52,11 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
 
+// Touch stores to each line of the n bytes at p, a multiple of 4 and not 0, what is there.
+//
+//go:noescape
+func Touch(p unsafe.Pointer, n int)
+
 // Every2x1AVX2 is dst[i] = src[2·i], i < n, for elements of bytes: 1; n is a multiple of 32 and not 0. All 2·n of src are read.
 //
 //go:noescape

@@ -467,6 +467,18 @@ TEXT ·StreamEnd(SB), NOSPLIT, $0
 	SFENCE
 	RET
 
+// func Touch(p unsafe.Pointer, n int)
+TEXT ·Touch(SB), NOSPLIT, $0-16
+	MOVQ p+0(FP), AX
+	MOVQ n+8(FP), CX
+	ADDQ AX, CX
+loop:
+	ORL $0, (AX)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT loop
+	RET
+
 DATA weave0<>+0(SB)/4, $0
 DATA weave0<>+4(SB)/4, $3
 DATA weave0<>+8(SB)/4, $6

@@ -114,6 +114,13 @@ func streamFast(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int) b
 // StreamEnd has other threads see what Stream copied before what this one writes from now on.
 func StreamEnd() { asm.StreamEnd() }
 
+// Touch has the lines of the n bytes at p, words of four that this thread alone writes, come to its caches in order, to be written soon.
+func Touch(p unsafe.Pointer, n int) {
+	if n > 0 {
+		asm.Touch(p, n)
+	}
+}
+
 // transposeFast is transpose of a part whose sides are a vector each at least.
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
 	if AVX2 == nil || size < 4 {

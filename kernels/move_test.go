@@ -287,3 +287,19 @@ func TestStream(t *testing.T) {
 		}
 	}
 }
+
+// What is touched stays what it is, any number of words from any place on.
+func TestTouch(t *testing.T) {
+	x := make([]uint32, 100)
+	for i := range x {
+		x[i] = uint32(i)*0x01010101 + 1
+	}
+	want := slices.Clone(x)
+	for n := range 80 {
+		for from := range 17 {
+			if Touch(unsafe.Pointer(&x[from]), 4*n); !slices.Equal(x, want) {
+				t.Fatalf("%d words from %d on changed", n, from)
+			}
+		}
+	}
+}

@@ -1241,12 +1241,15 @@ func (u *mapUnit) callStrips(r *run, w *worker, seg int, p *at) {
 		u.callEven(r, w, seg, p)
 		return
 	}
-	f, args, refs := u.code.segs[seg].f, w.args, u.refs[seg]
-	next := args[u.code.words:]
+	s, args, refs := &u.code.segs[seg], w.args, u.refs[seg]
+	f, next := s.f, args[u.code.words:]
 	for k := range refs {
 		x := &refs[k]
-		next[k] = uintptr(u.addr(r, w, x, p))
-		args[jit.ArgArrays+2*k+1] = uintptr(x.step(p))
+		at, step := u.addr(r, w, x, p), x.step(p)
+		if k >= s.ins { // strips come by a few lines of each row at a time, which memory is slower at
+			kernels.Touch(at, (p.rows-1)*step+p.n*x.size)
+		}
+		next[k], args[jit.ArgArrays+2*k+1] = uintptr(at), uintptr(step)
 	}
 	for col := 0; col < p.n; col += u.strip {
 		for k := range refs {

@@ -19,6 +19,7 @@ func genMove() map[string][]byte {
 	reverse(&s, 4)
 	reverse(&s, 8)
 	stream(&s)
+	touch(&s)
 	decls := weaves(&s)
 	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls + decls)}
 }
@@ -73,6 +74,11 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
+
+// Touch stores to each line of the n bytes at p, a multiple of 4 and not 0, what is there.
+//
+//go:noescape
+func Touch(p unsafe.Pointer, n int)
 `
 
 // reverse turns the words of eight bytes around, and the halves of each.
@@ -127,6 +133,20 @@ func stream(w *bytes.Buffer) {
 	p("RET")
 	fmt.Fprintf(w, "\n// func StreamEnd()\nTEXT ·StreamEnd(SB), NOSPLIT, $0\n")
 	p("SFENCE")
+	p("RET")
+}
+
+func touch(w *bytes.Buffer) {
+	p := func(format string, args ...any) { fmt.Fprintf(w, "\t"+format+"\n", args...) }
+	fmt.Fprintf(w, "\n// func Touch(p unsafe.Pointer, n int)\nTEXT ·Touch(SB), NOSPLIT, $0-16\n")
+	p("MOVQ p+0(FP), AX")
+	p("MOVQ n+8(FP), CX")
+	p("ADDQ AX, CX")
+	fmt.Fprintf(w, "loop:\n")
+	p("ORL $0, (AX)")
+	p("ADDQ $64, AX")
+	p("CMPQ AX, CX")
+	p("JLT loop")
 	p("RET")
 }
 
