@@ -82,6 +82,9 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
+	ir.ExpmFrechet: {func(m, n, k int) int { return linalg.ExpmFrechetWork(n) }, func(a callArgs) error {
+		return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows)
+	}, nil},
 }
 
 func solving(flags uint64) linalg.Solving {

@@ -15,24 +15,25 @@ import (
 type CallID uint8
 
 const (
-	Cholesky   CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle
-	TriSolve                 // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
-	LU                       // A: L below and U above the diagonal, the permutation's row, a row of its sign
-	LUSolve                  // A, LU of A, B: op(A)⁻¹·B; flag Transposed
-	LogDet                   // A, LU of A, log |det A| as a row of one: that, with its derivative
-	Det                      // A
-	Cofactor                 // A: det A·A⁻ᵀ, where A is singular too
-	QR                       // A of no more columns than rows: Q, R
-	Eigh                     // A, symmetric: V, the eigenvalues' row, ascending
-	SVD                      // A of no more columns than rows: U, V, the singular values' row, descending
-	Expm                     // A: eᴬ
-	ArgSort                  // x: the indices that sort a row, stably, NaN last; flag Descending
-	FFT                      // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
-	RFFT                     // a row of n: the first n/2+1 elements of its transform, rows re and im
-	HalfEven                 // what RFFT gives: the row of even length n that it is of, times n
-	HalfOdd                  // the same of odd length
-	SegmentMax               // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
-	Recurrence               // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows
+	Cholesky    CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle
+	TriSolve                  // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
+	LU                        // A: L below and U above the diagonal, the permutation's row, a row of its sign
+	LUSolve                   // A, LU of A, B: op(A)⁻¹·B; flag Transposed
+	LogDet                    // A, LU of A, log |det A| as a row of one: that, with its derivative
+	Det                       // A
+	Cofactor                  // A: det A·A⁻ᵀ, where A is singular too
+	QR                        // A of no more columns than rows: Q, R
+	Eigh                      // A, symmetric: V, the eigenvalues' row, ascending
+	SVD                       // A of no more columns than rows: U, V, the singular values' row, descending
+	Expm                      // A: eᴬ
+	ExpmFrechet               // A, E: the derivative of eᴬ along E
+	ArgSort                   // x: the indices that sort a row, stably, NaN last; flag Descending
+	FFT                       // rows re and im of n: the discrete Fourier transform, not divided by n; flag Transposed: exp(+2πi…)
+	RFFT                      // a row of n: the first n/2+1 elements of its transform, rows re and im
+	HalfEven                  // what RFFT gives: the row of even length n that it is of, times n
+	HalfOdd                   // the same of odd length
+	SegmentMax                // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
+	Recurrence                // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows
 	NumCalls
 )
 
@@ -69,23 +70,24 @@ func init() { // the rules make calls, and use the sweep that uses them
 	vjpRules[Call] = vjpCall
 	square := []int{2}
 	callRows = [NumCalls]callRow{
-		Cholesky:   {name: "Cholesky", in: square, out: outSquare(0), jvp: jvpCholesky},
-		TriSolve:   {name: "SolveTriangular", in: []int{2, 2}, out: outSolve, jvp: jvpTriSolve, vjp: vjpTriSolve},
-		LU:         {name: "LU", in: square, out: outSquare(2), parts: partsSquare(1, 1), jvp: jvpLU},
-		LUSolve:    {name: "Solve", in: []int{2, 2, 2}, out: outSolve, jvp: jvpLUSolve, vjp: vjpLUSolve},
-		LogDet:     {name: "LogDet", in: []int{2, 2, 1}, out: outScalar, jvp: jvpLogDet},
-		Det:        {name: "Det", in: square, out: outScalar, jvp: jvpDet},
-		Cofactor:   {name: "Cofactor", in: square, out: outSquare(0), jvp: jvpCofactor},
-		QR:         {name: "QR", in: square, out: outTall(0), parts: partsTall(), jvp: jvpQR},
-		Eigh:       {name: "Eigh", in: square, out: outSquare(1), parts: partsSquare(1), jvp: jvpEigh},
-		SVD:        {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
-		Expm:       {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
-		ArgSort:    {name: "ArgSort", in: []int{1}, out: outSame},
-		FFT:        {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
-		RFFT:       {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
-		HalfEven:   {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
-		HalfOdd:    {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
-		Recurrence: {name: "Recurrence", in: []int{1, 1}, out: outSame, jvp: jvpRecurrence, vjp: vjpRecurrence},
+		Cholesky:    {name: "Cholesky", in: square, out: outSquare(0), jvp: jvpCholesky},
+		TriSolve:    {name: "SolveTriangular", in: []int{2, 2}, out: outSolve, jvp: jvpTriSolve, vjp: vjpTriSolve},
+		LU:          {name: "LU", in: square, out: outSquare(2), parts: partsSquare(1, 1), jvp: jvpLU},
+		LUSolve:     {name: "Solve", in: []int{2, 2, 2}, out: outSolve, jvp: jvpLUSolve, vjp: vjpLUSolve},
+		LogDet:      {name: "LogDet", in: []int{2, 2, 1}, out: outScalar, jvp: jvpLogDet},
+		Det:         {name: "Det", in: square, out: outScalar, jvp: jvpDet},
+		Cofactor:    {name: "Cofactor", in: square, out: outSquare(0), jvp: jvpCofactor},
+		QR:          {name: "QR", in: square, out: outTall(0), parts: partsTall(), jvp: jvpQR},
+		Eigh:        {name: "Eigh", in: square, out: outSquare(1), parts: partsSquare(1), jvp: jvpEigh},
+		SVD:         {name: "SVD", in: square, out: outTall(1), parts: partsTall(1), jvp: jvpSVD},
+		Expm:        {name: "Expm", in: square, out: outSquare(0), jvp: jvpExpm, vjp: vjpExpm},
+		ExpmFrechet: {name: "Expm", in: []int{2, 2}, out: outSquare(0), jvp: jvpFrechet, vjp: vjpFrechet},
+		ArgSort:     {name: "ArgSort", in: []int{1}, out: outSame},
+		FFT:         {name: "FFT", in: square, out: outFFT, jvp: jvpSame, vjp: vjpFFT},
+		RFFT:        {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
+		HalfEven:    {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
+		HalfOdd:     {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
+		Recurrence:  {name: "Recurrence", in: []int{1, 1}, out: outSame, jvp: jvpRecurrence, vjp: vjpRecurrence},
 
 		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
 	}
@@ -519,17 +521,46 @@ func jvpSVD(g *Graph, n *Node, t []*Node) []*Node {
 	return []*Node{du, dv, g.Reshape(g.Diagonal(p), s.Shape)}
 }
 
-// frechet is the derivative of eᴬ along e: the corner of the exponential of [[A, E], [0, A]].
-func (g *Graph) frechet(n, a, e *Node) *Node {
-	r, d := a.Rank(), a.Shape[a.Rank()-1]
-	zero := g.like(a, 0)
-	top, bottom := g.Concat(r-1, a, e), g.Concat(r-1, zero, a)
-	y := g.Call(Expm, 0, n.Pos, g.Concat(r-2, top, bottom))
-	return g.Narrow(g.Narrow(y, r-2, D(0), d), r-1, d, d)
+func jvpExpm(g *Graph, n *Node, t []*Node) []*Node {
+	return []*Node{g.Call(ExpmFrechet, 0, n.Pos, n.In[0], t[0])}
 }
 
-func jvpExpm(g *Graph, n *Node, t []*Node) []*Node { return []*Node{g.frechet(n, n.In[0], t[0])} }
-
 func vjpExpm(g *Graph, n, ct *Node) []*Node {
-	return []*Node{g.frechet(n, g.swapLast(n.In[0]), ct)}
+	return []*Node{g.Call(ExpmFrechet, 0, n.Pos, g.swapLast(n.In[0]), ct)}
+}
+
+// The derivative L of eᴬ along E is the corner of the exponential of B = [[A, E], [0, A]], so L's derivative is that corner of the one of
+// eᴮ along the tangent of B.
+func jvpFrechet(g *Graph, n *Node, t []*Node) []*Node {
+	a, e := n.In[0], n.In[1]
+	if t[0] == nil {
+		return []*Node{g.Call(ExpmFrechet, 0, n.Pos, a, t[1])}
+	}
+	zero := g.like(a, 0)
+	de := t[1]
+	if de == nil {
+		de = zero
+	}
+	y := g.Call(ExpmFrechet, 0, n.Pos, g.blocks(a, e, zero, a), g.blocks(t[0], de, zero, t[0]))
+	return []*Node{g.block(y, 0, 1, a.Shape[a.Rank()-1])}
+}
+
+// And the adjoint of a derivative at B is the derivative at Bᵀ.
+func vjpFrechet(g *Graph, n, ct *Node) []*Node {
+	a, e := g.swapLast(n.In[0]), g.swapLast(n.In[1])
+	zero := g.like(n.In[0], 0)
+	y := g.Call(ExpmFrechet, 0, n.Pos, g.blocks(a, zero, e, a), g.blocks(zero, ct, zero, zero))
+	size := a.Shape[a.Rank()-1]
+	return []*Node{g.Apply(ops.Add, g.block(y, 0, 0, size), g.block(y, 1, 1, size)), g.block(y, 0, 1, size)}
+}
+
+// blocks is the matrix [[a, b], [c, d]] of four of the same shape, block one of them.
+func (g *Graph) blocks(a, b, c, d *Node) *Node {
+	r := a.Rank()
+	return g.Concat(r-2, g.Concat(r-1, a, b), g.Concat(r-1, c, d))
+}
+
+func (g *Graph) block(x *Node, i, j int, size Dim) *Node {
+	from := [2]Dim{D(0), size}
+	return g.Narrow(g.Narrow(x, x.Rank()-2, from[i], size), x.Rank()-1, from[j], size)
 }

@@ -602,6 +602,24 @@ func swap(x, y []float64) {
 // Expm is eᵃ by the Padé approximant of degree 13, scaling and squaring (N. Higham, "The scaling and squaring
 // method for the matrix exponential revisited", 2005). work holds ExpmWork.
 func Expm(y, a []float64, n int, work []float64, r Rows) error {
+	return expm(y, nil, a, nil, n, work, r)
+}
+
+// ExpmWork is the work of Expm.
+func ExpmWork(n int) int { return 8*n*n + 3*n }
+
+// ExpmFrechet is the derivative of eᵃ along e: that of each step of Expm (A. Al-Mohy and N. Higham, "Computing the Fréchet
+// derivative of the matrix exponential, with an application to condition number estimation", 2009, algorithm 6.4). work holds
+// ExpmFrechetWork.
+func ExpmFrechet(y, a, e []float64, n int, work []float64, r Rows) error {
+	return expm(work[:n*n], y, a, e, n, work[n*n:], r)
+}
+
+// ExpmFrechetWork is the work of ExpmFrechet.
+func ExpmFrechetWork(n int) int { return ExpmWork(n) + 9*n*n }
+
+// expm makes y eᵃ, and dy its derivative along e if that is not nil.
+func expm(y, dy, a, e []float64, n int, work []float64, r Rows) error {
 	if n == 0 {
 		return nil
 	}
@@ -610,8 +628,6 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 		w, work = work[:size], work[size:]
 		return w
 	}
-	x, a2, a4, a6, u, v, t := next(), next(), next(), next(), next(), next(), next()
-	f, rest := work[:size+2*n], work[size+2*n:]
 	largest := 0.0
 	for j := range n {
 		sum := 0.0
@@ -621,43 +637,72 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 		largest = max(largest, sum) // NaN stays
 	}
 	if largest-largest != 0 {
-		for i := range y[:size] {
-			y[i] = math.NaN()
+		for _, y := range [2][]float64{y, dy} {
+			for i := range y {
+				y[i] = math.NaN()
+			}
 		}
 		return nil
 	}
-	squarings := 0
-	if largest > 5.371920351148152 {
-		_, squarings = math.Frexp(largest / 5.371920351148152)
+	squarings, most := 0, 5.371920351148152
+	if e != nil {
+		most = 4.74
 	}
-	copy(x, a[:size])
-	scale(math.Ldexp(1, -squarings), x)
+	if largest > most {
+		_, squarings = math.Frexp(largest / most)
+	}
+	scaled := func(a []float64) []float64 {
+		x := next()
+		copy(x, a)
+		scale(math.Ldexp(1, -squarings), x)
+		return x
+	}
+	// y = a·b + c·d, with t for a product.
+	products := func(y, a, b, c, d, t []float64) {
+		r.product(y, a, b, n, n, n)
+		r.product(t, c, d, n, n, n)
+		add(y, t)
+	}
+	combined := func(y, x6, x4, x2 []float64, c6, c4, c2 float64) {
+		for i := range y {
+			y[i] = float64(c6*x6[i]) + float64(c4*x4[i]) + float64(c2*x2[i])
+		}
+	}
+	b := &pade13
+	x, a2, a4, a6, u, v, t := scaled(a[:size]), next(), next(), next(), next(), next(), next()
 	r.product(a2, x, x, n, n, n)
 	r.product(a4, a2, a2, n, n, n)
 	r.product(a6, a4, a2, n, n, n)
-	b := &pade13
-	sum := func(y []float64, c6, c4, c2, c0 float64) {
-		for i := range y {
-			y[i] = float64(c6*a6[i]) + float64(c4*a4[i]) + float64(c2*a2[i])
+	var m, m2, m4, m6, du, dv, dt, w []float64
+	if e != nil {
+		m, m2, m4, m6, du, dv, dt, w = scaled(e[:size]), next(), next(), next(), next(), next(), next(), next()
+		products(m2, x, m, m, x, t)
+		products(m4, a2, m2, m2, a2, t)
+		products(m6, a4, m2, m4, a2, t)
+	}
+	// half makes y = a6·(c6·a6 + c4·a4 + c2·a2) + (k6·a6 + k4·a4 + k2·a2 + k0), dy the derivative.
+	half := func(y, dy []float64, c6, c4, c2, k6, k4, k2, k0 float64) {
+		combined(t, a6, a4, a2, c6, c4, c2)
+		r.product(y, a6, t, n, n, n)
+		if e != nil {
+			combined(dt, m6, m4, m2, c6, c4, c2)
+			products(dy, a6, dt, m6, t, w)
+			combined(dt, m6, m4, m2, k6, k4, k2)
+			add(dy, dt)
 		}
+		combined(t, a6, a4, a2, k6, k4, k2)
 		for i := range n {
-			y[i*n+i] += c0
+			t[i*n+i] += k0
 		}
+		add(y, t)
 	}
-	add := func(y, x []float64) {
-		for i, v := range x {
-			y[i] += v
-		}
+	half(v, dv, b[13], b[11], b[9], b[7], b[5], b[3], b[1])
+	r.product(u, x, v, n, n, n) // odd powers
+	if e != nil {
+		products(du, x, dv, m, v, w)
 	}
-	sum(t, b[13], b[11], b[9], 0)
-	r.product(v, a6, t, n, n, n)
-	sum(t, b[7], b[5], b[3], b[1])
-	add(t, v)
-	r.product(u, x, t, n, n, n) // odd powers
-	sum(t, b[12], b[10], b[8], 0)
-	r.product(v, a6, t, n, n, n)
-	sum(t, b[6], b[4], b[2], b[0])
-	add(v, t) // even powers
+	half(v, dv, b[12], b[10], b[8], b[6], b[4], b[2], b[0]) // even powers
+	f, rest := work[:size+2*n], work[size+2*n:]
 	for i := range size {
 		f[i] = v[i] - u[i]
 		v[i] += u[i]
@@ -666,15 +711,33 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 	if err := SolveLU(f, v, y, n, n, false, rest, r); err != nil {
 		return err
 	}
+	if e != nil { // the derivative of f·y = v
+		for i := range size {
+			t[i] = du[i] - dv[i]
+			du[i] += dv[i]
+		}
+		r.product(dv, t, y, n, n, n)
+		add(du, dv)
+		if err := SolveLU(f, du, dy, n, n, false, rest, r); err != nil {
+			return err
+		}
+	}
 	for range squarings {
+		if e != nil {
+			copy(dt, dy[:size])
+			products(dy[:size], y, dt, dt, y, w)
+		}
 		copy(t, y[:size])
 		r.product(y, t, t, n, n, n)
 	}
 	return nil
 }
 
-// ExpmWork is the work of Expm.
-func ExpmWork(n int) int { return 8*n*n + 3*n }
+func add(y, x []float64) {
+	for i, v := range x {
+		y[i] += v
+	}
+}
 
 var pade13 = [14]float64{64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
 	10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1}

@@ -157,3 +157,33 @@ func b2i(b bool) int {
 	}
 	return 0
 }
+
+// The derivative of eᴬ along E is the corner of the exponential of [[A, E], [0, A]], small and large, with and without squarings.
+func TestExpmFrechet(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, n := range []int{1, 2, 5, 16, 17, 40} {
+		for _, size := range []float64{1e-3, 0.3, 5} {
+			a, e, y := make([]float64, n*n), make([]float64, n*n), make([]float64, n*n)
+			both, want := make([]float64, 4*n*n), make([]float64, 4*n*n)
+			for i := range a {
+				a[i], e[i] = size/math.Sqrt(float64(n))*rng.NormFloat64(), rng.NormFloat64()
+				at := i/n*2*n + i%n
+				both[at], both[at+n], both[at+2*n*n+n] = a[i], e[i], a[i]
+			}
+			if err := ExpmFrechet(y, a, e, n, make([]float64, ExpmFrechetWork(n)), Rows{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := Expm(want, both, 2*n, make([]float64, ExpmWork(2*n)), Rows{}); err != nil {
+				t.Fatal(err)
+			}
+			off, top := 0.0, 0.0
+			for i, v := range y {
+				w := want[i/n*2*n+i%n+n]
+				off, top = max(off, math.Abs(v-w)), max(top, math.Abs(w))
+			}
+			if !(off <= 1e-13*top) {
+				t.Errorf("%d, norm %v: off by %v of %v", n, size, off, top)
+			}
+		}
+	}
+}
