@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -8,10 +9,11 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Features that have no case of their own elsewhere: small matrices in batches, order, segments, products with Hessians,
+// Features that have no case of their own elsewhere: positive definite matrices, order, segments, products with Hessians,
 // random numbers.
 const (
 	smallBatch, smallSize = 1000, 16
+	largeSize             = 1000 // of one matrix
 	orderRows, orderCols  = 1000, 1000
 	segmentSize, segments = 1_000_000, 10_000
 	hvpSize               = 100_000
@@ -33,22 +35,29 @@ func feature(name, dtype, op string, peers []string, units float64, rate string,
 
 func featureCases() []Case {
 	var cs []Case
-	for _, op := range smallOps {
-		cs = append(cs, feature("linalg/"+op.name+"/f64/1000x16x16", "f64", op.name, torchAndJax, 1e6*smallBatch, "kmatrices/s", 1e-10,
-			map[string]any{"batch": smallBatch, "n": smallSize},
-			func(threads int) (*Work, error) { return compiled(op.f, smallMatrices(), threads) },
-			func() (index []int, value []float64) {
-				for _, b := range some(smallBatch, 5) {
-					want := op.of(smallMatrix(b))
-					rows, cols := want.Dims()
-					for i := range rows {
-						for j := range cols {
-							index, value = append(index, (b*rows+i)*cols+j), append(value, want.At(i, j))
+	for _, op := range definiteOps {
+		for _, size := range definiteSizes {
+			if size.n > smallSize && op.name != "cholesky" && op.name != "solve" {
+				continue
+			}
+			cs = append(cs, feature(fmt.Sprintf("linalg/%s/%s/%dx%dx%d", op.name, size.dtype, size.batch, size.n, size.n), size.dtype, op.name, torchAndJax,
+				1e6*float64(size.batch), "kmatrices/s", size.tolerance, map[string]any{"batch": size.batch, "n": size.n},
+				func(threads int) (*Work, error) {
+					return compiled(op.f, definiteMatrices(size.batch, size.n).Convert(dtypes[size.dtype]), threads)
+				},
+				func() (index []int, value []float64) {
+					for _, b := range some(size.batch, 5) {
+						want := op.of(definiteMatrix(b, size.n))
+						rows, cols := want.Dims()
+						for i := range rows {
+							for j := range cols {
+								index, value = append(index, (b*rows+i)*cols+j), append(value, want.At(i, j))
+							}
 						}
 					}
-				}
-				return index, value
-			}))
+					return index, value
+				}))
+		}
 	}
 	for _, op := range orderOps {
 		cs = append(cs, order[float32](op, "f32", 1))
@@ -185,9 +194,16 @@ func featureCases() []Case {
 	return cs
 }
 
-// smallMatrix is matrix b of a batch: positive definite.
-func smallMatrix(b int) *mat.SymDense {
-	const n = smallSize
+var dtypes = map[string]ad.DType{"f32": ad.F32, "f64": ad.F64}
+
+var definiteSizes = []struct {
+	dtype     string
+	batch, n  int
+	tolerance float64
+}{{"f64", smallBatch, smallSize, 1e-10}, {"f64", 1, largeSize, 1e-10}, {"f32", 1, largeSize, 1e-3}}
+
+// definiteMatrix is positive definite: matrix b of a batch.
+func definiteMatrix(b, n int) *mat.SymDense {
 	m := mat.NewDense(n, n, nil)
 	for i := range n * n {
 		m.Set(i/n, i%n, 2*number(1, b*n*n+i)-1)
@@ -195,20 +211,20 @@ func smallMatrix(b int) *mat.SymDense {
 	var s mat.SymDense
 	s.SymOuterK(1, m)
 	for i := range n {
-		s.SetSym(i, i, s.At(i, i)+n)
+		s.SetSym(i, i, s.At(i, i)+float64(n))
 	}
 	return &s
 }
 
-func smallMatrices() ad.Value {
+func definiteMatrices(batch, n int) ad.Value {
 	var all []float64
-	for b := range smallBatch {
-		all = append(all, mat.DenseCopyOf(smallMatrix(b)).RawMatrix().Data...)
+	for b := range batch {
+		all = append(all, mat.DenseCopyOf(definiteMatrix(b, n)).RawMatrix().Data...)
 	}
-	return ad.From(all, smallBatch, smallSize, smallSize)
+	return ad.From(all, batch, n, n)
 }
 
-var smallOps = []struct {
+var definiteOps = []struct {
 	name string
 	f    func(a ad.Value) ad.Value
 	of   func(a *mat.SymDense) mat.Matrix
@@ -221,9 +237,9 @@ var smallOps = []struct {
 		return &l
 	}},
 	{"solve", func(a ad.Value) ad.Value { return a.Solve(a.Tril()) }, func(a *mat.SymDense) mat.Matrix {
-		b := mat.DenseCopyOf(a)
-		for i := range smallSize {
-			for j := i + 1; j < smallSize; j++ {
+		b, n := mat.DenseCopyOf(a), a.SymmetricDim()
+		for i := range n {
+			for j := i + 1; j < n; j++ {
 				b.Set(i, j, 0)
 			}
 		}

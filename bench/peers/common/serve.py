@@ -160,17 +160,17 @@ def cnn_data(a):
     return numbers("f32", 1, a["n"] * 28 * 28, 0, 1).reshape(a["n"], 28, 28, 1), labels(2, a["n"], 10)
 
 
-def small_matrices(a):
+def definite_matrices(a):
     """Positive definite matrices."""
     n = a["n"]
     m = numbers("f64", 1, a["batch"] * n * n, -1, 1).reshape(-1, n, n)
-    return m @ m.swapaxes(1, 2) + n * np.eye(n)
+    return (m @ m.swapaxes(1, 2) + n * np.eye(n)).astype(DTYPES[a["dtype"]])
 
 
 def factor_matrices(a):
     n = a["n"]
     m = numbers("f64", 1, a["batch"] * n * n, -1, 1).reshape(-1, n, n)
-    return m + m.swapaxes(1, 2) if a["symmetric"] else m
+    return (m + m.swapaxes(1, 2) if a["symmetric"] else m).astype(DTYPES[a["dtype"]])
 
 
 def square(seed, n, dtype="f64"):

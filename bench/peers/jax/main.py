@@ -283,7 +283,7 @@ def feature(a):
         f = {"cholesky": jnp.linalg.cholesky, "inverse": jnp.linalg.inv, "solve": lambda m: jnp.linalg.solve(m, jnp.tril(m)),
              "trisolve": lambda m: jax.lax.linalg.triangular_solve(m, m, left_side=True, lower=True),
              "lstsq": jax.vmap(lambda m: jnp.linalg.lstsq(m[:, :a["n"] // 2], m)[0])}[op]
-        return jitted(f, serve.small_matrices(a))
+        return jitted(f, serve.definite_matrices(a))
     if op in ORDER:
         def f(x):
             return ORDER[op](x, a["axis"])

@@ -380,7 +380,7 @@ ORDER = {
 def feature(a):
     op, out = a["op"], [None]
     if "batch" in a:
-        args = tensors([serve.small_matrices(a)])
+        args = tensors([serve.definite_matrices(a)])
         f = {"cholesky": torch.linalg.cholesky, "inverse": torch.linalg.inv, "solve": lambda m: torch.linalg.solve(m, torch.tril(m)),
              "trisolve": lambda m: torch.linalg.solve_triangular(m, m, upper=False),
              "lstsq": lambda m: torch.linalg.lstsq(m[:, :, :a["n"] // 2], m, driver="gels").solution}[op]
