@@ -1246,7 +1246,7 @@ func (u *mapUnit) callStrips(r *run, w *worker, seg int, p *at) {
 	for k := range refs {
 		x := &refs[k]
 		at, step := u.addr(r, w, x, p), x.step(p)
-		if k >= s.ins { // strips come by a few lines of each row at a time, which memory is slower at
+		if k >= s.ins && u.far {
 			kernels.Touch(at, (p.rows-1)*step+p.n*x.size)
 		}
 		next[k], args[jit.ArgArrays+2*k+1] = uintptr(at), uintptr(step)

@@ -224,6 +224,7 @@ type mapUnit struct {
 	cols              int      // of code: the elements of its rows
 	listed            int      // of code: inputs of a segment whose rows lie anywhere, at most
 	strip             int      // of code: the elements of a row that it does for all rows before it goes on, 0: all
+	far               bool     // of strips: lines of results come in order before them
 	copying           *copying // nil: there is more to do
 	oneByOne          bool     // of code: rows are short, and no call is for a part of one
 	together          bool     // of code: it reads no elements that are apart

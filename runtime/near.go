@@ -30,6 +30,10 @@ type near struct {
 // nearLeast is the size of a padded array from which on it is made so, nearRoom that of a room. Only tests change them.
 var nearLeast, nearRoom = 1 << 18, 1 << 18
 
+// farBytes is the size of a result from which on its lines, which strips come by a few of each row at a time, are asked for in order: it is in
+// no second cache, and what else strips meet is. Only tests change it.
+var farBytes = 4 << 20
+
 // nearby joins clusters and what pads for them.
 func (b *binding) nearby() {
 	for i := range b.units {
@@ -55,6 +59,7 @@ func (b *binding) nearby() {
 		for l := range m.leaf {
 			m.leaf[l].padded = m.leaf[l].reads(pad.dst)
 		}
+		m.far = slices.ContainsFunc(m.makes(), func(y int) bool { return b.buffers[y].bytes >= farBytes })
 		m.base = lines(u.roomBytes())
 		b.scratch = max(b.scratch, m.base+m.scratchBytes())
 	}

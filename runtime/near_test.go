@@ -14,11 +14,11 @@ import (
 
 // padAnything has padded arrays of all sizes made in small rooms, if yes.
 func padAnything(yes bool) (restore func()) {
-	bytes, least, room := padBytes, nearLeast, nearRoom
+	bytes, least, room, far := padBytes, nearLeast, nearRoom, farBytes
 	if yes {
-		padBytes, nearLeast, nearRoom = 1, 0, 1<<13
+		padBytes, nearLeast, nearRoom, farBytes = 1, 0, 1<<13, 0
 	}
-	return func() { padBytes, nearLeast, nearRoom = bytes, least, room }
+	return func() { padBytes, nearLeast, nearRoom, farBytes = bytes, least, room, far }
 }
 
 // nearCases are clusters that read windows of a padded picture.
