@@ -17,6 +17,11 @@ func genReduce() map[string][]byte {
 		s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
 		if !i.masks {
 			s.WriteString(strings.ReplaceAll(maskTable, "gemmMask", "foldMask"))
+		} else {
+			for k, x := range []int{0, 2, 4, 6, 1, 3, 5, 7} {
+				fmt.Fprintf(&s, "DATA pairOrder<>+%d(SB)/8, $%d\n", 8*k, x)
+			}
+			s.WriteString("GLOBL pairOrder<>(SB), RODATA|NOPTR, $64\n")
 		}
 		for _, row := range reductions {
 			var cells []string
@@ -373,6 +378,7 @@ func (r *reduce) shortRows() {
 			r.p("VPBROADCAST%s X13, ~13", r.by("D", "Q"))
 		}
 	}
+	r.pairs(each)
 	// Of rows 16/size apart come the parts of 16 bytes, of rows side by side the elements in these.
 	r.p("MOVQ BX, R8")
 	r.p("SHLQ $%d, R8", bits.Len(uint(16/size))-1)
@@ -404,6 +410,39 @@ func (r *reduce) shortRows() {
 		r.p("over%d:", vecs)
 	}
 	r.p("single:")
+}
+
+// pairs does rows of two elements, each of them by two vectors that lie side by side.
+func (r *reduce) pairs(each int) {
+	r.p("CMPQ BX, $%d", 2*r.t.Size())
+	r.p("JNE longer")
+	if r.masks {
+		r.p("VMOVUPS pairOrder<>(SB), ~15")
+	}
+	r.p("SUBQ $%d, DX", each)
+	r.p("PCALIGN $32")
+	r.p("pairs:")
+	r.begun(r.vector(0), "(SI)", false)
+	r.begun(r.vector(1), fmt.Sprintf("%d(SI)", r.bytes), false)
+	if r.t.Size() == 4 {
+		r.merge(0, "VSHUFPS $0x88", "VSHUFPS $0xDD")
+	} else {
+		r.merge(0, "VUNPCKLPD", "VUNPCKHPD")
+	}
+	r.flip(r.vector(0), r.vector(0))
+	if r.masks {
+		r.p("VPERMPD ~0, ~15, ~0")
+	} else {
+		r.p("VPERMPD $0xd8, ~0, ~0")
+	}
+	r.p("VMOVU# ~0, (DI)")
+	r.p("ADDQ $%d, DI", r.bytes)
+	r.p("ADDQ $%d, SI", 2*r.bytes)
+	r.p("SUBQ $%d, DX", each)
+	r.p("JGE pairs")
+	r.p("ADDQ $%d, DX", each)
+	r.p("JMP single")
+	r.p("longer:")
 }
 
 // merged leaves the rows from AX on in vector v, folded until h elements of each are left; AX becomes the row behind those
