@@ -455,6 +455,10 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, 
 			p.view.Store(dst, unsafe.Add(src, start*u.size), u.size, to, n)
 			return
 		}
+		if u.add == nil && p.view.Contiguous() {
+			p.from.Load(unsafe.Add(dst, to*u.size), src, u.size, start, n)
+			return
+		}
 		if u.add == nil && p.run > 0 {
 			for k := 0; n > 0; start, to, n = start+k, to+k, n-k {
 				k = min(n, p.run-start%p.run)

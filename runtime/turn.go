@@ -82,8 +82,8 @@ type copying struct {
 	grain int // and in a task
 }
 
-// copyChunk bounds the elements of a chunk: what it is read from stays in the first cache.
-const copyChunk = 1 << 11
+// copyBytes bounds a chunk of a copy: what it is read from stays in the first cache.
+const copyBytes = 1 << 13
 
 // newCopying is nil where u does more than to copy.
 func (u *mapUnit) newCopying() *copying {
@@ -100,13 +100,13 @@ func (u *mapUnit) newCopying() *copying {
 		}
 	}
 	if len(c.plain) > 0 {
-		dims := u.leaf[c.plain[0].leaf].dims
+		dims, most := u.leaf[c.plain[0].leaf].dims, copyBytes/u.size
 		a := len(dims)
-		for ; a > 0 && c.chunk*dims[a-1] <= copyChunk; a-- { // whole rows
+		for ; a > 0 && c.chunk*dims[a-1] <= most; a-- { // whole rows
 			c.chunk *= dims[a-1]
 		}
 		if a > 0 {
-			c.chunk *= copyChunk / c.chunk
+			c.chunk *= most / c.chunk
 		}
 		c.grain = moveElems / c.chunk * c.chunk
 	}
