@@ -180,3 +180,36 @@ func TestShortRows(t *testing.T) {
 		t.Error("no rows are done at once")
 	}
 }
+
+// Sums of a few long rows of an array, and of such sums, are parts of one cluster, with the bits that reductions have: of zeros of both signs,
+// infinities, and what is not a number.
+func TestSumRows(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64, dtype.BF16} {
+		s := newSketch()
+		g := s.g
+		param := func(dims ...ir.Dim) *ir.Node {
+			if typ == dtype.BF16 {
+				return g.Convert(s.param(dtype.F32, dims, 2), typ)
+			}
+			return s.param(typ, dims, 5)
+		}
+		x, y := param(ir.D(2), ir.Batch, ir.D(2), ir.D(300)), param(ir.Batch, ir.D(3), ir.D(1), ir.D(257))
+		z := g.Reduce(ir.Sum, param(ir.D(4), ir.D(4100)), 0)
+		outs := []*ir.Node{
+			g.Reduce(ir.Sum, x, 0, 2), g.Reduce(ir.Sum, g.Apply(ops.Neg, g.Reduce(ir.Sum, y, 1)), 2), z,
+			g.Reduce(ir.Max, g.Reduce(ir.Sum, g.Reshape(y, ir.Shape{ir.Batch, ir.D(3), ir.D(257)}), 1), 1),
+			g.Reduce(ir.Sum, g.Apply(ops.Mul, g.Reduce(ir.Sum, x, 0), g.Reduce(ir.Sum, x, 0)), 0, 2),
+		}
+		if typ.IsFloat() {
+			outs = append(outs, g.Apply(ops.Div, g.Const(typ, z.Shape, 1), z)) // tells zeros' signs
+		}
+		s.check(t, outs, rand.New(rand.NewPCG(9, 10)), 1, 2, 33, 60)
+		p, err := Compile(outs[:1], s.inputs, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(p.low.steps); typ != dtype.BF16 && n != 1 {
+			t.Errorf("%v: a sum of two sums is %d steps\n%s", typ, n, p)
+		}
+	}
+}

@@ -573,6 +573,9 @@ func (g *Graph) reduceRun(r Reduction, x *Node, lo, hi int) *Node {
 	} else if one {
 		return g.Reshape(x, s)
 	}
+	if r == Sum && g.rowSums != nil && g.fewRows(x, lo, hi) {
+		return g.sumRows(rowSum{x, lo, x.Shape[lo].C})
+	}
 	if x.Kind == Const && (r == Max || r == Min) {
 		return g.Bits(t, s, x.Bits)
 	}

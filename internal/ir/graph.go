@@ -114,12 +114,13 @@ type Graph struct {
 	room     []Node // for nodes to come
 	holes    uint64
 	arrays   map[arrayKey][]*Array
-	marked   map[*Node]bool  // to be kept by the Checkpoint around them
-	savings  map[*Node]*Node // by loop: the one that also gives the carries its steps began with
-	cuts     []int           // see Cut
-	Lines    bool            // nodes note the user's lines
-	deriving *Node           // by the sweep at hand
-	Reader   any             // who knows the values of Params, where somebody does: autodiff's
+	marked   map[*Node]bool   // to be kept by the Checkpoint around them
+	savings  map[*Node]*Node  // by loop: the one that also gives the carries its steps began with
+	rowSums  map[*Node]rowSum // by what they are made of; nil where reductions stay what they are
+	cuts     []int            // see Cut
+	Lines    bool             // nodes note the user's lines
+	deriving *Node            // by the sweep at hand
+	Reader   any              // who knows the values of Params, where somebody does: autodiff's
 }
 
 // slot is a place in a graph's table of nodes.
