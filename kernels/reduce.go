@@ -288,6 +288,9 @@ func pure[T int32 | int64 | float32 | float64](start T, f func(a, b T) T) pureRe
 }
 
 // bools is the or of bytes 0 and 1, eight at a time, and where flip is not 0 the and: the or of their opposites.
+// It is not inlined in the package's initialization, which is so large that what its loops call would not be inlined in turn.
+//
+//go:noinline
 func bools(flip uint64) pureReduction {
 	or := func(to, x []byte) { // to[i] or x[i]
 		x = x[:len(to)]
