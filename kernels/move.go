@@ -252,9 +252,10 @@ func moveRun[T uint8 | uint16 | uint32 | uint64](dst unsafe.Pointer, dStep int, 
 		case sStep > size:
 			k = everyFast(dst, src, sStep, n, size)
 		}
-		if k > 0 {
-			dst, src, n = unsafe.Add(dst, k*dStep), unsafe.Add(src, k*sStep), n-k
+		if k == n { // and nothing is where the next one would be
+			return
 		}
+		dst, src, n = unsafe.Add(dst, k*dStep), unsafe.Add(src, k*sStep), n-k
 		d := unsafe.Slice((*T)(dst), n)
 		for j := range d {
 			d[j] = *(*T)(unsafe.Add(src, j*sStep))
