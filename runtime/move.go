@@ -524,6 +524,19 @@ func takeElems[T uint32 | uint64](y, x unsafe.Pointer, at indexArray, j, n, step
 }
 
 func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, step int) {
+	if size := int(unsafe.Sizeof(T(0))); step == size { // four at a time, by addresses that scale: half of the time
+		for ; len(at) >= 4; at = at[4:] {
+			a := (*[4]I)(at)
+			v0, v1 := *(*T)(unsafe.Add(x, int(a[0])*size)), *(*T)(unsafe.Add(x, int(a[1])*size))
+			v2, v3 := *(*T)(unsafe.Add(x, int(a[2])*size)), *(*T)(unsafe.Add(x, int(a[3])*size))
+			d := (*[4]T)(y)
+			d[0], d[1], d[2], d[3] = v0, v1, v2, v3
+			if len(at) == 4 {
+				return
+			}
+			y = unsafe.Add(y, 4*size)
+		}
+	}
 	dst := unsafe.Slice((*T)(y), len(at))
 	for i, k := range at {
 		dst[i] = *(*T)(unsafe.Add(x, int(k)*step))
