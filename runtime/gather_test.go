@@ -215,11 +215,15 @@ func TestScatters(t *testing.T) {
 					g, in := s.g, ir.D(inner)
 					for _, lead := range []ir.Shape{{}, ir.Static(3)} {
 						upd := s.param(typ, slices.Concat(lead, ir.Shape{ir.Batch, in}), 9)
-						s.nodes = append(s.nodes, g.Scatter(slices.Concat(lead, ir.Shape{ir.D(7), in}), s.param(of, ir.Shape{ir.Batch}, 5), upd, len(lead), ""))
+						sum, at := slices.Concat(lead, ir.Shape{ir.D(7), in}), s.param(of, ir.Shape{ir.Batch}, 5)
+						x := s.param(typ, sum, 9)
+						s.nodes = append(s.nodes, g.Scatter(sum, at, upd, len(lead), ""), g.ScatterAdd(x, at, upd, len(lead), ""),
+							g.ScatterAdd(g.Apply(ops.Neg, x), at, upd, len(lead), "")) // to what dies there
 					}
 					idx, upd := g.Hole(of, ir.Shape{ir.Batch}), g.Hole(typ, ir.Shape{ir.Batch, in})
 					y := g.Scatter(ir.Shape{ir.D(7), in}, idx, upd, 0, "")
-					s.nodes = append(s.nodes, g.Vmap([]*ir.Node{y}, []*ir.Node{idx, upd},
+					z := g.ScatterAdd(s.param(typ, y.Shape, 9), idx, upd, 0, "")
+					s.nodes = append(s.nodes, g.Vmap([]*ir.Node{y, z}, []*ir.Node{idx, upd},
 						[]*ir.Node{s.param(of, ir.Shape{ir.D(3), ir.Batch}, 5), s.param(typ, ir.Shape{ir.D(3), ir.Batch, in}, 9)}, ir.D(3))...)
 					s.check(t, s.nodes, rand.New(rand.NewPCG(3, 4)), 0, 1, 9, 70)
 				})

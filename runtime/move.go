@@ -543,56 +543,80 @@ func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, ste
 	}
 }
 
-// newScatter sums in the order of the indices: single elements and short rows one index after the other, longer rows grouped by
-// where they go.
-func (b *binding) newScatter(n *ir.Node) unit {
-	idx, upd := b.operand(n.In[0]), b.operand(n.In[1])
-	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
-	count, apart := n.Indices(product(idx.dims), outer)
-	size, dst := n.Type.Size(), b.root(n)
-	if outer*d*inner == 0 {
-		return &loop{0, 1, nil}
-	}
-	add := b.p.level.Accumulate(kernels.Sum, n.Type)
-	if inner*size >= leastRow && max(count, d) < math.MaxInt32 {
-		return b.newScatterRows(n, idx, upd)
-	}
-	return newLoop(outer, (count+d)*inner, func(r *run, _ *worker, i0, i1 int) {
-		for o := i0; o < i1; o++ {
-			at, y, x := idx.indices(r).from(o*apart), unsafe.Add(r.ptr[dst], o*d*inner*size), unsafe.Add(upd.ptr(r), o*count*inner*size)
-			kernels.Fill(y, 0, size, d*inner)
-			if inner == 1 {
-				scatterAdd(n.Type, y, x, at, count)
-				continue
-			}
-			for j := range count {
-				add(unsafe.Add(y, at.at(j)*inner*size), unsafe.Add(x, j*inner*size), inner)
-			}
+// scatterUnit is a Scatter: single elements and short rows are added one index after the other, longer rows by where they go.
+type scatterUnit struct {
+	loops       []*loop // phases
+	x, idx, upd operand // x is none where zeros are added to
+	based       bool
+	dst         int
+}
+
+func (u *scatterUnit) phases() int                        { return len(u.loops) }
+func (u *scatterUnit) tasks(phase int) int                { return u.loops[phase].tasks(0) }
+func (u *scatterUnit) do(r *run, phase, worker, task int) { u.loops[phase].do(r, 0, worker, task) }
+
+// inPlace reports whether from is what is added to: an element of it is read when the result's is written, or stays.
+func (u *scatterUnit) inPlace(from, to int) bool {
+	return u.based && to == u.dst && u.x.buffer == from && u.x.offset == 0 && u.idx.buffer != from && u.upd.buffer != from
+}
+
+// cachedMove is the most bytes that are copied at once where they are read soon: Go moves megabytes past the caches.
+const cachedMove = 1 << 18
+
+// start gives the bytes from at on of the result what is added to, and shows them.
+func (u *scatterUnit) start(r *run, at, bytes int) unsafe.Pointer {
+	y := unsafe.Add(r.ptr[u.dst], at)
+	if !u.based {
+		clear(unsafe.Slice((*byte)(y), bytes))
+	} else if x := unsafe.Add(u.x.ptr(r), at); x != y {
+		for i := 0; i < bytes; i += cachedMove {
+			move(unsafe.Add(y, i), unsafe.Add(x, i), min(cachedMove, bytes-i))
 		}
-	})
-}
-
-// scatterRows is a Scatter of rows: a phase lists for each place which indices are it, in order, the next one makes each row of the
-// result of those that go there, while it is in the first cache.
-type scatterRows struct{ list, sum *loop }
-
-func (u *scatterRows) phases() int { return 2 }
-func (u *scatterRows) phase(k int) *loop {
-	if k == 0 {
-		return u.list
 	}
-	return u.sum
+	return y
 }
-func (u *scatterRows) tasks(phase int) int                { return u.phase(phase).tasks(0) }
-func (u *scatterRows) do(r *run, phase, worker, task int) { u.phase(phase).do(r, 0, worker, task) }
 
-// scatterColumns is the bytes of a row that are made at a time.
-const scatterColumns = 1 << 14
-
-func (b *binding) newScatterRows(n *ir.Node, idx, upd operand) unit {
+func (b *binding) newScatter(n *ir.Node) unit {
+	u := &scatterUnit{idx: b.operand(n.In[0]), upd: b.operand(n.In[1]), dst: b.root(n)}
+	if len(n.In) > 2 {
+		u.x, u.based = b.operand(n.In[2]), true
+	}
 	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
-	count, apart := n.Indices(product(idx.dims), outer)
-	size, dst, add := n.Type.Size(), b.root(n), b.p.level.Accumulate(kernels.Sum, n.Type)
+	count, apart := n.Indices(product(u.idx.dims), outer)
+	row, add := inner*n.Type.Size(), b.p.level.AccumulateRows(kernels.Sum, n.Type)
+	switch {
+	case outer*d*inner == 0:
+	case row >= leastRow && max(count, d) < math.MaxInt32:
+		u.loops = b.scatterRows(u, n, add)
+	default:
+		u.loops = []*loop{newLoop(outer, (count+d)*inner, func(r *run, _ *worker, i0, i1 int) {
+			for o := i0; o < i1; o++ {
+				y, at := u.start(r, o*d*row, d*row), u.idx.indices(r).from(o*apart)
+				if count == 0 {
+					continue
+				}
+				x := unsafe.Add(u.upd.ptr(r), o*count*row)
+				if inner == 1 {
+					scatterAdd(n.Type, y, x, at, count)
+					continue
+				}
+				for j := range count {
+					add(unsafe.Add(y, at.at(j)*row), unsafe.Add(x, j*row), 1, inner)
+				}
+			}
+		})}
+	}
+	return u
+}
+
+// scatterBytes is how much of a row is made at a time.
+const scatterBytes = 1 << 14
+
+// scatterRows lists for each place which indices are it, in order, then makes each row of the result of those that go there, while it is
+// in the first cache.
+func (b *binding) scatterRows(u *scatterUnit, n *ir.Node, add kernels.AccumulateRows) []*loop {
+	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
+	count, apart := n.Indices(product(u.idx.dims), outer)
 	lists, room := 1, d+1+count // int32s
 	if apart > 0 {
 		lists = outer
@@ -602,13 +626,14 @@ func (b *binding) newScatterRows(n *ir.Node, idx, upd operand) unit {
 		all := unsafe.Slice((*int32)(unsafe.Add(r.ptr[buffer], i*room*4)), room)
 		return all[:d+1], all[d+1:]
 	}
-	block := min(inner, scatterColumns/size)
+	size := n.Type.Size()
+	block := min(inner, scatterBytes/size)
 	blocks := ceil(inner, block)
-	return &scatterRows{
+	return []*loop{
 		newLoop(lists, d+count, func(r *run, _ *worker, i0, i1 int) {
 			for i := i0; i < i1; i++ {
 				starts, order := list(r, i)
-				if at := idx.indices(r).from(i * apart); at.wide {
+				if at := u.idx.indices(r).from(i * apart); at.wide {
 					placesOf(starts, order, unsafe.Slice((*int64)(at.p), count))
 				} else {
 					placesOf(starts, order, unsafe.Slice((*int32)(at.p), count))
@@ -616,13 +641,16 @@ func (b *binding) newScatterRows(n *ir.Node, idx, upd operand) unit {
 			}
 		}),
 		newLoop(outer*blocks*d, ceil(count+d, d)*block, func(r *run, _ *worker, i0, i1 int) {
-			for i := i0; i < i1; i++ {
-				k, lo, o := i%d, i/d%blocks*block, i/d/blocks
+			for i0 < i1 { // rows k, … of one of outer, the same part of each
+				k, lo, o := i0%d, i0/d%blocks*block, i0/d/blocks
 				starts, order := list(r, min(o, lists-1))
-				y, width := unsafe.Add(r.ptr[dst], ((o*d+k)*inner+lo)*size), min(block, inner-lo)
-				kernels.Fill(y, 0, size, width)
-				for _, j := range order[starts[k]:starts[k+1]] {
-					add(y, unsafe.Add(upd.ptr(r), ((o*count+int(j))*inner+lo)*size), width)
+				width, end := min(block, inner-lo), k+min(i1-i0, d-k)
+				i0 += end - k
+				for ; k < end; k++ {
+					y := u.start(r, ((o*d+k)*inner+lo)*size, width*size)
+					for _, j := range order[starts[k]:starts[k+1]] {
+						add(y, unsafe.Add(u.upd.ptr(r), ((o*count+int(j))*inner+lo)*size), 1, width)
+					}
 				}
 			}
 		}),

@@ -437,7 +437,7 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Take:
 		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], n.Flag)
 	case ir.Scatter:
-		k, err = d.w.Scatter(y, in[0], in[1], n.Axes[0], n.Flag)
+		k, err = d.w.Scatter(y, in[0], in[1], append(in, nil)[2], n.Axes[0], n.Flag)
 	case ir.Cumulate:
 		k, err = d.w.Cumulate(y, in[0], append(in, nil)[1], n.Axes[0], n.Reduction, n.Flag)
 	case ir.Reduce:

@@ -172,6 +172,9 @@ func (s *sketch) step() (y *ir.Node) {
 				y := g.TakeAlong(from, s.param(dtype.I64, x.Shape, 4), axis, "")
 				return g.VJP([]*ir.Node{y}, []*ir.Node{x}, []*ir.Node{from})[0]
 			}
+			if s.IntN(2) == 0 {
+				return g.ScatterAdd(s.like(t, sh), s.param(dtype.I64, ir.Shape{x.Shape[axis]}, 4), x, axis, "")
+			}
 			return g.Scatter(sh, s.param(dtype.I64, ir.Shape{x.Shape[axis]}, 4), x, axis, "")
 		}
 	case 11:

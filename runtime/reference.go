@@ -379,6 +379,9 @@ func scatter(r *reference) {
 	idx, upd := r.in[0], r.in[1]
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)
 	n, apart := r.n.Indices(idx.len(), outer)
+	if len(r.in) > 2 {
+		copy(r.y.bytes, r.in[2].bytes)
+	}
 	sum := adder{y: r.y, x: upd}
 	for j := range n {
 		for o := range outer {

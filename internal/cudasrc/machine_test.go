@@ -79,9 +79,9 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		}
 		must(w.Iota(y, 1))
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, true))
-		must(w.Scatter(x, idx, y, 1, false))
-		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, 1, true))
-		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), 0, false))
+		must(w.Scatter(x, idx, y, nil, 1, false))
+		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, x, 1, true))
+		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), nil, 0, false))
 		must(w.Cumulate(x, x, nil, 1, ir.Sum, true))
 		must(w.Cumulate(x, x, nil, 2, ir.Sum, true))
 		must(w.Cumulate(x, x, nil, 2, ir.Max, false))

@@ -172,20 +172,20 @@ const scatterColumns = 4
 // scatterChunk is how many indices are sorted at once. Only tests change it.
 var scatterChunk = MaxSort
 
-// Scatter adds slices of upd, [outer, count, inner], to zeros, [outer, d, inner], at indices idx along an axis, in
+// Scatter adds slices of upd, [outer, count, inner], to x or, where that is nil, zeros, [outer, d, inner], at indices idx along an axis, in
 // order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted. With
 // each, the indices are [outer, count].
-func (w *Writer) Scatter(o, idx, upd *Operand, axis int, each bool) (Unit, error) {
+func (w *Writer) Scatter(o, idx, upd, x *Operand, axis int, each bool) (Unit, error) {
 	outer, d, inner := around(o.Dims, axis, axis+1)
 	count, n := product(idx.Dims), outer*d
 	if n*inner == 0 {
 		return Unit{}, nil
 	}
 	if each {
-		return w.scatterEach(o, idx, upd, outer, d, inner, product(idx.Dims[axis:]))
+		return w.scatterEach(o, idx, upd, x, outer, d, inner, product(idx.Dims[axis:]))
 	}
 	if n > block && n*ceil(count, block) > 2048 {
-		return w.scatterSorted(o, idx, upd, outer, d, inner)
+		return w.scatterSorted(o, idx, upd, x, outer, d, inner)
 	}
 	t := newText("scatter")
 	typ := ctype(o.Type)
@@ -196,10 +196,13 @@ func (w *Writer) Scatter(o, idx, upd *Operand, axis int, each bool) (Unit, error
 	t.size("d", d)
 	t.size("inner", inner)
 	t.line("__shared__ u32 found[%d], of[%d];", block, block/32)
+	from := t.addedTo(typ, x)
 	t.line("const u32 t = threadIdx.x, lane = t %% 32, warp = t / 32;")
 	t.line("const u64 o = blockIdx.x / d, k = blockIdx.x - o * d;")
 	t.line("for (u64 c0 = 0; c0 < inner; c0 += %du) {", block*scatterColumns)
-	t.line("\t%s a[%d] = {0};", typ, scatterColumns)
+	t.line("\t%s a[%d];", typ, scatterColumns)
+	t.line("\tfor (int l = 0; l < %d; l++)", scatterColumns)
+	t.line("\t\ta[l] = c0 + t + l * %d < inner ? %s : 0;", block, from(fmt.Sprintf("(u64)blockIdx.x * inner + c0 + t + l * %d", block)))
 	t.line("\tfor (u64 j0 = 0; j0 < count; j0 += %du) {", block)
 	t.line("\t\tconst u64 j = j0 + t;")
 	t.line("\t\tconst bool mine = j < count && (u64)(i64)at[j] == k;")
@@ -226,8 +229,17 @@ func (w *Writer) Scatter(o, idx, upd *Operand, axis int, each bool) (Unit, error
 	return one(w.launch(t, n))
 }
 
+// addedTo gives what sums begin with, by an element's number: that of x, 0 where x is nil.
+func (t *text) addedTo(typ string, x *Operand) func(i string) string {
+	if x == nil {
+		return func(string) string { return typ + "(0)" }
+	}
+	t.in(typ, "base", x.arg())
+	return func(i string) string { return "base[" + i + "]" }
+}
+
 // scatterEach has a thread for each element, which looks through the indices of its place: those of a warp are mostly the same.
-func (w *Writer) scatterEach(o, idx, upd *Operand, outer, d, inner, count int) (Unit, error) {
+func (w *Writer) scatterEach(o, idx, upd, x *Operand, outer, d, inner, count int) (Unit, error) {
 	n := outer * d * inner
 	t, wide := newText("scattereach"), max(n, outer*count*inner) >= narrow
 	i, typ := index(wide), ctype(o.Type)
@@ -238,12 +250,13 @@ func (w *Writer) scatterEach(o, idx, upd *Operand, outer, d, inner, count int) (
 	t.size("count", count)
 	t.divisor("inner", inner, wide)
 	t.divisor("d", d, wide)
+	from := t.addedTo(typ, x)
 	t.line("const %s i = %s;", i, thread(wide))
 	t.line("if (i >= n) return;")
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner), k = split(o, d);", i)
 	t.line("at += o * (%s)count, p += o * (%s)count * %s + c;", i, i, plain("inner", wide))
-	t.line("%s a = 0;", typ)
+	t.line("%s a = %s;", typ, from("i"))
 	t.body.WriteString("#pragma unroll 4\n")
 	t.line("for (%s j = 0; j < count; j++)", i)
 	t.line("\tif ((u64)(i64)at[j] == k) a = f_sum(a, p[j * %s]);", plain("inner", wide))
@@ -252,7 +265,7 @@ func (w *Writer) scatterEach(o, idx, upd *Operand, outer, d, inner, count int) (
 }
 
 // scatterSorted sorts the indices, some at a time, finds where each slice's begin, and has a thread add up an element.
-func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Unit, err error) {
+func (w *Writer) scatterSorted(o, idx, upd, x *Operand, outer, d, inner int) (u Unit, err error) {
 	count := product(idx.Dims)
 	typ, at := ctype(o.Type), ctype(idx.Type)
 	size := min(count, scatterChunk)
@@ -304,6 +317,7 @@ func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Uni
 		t.size("n", n)
 		t.size("count", count)
 		t.size("from", from)
+		start := t.addedTo(typ, x)
 		t.divisor("inner", inner, wide)
 		t.divisor("d", d, wide)
 		t.line("const %s i = %s;", i, thread(wide))
@@ -312,7 +326,7 @@ func (w *Writer) scatterSorted(o, idx, upd *Operand, outer, d, inner int) (u Uni
 		t.line("const %s c = split(o, inner), k = split(o, d);", i)
 		t.line("const u32 end = (u32)starts[k + 1];")
 		t.line("const %s *x = p + (o * (%s)count + (%s)from) * %s + c;", typ, i, i, plain("inner", wide))
-		t.line("%s a = from == 0 ? %s(0) : q[i];", typ, typ)
+		t.line("%s a = from == 0 ? %s : q[i];", typ, start("i"))
 		t.body.WriteString("#pragma unroll 4\n")
 		t.line("for (u32 m = (u32)starts[k]; m < end; m++) a = f_sum(a, x[(%s)order[m] * %s]);", i, plain("inner", wide))
 		t.line("q[i] = a;")

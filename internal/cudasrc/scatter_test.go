@@ -32,7 +32,7 @@ func TestScatterSorted(t *testing.T) {
 				j.buffer(aligned(outer * d * inner * typ.Size()))
 				j.buffer(idx)
 				j.buffer(upd)
-				u, err := l.w.Scatter(operand(typ, 0, outer, d, inner), operand(of, 1, count), operand(typ, 2, outer, count, inner), 1, false)
+				u, err := l.w.Scatter(operand(typ, 0, outer, d, inner), operand(of, 1, count), operand(typ, 2, outer, count, inner), nil, 1, false)
 				j.add(t, u, err)
 				if want := 3 * ((count + chunk - 1) / chunk); len(j.launches) != want {
 					t.Errorf("%s: %d launches, want %d", j.name, len(j.launches), want)

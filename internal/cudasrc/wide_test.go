@@ -57,9 +57,9 @@ func TestWideIndices(t *testing.T) {
 		{"columns", fold(dims, 1, 2, 16)},
 		{"long columns", fold([]int{1000, 12}, 0, 1, 300)},
 		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1, false) }},
-		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, 1, false) }},
+		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, nil, 1, false) }},
 		{"scatter each", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
-			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, 1, true)
+			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, x, 1, true)
 		}},
 		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Cumulate(y, x, nil, 1, ir.Sum, true) }},
 		{"arg", func(w *cudasrc.Writer) (cudasrc.Unit, error) {

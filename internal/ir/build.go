@@ -483,36 +483,38 @@ func (g *Graph) takeAs(n, x, idx *Node) *Node {
 // s[:axis] + idx + s[axis+1:]) are added along axis at the indices, in the order of the indices.
 func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 	s.Check("Scatter")
+	return g.scatter(s, idx, upd, nil, axis, false, pos)
+}
+
+// scatter is Scatter, or for each the transpose of takeEach (idx has shape s[:axis] + …, upd idx + s[axis+1:]), to x in the place of
+// zeros where that is not nil.
+func (g *Graph) scatter(s Shape, idx, upd, x *Node, axis int, each bool, pos string) *Node {
 	checkAxis("Scatter", s, axis)
-	want := slices.Concat(s[:axis], idx.Shape, s[axis+1:])
-	if !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
+	want, ok := slices.Concat(s[:axis], idx.Shape, s[axis+1:]), true
+	if each {
+		want, ok = slices.Concat(idx.Shape, s[axis+1:]), idx.Rank() >= axis && idx.Shape[:axis].Equal(s[:axis])
+	}
+	if !ok || !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
 		Fail("ScatterAdd", "%v at %v %v into %v: updates of shape %v and a number type, integer indices are needed", upd.Shape, idx.Type, idx.Shape, s, want)
 	}
 	if upd.Type.IsHalf() {
-		return g.inSingle(upd, func(upd *Node) *Node { return g.Scatter(s, idx, upd, axis, pos) })
+		return g.inSingle(upd, func(upd *Node) *Node {
+			if x != nil {
+				x = g.single(x)
+			}
+			return g.scatter(s, idx, upd, x, axis, each, pos)
+		})
 	}
-	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Pos: pos})
+	n := Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Flag: each, Pos: pos}
+	if x != nil && !(x.Kind == Const && x.Bits == 0) {
+		n.In = append(n.In, x)
+	}
+	return g.add(n)
 }
 
-// scatterEach is the transpose of takeEach: idx has shape s[:axis] + …, and upd idx + s[axis+1:].
-func (g *Graph) scatterEach(s Shape, idx, upd *Node, axis int, pos string) *Node {
-	checkAxis("Scatter", s, axis)
-	if !idx.Type.IsInt() || idx.Rank() < axis || !idx.Shape[:axis].Equal(s[:axis]) ||
-		!upd.Shape.Equal(slices.Concat(idx.Shape, s[axis+1:])) || upd.Type == dtype.Bool {
-		Fail("ScatterAdd", "%v at %v %v into %v: numbers and integer indices for each place before axis %d are needed", upd.Shape, idx.Type, idx.Shape, s, axis)
-	}
-	if upd.Type.IsHalf() {
-		return g.inSingle(upd, func(upd *Node) *Node { return g.scatterEach(s, idx, upd, axis, pos) })
-	}
-	return g.add(Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Flag: true, Pos: pos})
-}
-
-// scatterAs is the Scatter n of upd at idx.
-func (g *Graph) scatterAs(n, idx, upd *Node) *Node {
-	if n.Flag {
-		return g.scatterEach(n.Shape, idx, upd, n.Axes[0], n.Pos)
-	}
-	return g.Scatter(n.Shape, idx, upd, n.Axes[0], n.Pos)
+// scatterAs is the Scatter n of upd at idx, to x where that is not nil.
+func (g *Graph) scatterAs(n, idx, upd, x *Node) *Node {
+	return g.scatter(n.Shape, idx, upd, x, n.Axes[0], n.Flag, n.Pos)
 }
 
 // Reduce folds the given axes, which go; of bools they may be empty. Axes that are not neighbours are folded run by run, the

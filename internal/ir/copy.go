@@ -45,7 +45,11 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 	case Take:
 		return g.takeAs(n, in[0], in[1])
 	case Scatter:
-		return g.scatterAs(n, in[0], in[1])
+		var x *Node
+		if len(in) > 2 {
+			x = in[2]
+		}
+		return g.scatterAs(n, in[0], in[1], x)
 	case Reduce:
 		return g.reduceRun(n.Reduction, in[0], n.Axes[0], n.Axes[1])
 	case Cumulate:

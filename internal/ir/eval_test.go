@@ -274,6 +274,9 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 		if n.Flag {
 			first, end = 0, r
 		}
+		if len(n.In) > 2 {
+			copy(y, in(2))
+		}
 		to := make([]int, len(dims))
 		coords(n.In[1].Shape.At(batch), func(i int, at []int) {
 			copy(to, at[:a])

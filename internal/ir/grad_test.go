@@ -103,7 +103,12 @@ var structural = map[string]func(p *probe) *Node{
 		return p.square(p.g.takeEach(p.arg(wide, Static(2, 4, 3)), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), 1, ""))
 	},
 	"scatter each": func(p *probe) *Node {
-		return p.square(p.g.scatterEach(Static(2, 4, 3), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), p.arg(wide, Static(2, 3, 3)), 1, ""))
+		return p.square(p.g.scatter(Static(2, 4, 3), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), p.arg(wide, Static(2, 3, 3)), nil, 1, true, ""))
+	},
+	"scatter to": func(p *probe) *Node {
+		x := p.arg(wide, Static(2, 4, 3))
+		y := p.g.ScatterAdd(x, p.ints(Static(3), 3, 0, 3), p.arg(wide, Static(2, 3, 3)), 1, "")
+		return p.square(p.g.scatter(y.Shape, p.ints(Static(2, 2), 1, 2, 0, 0), p.arg(wide, Static(2, 2, 3)), y, 1, true, ""))
 	},
 	"cumsum": func(p *probe) *Node {
 		x := p.arg(wide, Static(2, 4, 2))

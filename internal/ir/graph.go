@@ -36,7 +36,7 @@ const (
 	Fold                  // the transpose of Windows: In[0], laid over one another
 	Place                 // Bits everywhere, then In[p] at Start[p·rank+a], Step[p·rank+a]; Add: pieces are added (to zeros), else they do not overlap
 	Take                  // In[0] at indices In[1] along Axes[0]; Flag: which begin with the axes before it
-	Scatter               // zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Flag: as Take's
+	Scatter               // In[2] or zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Flag: as Take's
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
 	Cumulate              // Reduction, Sum, Max or Min, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
 	MatMul                // [batch… m k] × [batch… k n]

@@ -112,7 +112,14 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 		return flow{g.takeAs(n, in[0].n, n.In[1]), in[0].masked}
 	},
 	Scatter: func(g *Graph, n *Node, in []flow) flow {
-		return flow{g.scatterAs(n, n.In[0], in[1].n), in[1].masked}
+		var x flow
+		if len(in) > 2 {
+			x = in[2]
+		}
+		if in[1].n == nil {
+			return x
+		}
+		return flow{g.scatterAs(n, n.In[0], in[1].n, x.n), in[1].masked || x.masked}
 	},
 	Hosted: func(g *Graph, n *Node, in []flow) flow {
 		noHostRule(n.Host)

@@ -559,19 +559,27 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 	},
 	Scatter: func(f *frame, n *Node) []int32 {
 		in := f.at[n.In[1]]
+		out := make([]int32, size(n))
+		if len(n.In) > 2 {
+			x := f.at[n.In[2]]
+			if in == nil {
+				return x
+			}
+			copy(out, x)
+		}
 		if in == nil {
 			return nil
 		}
 		outer, rows, inner := around(n.Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[0])
 		count, apart := n.Indices(size(n.In[0]), outer)
-		out := make([]int32, size(n))
 		for o := range outer {
 			for k := range inner {
 				if idx == nil {
 					any := f.p.orAll(count, func(c int) int32 { return in[(o*count+c)*inner+k] })
 					for r := range rows {
-						out[(o*rows+r)*inner+k] = any
+						at := (o*rows+r)*inner + k
+						out[at] = f.p.or(out[at], any)
 					}
 					continue
 				}

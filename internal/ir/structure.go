@@ -233,7 +233,7 @@ func (g *Graph) ScatterAdd(x, idx, upd *Node, axis int, pos string) *Node {
 	if upd.Type != x.Type {
 		Fail("ScatterAdd", "%v, %v: types %v and %v differ", x.Shape, upd.Shape, x.Type, upd.Type)
 	}
-	return g.Apply(ops.Add, x, g.Scatter(x.Shape, idx, upd, axis, pos))
+	return g.scatter(x.Shape, idx, upd, x, axis, false, pos)
 }
 
 // Keep is Reduce with the folded axes kept as 1.

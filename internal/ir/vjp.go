@@ -358,7 +358,7 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	},
 	Take: func(s *sweep, n *Node, ct flow) {
 		if n.Flag {
-			s.give(n.In[0], flow{s.scatterEach(n.In[0].Shape, n.In[1], ct.n, n.Axes[0], n.Pos), ct.masked})
+			s.give(n.In[0], flow{s.scatter(n.In[0].Shape, n.In[1], ct.n, nil, n.Axes[0], true, n.Pos), ct.masked})
 			return
 		}
 		p := &s.at[n.In[0].ID]
@@ -367,6 +367,9 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 	},
 	Scatter: func(s *sweep, n *Node, ct flow) {
 		s.give(n.In[1], flow{s.takeAs(n, ct.n, n.In[0]), ct.masked})
+		if len(n.In) > 2 {
+			s.give(n.In[2], ct)
+		}
 	},
 	Hosted: func(s *sweep, n *Node, ct flow) { noHostRule(n.Host) },
 	Reduce: vjpReduce,

@@ -163,14 +163,21 @@ func indexBack(a, idx, rank int) []int {
 func vmapScatter(v *vmap, n *Node) *Node {
 	idx, upd, a := n.In[0], n.In[1], n.Axes[0]
 	bi, bu := v.at[idx], v.lift(upd)
-	if n.Flag {
-		return v.scatterEach(v.shape(n.Shape), v.lift(idx), bu, a+1, n.Pos)
+	var bx *Node
+	if len(n.In) > 2 {
+		bx = v.lift(n.In[2])
 	}
-	if bi == nil {
-		return v.Scatter(v.shape(n.Shape), idx, bu, a+1, n.Pos)
+	switch {
+	case n.Flag:
+		return v.scatter(v.shape(n.Shape), v.lift(idx), bu, bx, a+1, true, n.Pos)
+	case bi == nil:
+		return v.scatter(v.shape(n.Shape), idx, bu, bx, a+1, false, n.Pos)
 	}
 	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
-	y := v.scatterEach(slices.Concat(Shape{v.n, n.Shape[a]}, n.Shape.Drop(a, a+1)), bi, bu, 1, n.Pos)
+	if bx != nil {
+		bx = v.MoveAxis(bx, a+1, 1)
+	}
+	y := v.scatter(slices.Concat(Shape{v.n, n.Shape[a]}, n.Shape.Drop(a, a+1)), bi, bu, bx, 1, true, n.Pos)
 	return v.MoveAxis(y, 1, a+1)
 }
 

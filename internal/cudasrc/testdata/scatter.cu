@@ -3,7 +3,9 @@ extern "C" __global__ void __launch_bounds__(256) scatter_@(const i64 *at, const
 	const u32 t = threadIdx.x, lane = t % 32, warp = t / 32;
 	const u64 o = blockIdx.x / d, k = blockIdx.x - o * d;
 	for (u64 c0 = 0; c0 < inner; c0 += 1024u) {
-		float a[4] = {0};
+		float a[4];
+		for (int l = 0; l < 4; l++)
+			a[l] = c0 + t + l * 256 < inner ? float(0) : 0;
 		for (u64 j0 = 0; j0 < count; j0 += 256u) {
 			const u64 j = j0 + t;
 			const bool mine = j < count && (u64)(i64)at[j] == k;
