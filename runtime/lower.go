@@ -285,7 +285,7 @@ func (l *lowering) markGathers() {
 		return true
 	}
 	for _, n := range l.nodes {
-		if n.Kind != ir.Take || n.Flag || n.Type.Size() < 4 || l.isSplat(n.In[0]) {
+		if n.Kind != ir.Take || ir.Indexed(n.Bits) != ir.ForAll || n.Type.Size() < 4 || l.isSplat(n.In[0]) {
 			continue
 		}
 		if gatheredRow(n)*n.Type.Size() >= leastRow {

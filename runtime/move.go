@@ -486,9 +486,8 @@ func (u *placeUnit) put(r *run, w *worker, i, start, n int, dst unsafe.Pointer, 
 func (b *binding) newTake(n *ir.Node) unit {
 	x, idx := b.operand(n.In[0]), b.operand(n.In[1])
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
-	count, apart := n.Indices(product(idx.dims), outer)
-	bytes := inner * n.Type.Size()
-	dst := b.root(n)
+	ids := n.Indices(product(idx.dims), outer, inner)
+	count, bytes, dst := ids.Count, inner*n.Type.Size(), b.root(n)
 	return newLoop(outer*count, inner, func(r *run, _ *worker, i0, i1 int) {
 		to, from, at := r.ptr[dst], x.ptr(r), idx.indices(r)
 		if bytes == 0 {
@@ -498,11 +497,13 @@ func (b *binding) newTake(n *ir.Node) unit {
 			o, j := i0/count, i0%count
 			n := min(i1-i0, count-j)
 			y, x := unsafe.Add(to, i0*bytes), unsafe.Add(from, o*d*bytes)
-			j += o * apart
-			switch bytes {
-			case 4:
+			j = ids.At(o, j, 0)
+			switch {
+			case ids.Behind > 0 && inner > 1:
+				takeColumns(bytes/inner, y, x, at.from(j), n, inner)
+			case bytes == 4:
 				takeElems[uint32](y, x, at, j, n, 4)
-			case 8:
+			case bytes == 8:
 				takeElems[uint64](y, x, at, j, n, 8)
 			default:
 				for i := range n {
@@ -512,6 +513,45 @@ func (b *binding) newTake(n *ir.Node) unit {
 			i0 += n
 		}
 	})
+}
+
+// takeColumns is y[j][i] = x[at[j][i]][i], j < rows, i < inner, of elements of size bytes.
+func takeColumns(size int, y, x unsafe.Pointer, at indexArray, rows, inner int) {
+	switch size {
+	case 1:
+		takeColumnsElems[uint8](y, x, at, rows, inner)
+	case 2:
+		takeColumnsElems[uint16](y, x, at, rows, inner)
+	case 4:
+		takeColumnsElems[uint32](y, x, at, rows, inner)
+	default:
+		takeColumnsElems[uint64](y, x, at, rows, inner)
+	}
+}
+
+func takeColumnsElems[T uint8 | uint16 | uint32 | uint64](y, x unsafe.Pointer, at indexArray, rows, inner int) {
+	if at.wide {
+		takeColumnsBy[T, int64](y, x, at.p, rows, inner)
+	} else {
+		takeColumnsBy[T, int32](y, x, at.p, rows, inner)
+	}
+}
+
+func takeColumnsBy[T uint8 | uint16 | uint32 | uint64, I int32 | int64](y, x, at unsafe.Pointer, rows, inner int) {
+	size, bytes := int(unsafe.Sizeof(T(0))), int(unsafe.Sizeof(I(0)))
+	stride := inner * size
+	for j := range rows {
+		to, ids, i := unsafe.Add(y, j*stride), unsafe.Add(at, j*inner*bytes), 0
+		for ; i+4 <= inner; i += 4 {
+			d, k, v := (*[4]T)(unsafe.Add(to, i*size)), (*[4]I)(unsafe.Add(ids, i*bytes)), i*size
+			v0, v1 := *(*T)(unsafe.Add(x, int(k[0])*stride+v)), *(*T)(unsafe.Add(x, int(k[1])*stride+v+size))
+			v2, v3 := *(*T)(unsafe.Add(x, int(k[2])*stride+v+2*size)), *(*T)(unsafe.Add(x, int(k[3])*stride+v+3*size))
+			d[0], d[1], d[2], d[3] = v0, v1, v2, v3
+		}
+		for ; i < inner; i++ {
+			*(*T)(unsafe.Add(to, i*size)) = *(*T)(unsafe.Add(x, int(*(*I)(unsafe.Add(ids, i*bytes)))*stride+i*size))
+		}
+	}
 }
 
 // takeElems is y[i] = x[at[j+i]], i < n, for an x whose elements are step bytes apart.
@@ -582,16 +622,18 @@ func (b *binding) newScatter(n *ir.Node) unit {
 		u.x, u.based = b.operand(n.In[2]), true
 	}
 	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
-	count, apart := n.Indices(product(u.idx.dims), outer)
-	row, add := inner*n.Type.Size(), b.p.level.AccumulateRows(kernels.Sum, n.Type)
+	ids := n.Indices(product(u.idx.dims), outer, inner)
+	count, row, add := ids.Count, inner*n.Type.Size(), b.p.level.AccumulateRows(kernels.Sum, n.Type)
 	switch {
 	case outer*d*inner == 0:
+	case ids.Behind > 0 && inner > 1:
+		u.loops = b.scatterColumns(u, n)
 	case row >= leastRow && max(count, d) < math.MaxInt32:
 		u.loops = b.scatterRows(u, n, add)
 	default:
 		u.loops = []*loop{newLoop(outer, (count+d)*inner, func(r *run, _ *worker, i0, i1 int) {
 			for o := i0; o < i1; o++ {
-				y, at := u.start(r, o*d*row, d*row), u.idx.indices(r).from(o*apart)
+				y, at := u.start(r, o*d*row, d*row), u.idx.indices(r).from(o*ids.Before)
 				if count == 0 {
 					continue
 				}
@@ -609,6 +651,84 @@ func (b *binding) newScatter(n *ir.Node) unit {
 	return u
 }
 
+// columnBytes is how much of a row is summed together where each column has indices of its own, less where as much of all rows does not
+// fit columnRoom, of the second cache.
+const columnBytes, columnRoom = 512, 1 << 19
+
+// scatterColumns adds elements to columns, each at its own indices: blocks of some columns, whose rows are packed in a worker's room if
+// they fit, because where they belong they lie far apart, at worst so that few stay in the cache.
+func (b *binding) scatterColumns(u *scatterUnit, n *ir.Node) []*loop {
+	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
+	count, size := u.idx.dims[n.Axes[0]], n.Type.Size()
+	most := columnBytes / size
+	for most*size > 64 && most*size*d > columnRoom {
+		most /= 2
+	}
+	most = min(most, inner)
+	packed := most*size*d <= columnRoom
+	if packed {
+		b.scratch = max(b.scratch, most*size*d)
+	}
+	blocks, stride := ceil(inner, most), inner*size
+	return []*loop{newLoop(outer*blocks, (count+d)*most, func(r *run, w *worker, i0, i1 int) {
+		for i := i0; i < i1; i++ {
+			o, lo := i/blocks, i%blocks*most
+			wide := min(most, inner-lo)
+			rows := func(to unsafe.Pointer, step int, from unsafe.Pointer, stride int) {
+				for k := range d {
+					move(unsafe.Add(to, k*step), unsafe.Add(from, k*stride), wide*size)
+				}
+			}
+			at := (o*d*inner + lo) * size
+			y := unsafe.Add(r.ptr[u.dst], at)
+			sums, step := y, stride
+			if packed {
+				sums, step = w.scratch, wide*size
+			}
+			if !u.based {
+				for k := range d {
+					clear(unsafe.Slice((*byte)(unsafe.Add(sums, k*step)), wide*size))
+				}
+			} else if x := unsafe.Add(u.x.ptr(r), at); x != sums {
+				rows(sums, step, x, stride)
+			}
+			if count > 0 {
+				at = o*count*inner + lo
+				addColumns[n.Type](sums, unsafe.Add(u.upd.ptr(r), at*size), u.idx.indices(r).from(at), count, wide, inner, step)
+			}
+			if packed {
+				rows(y, stride, sums, step)
+			}
+		}
+	})}
+}
+
+// addColumns are y[at[j][i]][i] += x[j][i], j < count in order, i < wide, where rows of at and x are inner elements apart, of y stride bytes.
+var addColumns = [dtype.Count]func(y, x unsafe.Pointer, at indexArray, count, wide, inner, stride int){
+	dtype.F32: addColumnsElems[float32],
+	dtype.F64: addColumnsElems[float64],
+	dtype.I32: addColumnsElems[int32],
+	dtype.I64: addColumnsElems[int64],
+}
+
+func addColumnsElems[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, at indexArray, count, wide, inner, stride int) {
+	if at.wide {
+		addColumnsBy[T, int64](y, x, at.p, count, wide, inner, stride)
+	} else {
+		addColumnsBy[T, int32](y, x, at.p, count, wide, inner, stride)
+	}
+}
+
+func addColumnsBy[T float32 | float64 | int32 | int64, I int32 | int64](y, x, at unsafe.Pointer, count, wide, inner, stride int) {
+	size, bytes := int(unsafe.Sizeof(T(0))), int(unsafe.Sizeof(I(0)))
+	for j := range count {
+		from, ids := unsafe.Add(x, j*inner*size), unsafe.Add(at, j*inner*bytes)
+		for i := range wide {
+			*(*T)(unsafe.Add(y, int(*(*I)(unsafe.Add(ids, i*bytes)))*stride+i*size)) += *(*T)(unsafe.Add(from, i*size))
+		}
+	}
+}
+
 // scatterBytes is how much of a row is made at a time.
 const scatterBytes = 1 << 14
 
@@ -616,11 +736,12 @@ const scatterBytes = 1 << 14
 // in the first cache.
 func (b *binding) scatterRows(u *scatterUnit, n *ir.Node, add kernels.AccumulateRows) []*loop {
 	outer, d, inner := around(n.Shape.At(b.batch), n.Axes[0], n.Axes[0]+1)
-	count, apart := n.Indices(product(u.idx.dims), outer)
-	lists, room := 1, d+1+count // int32s
-	if apart > 0 {
+	ids := n.Indices(product(u.idx.dims), outer, inner)
+	count, lists := ids.Count, 1
+	if ids.Before > 0 {
 		lists = outer
 	}
+	room := d + 1 + count // int32s
 	buffer := b.temporary(lists * room * 4)
 	list := func(r *run, i int) (starts, order []int32) {
 		all := unsafe.Slice((*int32)(unsafe.Add(r.ptr[buffer], i*room*4)), room)
@@ -633,7 +754,7 @@ func (b *binding) scatterRows(u *scatterUnit, n *ir.Node, add kernels.Accumulate
 		newLoop(lists, d+count, func(r *run, _ *worker, i0, i1 int) {
 			for i := i0; i < i1; i++ {
 				starts, order := list(r, i)
-				if at := u.idx.indices(r).from(i * apart); at.wide {
+				if at := u.idx.indices(r).from(i * ids.Before); at.wide {
 					placesOf(starts, order, unsafe.Slice((*int64)(at.p), count))
 				} else {
 					placesOf(starts, order, unsafe.Slice((*int32)(at.p), count))

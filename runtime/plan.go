@@ -312,7 +312,7 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 		y.Strides = contiguous(y.Dims)
 		x := &cudasrc.Operand{Type: l.t, Buffer: l.buffer, Align: d.align(l.buffer), Offset: l.offset, Dims: []int{outer, l.size, l.inner}}
 		x.Strides = contiguous(x.Dims)
-		k, err := d.w.Take(y, x, at, 1, false)
+		k, err := d.w.Take(y, x, at, 1, ir.ForAll)
 		y.Dims, y.Strides = l.dims, contiguous(l.dims)
 		return y, d.step("take", k, err)
 	}
@@ -326,7 +326,7 @@ func (d *planner) gathered(l *leaf) (*cudasrc.Operand, error) {
 		column = y
 	}
 	y := array(product(l.index.dims))
-	k, err := d.w.Take(y, column, d.device(l.index), 0, false)
+	k, err := d.w.Take(y, column, d.device(l.index), 0, ir.ForAll)
 	y.Dims, y.Strides = l.dims, contiguous(l.dims)
 	return y, d.step("take", k, err)
 }
@@ -435,9 +435,9 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Fold:
 		k, err = d.w.Fold(d.windows(n, y, in[0]))
 	case ir.Take:
-		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], n.Flag)
+		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], ir.Indexed(n.Bits))
 	case ir.Scatter:
-		k, err = d.w.Scatter(y, in[0], in[1], append(in, nil)[2], n.Axes[0], n.Flag)
+		k, err = d.w.Scatter(y, in[0], in[1], append(in, nil)[2], n.Axes[0], ir.Indexed(n.Bits))
 	case ir.Cumulate:
 		k, err = d.w.Cumulate(y, in[0], append(in, nil)[1], n.Axes[0], n.Reduction, n.Flag)
 	case ir.Reduce:

@@ -363,13 +363,13 @@ func (r *reference) checkIndex(k, size int) {
 func takeRows(r *reference) {
 	x, idx := r.in[0], r.in[1]
 	outer, d, inner := around(x.dims, r.n.Axes[0], r.n.Axes[0]+1)
-	n, apart := r.n.Indices(idx.len(), outer)
+	ids := r.n.Indices(idx.len(), outer, inner)
 	for o := range outer {
-		for j := range n {
-			k := idx.index(o*apart + j)
-			r.checkIndex(k, d)
+		for j := range ids.Count {
 			for i := range inner {
-				r.y.copy((o*n+j)*inner+i, x, (o*d+k)*inner+i)
+				k := idx.index(ids.At(o, j, i))
+				r.checkIndex(k, d)
+				r.y.copy((o*ids.Count+j)*inner+i, x, (o*d+k)*inner+i)
 			}
 		}
 	}
@@ -378,17 +378,17 @@ func takeRows(r *reference) {
 func scatter(r *reference) {
 	idx, upd := r.in[0], r.in[1]
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)
-	n, apart := r.n.Indices(idx.len(), outer)
+	ids := r.n.Indices(idx.len(), outer, inner)
 	if len(r.in) > 2 {
 		copy(r.y.bytes, r.in[2].bytes)
 	}
 	sum := adder{y: r.y, x: upd}
-	for j := range n {
+	for j := range ids.Count {
 		for o := range outer {
-			k := idx.index(o*apart + j)
-			r.checkIndex(k, d)
 			for i := range inner {
-				sum.add((o*d+k)*inner+i, (o*n+j)*inner+i)
+				k := idx.index(ids.At(o, j, i))
+				r.checkIndex(k, d)
+				sum.add((o*d+k)*inner+i, (o*ids.Count+j)*inner+i)
 			}
 		}
 		sum.flush()

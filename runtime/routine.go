@@ -896,7 +896,7 @@ func readsRest(n *ir.Node, k int, nodes, outs []*ir.Node) bool {
 
 func (b *bodyWriter) take(n *ir.Node) {
 	x, index := b.at[n.In[0]], b.at[n.In[1]]
-	if x.array == nil || n.Flag {
+	if x.array == nil || ir.Indexed(n.Bits) != ir.ForAll {
 		panic(notScalar{})
 	}
 	axis, narrow := n.Axes[0], n.In[1].Type == dtype.I32

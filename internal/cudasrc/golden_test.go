@@ -63,7 +63,7 @@ func TestText(t *testing.T) {
 			return w.Map(&cudasrc.Map{Dims: dims, Values: []cudasrc.Value{{Type: f, Leaf: turned, Out: operand(f, 0, dims...)}}})
 		}},
 		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
-			return w.Scatter(operand(f, 0, 10, 100), operand(dtype.I64, 2, 64), operand(f, 1, dims...), nil, 0, false)
+			return w.Scatter(operand(f, 0, 10, 100), operand(dtype.I64, 2, 64), operand(f, 1, dims...), nil, 0, ir.ForAll)
 		}},
 	} {
 		w := &cudasrc.Writer{}

@@ -66,7 +66,7 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 			Leaf: &cudasrc.Operand{Type: typ, Buffer: 1, Dims: []int{9, 50, 40}, Strides: []int{2000, 1, 50}}}}}))
 		x, idx := operand(typ, 1, 50, 40, 30), operand(dtype.I64, 2, 60)
 		y := operand(typ, 0, 50, 60, 30)
-		must(w.Take(y, x, idx, 1, false))
+		must(w.Take(y, x, idx, 1, ir.ForAll))
 		piece := cudasrc.Piece{Operand: *x, Steps: []int{1800, 30, 1}}
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, false))
 		if typ.IsFloat() {
@@ -79,9 +79,11 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		}
 		must(w.Iota(y, 1))
 		must(w.Place(y, 0, []cudasrc.Piece{piece}, true))
-		must(w.Scatter(x, idx, y, nil, 1, false))
-		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, x, 1, true))
-		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), nil, 0, false))
+		must(w.Scatter(x, idx, y, nil, 1, ir.ForAll))
+		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60), y, x, 1, ir.ForRows))
+		must(w.Take(y, x, operand(dtype.I64, 2, 50, 60, 30), 1, ir.ForElements))
+		must(w.Scatter(x, operand(dtype.I64, 2, 50, 60, 30), y, nil, 1, ir.ForElements))
+		must(w.Scatter(operand(typ, 0, 5000, 30), idx, operand(typ, 1, 60, 30), nil, 0, ir.ForAll))
 		must(w.Cumulate(x, x, nil, 1, ir.Sum, true))
 		must(w.Cumulate(x, x, nil, 2, ir.Sum, true))
 		must(w.Cumulate(x, x, nil, 2, ir.Max, false))

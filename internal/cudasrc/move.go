@@ -2,6 +2,7 @@ package cudasrc
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -122,14 +123,17 @@ func word(n int, offsets ...int) (typ string, bytes int) {
 }
 
 // Take gathers slices of x along an axis: [outer, d, inner] at indices idx to [outer, count, inner]. A bad index
-// gives nothing. With each, the indices are [outer, count].
-func (w *Writer) Take(o, x, idx *Operand, axis int, each bool) (Unit, error) {
+// gives nothing. For rows, the indices are [outer, count], for elements [outer, count, inner].
+func (w *Writer) Take(o, x, idx *Operand, axis int, of ir.Indexed) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)
-	count := product(idx.Dims)
-	if each {
-		count = product(idx.Dims[axis:])
+	count, together, at := product(idx.Dims), inner*x.Type.Size(), "j"
+	switch of {
+	case ir.ForRows:
+		count, at = product(idx.Dims[axis:]), "o * count + j"
+	case ir.ForElements:
+		count, together, at = idx.Dims[axis], x.Type.Size(), "i"
 	}
-	typ, bytes := word(inner*x.Type.Size(), x.Offset, x.Align, o.Offset, o.Align)
+	typ, bytes := word(together, x.Offset, x.Align, o.Offset, o.Align)
 	inner = inner * x.Type.Size() / bytes
 	n := outer * count * inner
 	if n == 0 {
@@ -149,11 +153,7 @@ func (w *Writer) Take(o, x, idx *Operand, axis int, each bool) (Unit, error) {
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner);", i)
 	t.line("const %s j = split(o, count);", i)
-	if each {
-		t.line("const i64 k = at[o * %s + j];", plain("count", wide))
-	} else {
-		t.line("const i64 k = at[j];")
-	}
+	t.line("const i64 k = at[%s];", strings.ReplaceAll(at, "count", plain("count", wide)))
 	t.line("if ((u64)k < d) q[i] = p[(o * (%s)d + (%s)k) * %s + c];", i, i, plain("inner", wide))
 	return one(w.launch(t, ceil(n, block)))
 }
@@ -173,16 +173,19 @@ const scatterColumns = 4
 var scatterChunk = MaxSort
 
 // Scatter adds slices of upd, [outer, count, inner], to x or, where that is nil, zeros, [outer, d, inner], at indices idx along an axis, in
-// order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted. With
-// each, the indices are [outer, count].
-func (w *Writer) Scatter(o, idx, upd, x *Operand, axis int, each bool) (Unit, error) {
+// order. Few slices are made by a block each, which looks through the indices for its own; for many the indices are sorted. For
+// rows and elements, the indices are as Take's.
+func (w *Writer) Scatter(o, idx, upd, x *Operand, axis int, of ir.Indexed) (Unit, error) {
 	outer, d, inner := around(o.Dims, axis, axis+1)
 	count, n := product(idx.Dims), outer*d
 	if n*inner == 0 {
 		return Unit{}, nil
 	}
-	if each {
-		return w.scatterEach(o, idx, upd, x, outer, d, inner, product(idx.Dims[axis:]))
+	switch of {
+	case ir.ForRows:
+		return w.scatterEach(o, idx, upd, x, outer, d, inner, product(idx.Dims[axis:]), 1)
+	case ir.ForElements:
+		return w.scatterEach(o, idx, upd, x, outer, d, inner, idx.Dims[axis], inner)
 	}
 	if n > block && n*ceil(count, block) > 2048 {
 		return w.scatterSorted(o, idx, upd, x, outer, d, inner)
@@ -238,8 +241,9 @@ func (t *text) addedTo(typ string, x *Operand) func(i string) string {
 	return func(i string) string { return "base[" + i + "]" }
 }
 
-// scatterEach has a thread for each element, which looks through the indices of its place: those of a warp are mostly the same.
-func (w *Writer) scatterEach(o, idx, upd, x *Operand, outer, d, inner, count int) (Unit, error) {
+// scatterEach has a thread for each element, which looks through the indices of its place: those of a warp are mostly the same, or side
+// by side. The indices are [outer, count, columns].
+func (w *Writer) scatterEach(o, idx, upd, x *Operand, outer, d, inner, count, columns int) (Unit, error) {
 	n := outer * d * inner
 	t, wide := newText("scattereach"), max(n, outer*count*inner) >= narrow
 	i, typ := index(wide), ctype(o.Type)
@@ -255,11 +259,16 @@ func (w *Writer) scatterEach(o, idx, upd, x *Operand, outer, d, inner, count int
 	t.line("if (i >= n) return;")
 	t.line("%s o = i;", i)
 	t.line("const %s c = split(o, inner), k = split(o, d);", i)
-	t.line("at += o * (%s)count, p += o * (%s)count * %s + c;", i, i, plain("inner", wide))
+	step := "1"
+	if columns > 1 {
+		step = plain("inner", wide)
+		t.line("at += c;")
+	}
+	t.line("at += o * (%s)count * %s, p += o * (%s)count * %s + c;", i, step, i, plain("inner", wide))
 	t.line("%s a = %s;", typ, from("i"))
 	t.body.WriteString("#pragma unroll 4\n")
 	t.line("for (%s j = 0; j < count; j++)", i)
-	t.line("\tif ((u64)(i64)at[j] == k) a = f_sum(a, p[j * %s]);", plain("inner", wide))
+	t.line("\tif ((u64)(i64)at[j * %s] == k) a = f_sum(a, p[j * %s]);", step, plain("inner", wide))
 	t.line("q[i] = a;")
 	return one(w.launch(t, ceil(n, block)))
 }

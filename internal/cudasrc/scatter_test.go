@@ -7,6 +7,7 @@ import (
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
 )
 
 // TestScatterSorted: many slices, at indices of which some are bad, are added up in the order of the indices.
@@ -32,7 +33,7 @@ func TestScatterSorted(t *testing.T) {
 				j.buffer(aligned(outer * d * inner * typ.Size()))
 				j.buffer(idx)
 				j.buffer(upd)
-				u, err := l.w.Scatter(operand(typ, 0, outer, d, inner), operand(of, 1, count), operand(typ, 2, outer, count, inner), nil, 1, false)
+				u, err := l.w.Scatter(operand(typ, 0, outer, d, inner), operand(of, 1, count), operand(typ, 2, outer, count, inner), nil, 1, ir.ForAll)
 				j.add(t, u, err)
 				if want := 3 * ((count + chunk - 1) / chunk); len(j.launches) != want {
 					t.Errorf("%s: %d launches, want %d", j.name, len(j.launches), want)

@@ -56,10 +56,16 @@ func TestWideIndices(t *testing.T) {
 		{"long rows", fold([]int{2, 6000}, 1, 2, 16)},
 		{"columns", fold(dims, 1, 2, 16)},
 		{"long columns", fold([]int{1000, 12}, 0, 1, 300)},
-		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1, false) }},
-		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, nil, 1, false) }},
-		{"scatter each", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
-			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, x, 1, true)
+		{"take", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Take(y, x, idx, 1, ir.ForAll) }},
+		{"scatter", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Scatter(y, idx, x, nil, 1, ir.ForAll) }},
+		{"scatter for rows", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Scatter(y, operand(dtype.I64, 1, 6, 8), x, x, 1, ir.ForRows)
+		}},
+		{"take for elements", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Take(operand(f, 2, 2, 5, 5), operand(f, 0, 2, 50, 5), operand(dtype.I64, 1, 2, 5, 5), 1, ir.ForElements)
+		}},
+		{"scatter for elements", func(w *cudasrc.Writer) (cudasrc.Unit, error) {
+			return w.Scatter(operand(f, 2, 2, 50, 5), operand(dtype.I64, 1, 2, 5, 5), operand(f, 0, 2, 5, 5), nil, 1, ir.ForElements)
 		}},
 		{"cumsum", func(w *cudasrc.Writer) (cudasrc.Unit, error) { return w.Cumulate(y, x, nil, 1, ir.Sum, true) }},
 		{"arg", func(w *cudasrc.Writer) (cudasrc.Unit, error) {

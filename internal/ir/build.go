@@ -438,62 +438,81 @@ func (g *Graph) Place(t dtype.Type, s Shape, fill uint64, add bool, pieces ...Pi
 	return g.add(n)
 }
 
+// Indexed says for what a Take or Scatter has indices of their own; it is such a node's Bits.
+type Indexed uint64
+
+const (
+	ForAll      Indexed = iota // the same for every place before and behind the axis
+	ForRows                    // theirs for each place before it: they begin with the axes there
+	ForElements                // for each place behind it, too: one axis in the place of that axis
+)
+
+// with is s with the axes of indices in the place of axis, and whether they may be so indexed.
+func (k Indexed) with(s, idx Shape, axis int) (Shape, bool) {
+	switch k {
+	case ForRows:
+		return slices.Concat(idx, s[axis+1:]), len(idx) >= axis && idx[:axis].Equal(s[:axis])
+	case ForElements:
+		return idx, len(idx) == len(s) && idx.Drop(axis, axis+1).Equal(s.Drop(axis, axis+1))
+	}
+	return slices.Concat(s[:axis], idx, s[axis+1:]), true
+}
+
+// Indices is how the indices of a Take or Scatter lie: that of place o before and i behind the axis, number j of Count, is number
+// Before·o + Next·j + Behind·i.
+type Indices struct{ Count, Before, Next, Behind int }
+
+// At is the number of an index.
+func (x Indices) At(o, j, i int) int { return x.Before*o + x.Next*j + x.Behind*i }
+
+// Indices are those of n, all of them, for outer places before the axis and inner ones behind it.
+func (n *Node) Indices(all, outer, inner int) Indices {
+	switch Indexed(n.Bits) {
+	case ForRows:
+		count := all / max(outer, 1)
+		return Indices{count, count, 1, 0}
+	case ForElements:
+		count := all / max(outer*inner, 1)
+		return Indices{count, count * inner, inner, 1}
+	}
+	return Indices{all, 0, 1, 0}
+}
+
 // Take gathers x's slices along axis at the indices idx (I32 or I64): the result has shape
 // x[:axis] + idx + x[axis+1:]. An index out of range is an error of the run.
 func (g *Graph) Take(x, idx *Node, axis int, pos string) *Node {
+	return g.take(x, idx, axis, ForAll, pos)
+}
+
+func (g *Graph) take(x, idx *Node, axis int, of Indexed, pos string) *Node {
 	checkAxis("Take", x.Shape, axis)
+	s, ok := of.with(x.Shape, idx.Shape, axis)
 	if !idx.Type.IsInt() {
 		Fail("Take", "%v at %v: indices of type %v, not int32 or int64", x.Shape, idx.Shape, idx.Type)
 	}
-	s := slices.Concat(x.Shape[:axis], idx.Shape, x.Shape[axis+1:])
-	s.Check("Take")
-	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Pos: pos})
-}
-
-// takeEach is Take with indices of their own for each place before axis: idx has shape x[:axis] + …, and the result
-// idx + x[axis+1:].
-func (g *Graph) takeEach(x, idx *Node, axis int, pos string) *Node {
-	if !idx.Type.IsInt() || idx.Rank() < axis || !idx.Shape[:axis].Equal(x.Shape[:axis]) {
-		Fail("Take", "%v at %v %v: indices for each place before axis %d are needed", x.Shape, idx.Type, idx.Shape, axis)
+	if !ok {
+		Fail("Take", "%v at %v: indices of the same shape beside axis %d are needed", x.Shape, idx.Shape, axis)
 	}
-	s := slices.Concat(idx.Shape, x.Shape[axis+1:])
 	s.Check("Take")
-	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Flag: true, Pos: pos})
+	return g.add(Node{Kind: Take, Type: x.Type, Shape: s, In: []*Node{x, idx}, Axes: []int{axis}, Bits: uint64(of), Pos: pos})
 }
 
-// Indices is how many of all its indices the Take or Scatter n has for each of outer places before its axis, and how far those of one place are
-// from the next one's: 0 where all places have the same.
-func (n *Node) Indices(all, outer int) (count, apart int) {
-	if !n.Flag {
-		return all, 0
-	}
-	count = all / max(outer, 1)
-	return count, count
-}
-
-// takeAs is the Take of x at idx with the axis and the kind of indices of n, a Take or Scatter.
+// takeAs is the Take of x at idx as the Take or Scatter n has its indices.
 func (g *Graph) takeAs(n, x, idx *Node) *Node {
-	if n.Flag {
-		return g.takeEach(x, idx, n.Axes[0], n.Pos)
-	}
-	return g.Take(x, idx, n.Axes[0], n.Pos)
+	return g.take(x, idx, n.Axes[0], Indexed(n.Bits), n.Pos)
 }
 
 // Scatter is Take's transpose: an array of shape s, zeros, to which upd's slices (shape
 // s[:axis] + idx + s[axis+1:]) are added along axis at the indices, in the order of the indices.
 func (g *Graph) Scatter(s Shape, idx, upd *Node, axis int, pos string) *Node {
 	s.Check("Scatter")
-	return g.scatter(s, idx, upd, nil, axis, false, pos)
+	return g.scatter(s, idx, upd, nil, axis, ForAll, pos)
 }
 
-// scatter is Scatter, or for each the transpose of takeEach (idx has shape s[:axis] + …, upd idx + s[axis+1:]), to x in the place of
-// zeros where that is not nil.
-func (g *Graph) scatter(s Shape, idx, upd, x *Node, axis int, each bool, pos string) *Node {
+// scatter adds to x in the place of zeros where that is not nil.
+func (g *Graph) scatter(s Shape, idx, upd, x *Node, axis int, of Indexed, pos string) *Node {
 	checkAxis("Scatter", s, axis)
-	want, ok := slices.Concat(s[:axis], idx.Shape, s[axis+1:]), true
-	if each {
-		want, ok = slices.Concat(idx.Shape, s[axis+1:]), idx.Rank() >= axis && idx.Shape[:axis].Equal(s[:axis])
-	}
+	want, ok := of.with(s, idx.Shape, axis)
 	if !ok || !upd.Shape.Equal(want) || !idx.Type.IsInt() || upd.Type == dtype.Bool {
 		Fail("ScatterAdd", "%v at %v %v into %v: updates of shape %v and a number type, integer indices are needed", upd.Shape, idx.Type, idx.Shape, s, want)
 	}
@@ -502,19 +521,19 @@ func (g *Graph) scatter(s Shape, idx, upd, x *Node, axis int, each bool, pos str
 			if x != nil {
 				x = g.single(x)
 			}
-			return g.scatter(s, idx, upd, x, axis, each, pos)
+			return g.scatter(s, idx, upd, x, axis, of, pos)
 		})
 	}
-	n := Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Flag: each, Pos: pos}
+	n := Node{Kind: Scatter, Type: upd.Type, Shape: s, In: []*Node{idx, upd}, Axes: []int{axis}, Bits: uint64(of), Pos: pos}
 	if x != nil && !(x.Kind == Const && x.Bits == 0) {
 		n.In = append(n.In, x)
 	}
 	return g.add(n)
 }
 
-// scatterAs is the Scatter n of upd at idx, to x where that is not nil.
-func (g *Graph) scatterAs(n, idx, upd, x *Node) *Node {
-	return g.scatter(n.Shape, idx, upd, x, n.Axes[0], n.Flag, n.Pos)
+// scatterAs is the Scatter of upd to an array of shape s at idx as the Take or Scatter n has its indices, to x where that is not nil.
+func (g *Graph) scatterAs(n *Node, s Shape, idx, upd, x *Node) *Node {
+	return g.scatter(s, idx, upd, x, n.Axes[0], Indexed(n.Bits), n.Pos)
 }
 
 // Reduce folds the given axes, which go; of bools they may be empty. Axes that are not neighbours are folded run by run, the

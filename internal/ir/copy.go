@@ -49,7 +49,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		if len(in) > 2 {
 			x = in[2]
 		}
-		return g.scatterAs(n, in[0], in[1], x)
+		return g.scatterAs(n, n.Shape, in[0], in[1], x)
 	case Reduce:
 		return g.reduceRun(n.Reduction, in[0], n.Axes[0], n.Axes[1])
 	case Cumulate:

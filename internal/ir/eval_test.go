@@ -255,25 +255,19 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 			})
 		}
 	case Take:
-		a, r := n.Axes[0], n.In[1].Rank()
-		first, end := a, a+r // of the index among at
-		if n.Flag {
-			first, end = 0, r
-		}
+		a := n.Axes[0]
+		first, end, behind := indexAxes(n, n.In[1].Rank())
 		gather(func(at, to []int) {
 			copy(to, at[:a])
 			to[a] = int(in(1)[flat(n.In[1].Shape.At(batch), at[first:end])])
-			copy(to[a+1:], at[end:])
+			copy(to[a+1:], at[behind:])
 			if to[a] < 0 || to[a] >= xd[a] {
 				t.Fatalf("%v: index %d", n, to[a])
 			}
 		})
 	case Scatter:
-		a, r := n.Axes[0], n.In[0].Rank()
-		first, end := a, a+r
-		if n.Flag {
-			first, end = 0, r
-		}
+		a := n.Axes[0]
+		first, end, behind := indexAxes(n, n.In[0].Rank())
 		if len(n.In) > 2 {
 			copy(y, in(2))
 		}
@@ -281,7 +275,7 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 		coords(n.In[1].Shape.At(batch), func(i int, at []int) {
 			copy(to, at[:a])
 			to[a] = int(in(0)[flat(xd, at[first:end])])
-			copy(to[a+1:], at[end:])
+			copy(to[a+1:], at[behind:])
 			y[flat(dims, to)] += in(1)[i]
 		})
 	case Reduce:
@@ -497,4 +491,16 @@ func notNil(xs []*Node) (res []*Node) {
 		}
 	}
 	return res
+}
+
+// indexAxes are those of the indices, of some axes, of a Take or Scatter among its slices', and the first behind its axis.
+func indexAxes(n *Node, rank int) (first, end, behind int) {
+	switch a := n.Axes[0]; Indexed(n.Bits) {
+	case ForRows:
+		return 0, rank, rank
+	case ForElements:
+		return 0, rank, a + 1
+	default:
+		return a, a + rank, a + rank
+	}
 }

@@ -99,16 +99,23 @@ var structural = map[string]func(p *probe) *Node{
 	"scatter": func(p *probe) *Node {
 		return p.square(p.g.Scatter(Static(2, 4, 3), p.ints(Static(3), 3, 0, 3), p.arg(wide, Static(2, 3, 3)), 1, ""))
 	},
-	"take each": func(p *probe) *Node {
-		return p.square(p.g.takeEach(p.arg(wide, Static(2, 4, 3)), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), 1, ""))
+	"take for rows": func(p *probe) *Node {
+		return p.square(p.g.take(p.arg(wide, Static(2, 4, 3)), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), 1, ForRows, ""))
 	},
-	"scatter each": func(p *probe) *Node {
-		return p.square(p.g.scatter(Static(2, 4, 3), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), p.arg(wide, Static(2, 3, 3)), nil, 1, true, ""))
+	"scatter for rows": func(p *probe) *Node {
+		return p.square(p.g.scatter(Static(2, 4, 3), p.ints(Static(2, 3), 3, 0, 3, 1, 1, 2), p.arg(wide, Static(2, 3, 3)), nil, 1, ForRows, ""))
+	},
+	"take for elements": func(p *probe) *Node {
+		return p.square(p.g.take(p.arg(wide, Static(2, 4, 2)), p.ints(Static(2, 3, 2), 3, 0, 3, 1, 1, 2, 0, 0, 3, 2, 2, 2), 1, ForElements, ""))
+	},
+	"scatter for elements": func(p *probe) *Node {
+		x, upd := p.arg(wide, Static(2, 4, 2)), p.arg(wide, Static(2, 3, 2))
+		return p.square(p.g.scatter(x.Shape, p.ints(upd.Shape, 3, 0, 3, 1, 1, 2, 0, 0, 3, 2, 2, 2), upd, x, 1, ForElements, ""))
 	},
 	"scatter to": func(p *probe) *Node {
 		x := p.arg(wide, Static(2, 4, 3))
 		y := p.g.ScatterAdd(x, p.ints(Static(3), 3, 0, 3), p.arg(wide, Static(2, 3, 3)), 1, "")
-		return p.square(p.g.scatter(y.Shape, p.ints(Static(2, 2), 1, 2, 0, 0), p.arg(wide, Static(2, 2, 3)), y, 1, true, ""))
+		return p.square(p.g.scatter(y.Shape, p.ints(Static(2, 2), 1, 2, 0, 0), p.arg(wide, Static(2, 2, 3)), y, 1, ForRows, ""))
 	},
 	"cumsum": func(p *probe) *Node {
 		x := p.arg(wide, Static(2, 4, 2))

@@ -35,8 +35,8 @@ const (
 	Windows               // windows over axes Axes[0] … Axes[1]-1 of In[0], a view: Step has their strides, then dilations
 	Fold                  // the transpose of Windows: In[0], laid over one another
 	Place                 // Bits everywhere, then In[p] at Start[p·rank+a], Step[p·rank+a]; Add: pieces are added (to zeros), else they do not overlap
-	Take                  // In[0] at indices In[1] along Axes[0]; Flag: which begin with the axes before it
-	Scatter               // In[2] or zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Flag: as Take's
+	Take                  // In[0] at indices In[1] along Axes[0]; Bits: see Indexed
+	Scatter               // In[2] or zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Bits: see Indexed
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
 	Cumulate              // Reduction, Sum, Max or Min, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
 	MatMul                // [batch… m k] × [batch… k n]
@@ -88,7 +88,7 @@ type Node struct {
 	Op        ops.ID
 	Reduction Reduction
 	Call      CallID
-	Flag      bool // Cumulate: reversed; Place: pieces are added; Take, Scatter: indices for each row; Convert: see half.go
+	Flag      bool // Cumulate: reversed; Place: pieces are added; Convert: see half.go
 	Type      dtype.Type
 	Shape     Shape
 	In        []*Node

@@ -119,7 +119,7 @@ var jvpRules = [NumKinds]func(g *Graph, n *Node, in []flow) flow{
 		if in[1].n == nil {
 			return x
 		}
-		return flow{g.scatterAs(n, n.In[0], in[1].n, x.n), in[1].masked || x.masked}
+		return flow{g.scatterAs(n, n.Shape, n.In[0], in[1].n, x.n), in[1].masked || x.masked}
 	},
 	Hosted: func(g *Graph, n *Node, in []flow) flow {
 		noHostRule(n.Host)

@@ -536,7 +536,7 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[1])
-		count, apart := n.Indices(size(n.In[1]), outer)
+		ids := n.Indices(size(n.In[1]), outer, inner)
 		out := make([]int32, size(n))
 		for o := range outer {
 			for k := range inner {
@@ -544,14 +544,14 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 				if idx == nil {
 					any = f.p.orAll(rows, func(r int) int32 { return in[(o*rows+r)*inner+k] })
 				}
-				for c := range count {
+				for c := range ids.Count {
 					id := any
 					if idx != nil {
-						if r := int(idx[o*apart+c]); r >= 0 && r < rows { // else the run fails
+						if r := int(idx[ids.At(o, c, k)]); r >= 0 && r < rows { // else the run fails
 							id = in[(o*rows+r)*inner+k]
 						}
 					}
-					out[(o*count+c)*inner+k] = id
+					out[(o*ids.Count+c)*inner+k] = id
 				}
 			}
 		}
@@ -572,21 +572,21 @@ var patternRules = [NumKinds]func(f *frame, n *Node) []int32{
 		}
 		outer, rows, inner := around(n.Shape.At(1), n.Axes[0], n.Axes[0]+1)
 		idx := f.elements(n.In[0])
-		count, apart := n.Indices(size(n.In[0]), outer)
+		ids := n.Indices(size(n.In[0]), outer, inner)
 		for o := range outer {
 			for k := range inner {
 				if idx == nil {
-					any := f.p.orAll(count, func(c int) int32 { return in[(o*count+c)*inner+k] })
+					any := f.p.orAll(ids.Count, func(c int) int32 { return in[(o*ids.Count+c)*inner+k] })
 					for r := range rows {
 						at := (o*rows+r)*inner + k
 						out[at] = f.p.or(out[at], any)
 					}
 					continue
 				}
-				for c := range count {
-					if r := int(idx[o*apart+c]); r >= 0 && r < rows {
+				for c := range ids.Count {
+					if r := int(idx[ids.At(o, c, k)]); r >= 0 && r < rows {
 						at := (o*rows+r)*inner + k
-						out[at] = f.p.or(out[at], in[(o*count+c)*inner+k])
+						out[at] = f.p.or(out[at], in[(o*ids.Count+c)*inner+k])
 					}
 				}
 			}
@@ -863,12 +863,11 @@ func (f *frame) evaluate(n *Node) []float64 {
 		}
 	case Take:
 		outer, rows, inner := around(n.In[0].Shape.At(1), n.Axes[0], n.Axes[0]+1)
-		count, apart := n.Indices(len(in[1]), outer)
-		for o := range outer {
-			for c, row := range in[1][o*apart:][:count] {
-				if r := int(row); r >= 0 && r < rows {
-					copy(out[(o*count+c)*inner:(o*count+c+1)*inner], in[0][(o*rows+r)*inner:])
-				}
+		ids := n.Indices(len(in[1]), outer, inner)
+		for i := range out {
+			o, c, k := i/inner/ids.Count, i/inner%ids.Count, i%inner
+			if r := int(in[1][ids.At(o, c, k)]); r >= 0 && r < rows {
+				out[i] = in[0][(o*rows+r)*inner+k]
 			}
 		}
 	case Pointwise:

@@ -31,10 +31,7 @@ func (n *Node) Attrs() string {
 	case Iota, Transpose, Reverse:
 		return fmt.Sprintf(" axes=%v", n.Axes)
 	case Take, Scatter:
-		if n.Flag {
-			return fmt.Sprintf(" axes=%v each", n.Axes)
-		}
-		return fmt.Sprintf(" axes=%v", n.Axes)
+		return fmt.Sprintf(" axes=%v%s", n.Axes, [...]string{"", " for rows", " for elements"}[n.Bits])
 	case Cumulate:
 		return fmt.Sprintf(" axes=%v reverse=%v", n.Axes, n.Flag)
 	case Reduce:

@@ -201,13 +201,16 @@ func (g *Graph) TakeAlong(x, idx *Node, axis int, pos string) *Node {
 	if !idx.Type.IsInt() || idx.Rank() != x.Rank() || !idx.Shape.Drop(axis, axis+1).Equal(x.Shape.Drop(axis, axis+1)) {
 		Fail("TakeAlong", "%v at %v %v: indices of an integer type and of the same shape beside axis %d are needed", x.Shape, idx.Type, idx.Shape, axis)
 	}
-	return g.along(x, idx, axis, pos)
+	if axis == x.Rank()-1 {
+		return g.take(x, idx, axis, ForRows, pos)
+	}
+	return g.take(x, idx, axis, ForElements, pos)
 }
 
-// along is TakeAlong of checked shapes.
+// along is TakeAlong at indices of whole rows, which are ready where axis is the last one.
 func (g *Graph) along(x, idx *Node, axis int, pos string) *Node {
 	last := x.Rank() - 1
-	y := g.takeEach(g.MoveAxis(x, axis, last), g.MoveAxis(idx, axis, last), last, pos)
+	y := g.take(g.MoveAxis(x, axis, last), g.MoveAxis(idx, axis, last), last, ForRows, pos)
 	return g.MoveAxis(y, last, axis)
 }
 
@@ -233,7 +236,7 @@ func (g *Graph) ScatterAdd(x, idx, upd *Node, axis int, pos string) *Node {
 	if upd.Type != x.Type {
 		Fail("ScatterAdd", "%v, %v: types %v and %v differ", x.Shape, upd.Shape, x.Type, upd.Type)
 	}
-	return g.scatter(x.Shape, idx, upd, x, axis, false, pos)
+	return g.scatter(x.Shape, idx, upd, x, axis, ForAll, pos)
 }
 
 // Keep is Reduce with the folded axes kept as 1.

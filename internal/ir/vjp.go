@@ -270,14 +270,14 @@ func (s *sweep) finish(n *Node) flow {
 			}
 			return ok
 		})
-		p.sum = s.addFlow(p.sum, flow{s.scatterAll(n.Shape, same), p.masked})
+		p.sum = s.scatterAll(n.Shape, same, p.sum, p.masked)
 	}
 	p.pieces = nil
 	return p.sum
 }
 
-// scatterAll is the sum of the takes' transposes, as one Scatter where their sizes allow.
-func (s *sweep) scatterAll(shape Shape, ts []take) *Node {
+// scatterAll adds the takes' transposes to a sum, as one Scatter where their sizes allow.
+func (s *sweep) scatterAll(shape Shape, ts []take, sum flow, masked bool) flow {
 	axis := ts[0].axis
 	if len(ts) > 1 {
 		var idx, ct []*Node
@@ -290,14 +290,21 @@ func (s *sweep) scatterAll(shape Shape, ts []take) *Node {
 			ct = append(ct, s.Reshape(t.ct, slices.Concat(shape[:axis], Shape{n}, shape[axis+1:])))
 		}
 		if len(idx) == len(ts) {
-			return s.Scatter(shape, s.Concat(0, idx...), s.Concat(axis, ct...), axis, ts[0].pos)
+			ts = []take{{s.Concat(0, idx...), s.Concat(axis, ct...), axis, ts[0].pos}}
 		}
 	}
-	var sum flow
 	for _, t := range ts {
-		sum = s.addFlow(sum, flow{n: s.Scatter(shape, t.idx, t.ct, axis, t.pos)})
+		sum = s.scattered(sum, flow{t.ct, masked}, func(x *Node) *Node { return s.scatter(shape, t.idx, t.ct, x, axis, ForAll, t.pos) })
 	}
-	return sum.n
+	return sum
+}
+
+// scattered is a sum with what f scatters of ct: to the sum itself where that is of ct's type.
+func (s *sweep) scattered(sum, ct flow, f func(x *Node) *Node) flow {
+	if sum.n != nil && sum.n.Type == ct.n.Type {
+		return flow{f(sum.n), sum.masked || ct.masked}
+	}
+	return s.addFlow(sum, flow{f(nil), ct.masked})
 }
 
 // disjoint reports whether no two pieces are seen to overlap; it gives up on many.
@@ -357,11 +364,11 @@ var vjpRules = [NumKinds]func(s *sweep, n *Node, ct flow){
 		}
 	},
 	Take: func(s *sweep, n *Node, ct flow) {
-		if n.Flag {
-			s.give(n.In[0], flow{s.scatter(n.In[0].Shape, n.In[1], ct.n, nil, n.Axes[0], true, n.Pos), ct.masked})
+		p := &s.at[n.In[0].ID]
+		if Indexed(n.Bits) != ForAll {
+			p.sum = s.scattered(p.sum, ct, func(x *Node) *Node { return s.scatterAs(n, n.In[0].Shape, n.In[1], ct.n, x) })
 			return
 		}
-		p := &s.at[n.In[0].ID]
 		p.takes = append(p.takes, take{n.In[1], ct.n, n.Axes[0], n.Pos})
 		p.masked = p.masked || ct.masked
 	},

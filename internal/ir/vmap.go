@@ -144,14 +144,14 @@ func vmapTake(v *vmap, n *Node) *Node {
 	x, idx, a := n.In[0], n.In[1], n.Axes[0]
 	bx, bi := v.at[x], v.at[idx]
 	switch {
-	case n.Flag:
-		return v.takeEach(v.lift(x), v.lift(idx), a+1, n.Pos)
+	case Indexed(n.Bits) != ForAll:
+		return v.take(v.lift(x), v.lift(idx), a+1, Indexed(n.Bits), n.Pos)
 	case bi == nil:
 		return v.Take(bx, idx, a+1, n.Pos)
 	case bx == nil: // x[:a] + n + idx + x[a+1:]
 		return v.MoveAxis(v.Take(x, bi, a, n.Pos), a, 0)
 	}
-	y := v.takeEach(v.MoveAxis(bx, a+1, 1), bi, 1, n.Pos) // n + idx + x[:a] + x[a+1:]
+	y := v.take(v.MoveAxis(bx, a+1, 1), bi, 1, ForRows, n.Pos) // n + idx + x[:a] + x[a+1:]
 	return v.Transpose(y, indexBack(a, idx.Rank(), y.Rank()))
 }
 
@@ -168,16 +168,16 @@ func vmapScatter(v *vmap, n *Node) *Node {
 		bx = v.lift(n.In[2])
 	}
 	switch {
-	case n.Flag:
-		return v.scatter(v.shape(n.Shape), v.lift(idx), bu, bx, a+1, true, n.Pos)
+	case Indexed(n.Bits) != ForAll:
+		return v.scatter(v.shape(n.Shape), v.lift(idx), bu, bx, a+1, Indexed(n.Bits), n.Pos)
 	case bi == nil:
-		return v.scatter(v.shape(n.Shape), idx, bu, bx, a+1, false, n.Pos)
+		return v.scatter(v.shape(n.Shape), idx, bu, bx, a+1, ForAll, n.Pos)
 	}
 	bu = v.Transpose(bu, inverse(indexBack(a, idx.Rank(), bu.Rank())))
 	if bx != nil {
 		bx = v.MoveAxis(bx, a+1, 1)
 	}
-	y := v.scatter(slices.Concat(Shape{v.n, n.Shape[a]}, n.Shape.Drop(a, a+1)), bi, bu, bx, 1, true, n.Pos)
+	y := v.scatter(slices.Concat(Shape{v.n, n.Shape[a]}, n.Shape.Drop(a, a+1)), bi, bu, bx, 1, ForRows, n.Pos)
 	return v.MoveAxis(y, 1, a+1)
 }
 
