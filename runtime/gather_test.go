@@ -205,6 +205,15 @@ func TestIndicesWithin(t *testing.T) {
 	}
 }
 
+// Counts of any length, tile by tile where that is exact.
+func TestCounts(t *testing.T) {
+	s := newSketch()
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.I64} {
+		s.nodes = append(s.nodes, s.g.Iota(typ, ir.Shape{ir.Batch}, 0), s.g.Iota(typ, ir.Shape{{C: 1<<14 - 2, B: 1}}, 0))
+	}
+	s.check(t, s.nodes, rand.New(rand.NewPCG(7, 8)), 0, 1, 2, 511, 512, 1023, 1024, 1025, 3100)
+}
+
 // Columns that each have indices of their own, of matrices that fit a room and of those that do not, and the sums that are its transpose.
 func TestColumns(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.Bool, dtype.BF16, dtype.F32, dtype.F64, dtype.I32, dtype.I64} {

@@ -199,11 +199,25 @@ func count[T float32 | float64 | int32 | int64](dst unsafe.Pointer, n, i int) {
 	}
 }
 
-// newIota counts along a line: all other axes are 1.
+// exactSingles is the number up to which all integers are float32s.
+const exactSingles = 1 << 24
+
+// newIota counts along a line: all other axes are 1. A tile is the one before it plus its length, where that is exact.
 func (b *binding) newIota(n *ir.Node) unit {
-	size, count, dst := n.Type.Size(), counts[n.Type], b.root(n)
-	return newLoop(product(n.Shape.At(b.batch)), 1, func(r *run, _ *worker, i0, i1 int) {
-		count(unsafe.Add(r.ptr[dst], i0*size), i1-i0, i0)
+	size, count, dst, all := n.Type.Size(), counts[n.Type], b.root(n), product(n.Shape.At(b.batch))
+	tile, add := tileBytes/size, b.p.level.Tile(ops.Add, n.Type)
+	step := b.splat(n.Type, ir.FloatBits(n.Type, float64(tile)))
+	exact := n.Type != dtype.F32 || all <= exactSingles
+	return newLoop(all, 1, func(r *run, _ *worker, i0, i1 int) {
+		y, end := unsafe.Add(r.ptr[dst], i0*size), i1-i0
+		at := min(end, tile)
+		for count(y, at, i0); exact && at+tile <= end; at += tile {
+			p := unsafe.Add(y, at*size)
+			add(p, unsafe.Add(p, -tileBytes), step, step, tile)
+		}
+		if at < end {
+			count(unsafe.Add(y, at*size), end-at, i0+at)
+		}
 	})
 }
 
