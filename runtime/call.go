@@ -10,42 +10,43 @@ import (
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
-// callArgs is one batch element of a call: result and operands in float64, the rows and columns of the first
-// operand, the columns of the last.
-type callArgs struct {
-	y       []float64
-	in      [3][]float64
+// callArgs is one batch element of a call: result and operands, the rows and columns of the first operand, the columns of
+// the last.
+type callArgs[T float32 | float64] struct {
+	y       []T
+	in      [3][]T
 	m, n, k int
 	flags   uint64
-	work    []float64
+	work    []T
 	rows    linalg.Rows
 }
 
-func (a callArgs) is(flag uint64) bool { return a.flags&flag != 0 }
+func (a callArgs[T]) is(flag uint64) bool { return a.flags&flag != 0 }
 
-// callKernel is the value of a call: run, with room for work numbers, and of several matrices side by side.
+// callKernel is the value of a call: run, with room for work numbers, and of several matrices side by side. float32s are
+// converted.
 type callKernel struct {
 	work     func(m, n, k int) int
-	run      func(a callArgs) error
+	run      func(a callArgs[float64]) error
 	together func(c callLanes) bool // false: one by one
 }
 
 var callKernels = [ir.NumCalls]callKernel{
-	ir.Cholesky: {none, func(a callArgs) error {
+	ir.Cholesky: {func(m, n, k int) int { return linalg.CholeskyWork(n) }, func(a callArgs[float64]) error {
 		copy(a.y, a.in[0])
-		return linalg.Cholesky(a.y, a.n)
+		return linalg.Cholesky(a.y, a.n, a.work)
 	}, func(c callLanes) bool {
 		c.load(0, c.y)
 		return c.Cholesky(c.y, c.u.cols)
 	}},
-	ir.TriSolve: {none, func(a callArgs) error {
+	ir.TriSolve: {none, func(a callArgs[float64]) error {
 		copy(a.y, a.in[1])
 		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags), a.rows)
 	}, func(c callLanes) bool {
 		c.load(1, c.y)
 		return c.SolveTriangular(c.operand(0), c.y, c.u.cols, c.u.rhs, solving(c.u.n.Bits))
 	}},
-	ir.LU: {func(m, n, k int) int { return n }, func(a callArgs) error {
+	ir.LU: {func(m, n, k int) int { return linalg.LUWork(n) }, func(a callArgs[float64]) error {
 		copy(a.y, a.in[0])
 		linalg.LU(a.y, a.n, a.work, a.rows)
 		return nil
@@ -53,38 +54,67 @@ var callKernels = [ir.NumCalls]callKernel{
 		c.load(0, c.y)
 		return c.LU(c.y, c.u.cols)
 	}},
-	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs) error {
+	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs[float64]) error {
 		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work, a.rows)
 	}, func(c callLanes) bool {
 		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
 	}},
-	ir.LogDet: {none, func(a callArgs) error {
+	ir.LogDet: {none, func(a callArgs[float64]) error {
 		a.y[0] = a.in[2][0]
 		return nil
 	}, nil},
-	ir.Det: {func(m, n, k int) int { return n*n + 3*n }, func(a callArgs) error {
+	ir.Det: {func(m, n, k int) int { return linalg.DetWork(n) }, func(a callArgs[float64]) error {
 		a.y[0] = linalg.Det(a.in[0], a.n, a.work, a.rows)
 		return nil
 	}, func(c callLanes) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }},
-	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs) error {
+	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs[float64]) error {
 		return linalg.Cofactor(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
-	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs) error {
+	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs[float64]) error {
 		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 		return nil
 	}, func(c callLanes) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }},
-	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs) error {
+	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs[float64]) error {
 		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
-	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs) error {
+	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs[float64]) error {
 		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 	}, nil},
-	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs) error {
+	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs[float64]) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
 	}, nil},
-	ir.ExpmFrechet: {func(m, n, k int) int { return linalg.ExpmFrechetWork(n) }, func(a callArgs) error {
+	ir.ExpmFrechet: {func(m, n, k int) int { return linalg.ExpmFrechetWork(n) }, func(a callArgs[float64]) error {
 		return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows)
 	}, nil},
+}
+
+// large are the calls that are computed in float32 where those are the operands, of more than linalg.Small columns.
+var large = [ir.NumCalls]func(a callArgs[float32]) error{
+	ir.Cholesky: func(a callArgs[float32]) error {
+		copy(a.y, a.in[0])
+		return linalg.CholeskyBlocks(a.y, a.n, a.work)
+	},
+	ir.TriSolve: func(a callArgs[float32]) error {
+		copy(a.y, a.in[1])
+		return linalg.SolveTriangularBlocks(a.in[0], a.y, a.n, a.k, solving(a.flags))
+	},
+	ir.LU: func(a callArgs[float32]) error {
+		copy(a.y, a.in[0])
+		linalg.LUBlocks(a.y, a.n, a.work)
+		return nil
+	},
+	ir.LUSolve: func(a callArgs[float32]) error {
+		return linalg.SolveLUBlocks(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work)
+	},
+	ir.QR: func(a callArgs[float32]) error {
+		linalg.QRBlocks(a.y, a.in[0], a.m, a.n, a.work)
+		return nil
+	},
+}
+
+// narrow reports whether the call is computed in float32.
+func (u *callUnit) narrow() bool {
+	return u.n.Type == dtype.F32 && u.cols > linalg.Small && large[u.n.Call] != nil
 }
 
 func solving(flags uint64) linalg.Solving {
@@ -155,7 +185,7 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 	}
 	u.rows = dims[len(dims)-2]
 	u.work = callKernels[n.Call].work(u.rows, u.cols, u.rhs)
-	if n.Type == dtype.F32 {
+	if n.Type == dtype.F32 && !u.narrow() {
 		u.work += u.size + u.sizes[0] + u.sizes[1] + u.sizes[2]
 	}
 	u.grain = max(1, moveElems/max(1, u.cols*u.cols*(u.rows+u.rhs)))
@@ -262,35 +292,54 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, work)
 		return nil
 	}
-	a := callArgs{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: u.kernels}
-	if t == dtype.F64 {
-		a.y = unsafe.Slice((*float64)(unsafe.Add(y, i*u.size*8)), u.size)
-		for k := range u.n.In {
-			a.in[k] = unsafe.Slice((*float64)(unsafe.Add(in[k], i*u.sizes[k]*8)), u.sizes[k])
-		}
-	} else {
-		a.y, work = work[:u.size], work[u.size:]
-		for k := range u.n.In {
-			a.in[k], work = work[:u.sizes[k]], work[u.sizes[k]:]
-			for j, v := range unsafe.Slice((*float32)(unsafe.Add(in[k], i*u.sizes[k]*4)), u.sizes[k]) {
-				a.in[k][j] = float64(v)
+	var err error
+	switch {
+	case u.narrow():
+		err = large[u.n.Call](inPlace[float32](u, i, y, in, scratch))
+	case t == dtype.F64:
+		err = callKernels[u.n.Call].run(inPlace[float64](u, i, y, in, scratch))
+	default:
+		a := u.widened(i, in, work)
+		if err = callKernels[u.n.Call].run(a); err == nil {
+			for j, v := range a.y {
+				*(*float32)(unsafe.Add(y, (i*u.size+j)*4)) = float32(v)
 			}
 		}
 	}
-	a.work = work
-	if err := callKernels[u.n.Call].run(a); err != nil {
+	if err != nil {
 		e := &ir.Error{Op: u.n.Name(), Msg: fmt.Sprintf("%v: %v", u.n.In[0].Shape, err), Pos: u.n.Pos}
 		if u.count > 1 {
 			e.Msg += fmt.Sprintf(", element %d of the batch", i)
 		}
 		return e
 	}
-	if t == dtype.F32 {
-		for j, v := range a.y {
-			*(*float32)(unsafe.Add(y, (i*u.size+j)*4)) = float32(v)
+	return nil
+}
+
+// inPlace is the arguments of element i where they lie.
+func inPlace[T float32 | float64](u *callUnit, i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) callArgs[T] {
+	at := func(p unsafe.Pointer, size int) []T {
+		return unsafe.Slice((*T)(unsafe.Add(p, i*size*u.n.Type.Size())), size)
+	}
+	a := callArgs[T]{y: at(y, u.size), m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, work: unsafe.Slice((*T)(scratch), u.work), rows: u.kernels}
+	for k := range u.n.In {
+		a.in[k] = at(in[k], u.sizes[k])
+	}
+	return a
+}
+
+// widened is the arguments of element i as float64s, and a place for its result, in work.
+func (u *callUnit) widened(i int, in [3]unsafe.Pointer, work []float64) callArgs[float64] {
+	a := callArgs[float64]{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: u.kernels}
+	a.y, work = work[:u.size], work[u.size:]
+	for k := range u.n.In {
+		a.in[k], work = work[:u.sizes[k]], work[u.sizes[k]:]
+		for j, v := range unsafe.Slice((*float32)(unsafe.Add(in[k], i*u.sizes[k]*4)), u.sizes[k]) {
+			a.in[k][j] = float64(v)
 		}
 	}
-	return nil
+	a.work = work
+	return a
 }
 
 // callLanes is w elements of the batch side by side, from number i on. y is the result, float64s in lanes.

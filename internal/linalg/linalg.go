@@ -1,7 +1,7 @@
-// Package linalg computes functions of one matrix, or of one row, in float64 and without allocating: by loops of
-// its own, whose large products are package blas', and by gonum's LAPACK where that is faster: Cholesky and LU of
-// 33 to 64 rows. Smaller matrices of a batch go side by side (Together), the rows of others through a level's kernels (Rows).
-// It imports blas, kernels and gonum.
+// Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices in float64, by loops of
+// its own; Cholesky, LU, solves and QR of large ones in the precision of their elements and in blocks, whose products are
+// package blas'; and by gonum's LAPACK where that is faster: Cholesky and LU of float64s of 33 to 64 rows. Small matrices of a
+// batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
 // processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
@@ -25,10 +25,11 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in products smallProduct. Cholesky
-// and LU are gonum's up to middle and in blocks of our own beyond.
+// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in products
+// smallProduct. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
 const (
 	Small        = 32
+	smallQR      = 48
 	middle       = 64
 	smallProduct = 16
 )
@@ -145,34 +146,28 @@ func identity(y []float64, n int) {
 	}
 }
 
-// panel is the width of the blocks in which Cholesky and LU go through the columns.
-const panel = 48
-
 func ints(work []float64, n int) []int { return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n) }
 
-// Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0.
-func Cholesky(l []float64, n int) error {
-	middle := Small < n && n <= middle
-	if middle && !lap.Dpotrf(blas.Lower, n, l, n) {
-		return ErrDefinite
-	}
-	for k := 0; k < n && !middle; k += panel {
-		end := min(k+panel, n)
-		for i := k; i < end; i++ {
-			row := l[i*n+k : i*n+end]
-			for j := range i - k {
-				row[j] = (row[j] - dot(row[:j], l[(k+j)*n+k:])) / l[(k+j)*n+k+j]
+// Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0. work holds CholeskyWork.
+func Cholesky(l []float64, n int, work []float64) error {
+	switch {
+	case n > middle:
+		return CholeskyBlocks(l, n, work)
+	case n > Small:
+		if !lap.Dpotrf(blas.Lower, n, l, n) {
+			return ErrDefinite
+		}
+	default:
+		for i := range n {
+			row := l[i*n : i*n+n]
+			for j := range i {
+				row[j] = (row[j] - dot(row[:j], l[j*n:])) / l[j*n+j]
 			}
-			d := row[i-k] - dot(row[:i-k], row)
+			d := row[i] - dot(row[:i], row)
 			if !(d > 0) {
 				return ErrDefinite
 			}
-			row[i-k] = math.Sqrt(d)
-		}
-		if end < n {
-			below := l[end*n+k:]
-			blas64.Dtrsm(blas.Right, blas.Lower, blas.Trans, blas.NonUnit, n-end, end-k, 1, l[k*n+k:], n, below, n)
-			blas64.Dsyrk(blas.Lower, blas.NoTrans, n-end, end-k, -1, below, n, 1, l[end*n+end:], n)
+			row[i] = math.Sqrt(d)
 		}
 	}
 	for i := range n {
@@ -183,25 +178,11 @@ func Cholesky(l []float64, n int) error {
 
 // SolveTriangular makes b, [n m], op(a)⁻¹·b for a triangle of a.
 func SolveTriangular(a, b []float64, n, m int, s Solving, r Rows) error {
-	if !s.Unit {
-		for i := range n {
-			if a[i*n+i] == 0 {
-				return ErrSingular
-			}
-		}
+	if !s.Unit && singular(a, n) {
+		return ErrSingular
 	}
 	if n > Small && m > 4 {
-		uplo, trans, diag := blas.Lower, blas.NoTrans, blas.NonUnit
-		if s.Upper {
-			uplo = blas.Upper
-		}
-		if s.Transposed {
-			trans = blas.Trans
-		}
-		if s.Unit {
-			diag = blas.Unit
-		}
-		blas64.Dtrsm(blas.Left, uplo, trans, diag, n, m, 1, a, n, b, m)
+		trsm(s, n, m, a, n, b, m)
 		return nil
 	}
 	for k := range n {
@@ -236,88 +217,90 @@ func SolveTriangular(a, b []float64, n, m int, s Solving, r Rows) error {
 	return nil
 }
 
-// LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
-// are 0 are no error. work holds n.
-func LU(f []float64, n int, work []float64, r Rows) {
-	perm, sign := f[n*n:n*n+n], f[n*n+n:n*n+2*n]
-	for i := range perm {
-		perm[i] = float64(i)
+// singular reports whether there is a 0 on a's diagonal.
+func singular[T float](a []T, n int) bool {
+	for i := range n {
+		if a[i*n+i] == 0 {
+			return true
+		}
 	}
-	parity := 1.0
-	middle := Small < n && n <= middle
-	if middle {
+	return false
+}
+
+// LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
+// are 0 are no error. work holds LUWork.
+func LU(f []float64, n int, work []float64, r Rows) {
+	if n > middle {
+		LUBlocks(f, n, work)
+		return
+	}
+	unpermuted(f, n)
+	defer spreadSign(f, n)
+	if n > Small {
 		pivots := ints(work, n)
 		lap.Dgetrf(n, n, f, n, pivots)
 		for i, p := range pivots {
-			if p != i {
-				perm[i], perm[p] = perm[p], perm[i]
-				parity = -parity
-			}
+			exchanged(f, n, i, p)
 		}
+		return
 	}
-	for k := 0; k < n && !middle; k += panel {
-		end := min(k+panel, n)
-		for j := k; j < end; j++ {
-			p := j
-			for i := j + 1; i < n; i++ {
-				if math.Abs(f[i*n+j]) > math.Abs(f[p*n+j]) {
-					p = i
-				}
-			}
-			if p != j {
-				swap(f[j*n:(j+1)*n], f[p*n:])
-				perm[j], perm[p] = perm[p], perm[j]
-				parity = -parity
-			}
-			if f[j*n+j] == 0 {
-				continue
-			}
-			below := work[:n-j-1]
-			for i := range below {
-				f[(j+1+i)*n+j] /= f[j*n+j]
-				below[i] = f[(j+1+i)*n+j]
-			}
-			if right := f[j*n+j+1 : j*n+end]; len(right) > 0 {
-				r.rank1(f[(j+1)*n+j+1:], below, right, n)
+	for j := range n {
+		p := j
+		for i := j + 1; i < n; i++ {
+			if math.Abs(f[i*n+j]) > math.Abs(f[p*n+j]) {
+				p = i
 			}
 		}
-		if rest := n - end; rest > 0 {
-			right, below := f[k*n+end:], f[end*n+k:]
-			blas64.Dtrsm(blas.Left, blas.Lower, blas.NoTrans, blas.Unit, end-k, rest, 1, f[k*n+k:], n, right, n)
-			blas64.Dgemm(blas.NoTrans, blas.NoTrans, rest, rest, end-k, -1, below, n, right, n, 1, f[end*n+end:], n)
+		if p != j {
+			swap(f[j*n:(j+1)*n], f[p*n:])
+			exchanged(f, n, j, p)
 		}
-	}
-	for i := range sign {
-		sign[i] = parity
+		if f[j*n+j] == 0 {
+			continue
+		}
+		below := work[:n-j-1]
+		for i := range below {
+			f[(j+1+i)*n+j] /= f[j*n+j]
+			below[i] = f[(j+1+i)*n+j]
+		}
+		if right := f[j*n+j+1 : (j+1)*n]; len(right) > 0 {
+			r.rank1(f[(j+1)*n+j+1:], below, right, n)
+		}
 	}
 }
 
 // SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
 func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64, r Rows) error {
-	for i := range n {
-		if f[i*n+i] == 0 {
-			return ErrSingular
-		}
+	return solveLU(f, b, x, n, m, transposed, work, func(b []float64, s Solving) error { return SolveTriangular(f, b, n, m, s, r) })
+}
+
+// solveLU is SolveLU by solve, for a triangle of f.
+func solveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, solve func(b []T, s Solving) error) error {
+	if singular(f, n) {
+		return ErrSingular
 	}
 	perm := f[n*n : n*n+n]
 	if !transposed {
 		for i, p := range perm {
 			copy(x[i*m:(i+1)*m], b[int(p)*m:])
 		}
-		SolveTriangular(f, x, n, m, Solving{Unit: true}, r)
-		return SolveTriangular(f, x, n, m, Solving{Upper: true}, r)
+		solve(x, Solving{Unit: true})
+		return solve(x, Solving{Upper: true})
 	}
 	y := work[:n*m]
 	copy(y, b)
-	SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true}, r)
-	SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true}, r)
+	solve(y, Solving{Upper: true, Transposed: true})
+	solve(y, Solving{Unit: true, Transposed: true})
 	for i, p := range perm {
 		copy(x[int(p)*m:(int(p)+1)*m], y[i*m:])
 	}
 	return nil
 }
 
-// Det is det a. work holds n·n + 3n.
+// DetWork is the work of Det.
+func DetWork(n int) int { return n*n + 2*n + LUWork(n) }
+
+// Det is det a. work holds DetWork.
 func Det(a []float64, n int, work []float64, r Rows) float64 {
 	f, work := work[:n*n+2*n], work[n*n+2*n:]
 	copy(f, a[:n*n])
@@ -380,10 +363,14 @@ func Cofactor(y, a []float64, n int, work []float64, r Rows) error {
 }
 
 // CofactorWork is the work of Cofactor.
-func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + 2*n*n + 3*n }
+func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + n*n + DetWork(n) }
 
 // QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
 func QR(y, a []float64, m, n int, work []float64, r Rows) {
+	if n > smallQR {
+		QRBlocks(y, a, m, n, work)
+		return
+	}
 	q, upper := y[:m*n], y[m*n:m*n+n*n]
 	copy(q, a[:m*n])
 	clear(upper)
@@ -446,6 +433,9 @@ func QR(y, a []float64, m, n int, work []float64, r Rows) {
 
 // QRWork is the work of QR.
 func QRWork(m, n int) int {
+	if n > Small {
+		return n*(m+apart) + 3*qrBlock*n
+	}
 	return 2*n + m
 }
 
@@ -593,7 +583,7 @@ func order(w, v, u []float64, k, n, m int, descending bool) {
 	}
 }
 
-func swap(x, y []float64) {
+func swap[T float](x, y []T) {
 	for i := range x {
 		x[i], y[i] = y[i], x[i]
 	}
@@ -606,7 +596,7 @@ func Expm(y, a []float64, n int, work []float64, r Rows) error {
 }
 
 // ExpmWork is the work of Expm.
-func ExpmWork(n int) int { return 8*n*n + 3*n }
+func ExpmWork(n int) int { return 8*n*n + 2*n + LUWork(n) }
 
 // ExpmFrechet is the derivative of eᵃ along e: that of each step of Expm (A. Al-Mohy and N. Higham, "Computing the Fréchet
 // derivative of the matrix exponential, with an application to condition number estimation", 2009, algorithm 6.4). work holds

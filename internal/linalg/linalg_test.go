@@ -73,7 +73,7 @@ func BenchmarkFactors(b *testing.B) {
 		}
 		work := make([]float64, max(EighWork(n), SVDWork(n, n), QRWork(n, n), ExpmWork(n)))
 		for name, f := range map[string]func(){
-			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n) },
+			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n, work) },
 			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work, Rows{}) },
 			"qr":       func() { QR(y, a, n, n, work, Rows{}) },
 			"eigh":     func() { Eigh(y, a, n, work, Rows{}) },
