@@ -109,6 +109,7 @@ var TilesAVX2 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n int)
 	93:  {dtype.F32: gammaincFloat32AVX2, dtype.F64: gammaincFloat64AVX2},                                                                            // gammainc
 	94:  {dtype.F32: gammainccFloat32AVX2, dtype.F64: gammainccFloat64AVX2},                                                                          // gammaincc
 	95:  {dtype.F32: gammaincdaFloat32AVX2, dtype.F64: gammaincdaFloat64AVX2},                                                                        // gammaincda
+	97:  {dtype.F32: betaincFloat32AVX2, dtype.F64: betaincFloat64AVX2},                                                                              // betainc
 	109: {dtype.F32: airyaiFloat32AVX2, dtype.F64: airyaiFloat64AVX2},                                                                                // airyai
 	110: {dtype.F32: airyaiprimeFloat32AVX2, dtype.F64: airyaiprimeFloat64AVX2},                                                                      // airyaiprime
 	111: {dtype.F32: airybiFloat32AVX2, dtype.F64: airybiFloat64AVX2},                                                                                // airybi
@@ -808,6 +809,12 @@ func gammaincdaFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func gammaincdaFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func betaincFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func betaincFloat64AVX2(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func airyaiFloat32AVX2(dst, a, b, c unsafe.Pointer, n int)

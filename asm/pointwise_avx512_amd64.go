@@ -109,6 +109,7 @@ var TilesAVX512 = [ops.Count][dtype.Count]func(dst, a, b, c unsafe.Pointer, n in
 	93:  {dtype.F32: gammaincFloat32AVX512, dtype.F64: gammaincFloat64AVX512},                                                                                  // gammainc
 	94:  {dtype.F32: gammainccFloat32AVX512, dtype.F64: gammainccFloat64AVX512},                                                                                // gammaincc
 	95:  {dtype.F32: gammaincdaFloat32AVX512, dtype.F64: gammaincdaFloat64AVX512},                                                                              // gammaincda
+	97:  {dtype.F32: betaincFloat32AVX512, dtype.F64: betaincFloat64AVX512},                                                                                    // betainc
 	109: {dtype.F32: airyaiFloat32AVX512, dtype.F64: airyaiFloat64AVX512},                                                                                      // airyai
 	110: {dtype.F32: airyaiprimeFloat32AVX512, dtype.F64: airyaiprimeFloat64AVX512},                                                                            // airyaiprime
 	111: {dtype.F32: airybiFloat32AVX512, dtype.F64: airybiFloat64AVX512},                                                                                      // airybi
@@ -808,6 +809,12 @@ func gammaincdaFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func gammaincdaFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func betaincFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)
+
+//go:noescape
+func betaincFloat64AVX512(dst, a, b, c unsafe.Pointer, n int)
 
 //go:noescape
 func airyaiFloat32AVX512(dst, a, b, c unsafe.Pointer, n int)

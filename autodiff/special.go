@@ -19,7 +19,8 @@ func (a Value) GammaInc(x Value) Value { return pointwise(ops.GammaInc, a, x) }
 func (a Value) GammaIncc(x Value) Value { return pointwise(ops.GammaIncc, a, x) }
 
 // BetaInc is the regularized incomplete beta function I_x(a, b) of a, b > 0 and 0 ≤ x ≤ 1, NaN elsewhere, with first and
-// second derivatives by all three. Its error grows with a and b, to about (a+b)·2⁻⁵³.
+// second derivatives by all three. For a and b from 2⁻¹⁰ to 40 its error is at most about 10·2⁻⁵³, of the result up to x = (a+1)/(a+b+2) and of
+// 1 beyond; it grows with larger a and b, to about (a+b)·2⁻⁵² of it.
 func (a Value) BetaInc(b, x Value) Value { return pointwise(ops.BetaInc, a, b, x) }
 
 // InvDigamma is the positive inverse of Digamma.

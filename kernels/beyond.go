@@ -56,30 +56,34 @@ func rest[T float32 | float64](f Tile, p *vec.Partial, outside func(a unsafe.Poi
 	if outside == nil {
 		outside = anyOutside[T]
 	}
-	mend := func(d, x, y []T) {
+	mend := func(d, x, y, z []T) {
 		if outside(unsafe.Pointer(unsafe.SliceData(d)), len(d), -most, most) {
 			for i, v := range d {
 				if float64(v) > most {
-					d[i] = T(p.Rest(float64(x[i]), float64(y[i])))
+					d[i] = T(p.Rest(float64(x[i]), float64(y[i]), float64(z[i])))
 				}
 			}
 		}
 	}
-	return func(dst, a, b, _ unsafe.Pointer, n int) {
-		d, x, y := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n), unsafe.Slice((*T)(b), n)
-		if dst != a && dst != b {
-			f(dst, a, b, nil, n)
-			mend(d, x, y)
+	return func(dst, a, b, c unsafe.Pointer, n int) {
+		if c == nil { // there are two arguments
+			c = b
+		}
+		d, x, y, z := unsafe.Slice((*T)(dst), n), unsafe.Slice((*T)(a), n), unsafe.Slice((*T)(b), n), unsafe.Slice((*T)(c), n)
+		if dst != a && dst != b && dst != c {
+			f(dst, a, b, c, n)
+			mend(d, x, y, z)
 			return
 		}
 		const block = 128
-		var p, q [block]T // f is given no pointer to them: they would be allocated
+		var p, q, r [block]T // f is given no pointer to them: they would be allocated
 		for len(d) > 0 {
 			m := copy(p[:], x)
 			copy(q[:], y)
-			f(unsafe.Pointer(&d[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), nil, m)
-			mend(d[:m], p[:m], q[:m])
-			d, x, y = d[m:], x[m:], y[m:]
+			copy(r[:], z)
+			f(unsafe.Pointer(&d[0]), unsafe.Pointer(&x[0]), unsafe.Pointer(&y[0]), unsafe.Pointer(&z[0]), m)
+			mend(d[:m], p[:m], q[:m], r[:m])
+			d, x, y, z = d[m:], x[m:], y[m:], z[m:]
 		}
 	}
 }

@@ -137,3 +137,58 @@ var orders = []struct {
 	{ops.GammaIncDA, 64.0, 200.0, -1.08148894003858044e-29},
 	{ops.BesselK, 0, 5e-324, 744.556003437039675},
 }
+
+// TestBetaInc holds the incomplete beta function to values of mpmath: to units of the result below the middle, of 1 beyond.
+func TestBetaInc(t *testing.T) {
+	for _, l := range Levels() {
+		for _, v := range []struct{ a, b, x, y float64 }{
+			{0.5, 0.5, 0.25, 0.333333333333333333},
+			{2, 3, 0.5, 0.6875},
+			{1, 1, 0.75, 0.75},
+			{5, 0.25, 0.9375, 0.229092586785554886},
+			{0.25, 5, 0.0625, 0.770907413214445114},
+			{40, 40, 0.5, 0.5},
+			{40, 0.0009765625, 0.984375, 0.000424840536764742091},
+			{7, 7, 0.4375, 0.322306928736133536},
+			{6.9375, 0.3125, 0.96875, 0.34712986205052054},
+			{39.5, 12.25, 0.75, 0.390353677053537151},
+			{0.0078125, 33, 0.001953125, 0.982596883733906018},
+			{1e-10, 3, 0.5, 0.999999999993185282},
+			{3, 1e-10, 0.5, 6.814718056674436e-12},
+			{20, 20, 0.25, 0.000373642596490351546},
+			{20, 20, 0.75, 0.999626357403509648},
+			{1.5, 30, 0.125, 0.955562061537279005},
+			{30, 1.5, 0.9990234375, 0.996245132361599821},
+			{10, 2, 1e-30, 1.10000000000000092e-299},
+			{12.5, 13.5, 0.484375, 0.516551527127839004},
+			{100, 80, 0.5625, 0.57216263711553049},
+			{45, 3, 0.9375, 0.430407215388063021},
+			{2, 3, 0, 0}, {2, 3, 1, 1}, {2, 3, -0.5, math.NaN()}, {2, -1, 0.5, math.NaN()}, {0, 1, 0.5, math.NaN()}, {2, 3, math.NaN(), math.NaN()},
+		} {
+			const n = Pad
+			var a, b, x, y [n]float64
+			var a32, b32, x32, y32 [n]float32
+			for i := range n {
+				a[i], b[i], x[i] = v.a, v.b, v.x
+				a32[i], b32[i], x32[i] = float32(v.a), float32(v.b), float32(v.x)
+			}
+			l.Tile(ops.BetaInc, dtype.F64)(unsafe.Pointer(&y), unsafe.Pointer(&a), unsafe.Pointer(&b), unsafe.Pointer(&x), n)
+			l.Tile(ops.BetaInc, dtype.F32)(unsafe.Pointer(&y32), unsafe.Pointer(&a32), unsafe.Pointer(&b32), unsafe.Pointer(&x32), n)
+			unit := v.y
+			if v.x > (v.a+1)/(v.a+v.b+2) {
+				unit = 1
+			}
+			allowed := 10 * 0x1p-53
+			if v.a > 40 || min(v.a, v.b) < 0x1p-10 { // computed one by one
+				allowed = 500 * 0x1p-53
+			}
+			if e := math.Abs(y[0] - v.y); !(e <= allowed*unit) && !(y[0] != y[0] && v.y != v.y) {
+				t.Errorf("%s: %v(%v, %v, %v) = %v, want %v", l.Name, ops.BetaInc, v.a, v.b, v.x, y[0], v.y)
+			}
+			exact := float64(a32[0]) == v.a && float64(b32[0]) == v.b && float64(x32[0]) == v.x
+			if e := math.Abs(float64(y32[0]) - v.y); exact && v.y > 0x1p-126 && !(e <= 0x1p-23*v.y) {
+				t.Errorf("%s: %v(%v, %v, %v) of float32s = %v, want %v", l.Name, ops.BetaInc, v.a, v.b, v.x, y32[0], v.y)
+			}
+		}
+	}
+}

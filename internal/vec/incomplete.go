@@ -10,7 +10,6 @@ import (
 // fraction beyond, of as many terms as the worst argument takes, both as one quotient and with what xᵃ·e⁻ˣ/Γ(a+1) is in two parts.
 func init() {
 	for _, id := range []ops.ID{ops.GammaInc, ops.GammaIncc, ops.GammaIncDA} {
-		scalar := id.Row().Eval
 		partials[id] = &Partial{
 			body: func(b *Builder, t Type, x []Value) Value {
 				if t == F32 {
@@ -23,7 +22,7 @@ func init() {
 				}
 				return gammaInc{id, 79, 53, 2, 0}.of(b, x[0], x[1])
 			},
-			Rest: func(a, x float64) float64 { return scalar(a, x, 0) },
+			Rest: id.Row().Eval,
 		}
 	}
 }

@@ -28,7 +28,7 @@ func init() {
 		}, p, q)
 		return b.Blend(b.LT(p, q), x[0], b.Or(y, b.signOf(x[0]))) // q may be infinite
 	})
-	partials[ops.Mod] = &Partial{shortMod, remainderOf}
+	partials[ops.Mod] = &Partial{shortMod, func(a, by, _ float64) float64 { return remainderOf(a, by) }}
 }
 
 // shortMod is for quotients that a float holds: rounded, it may have become the next integer, and then the rest, exact

@@ -12,11 +12,11 @@ type Limits struct {
 	Beyond func(a float64) float64
 }
 
-// Partial is a body for tiles of an op of two arguments that may be as fast as it is because it does not hold for all of
-// them: there it gives +Inf, which is no result of the op, and the result is Rest(a, b), rounded to the op's type.
+// Partial is a body for tiles of an op of several arguments that may be as fast as it is because it does not hold for all of
+// them: there it gives +Inf, which is no result of the op, and the result is Rest(a, b, c), rounded to the op's type.
 type Partial struct {
 	body func(b *Builder, t Type, x []Value) Value
-	Rest func(a, b float64) float64
+	Rest func(a, b, c float64) float64
 }
 
 var partials [ops.Count]*Partial

@@ -8,7 +8,6 @@ import (
 
 // Hurwitz's zeta function by the sum of Euler and Maclaurin for s ≤ 60, and digamma's derivatives by it.
 func init() {
-	scalar := ops.Zeta.Row().Eval
 	partials[ops.Zeta] = &Partial{
 		body: func(b *Builder, t Type, x []Value) Value {
 			if t == F32 {
@@ -16,9 +15,8 @@ func init() {
 			}
 			return zeta(b, x[0], x[1], power64, 8, 8)
 		},
-		Rest: func(s, q float64) float64 { return scalar(s, q, 0) },
+		Rest: ops.Zeta.Row().Eval,
 	}
-	derivative := ops.Polygamma.Row().Eval
 	partials[ops.Polygamma] = &Partial{
 		body: func(b *Builder, t Type, x []Value) Value {
 			if t == F32 {
@@ -28,7 +26,7 @@ func init() {
 			}
 			return polygamma(b, x[0], x[1], func(s, q Value) Value { return zeta(b, s, q, power64, 8, 8) })
 		},
-		Rest: func(n, x float64) float64 { return derivative(n, x, 0) },
+		Rest: ops.Polygamma.Row().Eval,
 	}
 }
 
