@@ -878,13 +878,18 @@ func (b *binding) newCumulate(n *ir.Node) unit {
 	if inner == 0 || d == 0 {
 		return &loop{0, 1, nil}
 	}
-	rows, next := cumulateRows[n.Type], b.nextSum(n.Type)
+	rows, next := cumulateRows[n.Type], b.nextOf(kernels.Sum, n.Type)
 	anew := func(*run, int) unsafe.Pointer { return nil }
 	if len(n.In) == 2 {
 		m := b.operand(n.In[1])
 		anew = func(r *run, at int) unsafe.Pointer { return unsafe.Add(m.ptr(r), at) }
 	}
-	if n.Reduction != ir.Sum {
+	switch n.Reduction {
+	case ir.Prod:
+		times := productRows[n.Type]
+		rows = func(y, x, _ unsafe.Pointer, rows, d int, _ bool) { times(y, x, rows, d) }
+		next = b.nextOf(kernels.Prod, n.Type)
+	case ir.Max, ir.Min:
 		f := b.p.level.SoFarOf(n.Type, n.Reduction == ir.Max)
 		rows = func(y, x, _ unsafe.Pointer, rows, d int, _ bool) { f.Rows(y, x, rows, d) }
 		next = func(y, last, x, _ unsafe.Pointer, n int) { f.Next(y, last, x, n) }
@@ -912,12 +917,12 @@ func (b *binding) newCumulate(n *ir.Node) unit {
 	})
 }
 
-// nextSum adds n elements x to the sums so far; where anew says so, they are x. It may be nil.
-func (b *binding) nextSum(t dtype.Type) func(y, last, x, anew unsafe.Pointer, n int) {
-	size, add := t.Size(), b.p.level.Accumulate(kernels.Sum, t)
+// nextOf adds n elements x to the sums so far, or multiplies them with products; where anew says so, they are x. It may be nil.
+func (b *binding) nextOf(r kernels.Reduction, t dtype.Type) func(y, last, x, anew unsafe.Pointer, n int) {
+	size, join := t.Size(), b.p.level.Accumulate(r, t)
 	return func(y, last, x, anew unsafe.Pointer, n int) {
 		move(y, x, n*size)
-		add(y, last, n)
+		join(y, last, n)
 		if anew == nil {
 			return
 		}
@@ -979,7 +984,37 @@ func rowsSoFar[T float32 | float64 | int32 | int64](y, x, anew unsafe.Pointer, r
 	}
 }
 
-// rowSince is one of them, step bytes from each element to the next.
+var productRows = [dtype.Count]func(y, x unsafe.Pointer, rows, d int){
+	dtype.I32: productsSoFar[int32],
+	dtype.I64: productsSoFar[int64],
+	dtype.F32: productsSoFar[float32],
+	dtype.F64: productsSoFar[float64],
+}
+
+// productsSoFar are running products of rows of d elements, four side by side.
+func productsSoFar[T float32 | float64 | int32 | int64](y, x unsafe.Pointer, rows, d int) {
+	to, from := unsafe.Slice((*T)(y), rows*d), unsafe.Slice((*T)(x), rows*d)
+	for ; rows >= 4; rows -= 4 {
+		y0, y1, y2, y3 := to[:d], to[d:][:d], to[2*d:][:d], to[3*d:][:d]
+		x0, x1, x2, x3 := from[:d], from[d:][:d], from[2*d:][:d], from[3*d:][:d]
+		p0, p1, p2, p3 := T(1), T(1), T(1), T(1)
+		for k := range d {
+			p0, p1, p2, p3 = p0*x0[k], p1*x1[k], p2*x2[k], p3*x3[k]
+			y0[k], y1[k], y2[k], y3[k] = p0, p1, p2, p3
+		}
+		to, from = to[4*d:], from[4*d:]
+	}
+	for ; rows > 0; rows-- {
+		p := T(1)
+		for k, v := range from[:d] {
+			p *= v
+			to[k] = p
+		}
+		to, from = to[d:], from[d:]
+	}
+}
+
+// rowSince is one row of running sums, step bytes from each element to the next.
 func rowSince[T float32 | float64 | int32 | int64](y, x, anew unsafe.Pointer, d, step int) {
 	s, one := *(*T)(x), step/int(unsafe.Sizeof(T(0)))
 	*(*T)(y) = s

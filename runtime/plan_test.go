@@ -188,7 +188,7 @@ func TestPlanRunningSums(t *testing.T) {
 			var outs []*ir.Node
 			for axis := range dims {
 				most, least := s.g.CumMax(x, axis), s.g.CumMin(x, axis)
-				outs = append(outs, s.g.CumSum(x, axis, false), s.g.CumSum(x, axis, true), most, least)
+				outs = append(outs, s.g.CumSum(x, axis, false), s.g.CumSum(x, axis, true), s.g.CumProd(x, axis), most, least)
 				if typ.IsFloat() && dims[axis] > 1 { // sums that begin anew, either way
 					outs = append(outs, s.g.VJP([]*ir.Node{most}, []*ir.Node{x}, []*ir.Node{x})[0], s.g.JVP([]*ir.Node{least}, []*ir.Node{x}, []*ir.Node{x})[0])
 				}

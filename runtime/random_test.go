@@ -179,11 +179,13 @@ func (s *sketch) step() (y *ir.Node) {
 		}
 	case 11:
 		if r > 0 && t != dtype.Bool {
-			switch s.IntN(4) {
+			switch s.IntN(6) {
 			case 0:
 				return g.CumMax(x, axis)
 			case 1:
 				return g.CumMin(x, axis)
+			case 2:
+				return g.CumProd(x, axis)
 			}
 			return g.CumSum(x, axis, s.IntN(2) == 0)
 		}
@@ -513,9 +515,9 @@ func TestCumSumRows(t *testing.T) {
 		for _, d := range []int{1, 2, 3, 16, 17, 5000} {
 			s := &sketch{source: rng, g: ir.New()}
 			x := s.param(typ, ir.Shape{ir.Batch, ir.D(d)}, 1000)
-			outs := []*ir.Node{s.g.CumSum(x, 1, false), s.g.CumSum(x, 1, true), s.g.CumMax(x, 1), s.g.CumMin(x, 1)}
+			outs := []*ir.Node{s.g.CumSum(x, 1, false), s.g.CumSum(x, 1, true), s.g.CumMax(x, 1), s.g.CumMin(x, 1), s.g.CumProd(x, 1)}
 			if typ.IsFloat() && d > 1 { // sums that begin anew, either way
-				outs = append(outs, s.g.VJP(outs[2:3], outs[2:3], []*ir.Node{x})[0], s.g.JVP(outs[3:], []*ir.Node{x}, outs[:1])[0])
+				outs = append(outs, s.g.VJP(outs[2:3], outs[2:3], []*ir.Node{x})[0], s.g.JVP(outs[3:4], []*ir.Node{x}, outs[:1])[0])
 			}
 			s.check(t, outs, rng, 1, 2, 3, 4, 5, 7, 8, 23)
 		}

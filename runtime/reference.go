@@ -400,9 +400,14 @@ func cumulate(r *reference) {
 	copy(r.y.bytes, r.in[0].bytes)
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)
 	if r.n.Reduction != ir.Sum {
+		times := kernels.Purego.Accumulate(kernels.Prod, r.y.t)
 		next, row := kernels.Purego.SoFarOf(r.y.t, r.n.Reduction == ir.Max).Next, inner*r.y.t.Size()
 		for k := range outer * d {
-			if y := unsafe.Add(r.y.ptr(), k*row); k%d > 0 {
+			switch y := unsafe.Add(r.y.ptr(), k*row); {
+			case k%d == 0:
+			case r.n.Reduction == ir.Prod:
+				times(y, unsafe.Add(y, -row), inner)
+			default:
 				next(y, unsafe.Add(y, -row), y, inner)
 			}
 		}

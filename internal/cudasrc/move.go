@@ -350,6 +350,8 @@ func soFar(r ir.Reduction, a, x, anew string) string {
 		return fmt.Sprintf("%s ? %s : f_sum(%[2]s, %s)", anew, x, a)
 	}
 	switch r {
+	case ir.Prod:
+		return fmt.Sprintf("f_prod(%s, %s)", x, a)
 	case ir.Max:
 		return fmt.Sprintf("%[2]s > %[1]s || %[2]s != %[2]s ? %[2]s : %[1]s", a, x)
 	case ir.Min:
@@ -358,7 +360,7 @@ func soFar(r ir.Reduction, a, x, anew string) string {
 	return fmt.Sprintf("f_sum(%s, %s)", x, a)
 }
 
-// Cumulate is a sum or an extreme of what came so far along an axis, from the first element itself, in order: a thread goes along each
+// Cumulate is a sum, a product or an extreme of what came so far along an axis, from the first element itself, in order: a thread goes along each
 // column. Sums begin anew where the Bools anew say so, unless that is nil.
 func (w *Writer) Cumulate(o, x, anew *Operand, axis int, r ir.Reduction, reverse bool) (Unit, error) {
 	outer, d, inner := around(x.Dims, axis, axis+1)

@@ -626,7 +626,7 @@ func (g *Graph) cumulate(r Reduction, axis int, reverse bool, in ...*Node) *Node
 	return g.add(Node{Kind: Cumulate, Reduction: r, Type: x.Type, Shape: x.Shape, In: slices.Clone(in), Axes: []int{axis}, Flag: reverse})
 }
 
-var cumulateNames = [NumReductions]string{Sum: "CumSum", Max: "CumMax", Min: "CumMin"}
+var cumulateNames = [NumReductions]string{Sum: "CumSum", Prod: "CumProd", Max: "CumMax", Min: "CumMin"}
 
 // outerRow is the length from which on rows of a batch of outer products are written by a cluster, one after the
 // other and fused with what reads them, sooner than tile by tile by a product.

@@ -326,6 +326,8 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 			}
 			if j := i / inner % dims[a]; !n.Flag && j > 0 || n.Flag && j < dims[a]-1 {
 				switch v := y[i-back]; {
+				case n.Reduction == Prod:
+					y[i] *= v
 				case n.Reduction == Sum && (len(n.In) == 1 || in(1)[i] == 0):
 					y[i] += v
 				case n.Reduction == Sum:

@@ -38,7 +38,7 @@ const (
 	Take                  // In[0] at indices In[1] along Axes[0]; Bits: see Indexed
 	Scatter               // In[2] or zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Bits: see Indexed
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
-	Cumulate              // Reduction, Sum, Max or Min, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
+	Cumulate              // Reduction, no arg form, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
 	MatMul                // [batch… m k] × [batch… k n]
 	Call                  // function Call of In, Bits its flags
 	Stop                  // In[0], whose derivative is zero

@@ -171,9 +171,9 @@ func (j *jet) rule(n, on *Node, p *power, x []*power) func(k int) *Node {
 	switch n.Kind {
 	case Alias:
 		return x[0].coef
-	case Convert, Broadcast, Reshape, Transpose, Slice, Reverse, Place, Take, Scatter, Cumulate:
+	case Convert, Broadcast, Reshape, Transpose, Slice, Reverse, Place, Take, Scatter:
 		return j.linear(on, x)
-	case Reduce:
+	case Reduce, Cumulate:
 		if n.Reduction != Prod {
 			return j.linear(on, x)
 		}

@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"math"
 	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -66,11 +65,14 @@ func (g *Graph) firsts(n *Node) *Node {
 	return g.Place(dtype.Bool, n.Shape, 1, false, Piece{g.Apply(ops.Not, same), start, step})
 }
 
-// An extreme's tangent is that of where it is first found, which is the sum since then.
+// An extreme's tangent is that of where it is first found, which is the sum since then; that of products is a recurrence by the same x.
 func jvpCumulate(g *Graph, n *Node, in []flow) flow {
 	t, a := in[0], n.Axes[0]
 	if n.Reduction == Sum {
 		return flow{g.cumulate(Sum, a, n.Flag, append([]*Node{t.n}, n.In[1:]...)...), t.masked}
+	}
+	if n.Reduction == Prod {
+		return flow{g.recurrence(n.In[0], g.byLast(t.n, n, a, true), a, ZerosStay), t.masked}
 	}
 	first := g.firsts(n)
 	t = g.selectFlow(first, t, flow{})
@@ -80,6 +82,8 @@ func jvpCumulate(g *Graph, n *Node, in []flow) flow {
 func vjpCumulate(s *sweep, n *Node, ct flow) {
 	a, anew := n.Axes[0], n.In[1:]
 	switch {
+	case n.Reduction == Prod:
+		ct.n = s.byLast(s.backwards(n.In[0], ct.n, a), n, a, true)
 	case n.Reduction != Sum:
 		first := s.firsts(n)
 		ct = s.selectFlow(first, flow{s.cumulate(Sum, a, true, ct.n, s.ends(first, a, false)), ct.masked}, flow{})
@@ -118,21 +122,7 @@ func (g *Graph) scan(op string, x *Node, axis int, fill float64, combine func(x,
 
 // CumProd is the product so far along axis.
 func (g *Graph) CumProd(x *Node, axis int) *Node {
-	if x.Type.IsHalf() {
-		return g.inSingle(x, func(x *Node) *Node { return g.CumProd(x, axis) })
-	}
-	if x.Type.IsFloat() {
-		a := Axis("CumProd", x.Shape, axis)
-		return g.products(x, x, a)
-	}
-	return g.scan("CumProd", x, axis, 1, func(x, y *Node) *Node { return g.Apply(ops.Mul, x, y) })
-}
-
-// products is first[0], first[0]·x[1], first[0]·x[1]·x[2] … along axis a.
-func (g *Graph) products(first, x *Node, a int) *Node {
-	none := g.Const(x.Type, x.Shape, math.Copysign(0, -1)) // what a sum leaves as it is, -0 too
-	b := g.Apply(ops.Where, g.Apply(ops.Eq, g.Iota(dtype.I64, x.Shape, a), g.Const(dtype.I64, x.Shape, 0)), first, none)
-	return g.recurrence(x, b, a, 0)
+	return g.cumulate(Prod, Axis("CumProd", x.Shape, axis), false, x)
 }
 
 // recurrence is Recurrence along axis a.
@@ -146,7 +136,7 @@ func (g *Graph) recurrence(x, b *Node, a int, flags uint64) *Node {
 func jvpRecurrence(g *Graph, n *Node, t []*Node) []*Node {
 	b := t[1]
 	if t[0] != nil {
-		d := g.byLast(t[0], n)
+		d := g.byLast(t[0], n, n.Rank()-1, false)
 		if b != nil {
 			d = g.Apply(ops.Add, d, b)
 		}
@@ -159,23 +149,34 @@ func jvpRecurrence(g *Graph, n *Node, t []*Node) []*Node {
 }
 
 func vjpRecurrence(g *Graph, n, ct *Node) []*Node {
-	a, last := n.In[0], n.Rank()-1
-	s := g.Reverse(g.recurrence(g.shift(g.Reverse(a, last), last, 1, 0), g.Reverse(ct, last), last, ZerosStay), last)
-	return []*Node{g.byLast(s, n), s}
+	last := n.Rank() - 1
+	s := g.backwards(n.In[0], ct, last)
+	return []*Node{g.byLast(s, n, last, false), s}
 }
 
-// byLast is t[k] times the element of the recurrence n before k's, 0 at the first.
-func (g *Graph) byLast(t, n *Node) *Node {
-	a := n.Rank() - 1
+// backwards is the transpose of the recurrence by x along axis a.
+func (g *Graph) backwards(x, ct *Node, a int) *Node {
+	return g.Reverse(g.recurrence(g.shift(g.Reverse(x, a), a, 1, 0), g.Reverse(ct, a), a, ZerosStay), a)
+}
+
+// byLast is t[k] times the element before k's along axis a of n, a recurrence or products so far; at the first it is 0, or with first
+// t's.
+func (g *Graph) byLast(t, n *Node, a int, first bool) *Node {
 	start, step, size := wholeSpan(n.Shape)
 	size[a] = size[a].Sub(D(1))
 	before := g.Slice(n, start, step, size)
-	start[a] = D(1)
-	d := g.Apply(ops.MulZ, g.Slice(t, start, step, size), before)
+	behind := slices.Clone(start)
+	behind[a] = D(1)
+	d := g.Apply(ops.MulZ, g.Slice(t, behind, step, size), before)
 	if n.Bits&ZerosStay != 0 {
 		d = g.Apply(ops.Where, g.Apply(ops.Eq, before, g.like(before, 0)), g.like(before, 0), d)
 	}
-	return g.Place(n.Type, n.Shape, 0, false, Piece{d, start, step})
+	pieces := []Piece{{d, behind, step}}
+	if first {
+		size[a] = D(1)
+		pieces = append(pieces, Piece{g.Slice(t, start, step, size), start, step})
+	}
+	return g.Place(n.Type, n.Shape, 0, false, pieces...)
 }
 
 // LogCumSumExp is log Σ eˣ so far along axis; where the largest is ±Inf it is that, with derivative 0.

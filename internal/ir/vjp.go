@@ -491,7 +491,7 @@ func (g *Graph) othersProduct(n *Node) *Node {
 
 // productBefore is the exclusive running product of floats along axis a.
 func (g *Graph) productBefore(x *Node, a int) *Node {
-	return g.products(g.Const(x.Type, x.Shape, 1), g.shift(x, a, 1, 1), a)
+	return g.cumulate(Prod, a, false, g.shift(x, a, 1, 1))
 }
 
 // shift moves x by d along axis a; what comes in is fill.
