@@ -448,7 +448,11 @@ func (r *GemmRun) begin(batch, i0, i1, j0, j1 int) {
 func (r *GemmRun) scaleA(a unsafe.Pointer, rows, kc int) {
 	mr, size := r.Plan.k.MR, r.Plan.size
 	full := rows / mr * mr
-	scale(a, r.Alpha, full*kc, size)
+	if n := full * kc; r.Alpha == -1 && n > 0 && n%Pad == 0 { // as in factorizations
+		r.Plan.negate(a, a, nil, nil, n)
+	} else {
+		scale(a, r.Alpha, n, size)
+	}
 	if full < rows {
 		for i := range kc {
 			scale(unsafe.Add(a, (full*kc+i*mr)*size), r.Alpha, rows-full, size)

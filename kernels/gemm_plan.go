@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // GemmPlan is how one Gemm runs on one level: what is packed, how C is cut into tasks, how much
@@ -19,6 +20,7 @@ type GemmPlan struct {
 	packA  bool // each worker packs its block of A
 	rowsA  bool // but not where few strips are multiplied: A could be read in place
 	lines  bool // A is a grid that is read in place
+	negate Tile // of the elements' type
 	b      packing
 	mc, nc int // a task's block of C, at most
 	nm     int // blocks of C's rows, which differ by a panel at most
@@ -80,6 +82,9 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	*p = GemmPlan{g: g, k: l.Kernel(g.Type), size: g.Type.Size(), group: 1, dot: g.N == 1 && !g.Type.IsHalf()}
 	if g.Type.IsHalf() {
 		p.size = dtype.F32.Size()
+	}
+	if g.Scaled {
+		p.negate = l.Tile(ops.Neg, g.Type)
 	}
 	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
 	switch {
