@@ -13,7 +13,7 @@ import (
 // random numbers.
 const (
 	smallBatch, smallSize = 1000, 16
-	largeSize             = 1000 // of one matrix
+	largeSize, middleSize = 1000, 256 // of one matrix
 	orderRows, orderCols  = 1000, 1000
 	segmentSize, segments = 1_000_000, 10_000
 	hvpSize               = 100_000

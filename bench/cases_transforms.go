@@ -49,8 +49,7 @@ func transformCases() []Case {
 	}
 	for _, op := range factorOps {
 		for _, c := range factorSizes {
-			large := c.n == largeSize
-			if large && op.name != "qr" && op.name != "logdet" {
+			if c.batch == 1 && !slices.Contains(largeOps[c.n], op.name) {
 				continue
 			}
 			matrices := func() ad.Value {
@@ -72,7 +71,7 @@ func transformCases() []Case {
 					}
 					return index, value
 				})
-			if op.name == "eigh" || large { // of which triangle eigh's gradient is, sides differ in
+			if op.name == "eigh" || c.batch == 1 { // of which triangle eigh's gradient is, sides differ in
 				continue
 			}
 			args = maps.Clone(args)
@@ -367,12 +366,16 @@ func fftReference(dtype string, rows, n int) (index []int, value []float64) {
 	return index, value
 }
 
-// factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs, U.
 var factorSizes = []struct {
 	dtype     string
 	batch, n  int
 	tolerance float64
-}{{"f64", 1000, 8, 1e-9}, {"f64", 200, 32, 1e-9}, {"f64", 1, largeSize, 1e-9}, {"f32", 1, largeSize, 1e-2}}
+}{{"f64", 1000, 8, 1e-9}, {"f64", 200, 32, 1e-9}, {"f64", 1, largeSize, 1e-9}, {"f32", 1, largeSize, 1e-2}, {"f64", 1, middleSize, 1e-9}, {"f32", 1, middleSize, 1e-2}}
+
+// largeOps are the operations on single matrices, by their size.
+var largeOps = map[int][]string{largeSize: {"qr", "logdet"}, middleSize: {"eigh", "svd", "expm"}}
+
+// factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs, U.
 
 var factorOps = []struct {
 	name string
