@@ -268,7 +268,7 @@ func recurRows[T float32 | float64](u *callUnit, i, rows int, y unsafe.Pointer, 
 	at := func(p unsafe.Pointer) []T {
 		return unsafe.Slice((*T)(unsafe.Add(p, i*u.cols*u.n.Type.Size())), rows*u.cols)
 	}
-	linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols, u.n.Bits&ir.ZerosStay != 0)
+	linalg.Recurrence(at(y), at(in[0]), at(in[1]), u.cols)
 }
 
 // element computes element i of the batch.

@@ -92,7 +92,7 @@ func (d *planner) call(n *ir.Node, y *cudasrc.Operand, in []*cudasrc.Operand) (c
 	case ir.ArgSort:
 		return d.w.ArgSort(y, in[0], n.Bits&ir.Descending != 0)
 	case ir.Recurrence:
-		return d.w.Recurrence(y, in[0], in[1], n.Bits&ir.ZerosStay != 0)
+		return d.w.Recurrence(y, in[0], in[1])
 	case ir.SegmentMax:
 		size := y.Dims[len(y.Dims)-1]
 		all, err := d.w.Check(in[1], size, arg(d.status, 8*d.plan.Status()))

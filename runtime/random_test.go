@@ -255,7 +255,7 @@ func (s *sketch) step() (y *ir.Node) {
 		case r > 0 && t != dtype.Bool && k < 2:
 			return g.Call(ir.ArgSort, ir.Descending*uint64(k), "", x)
 		case r > 0 && t.IsFloat() && k == 2:
-			return g.Call(ir.Recurrence, ir.ZerosStay*uint64(s.IntN(2)), "", x, s.like(t, x.Shape))
+			return g.Call(ir.Recurrence, 0, "", x, s.like(t, x.Shape))
 		case r > 1 && t.IsFloat() && x.Shape[r-1] == x.Shape[r-2] && (!s.device || x.Shape[r-1].Static() && x.Shape[r-1].C <= 8):
 			return g.Call([]ir.CallID{ir.LU, ir.Det}[k&1], 0, "", x)
 		case r > 1 && t.IsFloat() && x.Shape[r-1].Is(1):

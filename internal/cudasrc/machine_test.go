@@ -93,7 +93,7 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 30), x, 1, 2, ir.ArgMax))
 		must(w.ArgReduce(operand(dtype.I64, 0, 50, 40), x, 2, 3, ir.ArgMin))
 		if typ.IsFloat() {
-			must(w.Recurrence(x, x, x, true))
+			must(w.Recurrence(x, x, x))
 		}
 		if !typ.IsFloat() {
 			continue

@@ -58,8 +58,8 @@ func (w *Writer) ArgSort(o, x *Operand, descending bool) (Unit, error) {
 	return one(w.launch(t, rows*ceil(n, block)))
 }
 
-// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row, and where zeros stay, b[k] after a 0.
-func (w *Writer) Recurrence(o, a, b *Operand, zerosStay bool) (Unit, error) {
+// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row, b[k] after a 0.
+func (w *Writer) Recurrence(o, a, b *Operand) (Unit, error) {
 	rows, n, _ := around(a.Dims, len(a.Dims)-1, len(a.Dims))
 	if rows*n == 0 {
 		return Unit{}, nil
@@ -74,11 +74,7 @@ func (w *Writer) Recurrence(o, a, b *Operand, zerosStay bool) (Unit, error) {
 	t.line("if (row >= rows) return;")
 	t.line("a += row * n, b += row * n, q += row * n;")
 	t.line("%s s = q[0] = b[0];", typ)
-	next := "f_prod(a[k], s)"
-	if zerosStay {
-		next = fmt.Sprintf("s == 0 ? (%s)0 : %s", typ, next)
-	}
-	t.line("for (u64 k = 1; k < n; k++) q[k] = s = f_sum(%s, b[k]);", next)
+	t.line("for (u64 k = 1; k < n; k++) q[k] = s = f_sum(s == 0 ? (%s)0 : f_prod(a[k], s), b[k]);", typ)
 	return one(w.launch(t, ceil(rows, block)))
 }
 

@@ -33,17 +33,16 @@ const (
 	HalfEven                  // what RFFT gives: the row of even length n that it is of, times n
 	HalfOdd                   // the same of odd length
 	SegmentMax                // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
-	Recurrence                // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows
+	Recurrence                // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows, b[k] after a 0
 	NumCalls
 )
 
-// Flags of TriSolve, LUSolve, ArgSort and Recurrence.
+// Flags of TriSolve, LUSolve and ArgSort.
 const (
 	Upper uint64 = 1 << iota
 	Transposed
 	UnitDiagonal
 	Descending
-	ZerosStay
 )
 
 // TopShift is where the flags of ArgSort hold how many indices are asked for, the first ones; others are then 0 or in order, as

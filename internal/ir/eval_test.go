@@ -342,7 +342,7 @@ func evalNode(t testing.TB, n *Node, in func(int) []float64, batch int) []float6
 		}
 		for k := range y {
 			if y[k] = in(1)[k]; k%dims[len(dims)-1] > 0 {
-				if n.Bits&ZerosStay == 0 || y[k-1] != 0 {
+				if y[k-1] != 0 {
 					y[k] += in(0)[k] * y[k-1]
 				}
 			}

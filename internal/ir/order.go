@@ -72,7 +72,7 @@ func jvpCumulate(g *Graph, n *Node, in []flow) flow {
 		return flow{g.cumulate(Sum, a, n.Flag, append([]*Node{t.n}, n.In[1:]...)...), t.masked}
 	}
 	if n.Reduction == Prod {
-		return flow{g.recurrence(n.In[0], g.byLast(t.n, n, a, true), a, ZerosStay), t.masked}
+		return flow{g.recurrence(n.In[0], g.byLast(t.n, n, a, true), a), t.masked}
 	}
 	first := g.firsts(n)
 	t = g.selectFlow(first, t, flow{})
@@ -126,9 +126,9 @@ func (g *Graph) CumProd(x *Node, axis int) *Node {
 }
 
 // recurrence is Recurrence along axis a.
-func (g *Graph) recurrence(x, b *Node, a int, flags uint64) *Node {
+func (g *Graph) recurrence(x, b *Node, a int) *Node {
 	last := x.Rank() - 1
-	return g.MoveAxis(g.Call(Recurrence, flags, "", g.MoveAxis(x, a, last), g.MoveAxis(b, a, last)), last, a)
+	return g.MoveAxis(g.Call(Recurrence, 0, "", g.MoveAxis(x, a, last), g.MoveAxis(b, a, last)), last, a)
 }
 
 // The tangents and, from the end, the cotangents of a recurrence are recurrences by the same a, which is not asked for where they
@@ -145,7 +145,7 @@ func jvpRecurrence(g *Graph, n *Node, t []*Node) []*Node {
 	if b == nil {
 		return []*Node{nil}
 	}
-	return []*Node{g.recurrence(n.In[0], b, n.Rank()-1, ZerosStay)}
+	return []*Node{g.recurrence(n.In[0], b, n.Rank()-1)}
 }
 
 func vjpRecurrence(g *Graph, n, ct *Node) []*Node {
@@ -156,7 +156,7 @@ func vjpRecurrence(g *Graph, n, ct *Node) []*Node {
 
 // backwards is the transpose of the recurrence by x along axis a.
 func (g *Graph) backwards(x, ct *Node, a int) *Node {
-	return g.Reverse(g.recurrence(g.shift(g.Reverse(x, a), a, 1, 0), g.Reverse(ct, a), a, ZerosStay), a)
+	return g.Reverse(g.recurrence(g.shift(g.Reverse(x, a), a, 1, 0), g.Reverse(ct, a), a), a)
 }
 
 // byLast is t[k] times the element before k's along axis a of n, a recurrence or products so far; at the first it is 0, or with first
@@ -168,7 +168,7 @@ func (g *Graph) byLast(t, n *Node, a int, first bool) *Node {
 	behind := slices.Clone(start)
 	behind[a] = D(1)
 	d := g.Apply(ops.MulZ, g.Slice(t, behind, step, size), before)
-	if n.Bits&ZerosStay != 0 {
+	if n.Kind == Call {
 		d = g.Apply(ops.Where, g.Apply(ops.Eq, before, g.like(before, 0)), g.like(before, 0), d)
 	}
 	pieces := []Piece{{d, behind, step}}

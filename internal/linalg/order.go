@@ -466,15 +466,15 @@ func SegmentMax[T float32 | float64, I int32 | int64](y, x []T, ids []I, above A
 	return -1
 }
 
-// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row of n elements, and where zeros stay, b[k] after a 0. Four rows
-// go at a time since each waits for itself.
-func Recurrence[T float32 | float64](y, a, b []T, n int, zerosStay bool) {
+// Recurrence is y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along each row of n elements, b[k] after a 0. Four rows go at a time since
+// each waits for itself.
+func Recurrence[T float32 | float64](y, a, b []T, n int) {
 	if n == 0 {
 		return
 	}
 	next := func(a, s, b T) T {
 		p := T(a * s)
-		if zerosStay && s == 0 {
+		if s == 0 {
 			p = 0
 		}
 		return p + b
