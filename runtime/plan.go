@@ -437,9 +437,9 @@ func (d *planner) node(name string, n *ir.Node) (err error) {
 	case ir.Take:
 		k, err = d.w.Take(y, in[0], in[1], n.Axes[0], ir.Indexed(n.Bits))
 	case ir.Scatter:
-		k, err = d.w.Scatter(y, in[0], in[1], append(in, nil)[2], n.Axes[0], ir.Indexed(n.Bits))
+		k, err = d.w.Scatter(y, in[0], in[1], append(in, nil)[2], n.Axes[0], ir.Indexed(n.Bits)) // nil: to zeros
 	case ir.Cumulate:
-		k, err = d.w.Cumulate(y, in[0], append(in, nil)[1], n.Axes[0], n.Reduction, n.Flag)
+		k, err = d.w.Cumulate(y, in[0], append(in, nil)[1], n.Axes[0], n.Reduction, n.Flag) // nil: sums never begin anew
 	case ir.Reduce:
 		k, err = d.w.ArgReduce(y, in[0], n.Axes[0], n.Axes[1], n.Reduction)
 	default:

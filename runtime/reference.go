@@ -395,7 +395,7 @@ func scatter(r *reference) {
 	}
 }
 
-// cumSum starts from the first element itself.
+// cumulate starts from the first element itself.
 func cumulate(r *reference) {
 	copy(r.y.bytes, r.in[0].bytes)
 	outer, d, inner := around(r.y.dims, r.n.Axes[0], r.n.Axes[0]+1)

@@ -93,17 +93,10 @@ func turned[T float](y []T, ldy int, x []T, ldx, m, n int) {
 	kernels.Transpose(unsafe.Pointer(&y[0]), ldy*size, unsafe.Pointer(&x[0]), ldx*size, n, m, size)
 }
 
-// times is x·a.
-func times[T float](a T, x []T) {
-	for i := range x {
-		x[i] *= a
-	}
-}
-
 // by is x / a: times the reciprocal where that is a normal number.
 func by[T float](x []T, a T) {
 	if r := 1 / a; r-r == 0 && r*r != 0 {
-		times(r, x)
+		scale(r, x)
 		return
 	}
 	for i := range x {
@@ -385,10 +378,7 @@ func reflection[T float](x, work []T) (head, tau T) {
 	if square := T(alpha*alpha) + work[0]; work[0] > tiny && square < huge {
 		head = root(square)
 	} else { // squares that overflow or vanish
-		top := T(0)
-		for _, v := range rest {
-			top = max(top, abs(v))
-		}
+		top := largest(rest)
 		if top == 0 {
 			return alpha, 0
 		}

@@ -99,7 +99,7 @@ func combine(y, a, x []float64, stride int) {
 	}
 }
 
-func scale(a float64, x []float64) {
+func scale[T float](a T, x []T) {
 	for i := range x {
 		x[i] *= a
 	}
@@ -469,10 +469,10 @@ func Eigh(y, a []float64, n int, work []float64, r Rows) error {
 // EighWork is the work of Eigh.
 func EighWork(n int) int { return n*n + n*padded(n) + 3*n }
 
-func largest(x []float64) float64 {
-	top := 0.0
+func largest[T float](x []T) T {
+	top := T(0)
 	for _, v := range x {
-		top = max(top, math.Abs(v))
+		top = max(top, abs(v))
 	}
 	return top
 }
