@@ -156,18 +156,25 @@ func (s *secular) weights(delta, work []float64) {
 	n := len(s.d)
 	w, gap := work[:n], work[n:2*n]
 	for i := range n {
-		w[i] = delta[i*n+i]
+		w[i] = 1
 	}
 	for i := range n {
-		s.gaps(gap, i)
-		row := delta[i*n : (i+1)*n]
-		for j := range i {
-			w[j] *= row[j] / gap[j]
-		}
-		for j := i + 1; j < n; j++ {
-			w[j] *= row[j] / gap[j]
-		}
+		s.weigh(w, delta[i*n:(i+1)*n], gap, i)
 	}
+	s.weighed(w)
+}
+
+// weigh multiplies w by what root i, which p is delta more than, has to do with the weights' squares. gap has room for n.
+func (s *secular) weigh(w, delta, gap []float64, i int) {
+	s.gaps(gap, i)
+	gap[i] = 1
+	for j, d := range delta {
+		w[j] *= d / gap[j]
+	}
+}
+
+// weighed has z be of the squares that weigh has found of all roots.
+func (s *secular) weighed(w []float64) {
 	for j, v := range w {
 		s.z[j] = math.Copysign(math.Sqrt(math.Abs(v)), s.z[j])
 	}
