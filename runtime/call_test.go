@@ -46,7 +46,7 @@ func TestMatricesSideBySide(t *testing.T) {
 // Factors that a level's kernels compute along rows have the bits of Go's loops, whatever the elements are.
 func TestFactorsByRows(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
-		for _, d := range [][2]int{{1, 1}, {3, 2}, {5, 5}, {9, 8}, {16, 13}, {17, 17}, {40, 33}, {60, 50}} {
+		for _, d := range [][2]int{{1, 1}, {3, 2}, {5, 5}, {9, 8}, {16, 13}, {17, 17}, {40, 33}, {60, 50}, {90, 85}, {150, 90}} {
 			t.Run(fmt.Sprint(typ, d), func(t *testing.T) {
 				m, n := d[0], d[1]
 				s := newSketch()

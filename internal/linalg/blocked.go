@@ -74,6 +74,19 @@ func lessRows[T float](y []T, m int, a []T, lda int, x []T, inc int) {
 	}
 }
 
+// sumRows is Σ x[p]·a[p·lda:], p < m.
+func sumRows[T float](y []T, m int, a []T, lda int, x []T) {
+	if len(y) == 0 {
+		return
+	}
+	switch a := any(a).(type) {
+	case []float64:
+		blas64.Dgemv(blas.Trans, m, len(y), 1, a, lda, any(x).([]float64), 1, 0, any(y).([]float64), 1)
+	case []float32:
+		blas64.Sgemv(blas.Trans, m, len(y), 1, a, lda, any(x).([]float32), 1, 0, any(y).([]float32), 1)
+	}
+}
+
 // dots is y[p] = a[p·lda:]·x for all p.
 func dots[T float](y, a []T, lda int, x []T) {
 	if len(y) == 0 {

@@ -1,5 +1,5 @@
 // Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices in float64, by loops of
-// its own; Cholesky, LU, solves and QR of large ones in the precision of their elements and in blocks, whose products are
+// its own; Cholesky, LU, solves, QR and SVD of large ones in the precision of their elements and in blocks, whose products are
 // package blas'; and by gonum's LAPACK where that is faster: Cholesky and LU of float64s of 33 to 64 rows. Small matrices of a
 // batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels and gonum.
 //
@@ -25,11 +25,12 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in products
+// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in SVD smallSVD, in products
 // smallProduct. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
 const (
 	Small        = 32
 	smallQR      = 48
+	smallSVD     = 80
 	middle       = 64
 	smallProduct = 16
 )
@@ -106,12 +107,12 @@ func scale[T float](a T, x []T) {
 }
 
 // rotate is (x, y) = (c·x - s·y, s·x + c·y).
-func rotate(c, s float64, x, y []float64) {
+func rotate[T float](c, s T, x, y []T) {
 	y = y[:len(x)]
 	for i, v := range x {
 		w := y[i]
-		x[i] = float64(c*v) - float64(s*w)
-		y[i] = float64(s*v) + float64(c*w)
+		x[i] = T(c*v) - T(s*w)
+		y[i] = T(s*v) + T(c*w)
 	}
 }
 

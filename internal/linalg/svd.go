@@ -4,6 +4,9 @@ import "math"
 
 // SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
 func SVD(y, a []float64, m, n int, work []float64, r Rows) error {
+	if n > smallSVD {
+		return SVDBlocks(y, a, m, n, work, r)
+	}
 	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
 	if n == 0 || m < n {
 		return nil
@@ -22,7 +25,7 @@ func SVD(y, a []float64, m, n int, work []float64, r Rows) error {
 	copy(x, a[:m*n])
 	scale(math.Ldexp(1, -exp), x)
 	bidiagonal(x, ut, vt, s, e, m, n, take(m*n+3*n), r)
-	if err := golubReinsch(ut, vt, s, e, m, n, take(4*n), r); err != nil {
+	if err := golubReinsch(ut, vt, s, e, um, vn, n, take(4*n), r); err != nil {
 		return err
 	}
 	order(s, vt, ut, n, vn, um, true)
@@ -34,8 +37,13 @@ func SVD(y, a []float64, m, n int, work []float64, r Rows) error {
 
 // SVDWork is the work of SVD.
 func SVDWork(m, n int) int {
-	return 2*m*n + n*padded(m) + n*padded(n) + 8*n
+	if n > Small { // of float32s blocks are made from there on
+		return max(svdWork(m, n), SVDBlocksWork(m, n))
+	}
+	return svdWork(m, n)
 }
+
+func svdWork(m, n int) int { return 2*m*n + n*padded(m) + n*padded(n) + 8*n }
 
 // bidiagonal finds orthonormal rows ut and vt with ut·x·vtᵀ upper bidiagonal, d and above it e[1:], by Householder's
 // reflections. x, [m n], is lost. work holds m·n + 3n.
@@ -82,9 +90,8 @@ func bidiagonal(x, ut, vt, d, e []float64, m, n int, work []float64, r Rows) {
 
 // golubReinsch makes the bidiagonal matrix d, e[1:] diagonal by the QR algorithm with implicit shifts (G. Golub,
 // C. Reinsch, "Singular value decomposition and least squares solutions", 1970), and applies its rotations to the rows of u
-// and v. Singular values are right to some units of the largest's last place. work holds 4n.
-func golubReinsch(u, v, d, e []float64, m, n int, work []float64, r Rows) error {
-	um, vn := padded(m), padded(n)
+// and v, of um and vn elements. Singular values are right to some units of the largest's last place. work holds 4n.
+func golubReinsch(u, v, d, e []float64, um, vn, n int, work []float64, r Rows) error {
 	cu, cv := work[:2*n], work[2*n:4*n]
 	top := 0.0
 	for i := range n {

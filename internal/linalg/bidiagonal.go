@@ -1,0 +1,195 @@
+package linalg
+
+import (
+	"math"
+	"unsafe"
+
+	"gonum.org/v1/gonum/blas"
+)
+
+// This file has the singular value decomposition of large matrices of float64s or float32s: to a bidiagonal matrix by blocks of
+// reflections, that one's vectors (divide.go), and the reflections of these. All but half of the first step is in products.
+
+// panel is the number of rows and columns that are reflected before what is behind them is.
+const panel = 32
+
+// tall is how many rows there are for each column of a matrix of which R is decomposed, in quarters.
+const tall = 6
+
+// SVDBlocks is SVD of more than Small columns.
+func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows) error {
+	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
+	if m < n { // an empty batch
+		return nil
+	}
+	top := largest(a[:m*n])
+	if top-top != 0 {
+		return ErrSteps
+	}
+	exp := exponent(float64(top))
+	if unsafe.Sizeof(top) == 4 {
+		exp = max(-120, min(120, exp))
+	}
+	if 4*m < tall*n {
+		x := work[:m*(n+apart)]
+		for i := range m {
+			copy(x[i*(n+apart):][:n], a[i*n:])
+			scale(T(math.Ldexp(1, -exp)), x[i*(n+apart):][:n])
+		}
+		if err := svdBlocks(u, v, s, m, n, work, r); err != nil {
+			return err
+		}
+	} else {
+		qr, work := work[:m*n+n*n], work[m*n+n*n:]
+		ur, work := work[:n*n], work[n*n:]
+		x := work[:m*n]
+		copy(x, a)
+		scale(T(math.Ldexp(1, -exp)), x)
+		QRBlocks(qr, x, m, n, work[m*n:])
+		for i := range n {
+			copy(work[i*(n+apart):][:n], qr[m*n+i*n:])
+		}
+		if err := svdBlocks(ur, v, s, n, n, work, r); err != nil {
+			return err
+		}
+		gemm(blas.NoTrans, blas.NoTrans, m, n, n, 1, qr, n, ur, n, 0, u, n)
+	}
+	scale(T(math.Ldexp(1, exp)), s)
+	return nil
+}
+
+// svdBlocksWork is the work of svdBlocks.
+func svdBlocksWork(m, n int) int {
+	return m*(n+apart) + n*(m+apart) + n*(n+apart) + 2*panel*(m+n+2*apart) + qrBlock*(n+qrBlock) + n*n + 2*n + 2*divideWork(n)
+}
+
+// SVDBlocksWork is the work of SVDBlocks.
+func SVDBlocksWork(m, n int) int {
+	if 4*m < tall*n {
+		return svdBlocksWork(m, n)
+	}
+	return m*n + 2*n*n + max(svdBlocksWork(n, n), m*n+QRWork(m, n))
+}
+
+// svdBlocks is the decomposition of the matrix that work begins with, of rows that are apart.
+func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows) error {
+	take := func(n int) (x []T) {
+		x, work = work[:n:n], work[n:]
+		return x
+	}
+	ldm, ldn := m+apart, n+apart
+	x, left, right := take(m*ldn), take(n*ldm), take(n*ldn)
+	w, z := take(2*panel*ldm), take(2*panel*ldn)
+	t, ut, taus := take(qrBlock*(n+qrBlock)), take(n*n), take(2*n)
+	f := doubles(work, divideWork(n))
+	d, e, f := f[:n], f[n:2*n], f[2*n:]
+	bidiagonalBlocks(x, left, right, taus, w, z, d, e, m, n)
+	b := divided[T]{n: n, u: ut, v: x[:n*n], packed: u, q: v, d: d, e: e, rows: r}
+	b.take(f)
+	if err := b.all(); err != nil {
+		return err
+	}
+	// The vectors, rows in any order, become columns.
+	for i := range n {
+		k := b.index[n-1-i]
+		s[i] = T(d[k])
+		copy(v[i*n:(i+1)*n], b.u[k*n:])
+	}
+	turned(u, n, v, n, n, n)
+	clear(u[n*n:])
+	for i := range n {
+		copy(ut[i*n:(i+1)*n], b.v[b.index[n-1-i]*n:])
+	}
+	turned(v, n, ut, n, n, n)
+	reflected(u, m, n, left, ldm, taus[:n], t)
+	reflected(v, n, n, right, ldn, taus[n:], t)
+	return nil
+}
+
+// doubles is n float64s where x, which holds twice as many numbers, lies.
+func doubles[T float](x []T, n int) []float64 {
+	return unsafe.Slice((*float64)(unsafe.Pointer(&x[:2*n][0])), n)
+}
+
+// bidiagonalBlocks finds the reflections, whose vectors are rows of left and right and 0 before their heads, that leave of x an upper
+// bidiagonal matrix, d and above it e[1:] (J. Dongarra, S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for
+// eigenvalue computations", 1989). Within a panel x stays as it was; what it would be is x - wᵀ·z: rows 2p and 2p+1 of w and z are what
+// the p-th reflections from the left and right do. Rows of x, right and z have n elements, of the others m, and apart more.
+func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m, n int) {
+	ldm, ldn := m+apart, n+apart
+	var room [2 * panel]T
+	e[0] = 0
+	for k := 0; k < n; k += panel {
+		size := min(panel, n-k)
+		for p := range size {
+			g, before := k+p, 2*p
+			u := w[before*ldm+g : before*ldm+m]
+			for i := range u {
+				u[i] = x[(g+i)*ldn+g]
+			}
+			lessRows(u, before, w[g:], ldm, z[g:], ldn)
+			head, tau := mirror(u, room[:1])
+			d[g], taus[g], taus[n+g] = float64(head), tau, 0
+			l := left[g*ldm+k : g*ldm+m]
+			clear(l[:p])
+			copy(l[p:], u)
+			rv := right[g*ldn+k : g*ldn+n]
+			clear(rv[:p+1])
+			if g == n-1 {
+				break
+			}
+			y := z[before*ldn+g+1 : before*ldn+n]
+			dots(room[:before], w[g:], ldm, u)
+			sumRows(y, m-g, x[g*ldn+g+1:], ldn, u)
+			lessRows(y, before, z[g+1:], ldn, room[:], 1)
+			scale(tau, y)
+			v := z[(before+1)*ldn+g+1 : (before+1)*ldn+n]
+			copy(v, x[g*ldn+g+1:])
+			lessRows(v, before+1, z[g+1:], ldn, w[g:], ldm)
+			head, tau = mirror(v, room[:1])
+			e[g+1], taus[n+g] = float64(head), tau
+			copy(rv[p+1:], v)
+			if g+1 < m {
+				y := w[(before+1)*ldm+g+1 : (before+1)*ldm+m]
+				dots(room[:before+1], z[g+1:], ldn, v)
+				dots(y, x[(g+1)*ldn+g+1:], ldn, v)
+				lessRows(y, before+1, w[g+1:], ldm, room[:], 1)
+				scale(tau, y)
+			}
+		}
+		if next := k + size; next < n {
+			gemm(blas.Trans, blas.NoTrans, m-next, n-next, 2*size, -1, w[next:], ldm, z[next:], ldn, 1, x[next*ldn+next:], ldn)
+		}
+	}
+}
+
+// mirror is reflection with all of the vector written: of zeros where nothing is reflected.
+func mirror[T float](x, work []T) (head, tau T) {
+	head, tau = reflection(x, work)
+	if tau == 0 {
+		clear(x)
+	} else {
+		x[0] = 1
+	}
+	return head, tau
+}
+
+// reflected makes c, of m rows and n columns, the product of n reflections and it. Their vectors are rows of v, 0 before the element
+// of their number. Those of a block are I - Vᵀ·S⁻¹·V, of S the upper triangle of V·Vᵀ with 1/tau as its diagonal (T. Joffrain and
+// others, "Accumulating Householder transformations, revisited", 2006). work holds qrBlock·(n + qrBlock).
+func reflected[T float](c []T, m, n int, v []T, ldv int, taus, work []T) {
+	s, y := work[:qrBlock*qrBlock], work[qrBlock*qrBlock:]
+	for k := (n - 1) / panel * panel; k >= 0; k -= panel {
+		w, rows := min(panel, n-k), m-k
+		v, c := v[k*ldv+k:], c[k*n:]
+		gemm(blas.NoTrans, blas.Trans, w, w, rows, 1, v, ldv, v, ldv, 0, s, w)
+		for i := range w {
+			if s[i*w+i] = 1; taus[k+i] != 0 {
+				s[i*w+i] = 1 / taus[k+i]
+			}
+		}
+		gemm(blas.NoTrans, blas.NoTrans, w, n, rows, 1, v, ldv, c, n, 0, y, n)
+		trsm(Solving{Upper: true}, w, n, s, w, y, n)
+		gemm(blas.Trans, blas.NoTrans, rows, n, w, -1, v, ldv, y, n, 1, c, n)
+	}
+}
