@@ -49,7 +49,7 @@ func transformCases() []Case {
 	}
 	for _, op := range factorOps {
 		for _, c := range factorSizes {
-			if c.batch == 1 && !slices.Contains(largeOps[c.n], op.name) {
+			if c.n > 32 && !slices.Contains(largeOps[c.n], op.name) {
 				continue
 			}
 			matrices := func() ad.Value {
@@ -76,7 +76,7 @@ func transformCases() []Case {
 			}
 			args = maps.Clone(args)
 			args["what"] = "grad"
-			add(name+"/grad", "f64", op.name, torch, 1e6*float64(c.batch), "kmatrices/s", 1e-5, args,
+			add(name+"/grad", c.dtype, op.name, torch, 1e6*float64(c.batch), "kmatrices/s", max(1e-5, c.tolerance), args,
 				func(threads int) (*Work, error) {
 					return compiled(ad.Grad(func(a ad.Value) ad.Value { return op.f(a)[0].Sum() }), matrices(), threads)
 				},
@@ -97,6 +97,21 @@ func transformCases() []Case {
 					return index, value
 				})
 		}
+	}
+	for _, dtype := range []string{"f64", "f32"} { // a tall matrix
+		const m, n = largeSize, middleSize
+		data := numbers[float64](1, m*n, -1, 1)
+		add(fmt.Sprintf("linalg/svd/%s/1x%dx%d", dtype, m, n), dtype, "svd", torch, 1e6, "kmatrices/s", map[string]float64{"f64": 1e-9, "f32": 1e-2}[dtype],
+			map[string]any{"batch": 1, "m": m, "n": n, "symmetric": false, "what": "forward"},
+			func(threads int) (*Work, error) {
+				return compiled(factorOps[0].f, ad.From(data, 1, m, n).Convert(dtypes[dtype]), threads)
+			},
+			func() (index []int, value []float64) {
+				for i, x := range factorOps[0].of(mat.NewDense(m, n, data)) {
+					index, value = append(index, i), append(value, x)
+				}
+				return index, value
+			})
 	}
 	add("scan/rnn/f32/1000x16x64", "f32", "scan", torch, 1e3*rnnSteps, "Msteps/s", 1e-3, map[string]any{"steps": rnnSteps, "rows": rnnRows, "width": rnnWidth},
 		func(threads int) (*Work, error) {
@@ -370,10 +385,11 @@ var factorSizes = []struct {
 	dtype     string
 	batch, n  int
 	tolerance float64
-}{{"f64", 1000, 8, 1e-9}, {"f64", 200, 32, 1e-9}, {"f64", 1, largeSize, 1e-9}, {"f32", 1, largeSize, 1e-2}, {"f64", 1, middleSize, 1e-9}, {"f32", 1, middleSize, 1e-2}}
+}{{"f64", 1000, 8, 1e-9}, {"f64", 200, 32, 1e-9}, {"f64", 1, largeSize, 1e-9}, {"f32", 1, largeSize, 1e-2}, {"f64", 1, middleSize, 1e-9}, {"f32", 1, middleSize, 1e-2},
+	{"f64", 100, 64, 1e-9}, {"f32", 100, 64, 1e-3}}
 
-// largeOps are the operations on single matrices, by their size.
-var largeOps = map[int][]string{largeSize: {"qr", "logdet"}, middleSize: {"eigh", "svd", "expm"}}
+// largeOps are the operations on matrices of more than 32 rows, by their size.
+var largeOps = map[int][]string{largeSize: {"qr", "logdet", "svd"}, middleSize: {"eigh", "svd", "expm"}, 64: {"svd"}}
 
 // factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs, U.
 

@@ -169,7 +169,8 @@ def definite_matrices(a):
 
 def factor_matrices(a):
     n = a["n"]
-    m = numbers("f64", 1, a["batch"] * n * n, -1, 1).reshape(-1, n, n)
+    rows = a.get("m", n)
+    m = numbers("f64", 1, a["batch"] * rows * n, -1, 1).reshape(-1, rows, n)
     return (m + m.swapaxes(1, 2) if a["symmetric"] else m).astype(DTYPES[a["dtype"]])
 
 

@@ -383,7 +383,7 @@ def factored(op):
         if op in ("det", "expm"):
             return {"det": jnp.linalg.det, "expm": jax.scipy.linalg.expm}[op](m)
         if op == "svd":
-            u, s, vt = jnp.linalg.svd(m)
+            u, s, vt = jnp.linalg.svd(m, full_matrices=False)
             return s, u, vt
         if op == "eigh":
             return tuple(jnp.linalg.eigh(m))

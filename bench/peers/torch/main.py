@@ -559,7 +559,7 @@ def transform(a):
         f = torch.fft.fft
     elif op == "svd":
         def f(m):
-            u, s, vt = torch.linalg.svd(m)
+            u, s, vt = torch.linalg.svd(m, full_matrices=False)
             return s, u, vt
     elif op == "eigh":
         f = torch.linalg.eigh
