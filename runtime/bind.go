@@ -131,6 +131,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	if b.mapCode() != nil {
 		return nil, errNoCode
 	}
+	b.strands()
 	b.byRows()
 	b.nearby()
 	b.placeOutputs()

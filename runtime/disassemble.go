@@ -49,6 +49,16 @@ func (b *binding) list(w *strings.Builder, within string) {
 			}
 		case *nestedUnit:
 			u.list(w, where, b)
+		case *strandUnit:
+			for k, p := range u.parts {
+				at := fmt.Sprintf("%sunit %d", within, u.units[k])
+				switch p := p.(type) {
+				case *mapUnit:
+					p.list(w, at, b.isa)
+				case *nestedUnit:
+					p.list(w, at, b)
+				}
+			}
 		}
 	}
 }

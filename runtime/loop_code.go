@@ -34,6 +34,7 @@ type loopArg struct {
 	slice    int            // bytes from one step's to the next one's
 	size     int            // bytes from one element to the next
 	backward bool
+	local    bool // at offset in the worker's scratch, a block of it
 }
 
 // newLoopCode makes u's code, nil where its body is not of that kind.
@@ -214,6 +215,10 @@ func (l *loopCode) write(isa jit.ISA, feeds []feed) (*assembler, *code) {
 	d.p.Out, d.p.Masks = nil, true
 	if l.elems <= minBlock { // one block
 		d.p.N = l.elems
+	} else {
+		for i, v := range d.ins {
+			d.p.In[i].Ahead = feeds[v] == arrayFeed && !slices.Contains(l.next, v)
+		}
 	}
 	for i, v := range l.outs {
 		o := a.result[v]
@@ -244,9 +249,12 @@ func (l *loopCode) tasks(int) int { return ceil(l.elems, l.block()) }
 
 // do takes a block through the loop's steps.
 func (l *loopCode) do(r *run, _, worker, task int) {
-	w, steps := &r.workers[worker], r.loops[l.loop.number].steps
 	col := task * l.block()
-	n := min(l.block(), l.elems-col)
+	l.span(r, &r.workers[worker], r.loops[l.loop.number].steps, col, min(l.block(), l.elems-col))
+}
+
+// span takes n elements from col on through the loop's steps.
+func (l *loopCode) span(r *run, w *worker, steps, col, n int) {
 	rows := max(1, l.code.most()/max(16, n))
 	for from := 0; from < steps; from += rows {
 		for k := range l.args {
@@ -255,15 +263,17 @@ func (l *loopCode) do(r *run, _, worker, task int) {
 			if x.backward {
 				first, step = steps-1-from, -x.slice
 			}
-			p := x.fixed
+			p, at := x.fixed, col*x.size
 			switch {
 			case p != nil:
+			case x.local:
+				p, at = w.scratch, 0
 			case x.operand >= 0:
 				p = l.loop.operands[x.operand].ptr(r)
 			default:
 				p = r.ptr[x.buffer]
 			}
-			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice+col*x.size))
+			w.args[jit.ArgArrays+2*k] = uintptr(unsafe.Add(p, x.offset+first*x.slice+at))
 			w.args[jit.ArgArrays+2*k+1] = uintptr(step)
 		}
 		w.args[jit.ArgN], w.args[jit.ArgTail] = l.code.segs[0].f.Split(n)

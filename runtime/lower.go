@@ -37,6 +37,8 @@ type lowering struct {
 	runs   map[key]axes   // the axes that a cluster's reductions fold
 
 	checked map[check]bool // what steps look at already
+
+	strands map[key]bool // clusters between a loop and one that goes back through its steps, which fold nothing
 }
 
 // key is what the nodes of a cluster have in common: their level and the number of their shape.
@@ -93,6 +95,12 @@ func lower(outs []*ir.Node) *lowering {
 	for _, n := range l.nodes {
 		l.level(n)
 	}
+	if l.markStrands() {
+		clear(l.runs)
+		for _, n := range l.nodes {
+			l.level(n)
+		}
+	}
 	l.sink()
 	l.group()
 	l.fuse()
@@ -103,6 +111,7 @@ func lower(outs []*ir.Node) *lowering {
 		}
 		return int(a.kind) - int(b.kind)
 	})
+	l.orderStrands()
 	l.markPlaced()
 	return l
 }
@@ -461,7 +470,7 @@ func (l *lowering) level(n *ir.Node) {
 		// With what it reduces, if that is in a cluster that folds the same axes or none yet.
 		x, fold := n.In[0], axes{n.Axes[0], n.Axes[1]}
 		k := l.key(d, x.Shape)
-		if old, ok := l.runs[k]; !l.inside(x) || ok && old != fold {
+		if old, ok := l.runs[k]; !l.inside(x) || ok && old != fold || l.strands[k] {
 			d++
 			break
 		}

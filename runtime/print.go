@@ -83,6 +83,8 @@ func (b *binding) describe(w *strings.Builder) {
 			if u.routine != nil {
 				fmt.Fprintf(w, ", a routine of %d bytes", u.routine.f.Size())
 			}
+		case *strandUnit:
+			fmt.Fprintf(w, ", steps %d to %d by %d elements", u.units[0], i, u.block)
 		case *nearUnit:
 			fmt.Fprintf(w, ", %%%d by %d of %d lines in each thread's scratch", b.buffers[u.pad.dst].node.ID, u.block, u.count)
 		}

@@ -343,6 +343,30 @@ func (e *emitter) body(group int, all, tail bool) {
 	}
 }
 
+// ahead asks for the elements of the next row at the same places, of the iterations that are side by side.
+func (e *emitter) ahead(group int) {
+	t := &e.text
+	for i := range e.p.In {
+		if !e.p.In[i].Ahead {
+			continue
+		}
+		t.Load(tempReg, argMem(ArgArrays+2*i+1))
+		if r, ok := e.pointer(i); ok {
+			t.Add(tempReg, r)
+		} else {
+			t.AddMem(tempReg, argMem(ArgArrays+2*i))
+		}
+		size := e.p.In[i].T.Size()
+		for k := range max(1, e.groups*e.e*size/lineBytes) {
+			t.Prefetch(x86.Mem{Base: tempReg, Index: indexReg, Scale: uint8(size), Disp: int32(group*e.e*size + k*lineBytes)})
+		}
+	}
+	e.near = -1
+}
+
+// lineBytes are a line of the cache's.
+const lineBytes = 64
+
 // mask has leftReg lanes in the masks of a tail.
 func (e *emitter) mask() {
 	t := &e.text
@@ -481,6 +505,7 @@ func (e *emitter) row(unroll int) {
 		rest := t.Jump(x86.Less)
 		many := t.Here(32)
 		for g := 0; g < unroll; g += e.groups {
+			e.ahead(g)
 			e.body(g, unroll > 1, false)
 		}
 		e.exchange(unroll)

@@ -52,6 +52,8 @@ type In struct {
 	// Listed says that its rows lie anywhere: the word behind its address is the address of a list, of the addresses of the rows after
 	// the first.
 	Listed bool
+	// Ahead says that elements of the next row, which are far from those of this one, are asked for beside these.
+	Ahead bool
 }
 
 // MaxStride bounds how far apart the elements of an input without indices are.

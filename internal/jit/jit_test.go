@@ -635,6 +635,7 @@ func (w *writer) checkCarries(t *testing.T, r *rand.Rand, isa ISA, p *Program) b
 	for i := range p.In {
 		x := &p.In[i]
 		x.Listed = !x.Splat && !x.Still && p.carrier(int32(i)) < 0 && r.IntN(3) == 0
+		x.Ahead = !x.Splat && !x.Still && !x.Listed && r.IntN(3) == 0
 	}
 	c := lower(p, isa)
 	f := p.Assemble(isa)

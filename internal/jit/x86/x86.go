@@ -350,6 +350,12 @@ func (t *Text) Store4(m Mem, r Reg)      { t.general("MOVL", 0, r, m, 0x89) }
 // Store1 is MOVB r, m for r below SP.
 func (t *Text) Store1(m Mem, r Reg) { t.general("MOVB", 0, r, m, 0x88) }
 
+// Prefetch is PREFETCHT0 m.
+func (t *Text) Prefetch(m Mem) {
+	t.say("PREFETCHT0", ofMem(m))
+	t.encode(0, 1, m, 0, 0x0f, 0x18)
+}
+
 // JmpMem is JMP m.
 func (t *Text) JmpMem(m Mem) {
 	t.say("JMP", ofMem(m))

@@ -62,7 +62,7 @@ func general(r *rand.Rand) func(t *Text) {
 	small := Reg([]Reg{AX, CX, DX, SI, DI}[r.IntN(5)])
 	m := Mem{Base: []Reg{DI, R13, AX, R12, BP}[r.IntN(5)], Index: NoReg, Disp: []int32{0, 8, 120, 128, 4096, -128}[r.IntN(6)]}
 	n := []int32{1, -1, 127, 128, -128, -129, 65536}[r.IntN(7)]
-	switch r.IntN(29) {
+	switch r.IntN(30) {
 	case 0:
 		return func(t *Text) { t.Load(reg, m) }
 	case 1:
@@ -131,6 +131,11 @@ func general(r *rand.Rand) func(t *Text) {
 			n = 129
 		}
 		return func(t *Text) { t.AddMemImm(m, n) }
+	case 28:
+		if r.IntN(2) == 0 {
+			m.Index, m.Scale = small, 8
+		}
+		return func(t *Text) { t.Prefetch(m) }
 	}
 	return func(t *Text) { t.Bzhi(small, reg) }
 }
