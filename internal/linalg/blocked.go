@@ -379,7 +379,7 @@ func reflections[T float](v []T, ld, m, w int, t, r []T, ldr int, g1, g2 []T) {
 	}
 }
 
-// reflection makes x the vector, with a first element of 1 that is not written, and tau the number of the reflection
+// reflection makes x the vector, whose first element of 1 is not written, and tau the number of the reflection
 // I - tau·x·xᵀ that takes x to its first element, head. work holds 1.
 func reflection[T float](x, work []T) (head, tau T) {
 	alpha, rest := x[0], x[1:]
@@ -387,23 +387,26 @@ func reflection[T float](x, work []T) (head, tau T) {
 		return alpha, 0
 	}
 	dots(work, rest, len(rest), rest)
-	tiny, huge := T(0x1p-100), T(0x1p100)
-	if square := T(alpha*alpha) + work[0]; work[0] > tiny && square < huge {
-		head = root(square)
-	} else { // squares that overflow or vanish
-		top := largest(rest)
-		if top == 0 {
+	tiny, huge, up := T(0x1p-100), T(0x1p100), T(1)
+	square := T(alpha*alpha) + work[0]
+	if !(work[0] > tiny && square < huge) { // squares that overflow or vanish
+		if largest(rest) == 0 {
 			return alpha, 0
 		}
-		top = max(top, abs(alpha))
-		square := T(0)
+		most := 1000
+		if unsafe.Sizeof(up) == 4 {
+			most = 100
+		}
+		exp := exponent(float64(largest(x)))
+		up = T(math.Ldexp(1, max(-most, min(most, -exp))))
+		scale(up, x)
+		alpha, square = x[0], 0
 		for _, v := range x {
-			v /= top
 			square += T(v * v)
 		}
-		head = top * root(square)
 	}
+	head = root(square)
 	head = T(-math.Copysign(float64(head), float64(alpha)))
 	by(rest, alpha-head)
-	return head, (head - alpha) / head
+	return head / up, (head - alpha) / head
 }
