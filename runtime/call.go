@@ -110,6 +110,9 @@ var large = [ir.NumCalls]func(a callArgs[float32]) error{
 		linalg.QRBlocks(a.y, a.in[0], a.m, a.n, a.work)
 		return nil
 	},
+	ir.Eigh: func(a callArgs[float32]) error {
+		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.rows)
+	},
 	ir.SVD: func(a callArgs[float32]) error {
 		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 	},

@@ -64,11 +64,7 @@ func (b *divided[T]) all() error {
 		}
 		return nil
 	}
-	eps := 0x1p-53
-	if unsafe.Sizeof(T(0)) == 4 {
-		eps = 0x1p-24
-	}
-	b.tol = 8 * eps * top
+	b.tol = 8 * roundoff[T]() * top
 	return b.half(0, b.n)
 }
 
@@ -85,6 +81,14 @@ func (b *divided[T]) half(lo, n int) error {
 		return err
 	}
 	return b.join(lo, mid, lo+n, alpha, beta)
+}
+
+// roundoff is half of the distance from 1 to the next number.
+func roundoff[T float]() float64 {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return 0x1p-24
+	}
+	return 0x1p-53
 }
 
 // more is 1 if rows up to end have a column more.

@@ -1,5 +1,5 @@
 // Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices in float64, by loops of
-// its own; Cholesky, LU, solves, QR and SVD of large ones in the precision of their elements and in blocks, whose products are
+// its own; Cholesky, LU, solves, QR, Eigh and SVD of large ones in the precision of their elements and in blocks, whose products are
 // package blas'; and by gonum's LAPACK where that is faster: Cholesky and LU of float64s of 33 to 64 rows. Small matrices of a
 // batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels and gonum.
 //
@@ -25,11 +25,12 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in SVD smallSVD, in products
+// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in Eigh smallEigh, in SVD smallSVD, in products
 // smallProduct. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
 const (
 	Small        = 32
 	smallQR      = 48
+	smallEigh    = 64
 	smallSVD     = 80
 	middle       = 64
 	smallProduct = 16
@@ -443,6 +444,9 @@ func QRWork(m, n int) int {
 // Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds
 // EighWork.
 func Eigh(y, a []float64, n int, work []float64, r Rows) error {
+	if n > smallEigh {
+		return EighBlocks(y, a, n, work, r)
+	}
 	v, w := y[:n*n], y[n*n:n*n+n]
 	top := largest(a[:n*n])
 	switch {
@@ -467,8 +471,14 @@ func Eigh(y, a []float64, n int, work []float64, r Rows) error {
 	return nil
 }
 
-// EighWork is the work of Eigh.
-func EighWork(n int) int { return n*n + n*padded(n) + 3*n }
+// EighWork is the work of Eigh and EighBlocks.
+func EighWork(n int) int {
+	work := n*n + n*padded(n) + 3*n
+	if n > Small {
+		work = max(work, blocksWork(n))
+	}
+	return work
+}
 
 func largest[T float](x []T) T {
 	top := T(0)

@@ -1,0 +1,345 @@
+package linalg
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"unsafe"
+
+	"gonum.org/v1/gonum/blas"
+)
+
+// EighBlocks is Eigh of more than Small rows: a reduction whose panels of reflections go to the rest of the matrix in products (J. Dongarra,
+// S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for eigenvalue computations", 1989), divide and
+// conquer, and the reflections of the eigenvectors in products.
+func EighBlocks[T float](y, a []T, n int, work []T, r Rows) error {
+	top := largest(a[:n*n])
+	if top-top != 0 {
+		return ErrSteps
+	}
+	exp, ld := exponent(float64(top)), n+apart
+	f, rest := doubles(work, n*n+conquestWork*n), work[2*(n*n+conquestWork*n):]
+	c := conquest[T]{n: n, r: r, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n : conquestWork*n], delta: f[conquestWork*n:]}
+	c.rows, rest = rest[:eighRows(n)], rest[eighRows(n):]
+	tau, rest := rest[:n], rest[n:]
+	x := rest[:n*ld]
+	down := math.Ldexp(1, -exp)
+	for i := range n {
+		for j, v := range a[i*n : (i+1)*n] {
+			x[i*ld+j] = T(float64(v) * down)
+		}
+	}
+	scratch := unsafe.Slice((*T)(unsafe.Pointer(&c.delta[0])), n*n)
+	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows)
+	c.grouped = y[:n*n]
+	clear(c.rows[:n*n])
+	if err := c.divide(0, n); err != nil {
+		return err
+	}
+	for i, at := range c.order {
+		y[n*n+i] = T(math.Ldexp(c.d[at], exp))
+		copy(scratch[i*n:(i+1)*n], c.rows[at*n:])
+	}
+	turned(y, n, scratch, n, n, n)
+	reflected(y[n:n*n], n-1, n, x[1:], ld, tau, c.rows)
+	return nil
+}
+
+// eighRows is the size of the place of eigenvectors, in which the reductions and reflections have theirs, too.
+func eighRows(n int) int {
+	ld := n + apart
+	return max(n*n, 4*panel*ld+6*panel, qrBlock*(n+qrBlock))
+}
+
+// blocksWork is the work of EighBlocks, of float32s.
+func blocksWork(n int) int {
+	return 2*(n*n+conquestWork*n) + eighRows(n) + n + n*(n+apart)
+}
+
+// tridiagonalBlocks makes the symmetric x tridiagonal, of diagonal d and off-diagonal e, by reflections I - tau·v·vᵀ; row k of x from k+1 on
+// becomes v.
+func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T) {
+	// Rows of u are v, w, v, w …, of s w, v, w, v …: a reflection takes v·wᵀ + w·vᵀ from x.
+	u, work := work[:2*panel*ld], work[2*panel*ld:]
+	s, work := work[:2*panel*ld], work[2*panel*ld:]
+	dot, by, g := work[:2*panel], work[2*panel:4*panel], work[4*panel:6*panel]
+	for k := 0; k < n; k += panel {
+		w := min(panel, n-k)
+		for j := range w {
+			i := k + j
+			row := x[i*ld+i : i*ld+n]
+			for p := range 2 * j {
+				by[p] = s[p*ld+i]
+			}
+			lessRows(row, 2*j, u[i:], ld, by, 1)
+			d[i], e[i], tau[i] = float64(row[0]), 0, 0
+			clear(x[i*ld+k+1 : i*ld+i+1])
+			if i == n-1 {
+				break
+			}
+			v := row[1:]
+			head, t := mirror(v, dot[:1])
+			e[i], tau[i] = float64(head), t
+			uv, uw := u[2*j*ld+i+1:][:len(v)], u[(2*j+1)*ld+i+1:][:len(v)]
+			copy(uv, v)
+			if t == 0 {
+				clear(uw)
+			} else {
+				dots(uw, x[(i+1)*ld+i+1:], ld, v)
+				dots(g[:2*j], u[i+1:], ld, v)
+				for p := range 2 * j {
+					by[p] = g[p^1]
+				}
+				lessRows(uw, 2*j, u[i+1:], ld, by, 1)
+				dots(dot[:1], uw, len(v), v)
+				scale(t, uw)
+				half := T(t * t * dot[0] / 2)
+				for q, v := range v {
+					uw[q] -= T(half * v)
+				}
+			}
+			copy(s[2*j*ld+i+1:], uw)
+			copy(s[(2*j+1)*ld+i+1:][:len(v)], uv)
+		}
+		if from := k + w; from < n {
+			gemm(blas.Trans, blas.NoTrans, n-from, n-from, 2*w, -1, u[from:], ld, s[from:], ld, 1, x[from*ld+from:], ld)
+		}
+	}
+}
+
+// A conquest finds the eigenvalues d and eigenvectors of a tridiagonal matrix of diagonal d and off-diagonal e by halves (J. Cuppen, "A divide and
+// conquer method for the symmetric tridiagonal eigenproblem", 1981): the matrix is two halves and a matrix of rank 1.
+type conquest[T float] struct {
+	n       int
+	r       Rows
+	d, e    []float64
+	rows    []T // the eigenvectors
+	order   []int
+	delta   []float64
+	grouped []T
+	more    []float64
+}
+
+const conquestWork = 12
+
+// divide makes rows and columns lo to lo+n diagonal: rows are the eigenvectors, of eigenvalues d, and order[lo:] has their
+// numbers, from lo, in ascending order of those.
+func (c *conquest[T]) divide(lo, n int) error {
+	if n <= divideLeaf {
+		return c.leaf(lo, n)
+	}
+	m := n / 2
+	e := c.e[lo+m-1]
+	c.d[lo+m-1] -= math.Abs(e)
+	c.d[lo+m] -= math.Abs(e)
+	if err := c.divide(lo, m); err != nil {
+		return err
+	}
+	if err := c.divide(lo+m, n-m); err != nil {
+		return err
+	}
+	return c.merge(lo, m, n, e)
+}
+
+func (c *conquest[T]) leaf(lo, n int) error {
+	qn := padded(n)
+	q, work := c.delta[:n*qn], c.delta[n*qn:]
+	e, work := work[:n], work[n:]
+	copy(e, c.e[lo:])
+	e[n-1] = 0
+	d := c.d[lo : lo+n]
+	exp := exponent(max(largest(d), largest(e)))
+	scale(math.Ldexp(1, -exp), d)
+	scale(math.Ldexp(1, -exp), e)
+	clear(q)
+	for i := range n {
+		q[i*qn+i] = 1
+	}
+	if err := implicitQL(q, d, e, n, work[:2*n], c.r); err != nil {
+		return err
+	}
+	scale(math.Ldexp(1, exp), d)
+	for i := range n {
+		to := c.rows[(lo+i)*c.n+lo:][:n]
+		for j := range to {
+			to[j] = T(q[i*qn+j])
+		}
+	}
+	c.sort(lo, n)
+	return nil
+}
+
+func (c *conquest[T]) sort(lo, n int) {
+	order := c.order[lo : lo+n]
+	for i := range order {
+		order[i] = lo + i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(c.d[i], c.d[j]), i-j) })
+}
+
+// What of a row of eigenvectors is not 0.
+const (
+	leftHalf = iota
+	both
+	rightHalf
+	deflated
+)
+
+// merge puts the eigenvectors of two halves, the first of m of n rows, together: diag(d) + |e|·z·zᵀ in their basis. Where an element of z
+// is as good as 0, or poles are as good as equal, which a rotation makes one of two elements 0, the vector is one
+// already (Gu and Eisenstat). The others are products with those of the secular equation, for each half by itself.
+func (c *conquest[T]) merge(lo, m, n int, e float64) error {
+	more := c.more
+	take := func() []float64 {
+		x := more[:n:n]
+		more = more[c.n:]
+		return x
+	}
+	z, poles, weights, roots, work := take(), take(), take(), take(), more[:2*n]
+	more = more[2*c.n:]
+	kind, at, place := ints(take(), n), ints(take(), n), ints(take(), n)
+	d, rows := c.d[lo:lo+n], func(i int) []T { return c.rows[(lo+i)*c.n+lo:][:n] }
+	top := math.Abs(e)
+	for i := range n {
+		kind[i] = leftHalf
+		if i < m {
+			z[i] = float64(rows(i)[m-1])
+		} else {
+			z[i] = math.Copysign(1, e) * float64(rows(i)[m])
+			kind[i] = rightHalf
+		}
+		top = max(top, math.Abs(d[i]))
+	}
+	exp := exponent(top)
+	down := math.Ldexp(1, -exp)
+	rho := math.Abs(e) * down
+	tiny := 8 * roundoff[T]() * top * down
+
+	// Poles that stay, ascending.
+	order, k, last := c.order[lo:lo+n], 0, -1
+	merged := func(yield func(int) bool) { // of both halves' orders
+		for i, j := 0, m; i < m || j < n; {
+			if j == n || i < m && d[order[i]-lo] <= d[order[j]-lo] {
+				i++
+				if !yield(order[i-1] - lo) {
+					return
+				}
+			} else {
+				j++
+				if !yield(order[j-1] - lo) {
+					return
+				}
+			}
+		}
+	}
+	keep := func(i int) {
+		at[k], poles[k], weights[k] = i, d[i]*down, z[i]
+		k++
+	}
+	for i := range merged {
+		if rho*math.Abs(z[i]) <= tiny {
+			kind[i] = deflated
+			continue
+		}
+		if last < 0 {
+			last = i
+			continue
+		}
+		h := length(z[i], z[last])
+		cos, sin, gap := z[i]/h, -z[last]/h, (d[i]-d[last])*down
+		if math.Abs(gap*cos*sin) > tiny {
+			keep(last)
+			last = i
+			continue
+		}
+		rotate(T(cos), T(-sin), rows(last), rows(i))
+		if kind[last] != kind[i] {
+			kind[i] = both
+		}
+		kind[last] = deflated
+		z[i] = h
+		dl, di := d[last], d[i]
+		d[last] = float64(dl*float64(cos*cos)) + float64(di*float64(sin*sin))
+		d[i] = float64(dl*float64(sin*sin)) + float64(di*float64(cos*cos))
+		last = i
+	}
+	if last >= 0 {
+		keep(last)
+	}
+	if k == 0 {
+		c.sort(lo, n)
+		return nil
+	}
+
+	s := secular{d: poles[:k], z: weights[:k], rho: rho}
+	for i := range k {
+		from, mu, ok := s.root(i, c.delta[i*k:(i+1)*k])
+		if !ok {
+			return ErrSteps
+		}
+		roots[i] = poles[from] + mu
+	}
+	s.weights(c.delta, work)
+
+	// The vectors' places: by kind, so that zeros are not multiplied.
+	var count, next [deflated + 1]int
+	for _, x := range kind {
+		count[x]++
+	}
+	for x := leftHalf; x < deflated; x++ {
+		next[x+1] = next[x] + count[x]
+	}
+	lefts, inner := count[leftHalf]+count[both], count[leftHalf]
+	rights := count[both] + count[rightHalf]
+	left := c.grouped
+	right := left[lefts*m:]
+	still := right[rights*(n-m):]
+	for i, a := range at[:k] {
+		p := next[kind[a]]
+		next[kind[a]]++
+		place[i] = p
+		if kind[a] != rightHalf {
+			copy(left[p*m:(p+1)*m], rows(a))
+		}
+		if kind[a] != leftHalf {
+			copy(right[(p-inner)*(n-m):(p-inner+1)*(n-m)], rows(a)[m:])
+		}
+	}
+	settled := at[k:k]
+	for i, x := range kind {
+		if x == deflated {
+			p := len(settled)
+			copy(still[p*n:(p+1)*n], rows(i))
+			roots[k+p] = d[i]
+			settled = append(settled, i)
+		}
+	}
+	ratio := 8 / int(unsafe.Sizeof(left[0]))
+	vectors := unsafe.Slice((*T)(unsafe.Pointer(&c.delta[0])), ratio*k*k)
+	for i := range k {
+		x := work[:k]
+		square := 0.0
+		for j, v := range c.delta[i*k : (i+1)*k] {
+			q := weights[j] / v
+			x[j] = q
+			square += float64(q * q)
+		}
+		to, by := vectors[i*ratio*k:][:k], 1/math.Sqrt(square)
+		for j, v := range x {
+			to[place[j]] = T(v * by)
+		}
+	}
+	to := c.rows[lo*c.n+lo:]
+	gemm(blas.NoTrans, blas.NoTrans, k, m, lefts, 1, vectors, ratio*k, left, m, 0, to, c.n)
+	gemm(blas.NoTrans, blas.NoTrans, k, n-m, rights, 1, vectors[inner:], ratio*k, right, n-m, 0, to[m:], c.n)
+	for i := k; i < n; i++ {
+		copy(rows(i), still[(i-k)*n:(i-k+1)*n])
+	}
+	up := math.Ldexp(1, exp)
+	for i := range k {
+		d[i] = roots[i] * up
+	}
+	copy(d[k:], roots[k:n])
+	c.sort(lo, n)
+	return nil
+}
