@@ -389,7 +389,7 @@ var factorSizes = []struct {
 	{"f64", 100, 64, 1e-9}, {"f32", 100, 64, 1e-3}}
 
 // largeOps are the operations on matrices of more than 32 rows, by their size.
-var largeOps = map[int][]string{largeSize: {"qr", "logdet", "svd"}, middleSize: {"eigh", "svd", "expm"}, 64: {"svd"}}
+var largeOps = map[int][]string{largeSize: {"qr", "logdet", "eigh", "svd"}, middleSize: {"eigh", "svd", "expm"}, 64: {"eigh", "svd"}}
 
 // factorOps give what is unique first: singular values, eigenvalues, R but for its rows' signs, U.
 
