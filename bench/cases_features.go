@@ -200,7 +200,7 @@ var definiteSizes = []struct {
 	dtype     string
 	batch, n  int
 	tolerance float64
-}{{"f64", smallBatch, smallSize, 1e-10}, {"f64", 1, largeSize, 1e-10}, {"f32", 1, largeSize, 1e-3}}
+}{{"f64", smallBatch, smallSize, 1e-10}, {"f32", smallBatch, smallSize, 1e-4}, {"f32", 100, 64, 1e-3}, {"f64", 1, largeSize, 1e-10}, {"f32", 1, largeSize, 1e-3}}
 
 // definiteMatrix is positive definite: matrix b of a batch.
 func definiteMatrix(b, n int) *mat.SymDense {
