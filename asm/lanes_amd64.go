@@ -6,82 +6,162 @@ package asm
 
 import "unsafe"
 
-// CholeskyLanesAVX2 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 4 matrices.
+// CholeskyLanesF32AVX2 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 8 matrices.
 //
 //go:noescape
-func CholeskyLanesAVX2(l unsafe.Pointer, n int) (ok bool)
+func CholeskyLanesF32AVX2(l unsafe.Pointer, n int) (ok bool)
 
-// PivotLanesAVX2 finds at, as float64s, the first of the rows from j on whose element of column j is largest, for 4 matrices.
+// PivotLanesF32AVX2 finds at, as elements, the first of the rows from j on whose element of column j is largest, for 8 matrices.
 //
 //go:noescape
-func PivotLanesAVX2(f unsafe.Pointer, n, j int, at unsafe.Pointer)
+func PivotLanesF32AVX2(f unsafe.Pointer, n, j int, at unsafe.Pointer)
 
-// EliminateLanesAVX2 is step j of an LU factorization, with the pivot in its place and not 0, for 4 matrices.
+// EliminateLanesF32AVX2 is step j of an LU factorization, with the pivot in its place and not 0, for 8 matrices.
 //
 //go:noescape
-func EliminateLanesAVX2(f unsafe.Pointer, n, j int)
+func EliminateLanesF32AVX2(f unsafe.Pointer, n, j int)
 
-// RowLanesAVX2 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 4 matrices.
+// RowLanesF32AVX2 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 8 matrices.
 //
 //go:noescape
-func RowLanesAVX2(a, x, y, d unsafe.Pointer, k, m int)
+func RowLanesF32AVX2(a, x, y, d unsafe.Pointer, k, m int)
 
-// DotLanesAVX2 is Row of one column, in four partial sums, for 4 matrices.
+// DotLanesF32AVX2 is Row of one column, in four partial sums, for 8 matrices.
 //
 //go:noescape
-func DotLanesAVX2(a, x, y, d unsafe.Pointer, k int)
+func DotLanesF32AVX2(a, x, y, d unsafe.Pointer, k int)
 
-// ColumnLanesAVX2 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 4 matrices.
+// ColumnLanesF32AVX2 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 8 matrices.
 //
 //go:noescape
-func ColumnLanesAVX2(a, x, y, d unsafe.Pointer, k, m int)
+func ColumnLanesF32AVX2(a, x, y, d unsafe.Pointer, k, m int)
 
-// ReflectorLanesAVX2 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 4 matrices.
+// ReflectorLanesF32AVX2 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 8 matrices.
 //
 //go:noescape
-func ReflectorLanesAVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+func ReflectorLanesF32AVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
 
-// MirrorLanesAVX2 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 4 matrices.
+// MirrorLanesF32AVX2 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 8 matrices.
 //
 //go:noescape
-func MirrorLanesAVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
+func MirrorLanesF32AVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
 
-// CholeskyLanesAVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 8 matrices.
+// CholeskyLanesF64AVX2 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 4 matrices.
 //
 //go:noescape
-func CholeskyLanesAVX512(l unsafe.Pointer, n int) (ok bool)
+func CholeskyLanesF64AVX2(l unsafe.Pointer, n int) (ok bool)
 
-// PivotLanesAVX512 finds at, as float64s, the first of the rows from j on whose element of column j is largest, for 8 matrices.
+// PivotLanesF64AVX2 finds at, as elements, the first of the rows from j on whose element of column j is largest, for 4 matrices.
 //
 //go:noescape
-func PivotLanesAVX512(f unsafe.Pointer, n, j int, at unsafe.Pointer)
+func PivotLanesF64AVX2(f unsafe.Pointer, n, j int, at unsafe.Pointer)
 
-// EliminateLanesAVX512 is step j of an LU factorization, with the pivot in its place and not 0, for 8 matrices.
+// EliminateLanesF64AVX2 is step j of an LU factorization, with the pivot in its place and not 0, for 4 matrices.
 //
 //go:noescape
-func EliminateLanesAVX512(f unsafe.Pointer, n, j int)
+func EliminateLanesF64AVX2(f unsafe.Pointer, n, j int)
 
-// RowLanesAVX512 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 8 matrices.
+// RowLanesF64AVX2 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 4 matrices.
 //
 //go:noescape
-func RowLanesAVX512(a, x, y, d unsafe.Pointer, k, m int)
+func RowLanesF64AVX2(a, x, y, d unsafe.Pointer, k, m int)
 
-// DotLanesAVX512 is Row of one column, in four partial sums, for 8 matrices.
+// DotLanesF64AVX2 is Row of one column, in four partial sums, for 4 matrices.
 //
 //go:noescape
-func DotLanesAVX512(a, x, y, d unsafe.Pointer, k int)
+func DotLanesF64AVX2(a, x, y, d unsafe.Pointer, k int)
 
-// ColumnLanesAVX512 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 8 matrices.
+// ColumnLanesF64AVX2 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 4 matrices.
 //
 //go:noescape
-func ColumnLanesAVX512(a, x, y, d unsafe.Pointer, k, m int)
+func ColumnLanesF64AVX2(a, x, y, d unsafe.Pointer, k, m int)
 
-// ReflectorLanesAVX512 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 8 matrices.
+// ReflectorLanesF64AVX2 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 4 matrices.
 //
 //go:noescape
-func ReflectorLanesAVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+func ReflectorLanesF64AVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
 
-// MirrorLanesAVX512 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 8 matrices.
+// MirrorLanesF64AVX2 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 4 matrices.
 //
 //go:noescape
-func MirrorLanesAVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)
+func MirrorLanesF64AVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
+
+// CholeskyLanesF32AVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 16 matrices.
+//
+//go:noescape
+func CholeskyLanesF32AVX512(l unsafe.Pointer, n int) (ok bool)
+
+// PivotLanesF32AVX512 finds at, as elements, the first of the rows from j on whose element of column j is largest, for 16 matrices.
+//
+//go:noescape
+func PivotLanesF32AVX512(f unsafe.Pointer, n, j int, at unsafe.Pointer)
+
+// EliminateLanesF32AVX512 is step j of an LU factorization, with the pivot in its place and not 0, for 16 matrices.
+//
+//go:noescape
+func EliminateLanesF32AVX512(f unsafe.Pointer, n, j int)
+
+// RowLanesF32AVX512 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 16 matrices.
+//
+//go:noescape
+func RowLanesF32AVX512(a, x, y, d unsafe.Pointer, k, m int)
+
+// DotLanesF32AVX512 is Row of one column, in four partial sums, for 16 matrices.
+//
+//go:noescape
+func DotLanesF32AVX512(a, x, y, d unsafe.Pointer, k int)
+
+// ColumnLanesF32AVX512 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 16 matrices.
+//
+//go:noescape
+func ColumnLanesF32AVX512(a, x, y, d unsafe.Pointer, k, m int)
+
+// ReflectorLanesF32AVX512 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 16 matrices.
+//
+//go:noescape
+func ReflectorLanesF32AVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+
+// MirrorLanesF32AVX512 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 16 matrices.
+//
+//go:noescape
+func MirrorLanesF32AVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)
+
+// CholeskyLanesF64AVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 8 matrices.
+//
+//go:noescape
+func CholeskyLanesF64AVX512(l unsafe.Pointer, n int) (ok bool)
+
+// PivotLanesF64AVX512 finds at, as elements, the first of the rows from j on whose element of column j is largest, for 8 matrices.
+//
+//go:noescape
+func PivotLanesF64AVX512(f unsafe.Pointer, n, j int, at unsafe.Pointer)
+
+// EliminateLanesF64AVX512 is step j of an LU factorization, with the pivot in its place and not 0, for 8 matrices.
+//
+//go:noescape
+func EliminateLanesF64AVX512(f unsafe.Pointer, n, j int)
+
+// RowLanesF64AVX512 is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1, for 8 matrices.
+//
+//go:noescape
+func RowLanesF64AVX512(a, x, y, d unsafe.Pointer, k, m int)
+
+// DotLanesF64AVX512 is Row of one column, in four partial sums, for 8 matrices.
+//
+//go:noescape
+func DotLanesF64AVX512(a, x, y, d unsafe.Pointer, k int)
+
+// ColumnLanesF64AVX512 is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1, for 8 matrices.
+//
+//go:noescape
+func ColumnLanesF64AVX512(a, x, y, d unsafe.Pointer, k, m int)
+
+// ReflectorLanesF64AVX512 makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0, for 8 matrices.
+//
+//go:noescape
+func ReflectorLanesF64AVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
+
+// MirrorLanesF64AVX512 is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns, for 8 matrices.
+//
+//go:noescape
+func MirrorLanesF64AVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)

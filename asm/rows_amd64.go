@@ -6,32 +6,42 @@ package asm
 
 import "unsafe"
 
-// RotateRowsAVX2 turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4.
+// RotateRowsF64AVX2 turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4.
 //
 //go:noescape
-func RotateRowsAVX2(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+func RotateRowsF64AVX2(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
 
-// RotateRowsAVX512 is RotateRowsAVX2 with wider vectors.
+// RotateRowsF64AVX512 is RotateRowsF64AVX2 with wider vectors.
 //
 //go:noescape
-func RotateRowsAVX512(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+func RotateRowsF64AVX512(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
 
-// ReflectRowsAVX2 is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart.
+// ReflectRowsF64AVX2 is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart.
 //
 //go:noescape
-func ReflectRowsAVX2(x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+func ReflectRowsF64AVX2(x, v unsafe.Pointer, beta float64, rows, cols, stride int)
 
-// MatVecRowsAVX2 is y[i] = beta·(v·x[i]).
+// MatVecRowsF64AVX2 is y[i] = beta·(v·x[i]).
 //
 //go:noescape
-func MatVecRowsAVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+func MatVecRowsF64AVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
 
-// CombineRowsAVX2 is y += Σ a[i]·x[i], in order.
+// CombineRowsF64AVX2 is y += Σ a[i]·x[i], in order.
 //
 //go:noescape
-func CombineRowsAVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
+func CombineRowsF64AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 
-// Rank1RowsAVX2 is x[i] -= a[i]·y.
+// Rank1RowsF64AVX2 is x[i] -= a[i]·y.
 //
 //go:noescape
-func Rank1RowsAVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+func Rank1RowsF64AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+
+// CombineRowsF32AVX2 is y += Σ a[i]·x[i], in order.
+//
+//go:noescape
+func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
+
+// Rank1RowsF32AVX2 is x[i] -= a[i]·y.
+//
+//go:noescape
+func Rank1RowsF32AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func RotateRowsAVX2(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
-TEXT ·RotateRowsAVX2(SB), NOSPLIT, $0-40
+// func RotateRowsF64AVX2(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+TEXT ·RotateRowsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ x+0(FP), R9
 	MOVQ step+8(FP), R8
 	MOVQ count+16(FP), R10
@@ -100,8 +100,8 @@ by4End:
 	VZEROUPPER
 	RET
 
-// func RotateRowsAVX512(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
-TEXT ·RotateRowsAVX512(SB), NOSPLIT, $0-40
+// func RotateRowsF64AVX512(x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int)
+TEXT ·RotateRowsF64AVX512(SB), NOSPLIT, $0-40
 	MOVQ x+0(FP), R9
 	MOVQ step+8(FP), R8
 	MOVQ count+16(FP), R10
@@ -262,8 +262,8 @@ by4End:
 	VZEROUPPER
 	RET
 
-// func ReflectRowsAVX2(x, v unsafe.Pointer, beta float64, rows, cols, stride int)
-TEXT ·ReflectRowsAVX2(SB), NOSPLIT, $0-48
+// func ReflectRowsF64AVX2(x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+TEXT ·ReflectRowsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ x+0(FP), SI
 	MOVQ v+8(FP), DI
 	VMOVSD beta+16(FP), X8
@@ -306,14 +306,14 @@ sum:
 	MOVQ CX, R12
 	SUBQ $4, R12
 	JLT subFew
-subFour:
+subMany:
 	VMULPD (DI)(R11*1), Y0, Y1
 	VMOVUPD (SI)(R11*1), Y2
 	VSUBPD Y1, Y2, Y2
 	VMOVUPD Y2, (SI)(R11*1)
 	ADDQ $32, R11
 	SUBQ $4, R12
-	JGE subFour
+	JGE subMany
 subFew:
 	ADDQ $4, R12
 	JEQ subEnd
@@ -332,8 +332,8 @@ subEnd:
 	VZEROUPPER
 	RET
 
-// func MatVecRowsAVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
-TEXT ·MatVecRowsAVX2(SB), NOSPLIT, $0-56
+// func MatVecRowsF64AVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+TEXT ·MatVecRowsF64AVX2(SB), NOSPLIT, $0-56
 	MOVQ y+0(FP), BX
 	MOVQ x+8(FP), SI
 	MOVQ v+16(FP), DI
@@ -380,8 +380,8 @@ sum:
 	VZEROUPPER
 	RET
 
-// func CombineRowsAVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
-TEXT ·CombineRowsAVX2(SB), NOSPLIT, $0-48
+// func CombineRowsF64AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
+TEXT ·CombineRowsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ y+0(FP), DI
 	MOVQ a+8(FP), BX
 	MOVQ x+16(FP), SI
@@ -466,8 +466,8 @@ by1End:
 	VZEROUPPER
 	RET
 
-// func Rank1RowsAVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
-TEXT ·Rank1RowsAVX2(SB), NOSPLIT, $0-48
+// func Rank1RowsF64AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+TEXT ·Rank1RowsF64AVX2(SB), NOSPLIT, $0-48
 	MOVQ x+0(FP), SI
 	MOVQ a+8(FP), BX
 	MOVQ y+16(FP), DI
@@ -480,14 +480,14 @@ row:
 	MOVQ CX, R12
 	SUBQ $4, R12
 	JLT subFew
-subFour:
+subMany:
 	VMULPD (DI)(R11*1), Y0, Y1
 	VMOVUPD (SI)(R11*1), Y2
 	VSUBPD Y1, Y2, Y2
 	VMOVUPD Y2, (SI)(R11*1)
 	ADDQ $32, R11
 	SUBQ $4, R12
-	JGE subFour
+	JGE subMany
 subFew:
 	ADDQ $4, R12
 	JEQ subEnd
@@ -501,6 +501,133 @@ subOne:
 	JNZ subOne
 subEnd:
 	ADDQ $8, BX
+	ADDQ R8, SI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
+TEXT ·CombineRowsF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), DI
+	MOVQ a+8(FP), BX
+	MOVQ x+16(FP), SI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MOVQ stride+40(FP), R8
+by32:
+	CMPQ CX, $32
+	JLT by32End
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	MOVQ SI, AX
+	MOVQ BX, DX
+	MOVQ R10, R11
+by32Loop:
+	VBROADCASTSS (DX), Y4
+	VMULPS 0(AX), Y4, Y5
+	VADDPS Y5, Y0, Y0
+	VMULPS 32(AX), Y4, Y5
+	VADDPS Y5, Y1, Y1
+	VMULPS 64(AX), Y4, Y5
+	VADDPS Y5, Y2, Y2
+	VMULPS 96(AX), Y4, Y5
+	VADDPS Y5, Y3, Y3
+	ADDQ $4, DX
+	ADDQ R8, AX
+	DECQ R11
+	JNZ by32Loop
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ $128, DI
+	ADDQ $128, SI
+	SUBQ $32, CX
+	JMP by32
+by32End:
+by8:
+	CMPQ CX, $8
+	JLT by8End
+	VMOVUPS 0(DI), Y0
+	MOVQ SI, AX
+	MOVQ BX, DX
+	MOVQ R10, R11
+by8Loop:
+	VBROADCASTSS (DX), Y4
+	VMULPS 0(AX), Y4, Y5
+	VADDPS Y5, Y0, Y0
+	ADDQ $4, DX
+	ADDQ R8, AX
+	DECQ R11
+	JNZ by8Loop
+	VMOVUPS Y0, 0(DI)
+	ADDQ $32, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JMP by8
+by8End:
+by1:
+	CMPQ CX, $1
+	JLT by1End
+	VMOVSS 0(DI), X0
+	MOVQ SI, AX
+	MOVQ BX, DX
+	MOVQ R10, R11
+by1Loop:
+	VMOVSS (DX), X4
+	VMULSS 0(AX), X4, X5
+	VADDSS X5, X0, X0
+	ADDQ $4, DX
+	ADDQ R8, AX
+	DECQ R11
+	JNZ by1Loop
+	VMOVSS X0, 0(DI)
+	ADDQ $4, DI
+	ADDQ $4, SI
+	SUBQ $1, CX
+	JMP by1
+by1End:
+	VZEROUPPER
+	RET
+
+// func Rank1RowsF32AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+TEXT ·Rank1RowsF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), SI
+	MOVQ a+8(FP), BX
+	MOVQ y+16(FP), DI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MOVQ stride+40(FP), R8
+row:
+	VBROADCASTSS (BX), Y0
+	XORQ R11, R11
+	MOVQ CX, R12
+	SUBQ $8, R12
+	JLT subFew
+subMany:
+	VMULPS (DI)(R11*1), Y0, Y1
+	VMOVUPS (SI)(R11*1), Y2
+	VSUBPS Y1, Y2, Y2
+	VMOVUPS Y2, (SI)(R11*1)
+	ADDQ $32, R11
+	SUBQ $8, R12
+	JGE subMany
+subFew:
+	ADDQ $8, R12
+	JEQ subEnd
+subOne:
+	VMULSS (DI)(R11*1), X0, X1
+	VMOVSS (SI)(R11*1), X2
+	VSUBSS X1, X2, X2
+	VMOVSS X2, (SI)(R11*1)
+	ADDQ $4, R11
+	DECQ R12
+	JNZ subOne
+subEnd:
+	ADDQ $4, BX
 	ADDQ R8, SI
 	DECQ R10
 	JNZ row

@@ -45,14 +45,14 @@ type Level struct {
 	Above [dtype.Count]func(at, x, y, ids unsafe.Pointer, n, m int) int
 	// FFT's passes by the type of the rows, F32 and F64.
 	FFT [dtype.Count]fft.Passes
-	// Lanes of small matrices; nil where there are none.
-	Lanes *Lanes
-	// Rows of a matrix; nil where there are none.
-	Rows *Rows
+	// Lanes of small matrices, by the type of their elements; nil where there are none.
+	Lanes [dtype.Count]*Lanes
+	// Rows of a matrix, by the type of its elements; nil where there are none.
+	Rows [dtype.Count]*Rows
 }
 
-// Rows are steps of internal/linalg's functions along the rows of one float64 matrix, stride or step bytes apart, of which
-// there is one at least. Each does what the loops there do, to the bit.
+// Rows are steps of internal/linalg's functions along the rows of one matrix, stride or step bytes apart, of which
+// there is one at least. Each does what the loops there do, to the bit; one that is nil is the loop.
 type Rows struct {
 	// Rotate turns x's row and the next one by the first of count cosines and sines, then that and the one after it; cols is
 	// a multiple of 4.
@@ -66,12 +66,12 @@ type Rows struct {
 	Rank1   func(x, a, y unsafe.Pointer, rows, cols, stride int)
 }
 
-// Lanes are steps of internal/linalg's functions of eight float64 matrices side by side: element k of matrix l is number
-// 8·k+l. Each does what the loops there do with every matrix, to the bit. Matrices have n columns; y and x are rows of m.
+// Lanes are steps of internal/linalg's functions of eight float64 or sixteen float32 matrices side by side: element k of matrix l
+// is number 8·k+l or 16·k+l. Each does what the loops there do with every matrix, to the bit. Matrices have n columns; y and x are rows of m.
 type Lanes struct {
 	// Cholesky makes l's lower triangle the factor; it stops and reports false where a pivot is not positive.
 	Cholesky func(l unsafe.Pointer, n int) bool
-	// Pivot is, as eight float64s, the first row from j on whose element of column j is the largest.
+	// Pivot is, as elements, the first row from j on whose element of column j is the largest.
 	Pivot func(f unsafe.Pointer, n, j int, at unsafe.Pointer)
 	// Eliminate is step j of LU after the exchange of rows, with pivots that are not 0.
 	Eliminate func(f unsafe.Pointer, n, j int)

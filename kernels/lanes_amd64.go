@@ -6,56 +6,73 @@ import (
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/asm"
+	"github.com/adjoint-go/adjoint/internal/dtype"
 )
 
-// AVX2's registers hold four of the eight, so that it does everything twice.
+// AVX2's registers hold half of the matrices, so that it does everything twice.
 var (
-	lanesAVX2 = Lanes{
-		Cholesky: func(l unsafe.Pointer, n int) bool {
-			return asm.CholeskyLanesAVX2(l, n) && asm.CholeskyLanesAVX2(unsafe.Add(l, 32), n)
-		},
+	lanesAVX2 = [dtype.Count]*Lanes{
+		dtype.F32: twice(Lanes{asm.CholeskyLanesF32AVX2, asm.PivotLanesF32AVX2, asm.EliminateLanesF32AVX2, asm.RowLanesF32AVX2, asm.DotLanesF32AVX2,
+			asm.ColumnLanesF32AVX2, asm.ReflectorLanesF32AVX2, asm.MirrorLanesF32AVX2}),
+		dtype.F64: twice(Lanes{asm.CholeskyLanesF64AVX2, asm.PivotLanesF64AVX2, asm.EliminateLanesF64AVX2, asm.RowLanesF64AVX2, asm.DotLanesF64AVX2,
+			asm.ColumnLanesF64AVX2, asm.ReflectorLanesF64AVX2, asm.MirrorLanesF64AVX2}),
+	}
+	lanesAVX512 = [dtype.Count]*Lanes{
+		dtype.F32: {asm.CholeskyLanesF32AVX512, asm.PivotLanesF32AVX512, asm.EliminateLanesF32AVX512, asm.RowLanesF32AVX512, asm.DotLanesF32AVX512,
+			asm.ColumnLanesF32AVX512, asm.ReflectorLanesF32AVX512, asm.MirrorLanesF32AVX512},
+		dtype.F64: {asm.CholeskyLanesF64AVX512, asm.PivotLanesF64AVX512, asm.EliminateLanesF64AVX512, asm.RowLanesF64AVX512, asm.DotLanesF64AVX512,
+			asm.ColumnLanesF64AVX512, asm.ReflectorLanesF64AVX512, asm.MirrorLanesF64AVX512},
+	}
+)
+
+// twice is l of both halves.
+func twice(l Lanes) *Lanes {
+	h := func(p unsafe.Pointer) unsafe.Pointer { // the second half
+		if p == nil {
+			return nil
+		}
+		return unsafe.Add(p, 32)
+	}
+	return &Lanes{
+		Cholesky: func(x unsafe.Pointer, n int) bool { return l.Cholesky(x, n) && l.Cholesky(h(x), n) },
 		Pivot: func(f unsafe.Pointer, n, j int, at unsafe.Pointer) {
-			asm.PivotLanesAVX2(f, n, j, at)
-			asm.PivotLanesAVX2(unsafe.Add(f, 32), n, j, unsafe.Add(at, 32))
+			l.Pivot(f, n, j, at)
+			l.Pivot(h(f), n, j, h(at))
 		},
 		Eliminate: func(f unsafe.Pointer, n, j int) {
-			asm.EliminateLanesAVX2(f, n, j)
-			asm.EliminateLanesAVX2(unsafe.Add(f, 32), n, j)
+			l.Eliminate(f, n, j)
+			l.Eliminate(h(f), n, j)
 		},
 		Row: func(a, x, y, d unsafe.Pointer, k, m int) {
-			asm.RowLanesAVX2(a, x, y, d, k, m)
-			asm.RowLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k, m)
+			l.Row(a, x, y, d, k, m)
+			l.Row(h(a), h(x), h(y), h(d), k, m)
 		},
 		Dot: func(a, x, y, d unsafe.Pointer, k int) {
-			asm.DotLanesAVX2(a, x, y, d, k)
-			asm.DotLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k)
+			l.Dot(a, x, y, d, k)
+			l.Dot(h(a), h(x), h(y), h(d), k)
 		},
 		Column: func(a, x, y, d unsafe.Pointer, k, m int) {
-			asm.ColumnLanesAVX2(a, x, y, d, k, m)
-			asm.ColumnLanesAVX2(unsafe.Add(a, 32), unsafe.Add(x, 32), unsafe.Add(y, 32), second(d), k, m)
+			l.Column(a, x, y, d, k, m)
+			l.Column(h(a), h(x), h(y), h(d), k, m)
 		},
 		Reflector: func(q, v, tau unsafe.Pointer, rows, stride int) bool {
-			return asm.ReflectorLanesAVX2(q, v, tau, rows, stride) &&
-				asm.ReflectorLanesAVX2(unsafe.Add(q, 32), unsafe.Add(v, 32), unsafe.Add(tau, 32), rows, stride)
+			return l.Reflector(q, v, tau, rows, stride) && l.Reflector(h(q), h(v), h(tau), rows, stride)
 		},
 		Mirror: func(x, v, tau unsafe.Pointer, rows, cols, stride int) {
-			asm.MirrorLanesAVX2(x, v, tau, rows, cols, stride)
-			asm.MirrorLanesAVX2(unsafe.Add(x, 32), unsafe.Add(v, 32), unsafe.Add(tau, 32), rows, cols, stride)
+			l.Mirror(x, v, tau, rows, cols, stride)
+			l.Mirror(h(x), h(v), h(tau), rows, cols, stride)
 		},
 	}
-	lanesAVX512 = Lanes{asm.CholeskyLanesAVX512, asm.PivotLanesAVX512, asm.EliminateLanesAVX512, asm.RowLanesAVX512, asm.DotLanesAVX512, asm.ColumnLanesAVX512,
-		asm.ReflectorLanesAVX512, asm.MirrorLanesAVX512}
-)
-
-func second(d unsafe.Pointer) unsafe.Pointer {
-	if d == nil {
-		return nil
-	}
-	return unsafe.Add(d, 32)
 }
 
 // Rows are too short for wider vectors to gain, but for rotations, which are bound by how many fit in a cycle.
 var (
-	rowsAVX2   = Rows{asm.RotateRowsAVX2, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}
-	rowsAVX512 = Rows{asm.RotateRowsAVX512, asm.ReflectRowsAVX2, asm.MatVecRowsAVX2, asm.CombineRowsAVX2, asm.Rank1RowsAVX2}
+	rowsAVX2 = [dtype.Count]*Rows{
+		dtype.F32: {Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX2},
+		dtype.F64: {asm.RotateRowsF64AVX2, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2},
+	}
+	rowsAVX512 = [dtype.Count]*Rows{
+		dtype.F32: rowsAVX2[dtype.F32],
+		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2},
+	}
 )

@@ -18,109 +18,124 @@ type callArgs[T float32 | float64] struct {
 	m, n, k int
 	flags   uint64
 	work    []T
-	rows    linalg.Rows
+	rows    linalg.Rows[T]
+	wide    linalg.Rows[float64]
 }
 
 func (a callArgs[T]) is(flag uint64) bool { return a.flags&flag != 0 }
 
-// callKernel is the value of a call: run, with room for work numbers, and of several matrices side by side. float32s are
-// converted.
+// callKernel is the value of a call, with room for work elements.
 type callKernel struct {
-	work     func(m, n, k int) int
-	run      func(a callArgs[float64]) error
-	together func(c callLanes) bool // false: one by one
+	work func(m, n, k int) int
+	f64  callOf[float64]
+	f32  callOf[float32] // without run: float32s are converted to float64s
+}
+
+// callOf is a call's value of one matrix, of more columns than above, and of several side by side, false where they have to be done
+// one by one.
+type callOf[T float32 | float64] struct {
+	run      func(a callArgs[T]) error
+	together func(c callLanes[T]) bool
+	above    int
 }
 
 var callKernels = [ir.NumCalls]callKernel{
-	ir.Cholesky: {func(m, n, k int) int { return linalg.CholeskyWork(n) }, func(a callArgs[float64]) error {
+	ir.Cholesky:    {func(m, n, k int) int { return linalg.CholeskyWork(n) }, cholesky[float64](), cholesky[float32]()},
+	ir.TriSolve:    {none, triSolve[float64](), triSolve[float32]()},
+	ir.LU:          {func(m, n, k int) int { return linalg.LUWork(n) }, lu[float64](), lu[float32]()},
+	ir.LUSolve:     {func(m, n, k int) int { return n * k }, luSolve[float64](), luSolve[float32]()},
+	ir.LogDet:      {none, logDet[float64](), logDet[float32]()},
+	ir.Det:         {func(m, n, k int) int { return linalg.DetWork(n) }, det[float64](), det[float32]()},
+	ir.QR:          {func(m, n, k int) int { return linalg.QRWork(m, n) }, qr[float64](), qr[float32]()},
+	ir.Expm:        {func(m, n, k int) int { return linalg.ExpmWork(n) }, expm[float64](), expm[float32]()},
+	ir.ExpmFrechet: {func(m, n, k int) int { return linalg.ExpmFrechetWork(n) }, expmFrechet[float64](), expmFrechet[float32]()},
+	ir.Cofactor: {work: func(m, n, k int) int { return linalg.CofactorWork(n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
+		return linalg.Cofactor(a.y, a.in[0], a.n, a.work, a.wide)
+	}}},
+	ir.Eigh: {work: func(m, n, k int) int { return linalg.EighWork(n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
+		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.wide)
+	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
+		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.wide)
+	}, above: linalg.Small}},
+	ir.SVD: {work: func(m, n, k int) int { return linalg.SVDWork(m, n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
+		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.wide)
+	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
+		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.wide)
+	}, above: linalg.Small}},
+}
+
+func cholesky[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
 		copy(a.y, a.in[0])
 		return linalg.Cholesky(a.y, a.n, a.work)
-	}, func(c callLanes) bool {
+	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.Cholesky(c.y, c.u.cols)
-	}},
-	ir.TriSolve: {none, func(a callArgs[float64]) error {
+	}}
+}
+
+func triSolve[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
 		copy(a.y, a.in[1])
 		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags), a.rows)
-	}, func(c callLanes) bool {
+	}, together: func(c callLanes[T]) bool {
 		c.load(1, c.y)
 		return c.SolveTriangular(c.operand(0), c.y, c.u.cols, c.u.rhs, solving(c.u.n.Bits))
-	}},
-	ir.LU: {func(m, n, k int) int { return linalg.LUWork(n) }, func(a callArgs[float64]) error {
+	}}
+}
+
+func lu[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
 		copy(a.y, a.in[0])
 		linalg.LU(a.y, a.n, a.work, a.rows)
 		return nil
-	}, func(c callLanes) bool {
+	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.LU(c.y, c.u.cols)
-	}},
-	ir.LUSolve: {func(m, n, k int) int { return n * k }, func(a callArgs[float64]) error {
-		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work, a.rows)
-	}, func(c callLanes) bool {
-		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
-	}},
-	ir.LogDet: {none, func(a callArgs[float64]) error {
-		a.y[0] = a.in[2][0]
-		return nil
-	}, nil},
-	ir.Det: {func(m, n, k int) int { return linalg.DetWork(n) }, func(a callArgs[float64]) error {
-		a.y[0] = linalg.Det(a.in[0], a.n, a.work, a.rows)
-		return nil
-	}, func(c callLanes) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }},
-	ir.Cofactor: {func(m, n, k int) int { return linalg.CofactorWork(n) }, func(a callArgs[float64]) error {
-		return linalg.Cofactor(a.y, a.in[0], a.n, a.work, a.rows)
-	}, nil},
-	ir.QR: {func(m, n, k int) int { return linalg.QRWork(m, n) }, func(a callArgs[float64]) error {
-		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
-		return nil
-	}, func(c callLanes) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }},
-	ir.Eigh: {func(m, n, k int) int { return linalg.EighWork(n) }, func(a callArgs[float64]) error {
-		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.rows)
-	}, nil},
-	ir.SVD: {func(m, n, k int) int { return linalg.SVDWork(m, n) }, func(a callArgs[float64]) error {
-		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.rows)
-	}, nil},
-	ir.Expm: {func(m, n, k int) int { return linalg.ExpmWork(n) }, func(a callArgs[float64]) error {
-		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
-	}, nil},
-	ir.ExpmFrechet: {func(m, n, k int) int { return linalg.ExpmFrechetWork(n) }, func(a callArgs[float64]) error {
-		return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows)
-	}, nil},
+	}}
 }
 
-// large are the calls that are computed in float32 where those are the operands, of more than linalg.Small columns.
-var large = [ir.NumCalls]func(a callArgs[float32]) error{
-	ir.Cholesky: func(a callArgs[float32]) error {
-		copy(a.y, a.in[0])
-		return linalg.CholeskyBlocks(a.y, a.n, a.work)
-	},
-	ir.TriSolve: func(a callArgs[float32]) error {
-		copy(a.y, a.in[1])
-		return linalg.SolveTriangularBlocks(a.in[0], a.y, a.n, a.k, solving(a.flags))
-	},
-	ir.LU: func(a callArgs[float32]) error {
-		copy(a.y, a.in[0])
-		linalg.LUBlocks(a.y, a.n, a.work)
+func luSolve[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
+		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work, a.rows)
+	}, together: func(c callLanes[T]) bool {
+		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
+	}}
+}
+
+func logDet[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
+		a.y[0] = a.in[2][0]
 		return nil
-	},
-	ir.LUSolve: func(a callArgs[float32]) error {
-		return linalg.SolveLUBlocks(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work)
-	},
-	ir.QR: func(a callArgs[float32]) error {
-		linalg.QRBlocks(a.y, a.in[0], a.m, a.n, a.work)
+	}}
+}
+
+func det[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
+		a.y[0] = linalg.Det(a.in[0], a.n, a.work, a.rows)
 		return nil
-	},
-	ir.Eigh: func(a callArgs[float32]) error {
-		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.rows)
-	},
-	ir.SVD: func(a callArgs[float32]) error {
-		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.rows)
-	},
+	}, together: func(c callLanes[T]) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }}
+}
+
+func qr[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error {
+		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
+		return nil
+	}, together: func(c callLanes[T]) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }}
+}
+
+func expm[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error { return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows) }}
+}
+
+func expmFrechet[T float32 | float64]() callOf[T] {
+	return callOf[T]{run: func(a callArgs[T]) error { return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows) }}
 }
 
 // narrow reports whether the call is computed in float32.
 func (u *callUnit) narrow() bool {
-	return u.n.Type == dtype.F32 && u.cols > linalg.Small && large[u.n.Call] != nil
+	f := callKernels[u.n.Call].f32
+	return u.n.Type == dtype.F32 && f.run != nil && u.cols > f.above
 }
 
 func solving(flags uint64) linalg.Solving {
@@ -141,10 +156,11 @@ type callUnit struct {
 	rows, cols int
 	rhs        int
 	work       int // float64s of a worker, those of converted operands included
-	kernels    linalg.Rows
+	kernels    [dtype.Count]*kernels.Rows
 	above      linalg.Above
 	lanes      *kernels.Lanes
-	together   int // float64s of a worker of matrices side by side
+	most       int // matrices side by side
+	together   int // elements of a worker of those
 }
 
 func (b *binding) newCall(n *ir.Node) unit {
@@ -153,8 +169,8 @@ func (b *binding) newCall(n *ir.Node) unit {
 	}
 	u := newCallUnit(n, b.batch)
 	if n.Call.Core(0) == 2 {
-		u.kernels = linalg.Rows{Rows: b.p.level.Rows}
-		u.sideBySide(b.p.level.Lanes)
+		u.kernels = b.p.level.Rows
+		u.sideBySide(b.p.level.Lanes[n.Type])
 	}
 	if n.Call == ir.SegmentMax {
 		u.above = b.p.level.Above[n.Type]
@@ -201,15 +217,15 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 // sideBySide has the call computed of several matrices at once, if it can be.
 func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	k := callKernels[u.n.Call]
-	if lanes == nil || k.together == nil || max(u.rows, u.cols) > linalg.Small || u.size == 0 || u.cols == 0 {
+	if lanes == nil || k.f64.together == nil || max(u.rows, u.cols) > linalg.Small || u.size == 0 || u.cols == 0 {
 		return
 	}
-	u.lanes = lanes
-	u.grain = ceil(u.grain, linalg.Lanes) * linalg.Lanes
-	u.together = linalg.Lanes * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
+	u.lanes, u.most = lanes, linalg.Lanes[float64]()
 	if u.n.Type == dtype.F32 {
-		u.together += linalg.Lanes * max(u.size, u.sizes[0], u.sizes[1], u.sizes[2])
+		u.most = linalg.Lanes[float32]()
 	}
+	u.grain = ceil(u.grain, u.most) * u.most
+	u.together = u.most * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
 }
 
 // alone is the largest matrix that is done by itself where it is the only one.
@@ -238,7 +254,7 @@ func (u *callUnit) do(r *run, _, worker, task int) {
 	for i, end := task*u.grain, min((task+1)*u.grain, u.count); i < end; {
 		w := 1
 		if u.lanes != nil {
-			w = min(linalg.Lanes, end-i)
+			w = min(u.most, end-i)
 		}
 		if u.lanes != nil && u.worth(w) && u.several(i, w, y, in, scratch) {
 			i += w
@@ -301,12 +317,12 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 	var err error
 	switch {
 	case u.narrow():
-		err = large[u.n.Call](inPlace[float32](u, i, y, in, scratch))
+		err = callKernels[u.n.Call].f32.run(inPlace[float32](u, i, y, in, scratch))
 	case t == dtype.F64:
-		err = callKernels[u.n.Call].run(inPlace[float64](u, i, y, in, scratch))
+		err = callKernels[u.n.Call].f64.run(inPlace[float64](u, i, y, in, scratch))
 	default:
 		a := u.widened(i, in, work)
-		if err = callKernels[u.n.Call].run(a); err == nil {
+		if err = callKernels[u.n.Call].f64.run(a); err == nil {
 			for j, v := range a.y {
 				*(*float32)(unsafe.Add(y, (i*u.size+j)*4)) = float32(v)
 			}
@@ -327,7 +343,8 @@ func inPlace[T float32 | float64](u *callUnit, i int, y unsafe.Pointer, in [3]un
 	at := func(p unsafe.Pointer, size int) []T {
 		return unsafe.Slice((*T)(unsafe.Add(p, i*size*u.n.Type.Size())), size)
 	}
-	a := callArgs[T]{y: at(y, u.size), m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, work: unsafe.Slice((*T)(scratch), u.work), rows: u.kernels}
+	a := callArgs[T]{y: at(y, u.size), m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, work: unsafe.Slice((*T)(scratch), u.work),
+		rows: linalg.Rows[T]{Rows: u.kernels[u.n.Type]}, wide: linalg.Rows[float64]{Rows: u.kernels[dtype.F64]}}
 	for k := range u.n.In {
 		a.in[k] = at(in[k], u.sizes[k])
 	}
@@ -336,7 +353,7 @@ func inPlace[T float32 | float64](u *callUnit, i int, y unsafe.Pointer, in [3]un
 
 // widened is the arguments of element i as float64s, and a place for its result, in work.
 func (u *callUnit) widened(i int, in [3]unsafe.Pointer, work []float64) callArgs[float64] {
-	a := callArgs[float64]{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: u.kernels}
+	a := callArgs[float64]{m: u.rows, n: u.cols, k: u.rhs, flags: u.n.Bits, rows: linalg.Rows[float64]{Rows: u.kernels[dtype.F64]}, wide: linalg.Rows[float64]{Rows: u.kernels[dtype.F64]}}
 	a.y, work = work[:u.size], work[u.size:]
 	for k := range u.n.In {
 		a.in[k], work = work[:u.sizes[k]], work[u.sizes[k]:]
@@ -348,68 +365,57 @@ func (u *callUnit) widened(i int, in [3]unsafe.Pointer, work []float64) callArgs
 	return a
 }
 
-// callLanes is w elements of the batch side by side, from number i on. y is the result, float64s in lanes.
-type callLanes struct {
-	linalg.Together
+// callLanes is w elements of the batch side by side, from number i on. y is the result, in lanes.
+type callLanes[T float32 | float64] struct {
+	linalg.Together[T]
 	u       *callUnit
 	i, w    int
 	in      [3]unsafe.Pointer
-	y, work []float64
-	places  [3][]float64 // of the operands
-	rows    []float64    // where float32s are converted
+	y, work []T
+	places  [3][]T // of the operands
 }
 
 // several computes w elements of the batch, or reports that they have to be computed one by one.
 func (u *callUnit) several(i, w int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) bool {
-	rest := unsafe.Slice((*float64)(scratch), u.together)
-	take := func(n int) (x []float64) {
-		x, rest = rest[:linalg.Lanes*n], rest[linalg.Lanes*n:]
+	k := &callKernels[u.n.Call]
+	if u.n.Type == dtype.F32 {
+		return together(u, k.f32.together, i, w, y, in, scratch)
+	}
+	return together(u, k.f64.together, i, w, y, in, scratch)
+}
+
+func together[T float32 | float64](u *callUnit, run func(c callLanes[T]) bool, i, w int, y unsafe.Pointer, in [3]unsafe.Pointer, scratch unsafe.Pointer) bool {
+	rest := unsafe.Slice((*T)(scratch), u.together)
+	take := func(n int) (x []T) {
+		x, rest = rest[:u.most*n], rest[u.most*n:]
 		return x
 	}
-	c := callLanes{Together: linalg.Together{Lanes: u.lanes}, u: u, i: i, w: w, in: in, y: take(u.size)}
+	c := callLanes[T]{Together: linalg.Together[T]{Lanes: u.lanes}, u: u, i: i, w: w, in: in, y: take(u.size)}
 	for k := range c.places {
 		c.places[k] = take(u.sizes[k])
 	}
-	c.work = take(callKernels[u.n.Call].work(u.rows, u.cols, u.rhs))
-	c.rows = rest
-	if !callKernels[u.n.Call].together(c) {
+	c.work = rest
+	if !run(c) {
 		return false
 	}
 	t := u.n.Type.Size()
-	y = unsafe.Add(y, i*u.size*t)
-	to := y
-	if u.n.Type == dtype.F32 {
-		to = unsafe.Pointer(&c.rows[0])
-	}
-	kernels.Transpose(to, u.size*8, unsafe.Pointer(&c.y[0]), linalg.Lanes*8, w, u.size, 8)
-	if u.n.Type == dtype.F32 {
-		for j, v := range c.rows[:w*u.size] {
-			*(*float32)(unsafe.Add(y, j*4)) = float32(v)
-		}
-	}
+	kernels.Transpose(unsafe.Add(y, i*u.size*t), u.size*t, unsafe.Pointer(&c.y[0]), u.most*t, w, u.size, t)
 	return true
 }
 
 // operand is number k, in lanes.
-func (c callLanes) operand(k int) []float64 {
+func (c callLanes[T]) operand(k int) []T {
 	c.load(k, c.places[k])
 	return c.places[k]
 }
 
 // load puts operand k into lanes. Those beyond w repeat the first.
-func (c callLanes) load(k int, to []float64) {
-	size, t := c.u.sizes[k], c.u.n.Type.Size()
-	x := unsafe.Add(c.in[k], c.i*size*t)
-	if c.u.n.Type == dtype.F32 {
-		for j, v := range unsafe.Slice((*float32)(x), c.w*size) {
-			c.rows[j] = float64(v)
-		}
-		x = unsafe.Pointer(&c.rows[0])
-	}
-	kernels.Transpose(unsafe.Pointer(&to[0]), linalg.Lanes*8, x, size*8, size, c.w, 8)
-	if c.w < linalg.Lanes {
+func (c callLanes[T]) load(k int, to []T) {
+	size, t, most := c.u.sizes[k], c.u.n.Type.Size(), c.u.most
+	kernels.Transpose(unsafe.Pointer(&to[0]), most*t, unsafe.Add(c.in[k], c.i*size*t), size*t, size, c.w, t)
+	if c.w < most {
 		for j := range size {
-			e := to[linalg.Lanes*j:][:linalg.Lanes]
+			e := to[most*j:][:most]
 			for l := c.w; l < len(e); l++ {
 				e[l] = e[0]
 			}

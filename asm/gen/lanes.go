@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// genLanes returns the assembly of functions of float64 matrices that lie side by side, element by element 64 bytes
+// genLanes returns the assembly of functions of matrices that lie side by side, element by element 64 bytes
 // apart, by file name. Each follows a loop of internal/linalg, operation by operation.
 func genLanes() map[string][]byte {
 	var s, d bytes.Buffer
@@ -15,47 +15,52 @@ func genLanes() map[string][]byte {
 		name, reg string
 		bytes     int
 	}{{"AVX2", "Y", 32}, {"AVX512", "Z", 64}} {
-		l := &lanes{w: &s, reg: isa.reg}
-		for _, f := range []struct {
-			name, args, doc string
-			body            func()
-		}{
-			{"Cholesky", "l unsafe.Pointer, n int) (ok bool", "makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive", l.cholesky},
-			{"Pivot", "f unsafe.Pointer, n, j int, at unsafe.Pointer", "finds at, as float64s, the first of the rows from j on whose element of column j is largest", l.pivot},
-			{"Eliminate", "f unsafe.Pointer, n, j int", "is step j of an LU factorization, with the pivot in its place and not 0", l.eliminate},
-			{"Row", "a, x, y, d unsafe.Pointer, k, m int", "is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1", l.row},
-			{"Dot", "a, x, y, d unsafe.Pointer, k int", "is Row of one column, in four partial sums", l.dot},
-			{"Column", "a, x, y, d unsafe.Pointer, k, m int", "is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1", l.column},
-			{"Reflector", "q, v, tau unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0", l.reflector},
-			{"Mirror", "x, v, tau unsafe.Pointer, rows, cols, stride int", "is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns", l.mirror},
-		} {
-			name := f.name + "Lanes" + isa.name
-			fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/8, f.args)
-			fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
-			fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48}[f.name])
-			f.body()
+		for _, t := range []struct{ name, suffix string }{{"F32", "S"}, {"F64", "D"}} {
+			l := &lanes{w: &s, reg: isa.reg, suffix: t.suffix}
+			for _, f := range []struct {
+				name, args, doc string
+				body            func()
+			}{
+				{"Cholesky", "l unsafe.Pointer, n int) (ok bool", "makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive", l.cholesky},
+				{"Pivot", "f unsafe.Pointer, n, j int, at unsafe.Pointer", "finds at, as elements, the first of the rows from j on whose element of column j is largest", l.pivot},
+				{"Eliminate", "f unsafe.Pointer, n, j int", "is step j of an LU factorization, with the pivot in its place and not 0", l.eliminate},
+				{"Row", "a, x, y, d unsafe.Pointer, k, m int", "is y = (y - Σ a[p]·x[p, …]) / d, over k rows x of m; d nil is 1", l.row},
+				{"Dot", "a, x, y, d unsafe.Pointer, k int", "is Row of one column, in four partial sums", l.dot},
+				{"Column", "a, x, y, d unsafe.Pointer, k, m int", "is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1", l.column},
+				{"Reflector", "q, v, tau unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0", l.reflector},
+				{"Mirror", "x, v, tau unsafe.Pointer, rows, cols, stride int", "is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns", l.mirror},
+			} {
+				name := f.name + "Lanes" + t.name + isa.name
+				fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/l.size(), f.args)
+				fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
+				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48}[f.name])
+				f.body()
+			}
 		}
 	}
 	return map[string][]byte{"lanes_amd64.s": s.Bytes(), "lanes_amd64.go": d.Bytes()}
 }
 
 type lanes struct {
-	w   *bytes.Buffer
-	reg string
+	w           *bytes.Buffer
+	reg, suffix string // of registers, and of a type's instructions: S or D
 }
+
+// size is that of an element.
+func (l *lanes) size() int { return map[string]int{"S": 4, "D": 8}[l.suffix] }
 
 func (l *lanes) p(format string, args ...any) { fmt.Fprintf(l.w, "\t"+format+"\n", args...) }
 func (l *lanes) label(name string)            { fmt.Fprintf(l.w, "%s:\n", name) }
 
-func (l *lanes) load(v int, from string)   { l.p("VMOVUPD %s, %s%d", from, l.reg, v) }
-func (l *lanes) store(v int, where string) { l.p("VMOVUPD %s%d, %s", l.reg, v, where) }
+func (l *lanes) load(v int, from string)   { l.p("VMOVUP%s %s, %s%d", l.suffix, from, l.reg, v) }
+func (l *lanes) store(v int, where string) { l.p("VMOVUP%s %s%d, %s", l.suffix, l.reg, v, where) }
 
 // op is dst = a op b, where b is a register or memory.
 func (l *lanes) op(name string, dst, a int, b any) {
 	if n, ok := b.(int); ok {
 		b = fmt.Sprintf("%s%d", l.reg, n)
 	}
-	l.p("V%sPD %v, %s%d, %s%d", name, b, l.reg, a, l.reg, dst)
+	l.p("V%sP%s %v, %s%d, %s%d", name, l.suffix, b, l.reg, a, l.reg, dst)
 }
 
 func (l *lanes) zero(v int) { l.op("XOR", v, v, v) }
@@ -67,7 +72,18 @@ func (l *lanes) sign(v int) {
 	} else {
 		l.p("VPCMPEQD Y%d, Y%d, Y%d", v, v, v)
 	}
-	l.p("VPSLLQ $63, %s%d, %s%d", l.reg, v, l.reg, v)
+	l.p("VPSLL%s $%d, %s%d, %s%d", map[string]string{"S": "D", "D": "Q"}[l.suffix], 8*l.size()-1, l.reg, v, l.reg, v)
+}
+
+// compare puts in AX a bit for each lane: whether b is to a as the predicate says. Register t is lost.
+func (l *lanes) compare(predicate string, a, b, t int) {
+	if l.reg == "Z" {
+		l.p("VCMPP%s %s, Z%d, Z%d, K1", l.suffix, predicate, a, b)
+		l.p("KMOVW K1, AX")
+		return
+	}
+	l.p("VCMPP%s %s, Y%d, Y%d, Y%d", l.suffix, predicate, a, b, t)
+	l.p("VMOVMSKP%s Y%d, AX", l.suffix, t)
 }
 
 func (l *lanes) end() {
@@ -129,17 +145,10 @@ func (l *lanes) cholesky() {
 	l.op("SUB", 0, 1, 0)
 	l.p("CMPQ SI, DI")
 	l.p("JNE below")
-	if l.reg == "Z" {
-		l.p("VCMPPD $30, Z9, Z0, K1")
-		l.p("KMOVB K1, AX")
-		l.p("CMPL AX, $255")
-	} else {
-		l.p("VCMPPD $30, Y9, Y0, Y1")
-		l.p("VMOVMSKPD Y1, AX")
-		l.p("CMPL AX, $15")
-	}
+	l.compare("$30", 9, 0, 1)
+	l.p("CMPL AX, $%d", 1<<(map[string]int{"Y": 32, "Z": 64}[l.reg]/l.size())-1)
 	l.p("JNE bad")
-	l.p("VSQRTPD %s0, %s8", l.reg, l.reg)
+	l.p("VSQRTP%s %s0, %s8", l.suffix, l.reg, l.reg)
 	l.store(8, "(SI)(R9*1)")
 	l.p("JMP next")
 	l.label("below")
@@ -179,12 +188,12 @@ func (l *lanes) pivot() {
 	l.sign(3)
 	l.load(0, "(SI)")
 	l.op("ANDN", 0, 3, 0)
-	l.p("VCVTSI2SDQ DX, X1, X1")
-	l.p("VBROADCASTSD X1, %s1", l.reg) // the best row
+	l.p("VCVTSI2S%sQ DX, X1, X1", l.suffix)
+	l.p("VBROADCASTS%s X1, %s1", l.suffix, l.reg) // the best row
 	l.p("MOVQ $1, AX")
-	l.p("VCVTSI2SDQ AX, X5, X5")
-	l.p("VBROADCASTSD X5, %s5", l.reg)
-	l.p("VMOVAPD %s1, %s2", l.reg, l.reg) // the row
+	l.p("VCVTSI2S%sQ AX, X5, X5", l.suffix)
+	l.p("VBROADCASTS%s X5, %s5", l.suffix, l.reg)
+	l.p("VMOVAP%s %s1, %s2", l.suffix, l.reg, l.reg) // the row
 	l.p("TESTQ CX, CX")
 	l.p("JLE done")
 	l.label("row")
@@ -193,13 +202,13 @@ func (l *lanes) pivot() {
 	l.load(4, "(SI)")
 	l.op("ANDN", 4, 3, 4)
 	if l.reg == "Z" {
-		l.p("VCMPPD $30, Z0, Z4, K1")
-		l.p("VMOVAPD Z4, K1, Z0")
-		l.p("VMOVAPD Z2, K1, Z1")
+		l.p("VCMPP%s $30, Z0, Z4, K1", l.suffix)
+		l.p("VMOVAP%s Z4, K1, Z0", l.suffix)
+		l.p("VMOVAP%s Z2, K1, Z1", l.suffix)
 	} else {
-		l.p("VCMPPD $30, Y0, Y4, Y6")
-		l.p("VBLENDVPD Y6, Y4, Y0, Y0")
-		l.p("VBLENDVPD Y6, Y2, Y1, Y1")
+		l.p("VCMPP%s $30, Y0, Y4, Y6", l.suffix)
+		l.p("VBLENDVP%s Y6, Y4, Y0, Y0", l.suffix)
+		l.p("VBLENDVP%s Y6, Y2, Y1, Y1", l.suffix)
 	}
 	l.p("DECQ CX")
 	l.p("JNZ row")
@@ -374,13 +383,7 @@ func (l *lanes) reflector() {
 	l.op("MAX", 1, 1, 0)
 	l.p("DECQ DX")
 	l.p("JNZ largest")
-	if l.reg == "Z" {
-		l.p("VCMPPD $0, Z2, Z1, K1")
-		l.p("KMOVB K1, AX")
-	} else {
-		l.p("VCMPPD $0, Y2, Y1, Y3")
-		l.p("VMOVMSKPD Y3, AX")
-	}
+	l.compare("$0", 2, 1, 3)
 	l.p("TESTL AX, AX")
 	l.p("JNE bad")
 	l.load(8, "(DI)")
@@ -396,7 +399,7 @@ func (l *lanes) reflector() {
 	l.p("ADDQ R8, AX")
 	l.p("DECQ DX")
 	l.p("JNZ sum")
-	l.p("VSQRTPD %s2, %s2", l.reg, l.reg)
+	l.p("VSQRTP%s %s2, %s2", l.suffix, l.reg, l.reg)
 	l.op("MUL", 2, 1, 2)
 	l.op("AND", 3, 8, 9)
 	l.op("XOR", 3, 3, 9)

@@ -5,23 +5,26 @@ import (
 	"fmt"
 )
 
-// genRows returns the assembly of internal/linalg's steps along the rows of one float64 matrix, by file name.
+// genRows returns the assembly of internal/linalg's steps along the rows of one matrix, by file name.
 func genRows() map[string][]byte {
 	var s, d bytes.Buffer
 	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
 	d.WriteString(gemmHead + "\npackage asm\n\nimport \"unsafe\"\n")
-	r := &rows{lanes{w: &s, reg: "Y"}}
+	wide, single := &rows{lanes{w: &s, reg: "Y", suffix: "D"}}, &rows{lanes{w: &s, reg: "Y", suffix: "S"}}
+	const combined, ranked = "is y += Σ a[i]·x[i], in order", "is x[i] -= a[i]·y"
 	for _, f := range []struct {
 		name, args, doc string
 		frame           int
 		body            func()
 	}{
-		{"RotateRowsAVX2", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4", 40, func() { r.rotate(false) }},
-		{"RotateRowsAVX512", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "is RotateRowsAVX2 with wider vectors", 40, func() { r.rotate(true) }},
-		{"ReflectRowsAVX2", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, r.reflect},
-		{"MatVecRowsAVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, r.matVec},
-		{"CombineRowsAVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", "is y += Σ a[i]·x[i], in order", 48, r.combine},
-		{"Rank1RowsAVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", "is x[i] -= a[i]·y", 48, r.rank1},
+		{"RotateRowsF64AVX2", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "turns x's row and the one step bytes on by the first cosine and sine of cs, then that and the next …; cols is a multiple of 4", 40, func() { wide.rotate(false) }},
+		{"RotateRowsF64AVX512", "x unsafe.Pointer, step, count int, cs unsafe.Pointer, cols int", "is RotateRowsF64AVX2 with wider vectors", 40, func() { wide.rotate(true) }},
+		{"ReflectRowsF64AVX2", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, wide.reflect},
+		{"MatVecRowsF64AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, wide.matVec},
+		{"CombineRowsF64AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, wide.combine},
+		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
+		{"CombineRowsF32AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, single.combine},
+		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
 	} {
 		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", f.name, f.doc, f.args)
 		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", f.name, f.args, f.frame)
@@ -92,29 +95,32 @@ type block struct {
 	vectors int
 }
 
-// subtract takes register 0 times the CX elements at DI from those at SI, four at a time, then single ones.
+// subtract takes register 0 times the CX elements at DI from those at SI, by vectors, then single ones.
 func (r *rows) subtract() {
+	per := 32 / r.size()
 	r.p("XORQ R11, R11")
 	r.p("MOVQ CX, R12")
-	r.p("SUBQ $4, R12")
+	r.p("SUBQ $%d, R12", per)
 	r.p("JLT subFew")
-	r.label("subFour")
-	r.difference("PD", "Y")
+	r.label("subMany")
+	r.difference("P", "Y")
 	r.p("ADDQ $32, R11")
-	r.p("SUBQ $4, R12")
-	r.p("JGE subFour")
+	r.p("SUBQ $%d, R12", per)
+	r.p("JGE subMany")
 	r.label("subFew")
-	r.p("ADDQ $4, R12")
+	r.p("ADDQ $%d, R12", per)
 	r.p("JEQ subEnd")
 	r.label("subOne")
-	r.difference("SD", "X")
-	r.p("ADDQ $8, R11")
+	r.difference("S", "X")
+	r.p("ADDQ $%d, R11", r.size())
 	r.p("DECQ R12")
 	r.p("JNZ subOne")
 	r.label("subEnd")
 }
 
-func (r *rows) difference(suffix, reg string) {
+// difference is of a packed vector, P, or of a single element, S.
+func (r *rows) difference(many, reg string) {
+	suffix := many + r.suffix
 	r.p("VMUL%s (DI)(R11*1), %s0, %s1", suffix, reg, reg)
 	r.move(suffix, reg, "(SI)(R11*1)", 2, false)
 	r.p("VSUB%s %s1, %s2, %s2", suffix, reg, reg, reg)
@@ -174,7 +180,7 @@ func (r *rows) reflect() {
 
 // move loads or stores a vector or an element.
 func (r *rows) move(suffix, reg, where string, v int, store bool) {
-	op := map[string]string{"PD": "VMOVUPD", "SD": "VMOVSD"}[suffix]
+	op := map[byte]string{'P': "VMOVU", 'S': "VMOV"}[suffix[0]] + suffix
 	if store {
 		r.p("%s %s%d, %s", op, reg, v, where)
 	} else {
@@ -209,11 +215,12 @@ func (r *rows) combine() {
 	r.p("MOVQ rows+24(FP), R10")
 	r.p("MOVQ cols+32(FP), CX")
 	r.p("MOVQ stride+40(FP), R8")
-	for _, cols := range []int{16, 4, 1} {
+	size := r.size()
+	for _, cols := range []int{128 / size, 32 / size, 1} {
 		name := fmt.Sprintf("by%d", cols)
-		suffix, reg, each, vectors := "PD", "Y", 32, cols/4
+		suffix, reg, each, vectors := "P"+r.suffix, "Y", 32, cols*size/32
 		if cols == 1 {
-			suffix, reg, each, vectors = "SD", "X", 8, 1
+			suffix, reg, each, vectors = "S"+r.suffix, "X", size, 1
 		}
 		r.label(name)
 		r.p("CMPQ CX, $%d", cols)
@@ -226,23 +233,23 @@ func (r *rows) combine() {
 		r.p("MOVQ R10, R11")
 		r.label(name + "Loop")
 		if cols == 1 {
-			r.p("VMOVSD (DX), X4")
+			r.p("VMOVS%s (DX), X4", r.suffix)
 		} else {
-			r.p("VBROADCASTSD (DX), Y4")
+			r.p("VBROADCASTS%s (DX), Y4", r.suffix)
 		}
 		for v := range vectors {
 			r.p("VMUL%s %d(AX), %s4, %s5", suffix, each*v, reg, reg)
 			r.p("VADD%s %s5, %s%d, %s%d", suffix, reg, reg, v, reg, v)
 		}
-		r.p("ADDQ $8, DX")
+		r.p("ADDQ $%d, DX", size)
 		r.p("ADDQ R8, AX")
 		r.p("DECQ R11")
 		r.p("JNZ %sLoop", name)
 		for v := range vectors {
 			r.move(suffix, reg, fmt.Sprintf("%d(DI)", each*v), v, true)
 		}
-		r.p("ADDQ $%d, DI", 8*cols)
-		r.p("ADDQ $%d, SI", 8*cols)
+		r.p("ADDQ $%d, DI", size*cols)
+		r.p("ADDQ $%d, SI", size*cols)
 		r.p("SUBQ $%d, CX", cols)
 		r.p("JMP %s", name)
 		r.label(name + "End")
@@ -258,9 +265,9 @@ func (r *rows) rank1() {
 	r.p("MOVQ cols+32(FP), CX")
 	r.p("MOVQ stride+40(FP), R8")
 	r.label("row")
-	r.p("VBROADCASTSD (BX), Y0")
+	r.p("VBROADCASTS%s (BX), Y0", r.suffix)
 	r.subtract()
-	r.p("ADDQ $8, BX")
+	r.p("ADDQ $%d, BX", r.size())
 	r.p("ADDQ R8, SI")
 	r.p("DECQ R10")
 	r.p("JNZ row")

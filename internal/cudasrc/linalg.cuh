@@ -1,10 +1,10 @@
-// Functions of small matrices, a warp each: package linalg's own loops, in float64, each element by the same operations in
+// Functions of small matrices, a warp each: package linalg's own loops, each element by the same operations in
 // the same order. Matrices are N by N, rows P apart.
 #ifndef ADJ_LINALG
 #define ADJ_LINALG
 
-ADJ double l_dot(const double *x, const double *y, int step, int n) {
-	double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+template <class T> ADJ T l_dot(const T *x, const T *y, int step, int n) {
+	T s0 = 0, s1 = 0, s2 = 0, s3 = 0;
 	int i = 0;
 	for (; i + 4 <= n; i += 4) {
 		s0 = v_add(s0, v_mul(x[i], y[i * step]));
@@ -25,15 +25,15 @@ ADJ void l_bad(u64 *status, u64 e) {
 	}
 }
 
-template <class T> ADJ void l_load(double *a, const T *p, int rows, int cols, int pitch, int lane) {
-	for (int k = lane; k < rows * cols; k += 32) a[k / cols * pitch + k % cols] = (double)p[k];
+template <class T> ADJ void l_load(T *a, const T *p, int rows, int cols, int pitch, int lane) {
+	for (int k = lane; k < rows * cols; k += 32) a[k / cols * pitch + k % cols] = p[k];
 	__syncwarp();
 }
 
-template <int N, int P> ADJ bool l_cholesky(double *l, int lane) {
+template <int N, int P, class T> ADJ bool l_cholesky(T *l, int lane) {
 	bool good = true;
 	for (int j = 0; j < N; j++) {
-		double v = 0;
+		T v = 0;
 		if (lane >= j && lane < N) v = v_sub(l[lane * P + j], l_dot(l + lane * P, l + j * P, 1, j));
 		if (lane == j) {
 			good = v > 0;
@@ -47,8 +47,8 @@ template <int N, int P> ADJ bool l_cholesky(double *l, int lane) {
 }
 
 // The rows' order goes to perm; the permutation's sign is returned.
-template <int N, int P> ADJ double l_lu(double *f, int *perm, int lane) {
-	double parity = 1;
+template <int N, int P, class T> ADJ T l_lu(T *f, int *perm, int lane) {
+	T parity = 1;
 	if (lane < N) perm[lane] = lane;
 	__syncwarp();
 	for (int j = 0; j < N; j++) {
@@ -58,7 +58,7 @@ template <int N, int P> ADJ double l_lu(double *f, int *perm, int lane) {
 		__syncwarp();
 		if (p != j) {
 			if (lane < N) {
-				const double x = f[j * P + lane];
+				const T x = f[j * P + lane];
 				f[j * P + lane] = f[p * P + lane];
 				f[p * P + lane] = x;
 			}
@@ -71,7 +71,7 @@ template <int N, int P> ADJ double l_lu(double *f, int *perm, int lane) {
 		}
 		__syncwarp();
 		if (f[j * P + j] != 0 && lane > j && lane < N) {
-			const double m = v_div(f[lane * P + j], f[j * P + j]);
+			const T m = v_div(f[lane * P + j], f[j * P + j]);
 			f[lane * P + j] = m;
 			for (int k = j + 1; k < N; k++) f[lane * P + k] = v_add(f[lane * P + k], v_mul(-m, f[j * P + k]));
 		}
@@ -80,17 +80,17 @@ template <int N, int P> ADJ double l_lu(double *f, int *perm, int lane) {
 	return parity;
 }
 
-template <int N, int P> ADJ bool l_singular(const double *a) {
+template <int N, int P, class T> ADJ bool l_singular(const T *a) {
 	bool zero = false;
 	for (int i = 0; i < N; i++) zero = zero || a[i * P + i] == 0;
 	return zero;
 }
 
 // x, one column whose elements are 32 apart, becomes op(a)⁻¹·x. alone: it is the only one.
-template <int N, int P> ADJ void l_triangle(const double *a, double *x, bool alone, bool upper, bool transposed, bool unit) {
+template <int N, int P, class T> ADJ void l_triangle(const T *a, T *x, bool alone, bool upper, bool transposed, bool unit) {
 	for (int k = 0; k < N; k++) {
 		const int i = upper != transposed ? N - 1 - k : k, lo = upper ? i + 1 : 0, hi = upper ? N : i;
-		double v = x[i * 32];
+		T v = x[i * 32];
 		if (!transposed) {
 			if (alone) {
 				v = v_sub(v, l_dot(a + i * P + lo, x + lo * 32, 32, hi - lo));

@@ -17,7 +17,7 @@ const panel = 32
 const tall = 6
 
 // SVDBlocks is SVD of more than Small columns.
-func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows) error {
+func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[float64]) error {
 	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
 	if m < n { // an empty batch
 		return nil
@@ -72,7 +72,7 @@ func SVDBlocksWork(m, n int) int {
 }
 
 // svdBlocks is the decomposition of the matrix that work begins with, of rows that are apart.
-func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows) error {
+func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows[float64]) error {
 	take := func(n int) (x []T) {
 		x, work = work[:n:n], work[n:]
 		return x

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -83,7 +84,7 @@ func TestSVDBlocks(t *testing.T) {
 	x := random(40*40, 1)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		x[70] = bad
-		if err := SVDBlocks(make([]float64, 2*40*40+40), x, 40, 40, make([]float64, SVDBlocksWork(40, 40)), Rows{}); err != ErrSteps {
+		if err := SVDBlocks(make([]float64, 2*40*40+40), x, 40, 40, make([]float64, SVDBlocksWork(40, 40)), Rows[float64]{}); err != ErrSteps {
 			t.Errorf("of %v: %v", bad, err)
 		}
 	}
@@ -95,7 +96,7 @@ func testSVD[T float](t *testing.T, name string, a *mat.Dense, eps float64) {
 	x := as[T](a.RawMatrix().Data)
 	a = mat.NewDense(m, n, asDoubles(x))
 	y := nans[T](m*n + n*n + n)
-	if err := SVDBlocks(y, x, m, n, nans[T](SVDBlocksWork(m, n)), Rows{}); err != nil {
+	if err := SVDBlocks(y, x, m, n, nans[T](SVDBlocksWork(m, n)), Rows[float64]{}); err != nil {
 		t.Fatalf("%s, %d rows: %v", name, m, err)
 	}
 	u, v, s := asDoubles(y[:m*n]), asDoubles(y[m*n:m*n+n*n]), asDoubles(y[m*n+n*n:])
@@ -144,7 +145,7 @@ func BenchmarkSVDBlocks(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := Rows{level.Rows}
+	r := Rows[float64]{level.Rows[dtype.F64]}
 	for _, n := range []int{33, 40, 48, 64, 80, 96, 128, 256, 500, 1000} {
 		for _, m := range []int{n, 4 * n} {
 			if m > 1000 {

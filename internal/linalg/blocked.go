@@ -213,20 +213,6 @@ func LUBlocks[T float](f []T, n int, work []T) {
 	spreadSign(f, n)
 }
 
-// SolveTriangularBlocks is SolveTriangular of more than Small rows.
-func SolveTriangularBlocks[T float](a, b []T, n, m int, s Solving) error {
-	if !s.Unit && singular(a, n) {
-		return ErrSingular
-	}
-	trsm(s, n, m, a, n, b, m)
-	return nil
-}
-
-// SolveLUBlocks is SolveLU of more than Small rows.
-func SolveLUBlocks[T float](f, b, x []T, n, m int, transposed bool, work []T) error {
-	return solveLU(f, b, x, n, m, transposed, work, func(b []T, s Solving) error { return SolveTriangularBlocks(f, b, n, m, s) })
-}
-
 // luColumns factors w columns from k on, with all rows from k on.
 func luColumns[T float](f []T, n, k, w int, work []T) {
 	if w > leaf {

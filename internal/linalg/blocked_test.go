@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Factors in blocks of both types, around the sizes where columns are halved: put together again they differ from the matrix
-// by rounding errors, of about as many roundings as there are rows. Work holds NaNs before.
+// Factors of both types, small ones and in blocks, around the sizes where columns are halved: put together again they differ from
+// the matrix by rounding errors, of about as many roundings as there are rows. Work holds NaNs before.
 func TestBlocks(t *testing.T) {
-	for _, n := range []int{33, 48, 49, 65, 130} {
+	for _, n := range []int{2, 3, 8, 17, 32, 33, 48, 49, 65, 130} {
 		if n > 65 && testing.Short() {
 			continue
 		}
@@ -19,7 +19,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-func as[T float](x []float64) []T {
+func as[T, S float](x []S) []T {
 	y := make([]T, len(x))
 	for i, v := range x {
 		y[i] = T(v)
@@ -54,7 +54,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 	}
 	small := func(what string, r float64) {
 		t.Helper()
-		if !(r <= float64(n)*eps) {
+		if !(r <= float64(max(n, 8))*eps) {
 			t.Errorf("%s: %v units", what, r/eps)
 		}
 	}
@@ -81,7 +81,11 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 		spd[i*n+i]++
 	}
 	l := append([]T(nil), spd...)
-	if err := CholeskyBlocks(l, n, nans[T](CholeskyWork(n))); err != nil {
+	cholesky, lu, qr := CholeskyBlocks[T], LUBlocks[T], QRBlocks[T]
+	if n <= Small {
+		cholesky, lu, qr = Cholesky[T], func(f []T, n int, work []T) { LU(f, n, work, Rows[T]{}) }, func(y, a []T, m, n int, work []T) { QR(y, a, m, n, work, Rows[T]{}) }
+	}
+	if err := cholesky(l, n, nans[T](CholeskyWork(n))); err != nil {
 		t.Fatal(err)
 	}
 	small("Cholesky", residual(of(l, n), turn(of(l, n)), of(spd, n), n, n, n))
@@ -93,7 +97,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 		}
 	}
 	f := append(append([]T(nil), a...), nans[T](2*n)...)
-	LUBlocks(f, n, nans[T](LUWork(n)))
+	lu(f, n, nans[T](LUWork(n)))
 	perm := f[n*n : n*n+n]
 	small("LU", residual(lower(of(f, n), true), upper(of(f, n)), func(i, j int) T { return a[int(perm[i])*n+j] }, n, n, n))
 	for _, m := range []int{1, 3, 40} {
@@ -104,7 +108,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 			if transposed {
 				at = turn(at)
 			}
-			if err := SolveLUBlocks(f, b, x, n, m, transposed, nans[T](n*m)); err != nil {
+			if err := SolveLU(f, b, x, n, m, transposed, nans[T](n*m), Rows[T]{}); err != nil {
 				t.Fatal(err)
 			}
 			small(fmt.Sprint("solve ", m, transposed), residual(at, of(x, m), of(b, m), n, n, m))
@@ -121,7 +125,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 					from = f
 				}
 				copy(x, b)
-				if err := SolveTriangularBlocks(from, x, n, m, s); err != nil {
+				if err := SolveTriangular(from, x, n, m, s, Rows[T]{}); err != nil {
 					t.Fatal(err)
 				}
 				small(fmt.Sprint("triangle ", m, s), residual(tri, of(x, m), of(b, m), n, n, m))
@@ -132,7 +136,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 		for _, scale := range []float64{1, 1e30, 1e-30} {
 			a := as[T](random(m*n, scale))
 			y := nans[T](m*n + n*n)
-			QRBlocks(y, a, m, n, nans[T](QRWork(m, n)))
+			qr(y, a, m, n, nans[T](QRWork(m, n)))
 			q, r := of(y, n), of(y[m*n:], n)
 			small(fmt.Sprint("QR ", m, scale), residual(q, upper(r), of(a, n), m, n, n))
 			small(fmt.Sprint("QᵀQ ", m, scale), residual(turn(q), q, func(i, j int) T { return T(b2i(i == j)) }, n, m, n))
@@ -147,31 +151,31 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 	}
 	// What is wrong is said; a column of zeros, and NaNs, go through.
 	spd[(n-1)*n+n-1] = -1
-	if err := CholeskyBlocks(spd, n, nans[T](CholeskyWork(n))); !errors.Is(err, ErrDefinite) {
+	if err := cholesky(spd, n, nans[T](CholeskyWork(n))); !errors.Is(err, ErrDefinite) {
 		t.Error("Cholesky:", err)
 	}
 	for i := range n {
 		a[i*n+n/2] = 0
 	}
 	f = append(append([]T(nil), a...), nans[T](2*n)...)
-	LUBlocks(f, n, nans[T](LUWork(n)))
-	if err := SolveLUBlocks(f, a, make([]T, n*n), n, n, false, nil); !errors.Is(err, ErrSingular) {
+	lu(f, n, nans[T](LUWork(n)))
+	if err := SolveLU(f, a, make([]T, n*n), n, n, false, nil, Rows[T]{}); !errors.Is(err, ErrSingular) {
 		t.Error("solve:", err)
 	}
 	y := nans[T](2 * n * n)
-	QRBlocks(y, a, n, n, nans[T](QRWork(n, n)))
+	qr(y, a, n, n, nans[T](QRWork(n, n)))
 	small("QR, zeros", residual(of(y, n), of(y[n*n:], n), of(a, n), n, n, n))
 	a[n+1] = T(math.NaN())
-	QRBlocks(y, a, n, n, nans[T](QRWork(n, n)))
+	qr(y, a, n, n, nans[T](QRWork(n, n)))
 	if v := y[2*n*n-1]; v == v {
 		t.Error("QR of a NaN:", v)
 	}
 	work := make([]T, max(QRWork(n, n), n*n))
 	if allocs := testing.AllocsPerRun(3, func() {
-		QRBlocks(y, a, n, n, work)
-		LUBlocks(f, n, work)
-		SolveLUBlocks(f, a, y, n, n, true, work)
-		CholeskyBlocks(l, n, work)
+		qr(y, a, n, n, work)
+		lu(f, n, work)
+		SolveLU(f, a, y, n, n, true, work, Rows[T]{})
+		cholesky(l, n, work)
 	}); allocs > 0 {
 		t.Errorf("%v allocations", allocs)
 	}

@@ -27,7 +27,7 @@ type divided[T float] struct {
 	class, place   []int
 	leaf           []float64
 	tol            float64
-	rows           Rows
+	rows           Rows[float64]
 }
 
 // divideLeaf is the number of rows that are not halved.

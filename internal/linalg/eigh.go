@@ -12,7 +12,7 @@ import (
 // EighBlocks is Eigh of more than Small rows: a reduction whose panels of reflections go to the rest of the matrix in products (J. Dongarra,
 // S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for eigenvalue computations", 1989), divide and
 // conquer, and the reflections of the eigenvectors in products.
-func EighBlocks[T float](y, a []T, n int, work []T, r Rows) error {
+func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 	top := largest(a[:n*n])
 	if top-top != 0 {
 		return ErrSteps
@@ -111,7 +111,7 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 // conquer method for the symmetric tridiagonal eigenproblem", 1981): the matrix is two halves and a matrix of rank 1.
 type conquest[T float] struct {
 	n       int
-	r       Rows
+	r       Rows[float64]
 	d, e    []float64
 	rows    []T // the eigenvectors
 	order   []int

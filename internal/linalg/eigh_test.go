@@ -9,6 +9,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/kernels"
 )
 
@@ -83,7 +84,7 @@ func symmetric(f func(i, j, n int) float64, n int, scale float64) []float64 {
 func testEigh[T float](t *testing.T, what string, a []T, n int) {
 	t.Helper()
 	y := nans[T](n*n + n)
-	if err := EighBlocks(y, a, n, nans[T](EighWork(n)), Rows{}); err != nil {
+	if err := EighBlocks(y, a, n, nans[T](EighWork(n)), Rows[float64]{}); err != nil {
 		t.Fatal(what, err)
 	}
 	m, v := mat.NewDense(n, n, widened(a)), mat.NewDense(n, n, widened(y[:n*n]))
@@ -131,7 +132,7 @@ func widened[T float](x []T) []float64 {
 func TestEighAllocates(t *testing.T) {
 	const n = 100
 	a, y, work := symmetric(hardSymmetric["random"], n, 1), make([]float64, n*n+n), make([]float64, EighWork(n))
-	if got := testing.AllocsPerRun(10, func() { EighBlocks(y, a, n, work, Rows{}) }); got > 0 {
+	if got := testing.AllocsPerRun(10, func() { EighBlocks(y, a, n, work, Rows[float64]{}) }); got > 0 {
 		t.Errorf("%v allocations", got)
 	}
 }
@@ -141,14 +142,14 @@ func BenchmarkEighBlocks(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := Rows{l.Rows}
+	r := Rows[float64]{l.Rows[dtype.F64]}
 	for _, n := range []int{33, 48, 64, 96, 128, 256, 1000} {
 		b.Run(fmt.Sprint("f64/", n), func(b *testing.B) { benchmarkEigh[float64](b, n, r) })
 		b.Run(fmt.Sprint("f32/", n), func(b *testing.B) { benchmarkEigh[float32](b, n, r) })
 	}
 }
 
-func benchmarkEigh[T float](b *testing.B, n int, r Rows) {
+func benchmarkEigh[T float](b *testing.B, n int, r Rows[float64]) {
 	a, y, work := as[T](symmetric(hardSymmetric["random"], n, 1)), make([]T, n*n+n), make([]T, EighWork(n))
 	for b.Loop() {
 		if err := EighBlocks(y, a, n, work, r); err != nil {

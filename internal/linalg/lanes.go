@@ -7,27 +7,30 @@ import (
 )
 
 // Lanes is the number of matrices that go side by side: element k of number l is number Lanes·k+l.
-const Lanes = 8
+func Lanes[T float]() int { return mostLanes * 4 / int(unsafe.Sizeof(T(0))) }
+
+const mostLanes = 16
 
 // Together are the functions here of Lanes matrices side by side, of n ≤ Small, with the bits of those of one. They
 // report false where some matrix has no result or one that takes another way: then each is to be done by itself, from the start.
-type Together struct{ *kernels.Lanes }
+type Together[T float] struct{ *kernels.Lanes }
 
-func at(x []float64, k int) unsafe.Pointer { return unsafe.Pointer(&x[Lanes*k]) }
+func at[T float](x []T, k int) unsafe.Pointer { return unsafe.Pointer(&x[Lanes[T]()*k]) }
 
 // Cholesky is as one's.
-func (t Together) Cholesky(l []float64, n int) bool {
+func (t Together[T]) Cholesky(l []T, n int) bool {
 	if n == 0 || !t.Lanes.Cholesky(at(l, 0), n) {
 		return n == 0
 	}
+	w := Lanes[T]()
 	for i := range n {
-		clear(l[Lanes*(i*n+i+1) : Lanes*(i+1)*n])
+		clear(l[w*(i*n+i+1) : w*(i+1)*n])
 	}
 	return true
 }
 
 // SolveTriangular is as one's.
-func (t Together) SolveTriangular(a, b []float64, n, m int, s Solving) bool {
+func (t Together[T]) SolveTriangular(a, b []T, n, m int, s Solving) bool {
 	if n == 0 || m == 0 {
 		return true
 	}
@@ -55,9 +58,10 @@ func (t Together) SolveTriangular(a, b []float64, n, m int, s Solving) bool {
 }
 
 // zero reports whether some matrix has a 0 on its diagonal.
-func zero(a []float64, n int) bool {
+func zero[T float](a []T, n int) bool {
+	w := Lanes[T]()
 	for i := range n {
-		for _, v := range a[Lanes*(i*n+i):][:Lanes] {
+		for _, v := range a[w*(i*n+i):][:w] {
 			if v == 0 {
 				return true
 			}
@@ -67,91 +71,101 @@ func zero(a []float64, n int) bool {
 }
 
 // LU is as one's.
-func (t Together) LU(f []float64, n int) bool {
-	perm, sign := f[Lanes*n*n:Lanes*(n*n+n)], f[Lanes*(n*n+n):Lanes*(n*n+2*n)]
+func (t Together[T]) LU(f []T, n int) bool {
+	w := Lanes[T]()
+	perm, sign := f[w*n*n:w*(n*n+n)], f[w*(n*n+n):w*(n*n+2*n)]
 	for i := range perm {
-		perm[i] = float64(i / Lanes)
+		perm[i] = T(i / w)
 	}
-	parity := [Lanes]float64{1, 1, 1, 1, 1, 1, 1, 1}
-	pivots := sign[:Lanes] // room until the signs are known
+	var parities [mostLanes]T
+	parity := parities[:w]
+	for l := range parity {
+		parity[l] = 1
+	}
+	pivots := sign[:w] // room until the signs are known
 	for j := range n {
 		t.Pivot(unsafe.Pointer(&f[0]), n, j, unsafe.Pointer(&pivots[0]))
 		for l, pivot := range pivots {
 			if p := int(pivot); p != j {
-				x, y := f[Lanes*j*n+l:Lanes*(j+1)*n], f[Lanes*p*n+l:]
-				for k := 0; k < len(x); k += Lanes {
+				x, y := f[w*j*n+l:w*(j+1)*n], f[w*p*n+l:]
+				for k := 0; k < len(x); k += w {
 					x[k], y[k] = y[k], x[k]
 				}
-				perm[Lanes*j+l], perm[Lanes*p+l] = perm[Lanes*p+l], perm[Lanes*j+l]
+				perm[w*j+l], perm[w*p+l] = perm[w*p+l], perm[w*j+l]
 				parity[l] = -parity[l]
 			}
-			if f[Lanes*(j*n+j)+l] == 0 {
+			if f[w*(j*n+j)+l] == 0 {
 				return false
 			}
 		}
 		t.Eliminate(unsafe.Pointer(&f[0]), n, j)
 	}
 	for i := range n {
-		copy(sign[Lanes*i:], parity[:])
+		copy(sign[w*i:], parity)
 	}
 	return true
 }
 
 // SolveLU is as one's.
-func (t Together) SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64) bool {
+func (t Together[T]) SolveLU(f, b, x []T, n, m int, transposed bool, work []T) bool {
 	if zero(f, n) {
 		return false
 	}
-	perm := f[Lanes*n*n : Lanes*(n*n+n)]
+	w := Lanes[T]()
+	perm := f[w*n*n : w*(n*n+n)]
 	if transposed {
-		y := work[:Lanes*n*m]
+		y := work[:w*n*m]
 		copy(y, b)
 		t.SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true})
 		t.SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true})
 		for i, p := range perm {
-			moveRow(x[Lanes*int(p)*m+i%Lanes:], y[Lanes*(i/Lanes)*m+i%Lanes:], m)
+			moveRow(x[w*int(p)*m+i%w:], y[w*(i/w)*m+i%w:], m)
 		}
 		return true
 	}
 	for i, p := range perm {
-		moveRow(x[Lanes*(i/Lanes)*m+i%Lanes:], b[Lanes*int(p)*m+i%Lanes:], m)
+		moveRow(x[w*(i/w)*m+i%w:], b[w*int(p)*m+i%w:], m)
 	}
 	t.SolveTriangular(f, x, n, m, Solving{Unit: true})
 	return t.SolveTriangular(f, x, n, m, Solving{Upper: true})
 }
 
 // moveRow copies a row of one matrix of those side by side.
-func moveRow(x, y []float64, m int) {
-	for k := 0; k < Lanes*m; k += Lanes {
+func moveRow[T float](x, y []T, m int) {
+	w := Lanes[T]()
+	for k := 0; k < w*m; k += w {
 		x[k] = y[k]
 	}
 }
 
 // Det is as one's.
-func (t Together) Det(d, a []float64, n int, work []float64) bool {
-	copy(work, a[:Lanes*n*n])
+func (t Together[T]) Det(d, a []T, n int, work []T) bool {
+	w := Lanes[T]()
+	copy(work, a[:w*n*n])
 	if !t.LU(work, n) {
 		return false
 	}
-	for l := range d[:Lanes] {
-		d[l] = 1
+	for l := range d[:w] {
+		p := 1.0
 		for i := range n {
-			d[l] *= work[Lanes*(i*n+i)+l]
+			p *= float64(work[w*(i*n+i)+l])
 		}
 		if n > 0 {
-			d[l] *= work[Lanes*n*n+Lanes*n+l]
+			p *= float64(work[w*n*n+w*n+l])
 		}
+		d[l] = T(p)
 	}
 	return true
 }
 
 // QR is as one's, of m ≥ n > 0 rows.
-func (t Together) QR(y, a []float64, m, n int, work []float64) bool {
-	q, upper := y[:Lanes*m*n], y[Lanes*m*n:Lanes*(m*n+n*n)]
-	copy(q, a[:Lanes*m*n])
+func (t Together[T]) QR(y, a []T, m, n int, work []T) bool {
+	w := Lanes[T]()
+	q, upper := y[:w*m*n], y[w*m*n:w*(m*n+n*n)]
+	copy(q, a[:w*m*n])
 	clear(upper)
-	tau, v := work[:Lanes*n], work[Lanes*n:Lanes*(n+m)]
-	const bytes = 8 * Lanes
+	tau, v := work[:w*n], work[w*n:w*(n+m)]
+	const bytes = 64 // a vector's
 	mirror := func(k int) {
 		if k+1 < m && k+1 < n {
 			t.Mirror(at(q, k*n+k+1), at(v, 0), at(tau, k), m-k-1, n-k-1, bytes*n)
@@ -159,29 +173,29 @@ func (t Together) QR(y, a []float64, m, n int, work []float64) bool {
 	}
 	for k := range n {
 		if k+1 == m {
-			clear(tau[Lanes*k:][:Lanes])
+			clear(tau[w*k:][:w])
 		} else if !t.Reflector(at(q, k*n+k), at(v, 0), at(tau, k), m-k-1, bytes*n) {
 			return false
 		}
 		mirror(k)
-		copy(upper[Lanes*(k*n+k):Lanes*(k+1)*n], q[Lanes*(k*n+k):])
+		copy(upper[w*(k*n+k):w*(k+1)*n], q[w*(k*n+k):])
 	}
 	for k := n - 1; k >= 0; k-- {
-		scale := (*[Lanes]float64)(tau[Lanes*k:])
+		scale := tau[w*k:][:w]
 		for i := k + 1; i < m; i++ {
-			x := (*[Lanes]float64)(q[Lanes*(i*n+k):])
-			copy(v[Lanes*(i-k-1):], x[:])
+			x := q[w*(i*n+k):][:w]
+			copy(v[w*(i-k-1):], x)
 			for l := range x {
 				x[l] *= -scale[l]
 			}
 		}
-		clear(q[Lanes*(k*n+k+1) : Lanes*(k+1)*n])
+		clear(q[w*(k*n+k+1) : w*(k+1)*n])
 		mirror(k)
 		for l, s := range scale {
-			q[Lanes*(k*n+k)+l] = 1 - s
+			q[w*(k*n+k)+l] = 1 - s
 		}
 		for i := range k {
-			clear(q[Lanes*(i*n+k):][:Lanes])
+			clear(q[w*(i*n+k):][:w])
 		}
 	}
 	return true

@@ -1,7 +1,8 @@
-// Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices in float64, by loops of
-// its own; Cholesky, LU, solves, QR, Eigh and SVD of large ones in the precision of their elements and in blocks, whose products are
-// package blas'; and by gonum's LAPACK where that is faster: Cholesky and LU of float64s of 33 to 64 rows. Small matrices of a
-// batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels and gonum.
+// Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices by loops of its own;
+// Cholesky, LU, solves, QR, Eigh and SVD of large ones in blocks, whose products are package blas'; and by gonum's LAPACK where that is
+// faster: Cholesky and LU of float64s of 33 to 64 rows. Sums are of the elements' type, but in functions that have float64s only. Small
+// matrices of a batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels
+// and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
 // processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
@@ -25,21 +26,26 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU and triangles, in QR smallQR, in Eigh smallEigh, in SVD smallSVD, in products
-// smallProduct. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
+// Small is the largest size for which the loops here serve Cholesky, LU, triangles and products, in QR smallQR, in Eigh smallEigh, in
+// SVD smallSVD. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
 const (
-	Small        = 32
-	smallQR      = 48
-	smallEigh    = 64
-	smallSVD     = 80
-	middle       = 64
-	smallProduct = 16
+	Small     = 32
+	smallQR   = 48
+	smallEigh = 64
+	smallSVD  = 80
+	middle    = 64
 )
 
 var (
 	lap    lapackimpl.Implementation
 	blas64 ours.Implementation
 )
+
+// single reports whether T is float32.
+func single[T float]() bool { return unsafe.Sizeof(T(0)) == 4 }
+
+// blocked reports whether Cholesky and LU of n rows go in blocks.
+func blocked[T float](n int) bool { return n > middle || n > Small && single[T]() }
 
 // Solving says what of a matrix solves.
 type Solving struct{ Upper, Transposed, Unit bool }
@@ -57,40 +63,40 @@ func (s Solving) row(k, n int) (i, lo, hi int) {
 }
 
 // dot is x·y, in four partial sums.
-func dot(x, y []float64) float64 {
+func dot[T float](x, y []T) T {
 	y = y[:len(x)]
-	var s0, s1, s2, s3 float64
+	var s0, s1, s2, s3 T
 	for len(x) >= 4 && len(y) >= 4 {
-		s0 += float64(x[0] * y[0])
-		s1 += float64(x[1] * y[1])
-		s2 += float64(x[2] * y[2])
-		s3 += float64(x[3] * y[3])
+		s0 += T(x[0] * y[0])
+		s1 += T(x[1] * y[1])
+		s2 += T(x[2] * y[2])
+		s3 += T(x[3] * y[3])
 		x, y = x[4:], y[4:]
 	}
 	for i, v := range x {
-		s0 += float64(v * y[i])
+		s0 += T(v * y[i])
 	}
 	return (s0 + s1) + (s2 + s3)
 }
 
 // axpy is y += a·x.
-func axpy(a float64, x, y []float64) {
+func axpy[T float](a T, x, y []T) {
 	y = y[:len(x)]
 	for i, v := range x {
-		y[i] += float64(a * v)
+		y[i] += T(a * v)
 	}
 }
 
 // combine is y += Σ a[p]·x[p·stride:], in order.
-func combine(y, a, x []float64, stride int) {
+func combine[T float](y, a, x []T, stride int) {
 	for len(a) >= 4 {
 		x0, x1, x2, x3 := x[:len(y)], x[stride:][:len(y)], x[2*stride:][:len(y)], x[3*stride:][:len(y)]
 		a0, a1, a2, a3 := a[0], a[1], a[2], a[3]
 		for i, v := range y {
-			v += float64(a0 * x0[i])
-			v += float64(a1 * x1[i])
-			v += float64(a2 * x2[i])
-			y[i] = v + float64(a3*x3[i])
+			v += T(a0 * x0[i])
+			v += T(a1 * x1[i])
+			v += T(a2 * x2[i])
+			y[i] = v + T(a3*x3[i])
 		}
 		if a = a[4:]; len(a) > 0 {
 			x = x[4*stride:]
@@ -117,23 +123,30 @@ func rotate[T float](c, s T, x, y []T) {
 	}
 }
 
-// product is y = a·b, [m k] × [k n].
-func (r Rows) product(y, a, b []float64, m, k, n int) {
-	if max(m, k, n) > smallProduct {
-		blas64.Dgemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
+// product is y = a·b, [m k] × [k n], and plus y += a·b.
+func (r Rows[T]) product(y, a, b []T, m, k, n int) {
+	if max(m, k, n) > Small {
+		gemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 0, y, n)
+		return
+	}
+	clear(y[:m*n])
+	r.plus(y, a, b, m, k, n)
+}
+
+func (r Rows[T]) plus(y, a, b []T, m, k, n int) {
+	if max(m, k, n) > Small {
+		gemm(blas.NoTrans, blas.NoTrans, m, n, k, 1, a, k, b, n, 1, y, n)
 		return
 	}
 	for i := range m {
-		row := y[i*n : (i+1)*n]
-		clear(row)
-		r.combine(row, a[i*k:(i+1)*k], b, n)
+		r.combine(y[i*n:(i+1)*n], a[i*k:(i+1)*k], b, n)
 	}
 }
 
-func transpose(y, x []float64, m, n int) { turn(y, x, m, n, n) }
+func transpose[T float](y, x []T, m, n int) { turn(y, x, m, n, n) }
 
 // turn is transpose for rows of x that are stride apart.
-func turn(y, x []float64, m, n, stride int) {
+func turn[T float](y, x []T, m, n, stride int) {
 	for i := range m {
 		for j, v := range x[i*stride:][:n] {
 			y[j*m+i] = v
@@ -141,7 +154,7 @@ func turn(y, x []float64, m, n, stride int) {
 	}
 }
 
-func identity(y []float64, n int) {
+func identity[T float](y []T, n int) {
 	clear(y[:n*n])
 	for i := range n {
 		y[i*n+i] = 1
@@ -151,12 +164,12 @@ func identity(y []float64, n int) {
 func ints(work []float64, n int) []int { return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n) }
 
 // Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0. work holds CholeskyWork.
-func Cholesky(l []float64, n int, work []float64) error {
+func Cholesky[T float](l []T, n int, work []T) error {
 	switch {
-	case n > middle:
+	case blocked[T](n):
 		return CholeskyBlocks(l, n, work)
 	case n > Small:
-		if !lap.Dpotrf(blas.Lower, n, l, n) {
+		if !lap.Dpotrf(blas.Lower, n, any(l).([]float64), n) {
 			return ErrDefinite
 		}
 	default:
@@ -169,7 +182,7 @@ func Cholesky(l []float64, n int, work []float64) error {
 			if !(d > 0) {
 				return ErrDefinite
 			}
-			row[i] = math.Sqrt(d)
+			row[i] = root(d)
 		}
 	}
 	for i := range n {
@@ -179,11 +192,11 @@ func Cholesky(l []float64, n int, work []float64) error {
 }
 
 // SolveTriangular makes b, [n m], op(a)⁻¹·b for a triangle of a.
-func SolveTriangular(a, b []float64, n, m int, s Solving, r Rows) error {
+func SolveTriangular[T float](a, b []T, n, m int, s Solving, r Rows[T]) error {
 	if !s.Unit && singular(a, n) {
 		return ErrSingular
 	}
-	if n > Small && m > 4 {
+	if n > Small && (m > 4 || single[T]()) {
 		trsm(s, n, m, a, n, b, m)
 		return nil
 	}
@@ -231,16 +244,16 @@ func singular[T float](a []T, n int) bool {
 
 // LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
 // are 0 are no error. work holds LUWork.
-func LU(f []float64, n int, work []float64, r Rows) {
-	if n > middle {
+func LU[T float](f []T, n int, work []T, r Rows[T]) {
+	if blocked[T](n) {
 		LUBlocks(f, n, work)
 		return
 	}
 	unpermuted(f, n)
 	defer spreadSign(f, n)
 	if n > Small {
-		pivots := ints(work, n)
-		lap.Dgetrf(n, n, f, n, pivots)
+		pivots := ints(any(work).([]float64), n)
+		lap.Dgetrf(n, n, any(f).([]float64), n, pivots)
 		for i, p := range pivots {
 			exchanged(f, n, i, p)
 		}
@@ -249,7 +262,7 @@ func LU(f []float64, n int, work []float64, r Rows) {
 	for j := range n {
 		p := j
 		for i := j + 1; i < n; i++ {
-			if math.Abs(f[i*n+j]) > math.Abs(f[p*n+j]) {
+			if abs(f[i*n+j]) > abs(f[p*n+j]) {
 				p = i
 			}
 		}
@@ -272,12 +285,7 @@ func LU(f []float64, n int, work []float64, r Rows) {
 }
 
 // SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
-func SolveLU(f, b, x []float64, n, m int, transposed bool, work []float64, r Rows) error {
-	return solveLU(f, b, x, n, m, transposed, work, func(b []float64, s Solving) error { return SolveTriangular(f, b, n, m, s, r) })
-}
-
-// solveLU is SolveLU by solve, for a triangle of f.
-func solveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, solve func(b []T, s Solving) error) error {
+func SolveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, r Rows[T]) error {
 	if singular(f, n) {
 		return ErrSingular
 	}
@@ -286,13 +294,13 @@ func solveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, solve fu
 		for i, p := range perm {
 			copy(x[i*m:(i+1)*m], b[int(p)*m:])
 		}
-		solve(x, Solving{Unit: true})
-		return solve(x, Solving{Upper: true})
+		SolveTriangular(f, x, n, m, Solving{Unit: true}, r)
+		return SolveTriangular(f, x, n, m, Solving{Upper: true}, r)
 	}
 	y := work[:n*m]
 	copy(y, b)
-	solve(y, Solving{Upper: true, Transposed: true})
-	solve(y, Solving{Unit: true, Transposed: true})
+	SolveTriangular(f, y, n, m, Solving{Upper: true, Transposed: true}, r)
+	SolveTriangular(f, y, n, m, Solving{Unit: true, Transposed: true}, r)
 	for i, p := range perm {
 		copy(x[int(p)*m:(int(p)+1)*m], y[i*m:])
 	}
@@ -303,27 +311,28 @@ func solveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, solve fu
 func DetWork(n int) int { return n*n + 2*n + LUWork(n) }
 
 // Det is det a. work holds DetWork.
-func Det(a []float64, n int, work []float64, r Rows) float64 {
+func Det[T float](a []T, n int, work []T, r Rows[T]) T {
 	f, work := work[:n*n+2*n], work[n*n+2*n:]
 	copy(f, a[:n*n])
 	LU(f, n, work, r)
-	return det(f, n)
+	return T(det(f, n))
 }
 
-func det(f []float64, n int) float64 {
+// det is the determinant of packed factors; products may be beyond what a float32 holds before the last.
+func det[T float](f []T, n int) float64 {
 	p := 1.0
 	for i := range n {
-		p *= f[i*n+i]
+		p *= float64(f[i*n+i])
 	}
 	if n > 0 {
-		p *= f[n*n+n]
+		p *= float64(f[n*n+n])
 	}
 	return p
 }
 
 // Cofactor is det a·a⁻ᵀ. A singular matrix has one, too: from the singular values, with the product of all
 // others in the place of each. work holds CofactorWork(n).
-func Cofactor(y, a []float64, n int, work []float64, r Rows) error {
+func Cofactor(y, a []float64, n int, work []float64, r Rows[float64]) error {
 	if n == 0 {
 		return nil
 	}
@@ -368,8 +377,8 @@ func Cofactor(y, a []float64, n int, work []float64, r Rows) error {
 func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + n*n + DetWork(n) }
 
 // QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
-func QR(y, a []float64, m, n int, work []float64, r Rows) {
-	if n > smallQR {
+func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
+	if n > smallQR || n > Small && single[T]() {
 		QRBlocks(y, a, m, n, work)
 		return
 	}
@@ -382,7 +391,7 @@ func QR(y, a []float64, m, n int, work []float64, r Rows) {
 	tau, work := work[:n], work[n:]
 	w, v := work[:n], work[n:n+m]
 	// reflect applies I - tau·v·vᵀ to columns j … of q, for v = 1 and column k below row k.
-	reflect := func(k, j int, tau float64) {
+	reflect := func(k, j int, tau T) {
 		w := w[:n-j]
 		copy(w, q[k*n+j:(k+1)*n])
 		for i := k + 1; i < m; i++ {
@@ -398,19 +407,19 @@ func QR(y, a []float64, m, n int, work []float64, r Rows) {
 		}
 	}
 	for k := range n {
-		alpha, top := q[k*n+k], 0.0
+		alpha, top := q[k*n+k], T(0)
 		for i := k + 1; i < m; i++ {
-			top = max(top, math.Abs(q[i*n+k]))
+			top = max(top, abs(q[i*n+k]))
 		}
 		tau[k] = 0
 		if top != 0 {
-			top = max(top, math.Abs(alpha))
-			sum := 0.0
+			top = max(top, abs(alpha))
+			sum := T(0)
 			for i := k; i < m; i++ {
 				v := q[i*n+k] / top
-				sum += float64(v * v)
+				sum += T(v * v)
 			}
-			beta := -math.Copysign(top*math.Sqrt(sum), alpha)
+			beta := T(-math.Copysign(float64(top*root(sum)), float64(alpha)))
 			tau[k] = (beta - alpha) / beta
 			for i := k + 1; i < m; i++ {
 				q[i*n+k] /= alpha - beta
@@ -443,7 +452,7 @@ func QRWork(m, n int) int {
 
 // Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds
 // EighWork.
-func Eigh(y, a []float64, n int, work []float64, r Rows) error {
+func Eigh(y, a []float64, n int, work []float64, r Rows[float64]) error {
 	if n > smallEigh {
 		return EighBlocks(y, a, n, work, r)
 	}
@@ -498,7 +507,7 @@ const sweeps = 60
 
 // tridiagonal finds Q and a matrix of diagonal d and off-diagonal e with Q·x·Qᵀ equal to that, by Householder's
 // reflections, which take x's place. Rows of q are padded. work holds 2n.
-func tridiagonal(x, q, d, e []float64, n int, work []float64, r Rows) {
+func tridiagonal(x, q, d, e []float64, n int, work []float64, r Rows[float64]) {
 	beta, p := work[:n], work[n:2*n]
 	for k := range n {
 		d[k] = x[k*n+k]
@@ -529,7 +538,7 @@ func tridiagonal(x, q, d, e []float64, n int, work []float64, r Rows) {
 
 // implicitQL makes a tridiagonal matrix diagonal by the QL algorithm with implicit shifts (A. Dubrulle,
 // R. Martin, J. Wilkinson, 1968), and applies its rotations to q's rows, which are padded. work holds 2n.
-func implicitQL(q, d, e []float64, n int, work []float64, r Rows) error {
+func implicitQL(q, d, e []float64, n int, work []float64, r Rows[float64]) error {
 	for l := range n {
 		for step := 0; ; step++ {
 			m := l
@@ -599,146 +608,3 @@ func swap[T float](x, y []T) {
 		x[i], y[i] = y[i], x[i]
 	}
 }
-
-// Expm is eᵃ by the Padé approximant of degree 13, scaling and squaring (N. Higham, "The scaling and squaring
-// method for the matrix exponential revisited", 2005). work holds ExpmWork.
-func Expm(y, a []float64, n int, work []float64, r Rows) error {
-	return expm(y, nil, a, nil, n, work, r)
-}
-
-// ExpmWork is the work of Expm.
-func ExpmWork(n int) int { return 8*n*n + 2*n + LUWork(n) }
-
-// ExpmFrechet is the derivative of eᵃ along e: that of each step of Expm (A. Al-Mohy and N. Higham, "Computing the Fréchet
-// derivative of the matrix exponential, with an application to condition number estimation", 2009, algorithm 6.4). work holds
-// ExpmFrechetWork.
-func ExpmFrechet(y, a, e []float64, n int, work []float64, r Rows) error {
-	return expm(work[:n*n], y, a, e, n, work[n*n:], r)
-}
-
-// ExpmFrechetWork is the work of ExpmFrechet.
-func ExpmFrechetWork(n int) int { return ExpmWork(n) + 9*n*n }
-
-// expm makes y eᵃ, and dy its derivative along e if that is not nil.
-func expm(y, dy, a, e []float64, n int, work []float64, r Rows) error {
-	if n == 0 {
-		return nil
-	}
-	size := n * n
-	next := func() (w []float64) {
-		w, work = work[:size], work[size:]
-		return w
-	}
-	largest := 0.0
-	for j := range n {
-		sum := 0.0
-		for i := range n {
-			sum += math.Abs(a[i*n+j])
-		}
-		largest = max(largest, sum) // NaN stays
-	}
-	if largest-largest != 0 {
-		for _, y := range [2][]float64{y, dy} {
-			for i := range y {
-				y[i] = math.NaN()
-			}
-		}
-		return nil
-	}
-	squarings, most := 0, 5.371920351148152
-	if e != nil {
-		most = 4.74
-	}
-	if largest > most {
-		_, squarings = math.Frexp(largest / most)
-	}
-	scaled := func(a []float64) []float64 {
-		x := next()
-		copy(x, a)
-		scale(math.Ldexp(1, -squarings), x)
-		return x
-	}
-	// y = a·b + c·d, with t for a product.
-	products := func(y, a, b, c, d, t []float64) {
-		r.product(y, a, b, n, n, n)
-		r.product(t, c, d, n, n, n)
-		add(y, t)
-	}
-	combined := func(y, x6, x4, x2 []float64, c6, c4, c2 float64) {
-		for i := range y {
-			y[i] = float64(c6*x6[i]) + float64(c4*x4[i]) + float64(c2*x2[i])
-		}
-	}
-	b := &pade13
-	x, a2, a4, a6, u, v, t := scaled(a[:size]), next(), next(), next(), next(), next(), next()
-	r.product(a2, x, x, n, n, n)
-	r.product(a4, a2, a2, n, n, n)
-	r.product(a6, a4, a2, n, n, n)
-	var m, m2, m4, m6, du, dv, dt, w []float64
-	if e != nil {
-		m, m2, m4, m6, du, dv, dt, w = scaled(e[:size]), next(), next(), next(), next(), next(), next(), next()
-		products(m2, x, m, m, x, t)
-		products(m4, a2, m2, m2, a2, t)
-		products(m6, a4, m2, m4, a2, t)
-	}
-	// half makes y = a6·(c6·a6 + c4·a4 + c2·a2) + (k6·a6 + k4·a4 + k2·a2 + k0), dy the derivative.
-	half := func(y, dy []float64, c6, c4, c2, k6, k4, k2, k0 float64) {
-		combined(t, a6, a4, a2, c6, c4, c2)
-		r.product(y, a6, t, n, n, n)
-		if e != nil {
-			combined(dt, m6, m4, m2, c6, c4, c2)
-			products(dy, a6, dt, m6, t, w)
-			combined(dt, m6, m4, m2, k6, k4, k2)
-			add(dy, dt)
-		}
-		combined(t, a6, a4, a2, k6, k4, k2)
-		for i := range n {
-			t[i*n+i] += k0
-		}
-		add(y, t)
-	}
-	half(v, dv, b[13], b[11], b[9], b[7], b[5], b[3], b[1])
-	r.product(u, x, v, n, n, n) // odd powers
-	if e != nil {
-		products(du, x, dv, m, v, w)
-	}
-	half(v, dv, b[12], b[10], b[8], b[6], b[4], b[2], b[0]) // even powers
-	f, rest := work[:size+2*n], work[size+2*n:]
-	for i := range size {
-		f[i] = v[i] - u[i]
-		v[i] += u[i]
-	}
-	LU(f, n, rest, r)
-	if err := SolveLU(f, v, y, n, n, false, rest, r); err != nil {
-		return err
-	}
-	if e != nil { // the derivative of f·y = v
-		for i := range size {
-			t[i] = du[i] - dv[i]
-			du[i] += dv[i]
-		}
-		r.product(dv, t, y, n, n, n)
-		add(du, dv)
-		if err := SolveLU(f, du, dy, n, n, false, rest, r); err != nil {
-			return err
-		}
-	}
-	for range squarings {
-		if e != nil {
-			copy(dt, dy[:size])
-			products(dy[:size], y, dt, dt, y, w)
-		}
-		copy(t, y[:size])
-		r.product(y, t, t, n, n, n)
-	}
-	return nil
-}
-
-func add(y, x []float64) {
-	for i, v := range x {
-		y[i] += v
-	}
-}
-
-var pade13 = [14]float64{64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000,
-	10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1}

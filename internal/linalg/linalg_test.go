@@ -22,7 +22,7 @@ func TestScales(t *testing.T) {
 		for _, scale := range []float64{1, 1e160, 1e300, 1e-160, 1e-300} {
 			a := random(n*n, scale)
 			y := make([]float64, 2*n*n+n)
-			if err := SVD(y, a, n, n, make([]float64, SVDWork(n, n)), Rows{}); err != nil {
+			if err := SVD(y, a, n, n, make([]float64, SVDWork(n, n)), Rows[float64]{}); err != nil {
 				t.Fatal(n, scale, err)
 			}
 			u, v, s := y[:n*n], y[n*n:2*n*n], y[2*n*n:]
@@ -42,7 +42,7 @@ func TestScales(t *testing.T) {
 					a[i*n+j] = a[j*n+i]
 				}
 			}
-			if err := Eigh(y, a, n, make([]float64, EighWork(n)), Rows{}); err != nil {
+			if err := Eigh(y, a, n, make([]float64, EighWork(n)), Rows[float64]{}); err != nil {
 				t.Fatal(n, scale, err)
 			}
 			v, w := y[:n*n], y[n*n:]
@@ -74,11 +74,11 @@ func BenchmarkFactors(b *testing.B) {
 		work := make([]float64, max(EighWork(n), SVDWork(n, n), QRWork(n, n), ExpmWork(n)))
 		for name, f := range map[string]func(){
 			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n, work) },
-			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work, Rows{}) },
-			"qr":       func() { QR(y, a, n, n, work, Rows{}) },
-			"eigh":     func() { Eigh(y, a, n, work, Rows{}) },
-			"svd":      func() { SVD(y, a, n, n, work, Rows{}) },
-			"expm":     func() { Expm(y, a, n, work, Rows{}) },
+			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work, Rows[float64]{}) },
+			"qr":       func() { QR(y, a, n, n, work, Rows[float64]{}) },
+			"eigh":     func() { Eigh(y, a, n, work, Rows[float64]{}) },
+			"svd":      func() { SVD(y, a, n, n, work, Rows[float64]{}) },
+			"expm":     func() { Expm(y, a, n, work, Rows[float64]{}) },
 		} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				for b.Loop() {
@@ -111,7 +111,7 @@ func TestSVDCases(t *testing.T) {
 				}
 			}
 			y := make([]float64, m*n+n*n+n)
-			if err := SVD(y, a, m, n, make([]float64, SVDWork(m, n)), Rows{}); err != nil {
+			if err := SVD(y, a, m, n, make([]float64, SVDWork(m, n)), Rows[float64]{}); err != nil {
 				t.Fatal(name, n, err)
 			}
 			u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:]
@@ -158,32 +158,49 @@ func b2i(b bool) int {
 	return 0
 }
 
-// The derivative of eᴬ along E is the corner of the exponential of [[A, E], [0, A]], small and large, with and without squarings.
+// The derivative of eᴬ along E is the corner of the exponential of [[A, E], [0, A]], for both types, by all approximants, with and without
+// squarings; float32's exponential is float64's.
 func TestExpmFrechet(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
-	for _, n := range []int{1, 2, 5, 16, 17, 40} {
-		for _, size := range []float64{1e-3, 0.3, 5} {
+	for _, n := range []int{1, 2, 5, 16, 17, 33, 40} {
+		for _, size := range []float64{1e-3, 0.02, 0.1, 0.3, 1, 5} {
 			a, e, y := make([]float64, n*n), make([]float64, n*n), make([]float64, n*n)
 			both, want := make([]float64, 4*n*n), make([]float64, 4*n*n)
 			for i := range a {
-				a[i], e[i] = size/math.Sqrt(float64(n))*rng.NormFloat64(), rng.NormFloat64()
+				a[i], e[i] = float64(float32(size/math.Sqrt(float64(n))*rng.NormFloat64())), float64(float32(rng.NormFloat64()))
 				at := i/n*2*n + i%n
 				both[at], both[at+n], both[at+2*n*n+n] = a[i], e[i], a[i]
 			}
-			if err := ExpmFrechet(y, a, e, n, make([]float64, ExpmFrechetWork(n)), Rows{}); err != nil {
+			if err := ExpmFrechet(y, a, e, n, nans[float64](ExpmFrechetWork(n)), Rows[float64]{}); err != nil {
 				t.Fatal(err)
 			}
-			if err := Expm(want, both, 2*n, make([]float64, ExpmWork(2*n)), Rows{}); err != nil {
+			if err := Expm(want, both, 2*n, nans[float64](ExpmWork(2*n)), Rows[float64]{}); err != nil {
 				t.Fatal(err)
 			}
-			off, top := 0.0, 0.0
-			for i, v := range y {
-				w := want[i/n*2*n+i%n+n]
-				off, top = max(off, math.Abs(v-w)), max(top, math.Abs(w))
+			value, slope := make([]float64, n*n), make([]float64, n*n)
+			for i := range value {
+				at := i/n*2*n + i%n
+				value[i], slope[i] = want[at], want[at+n]
 			}
-			if !(off <= 1e-13*top) {
-				t.Errorf("%d, norm %v: off by %v of %v", n, size, off, top)
+			near := func(what string, y, want []float64, tol float64) {
+				off, top := 0.0, 0.0
+				for i, v := range y {
+					off, top = max(off, math.Abs(v-want[i])), max(top, math.Abs(want[i]))
+				}
+				if !(off <= tol*top) {
+					t.Errorf("%s, %d, norm %v: off by %v of %v", what, n, size, off, top)
+				}
 			}
+			near("float64", y, slope, 1e-13)
+			y32 := make([]float32, n*n)
+			if err := ExpmFrechet(y32, as[float32](a), as[float32](e), n, nans[float32](ExpmFrechetWork(n)), Rows[float32]{}); err != nil {
+				t.Fatal(err)
+			}
+			near("float32", as[float64](y32), slope, 1e-5)
+			if err := Expm(y32, as[float32](a), n, nans[float32](ExpmWork(n)), Rows[float32]{}); err != nil {
+				t.Fatal(err)
+			}
+			near("float32's value", as[float64](y32), value, 1e-5)
 		}
 	}
 }

@@ -8,23 +8,25 @@ import (
 )
 
 // Rows are steps along the rows of a matrix, by a level's kernels, nil for Go's loops, with the same bits.
-type Rows struct{ *kernels.Rows }
+type Rows[T float] struct{ *kernels.Rows }
 
 // short is the number of columns below which a loop takes no longer than a kernel.
 const short = 4
 
-func (r Rows) slow(rows, cols int) bool { return r.Rows == nil || cols < short || rows == 0 }
+func (r Rows[T]) bytes(n int) int { return n * int(unsafe.Sizeof(T(0))) }
 
-func first(x []float64) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
+func (r Rows[T]) slow(rows, cols int) bool { return r.Rows == nil || cols < short || rows == 0 }
+
+func first[T float](x []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
 
 // rotate turns x's row from and the one after it, step further, by the first of count cosines and sines, then that one and
 // the next: (row, next) = (c·row + s·next, c·next - s·row). Rows have n elements, a multiple of 4.
-func (r Rows) rotate(x []float64, n, from, step, count int, cs []float64) {
+func (r Rows[T]) rotate(x []T, n, from, step, count int, cs []T) {
 	if count == 0 {
 		return
 	}
-	if r.Rows != nil {
-		r.Rotate(unsafe.Pointer(&x[from*n]), 8*step*n, count, first(cs), n)
+	if r.Rows != nil && r.Rotate != nil {
+		r.Rotate(unsafe.Pointer(&x[from*n]), r.bytes(step*n), count, first(cs), n)
 		return
 	}
 	for k := range count {
@@ -34,48 +36,48 @@ func (r Rows) rotate(x []float64, n, from, step, count int, cs []float64) {
 }
 
 // reflect takes beta·(v·row)·v from each of rows rows of x, of as many elements as v, stride apart.
-func (r Rows) reflect(x, v []float64, beta float64, rows, stride int) {
-	if r.slow(rows, len(v)) {
+func (r Rows[T]) reflect(x, v []T, beta T, rows, stride int) {
+	if r.slow(rows, len(v)) || r.Reflect == nil {
 		for i := range rows {
 			row := x[i*stride:][:len(v)]
 			axpy(-(beta * dot(v, row)), v, row)
 		}
 		return
 	}
-	r.Reflect(first(x), first(v), beta, rows, len(v), 8*stride)
+	r.Reflect(first(x), first(v), float64(beta), rows, len(v), r.bytes(stride))
 }
 
 // times is y[i] = beta·(v·x[i]).
-func (r Rows) times(y, x, v []float64, beta float64, stride int) {
-	if r.slow(len(y), len(v)) {
+func (r Rows[T]) times(y, x, v []T, beta T, stride int) {
+	if r.slow(len(y), len(v)) || r.MatVec == nil {
 		for i := range y {
 			y[i] = beta * dot(v, x[i*stride:])
 		}
 		return
 	}
-	r.MatVec(first(y), first(x), first(v), beta, len(y), len(v), 8*stride)
+	r.MatVec(first(y), first(x), first(v), float64(beta), len(y), len(v), r.bytes(stride))
 }
 
 // combine is y += Σ a[i]·x[i], in order.
-func (r Rows) combine(y, a, x []float64, stride int) {
+func (r Rows[T]) combine(y, a, x []T, stride int) {
 	if r.slow(len(a), len(y)) {
 		if len(y) > 0 {
 			combine(y, a, x, stride)
 		}
 		return
 	}
-	r.Combine(first(y), first(a), first(x), len(a), len(y), 8*stride)
+	r.Combine(first(y), first(a), first(x), len(a), len(y), r.bytes(stride))
 }
 
 // rank1 is x[i] -= a[i]·y.
-func (r Rows) rank1(x, a, y []float64, stride int) {
+func (r Rows[T]) rank1(x, a, y []T, stride int) {
 	if r.slow(len(a), len(y)) {
 		for i, v := range a {
 			axpy(-v, y, x[i*stride:][:len(y)])
 		}
 		return
 	}
-	r.Rank1(first(x), first(a), first(y), len(a), len(y), 8*stride)
+	r.Rank1(first(x), first(a), first(y), len(a), len(y), r.bytes(stride))
 }
 
 // padded is the length of rows of n elements that are rotated.

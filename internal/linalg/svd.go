@@ -3,7 +3,7 @@ package linalg
 import "math"
 
 // SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
-func SVD(y, a []float64, m, n int, work []float64, r Rows) error {
+func SVD(y, a []float64, m, n int, work []float64, r Rows[float64]) error {
 	if n > smallSVD {
 		return SVDBlocks(y, a, m, n, work, r)
 	}
@@ -47,7 +47,7 @@ func svdWork(m, n int) int { return 2*m*n + n*padded(m) + n*padded(n) + 8*n }
 
 // bidiagonal finds orthonormal rows ut and vt with ut·x·vtᵀ upper bidiagonal, d and above it e[1:], by Householder's
 // reflections. x, [m n], is lost. work holds m·n + 3n.
-func bidiagonal(x, ut, vt, d, e []float64, m, n int, work []float64, r Rows) {
+func bidiagonal(x, ut, vt, d, e []float64, m, n int, work []float64, r Rows[float64]) {
 	left, bl, br, w := work[:m*n], work[m*n:m*n+n], work[m*n+n:m*n+2*n], work[m*n+2*n:m*n+3*n]
 	below := func(k int) []float64 { return left[k*m : k*m+m-k] }
 	right := func(k int) []float64 { return x[k*n+k+1 : (k+1)*n] }
@@ -91,7 +91,7 @@ func bidiagonal(x, ut, vt, d, e []float64, m, n int, work []float64, r Rows) {
 // golubReinsch makes the bidiagonal matrix d, e[1:] diagonal by the QR algorithm with implicit shifts (G. Golub,
 // C. Reinsch, "Singular value decomposition and least squares solutions", 1970), and applies its rotations to the rows of u
 // and v, of um and vn elements. Singular values are right to some units of the largest's last place. work holds 4n.
-func golubReinsch(u, v, d, e []float64, um, vn, n int, work []float64, r Rows) error {
+func golubReinsch(u, v, d, e []float64, um, vn, n int, work []float64, r Rows[float64]) error {
 	cu, cv := work[:2*n], work[2*n:4*n]
 	top := 0.0
 	for i := range n {
