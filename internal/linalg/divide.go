@@ -125,7 +125,7 @@ func (b *divided[T]) undivided(lo, n int) error {
 			rotate(c, -s, v[i*vn:(i+1)*vn], v[n*vn:])
 		}
 	}
-	if err := golubReinsch(u, v, d, e, un, vn, n, work, b.rows); err != nil {
+	if err := golubReinsch(u, v, d, e, un, vn, n, b.tol/8, work, b.rows); err != nil {
 		return err
 	}
 	order(d, v, u, n, vn, un, false)

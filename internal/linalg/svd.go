@@ -25,7 +25,11 @@ func SVD(y, a []float64, m, n int, work []float64, r Rows[float64]) error {
 	copy(x, a[:m*n])
 	scale(math.Ldexp(1, -exp), x)
 	bidiagonal(x, ut, vt, s, e, m, n, take(m*n+3*n), r)
-	if err := golubReinsch(ut, vt, s, e, um, vn, n, take(4*n), r); err != nil {
+	tiny := 0.0
+	for i := range n {
+		tiny = max(tiny, 0x1p-53*(math.Abs(s[i])+math.Abs(e[i])))
+	}
+	if err := golubReinsch(ut, vt, s, e, um, vn, n, tiny, take(4*n), r); err != nil {
 		return err
 	}
 	order(s, vt, ut, n, vn, um, true)
@@ -90,14 +94,9 @@ func bidiagonal(x, ut, vt, d, e []float64, m, n int, work []float64, r Rows[floa
 
 // golubReinsch makes the bidiagonal matrix d, e[1:] diagonal by the QR algorithm with implicit shifts (G. Golub,
 // C. Reinsch, "Singular value decomposition and least squares solutions", 1970), and applies its rotations to the rows of u
-// and v, of um and vn elements. Singular values are right to some units of the largest's last place. work holds 4n.
-func golubReinsch(u, v, d, e []float64, um, vn, n int, work []float64, r Rows[float64]) error {
+// and v, of um and vn elements. What is not above tiny is as good as 0. work holds 4n.
+func golubReinsch(u, v, d, e []float64, um, vn, n int, tiny float64, work []float64, r Rows[float64]) error {
 	cu, cv := work[:2*n], work[2*n:4*n]
-	top := 0.0
-	for i := range n {
-		top = max(top, math.Abs(d[i])+math.Abs(e[i]))
-	}
-	tiny := 0x1p-53 * top
 	for k := n - 1; k >= 0; k-- {
 		for step := 0; ; step++ {
 			l := k
