@@ -11,7 +11,7 @@ import (
 // reflections, that one's vectors (divide.go), and the reflections of these. All but half of the first step is in products.
 
 // panel is the number of rows and columns that are reflected before what is behind them is.
-const panel = 32
+const panel = 12
 
 // tall is how many rows there are for each column of a matrix of which R is decomposed, in quarters.
 const tall = 6
@@ -60,7 +60,7 @@ func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[float64]) error {
 
 // svdBlocksWork is the work of svdBlocks.
 func svdBlocksWork(m, n int) int {
-	return m*(n+apart) + n*(m+apart) + n*(n+apart) + 2*panel*(m+n+2*apart) + qrBlock*(n+qrBlock) + n*n + 2*n + 2*divideWork(n)
+	return m*(n+apart) + n*(m+apart) + n*(n+apart) + 2*panel*(m+n+2*apart) + reflectedWork(n) + n*n + 2*n + 2*divideWork(n)
 }
 
 // SVDBlocksWork is the work of SVDBlocks.
@@ -80,7 +80,7 @@ func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows[float64]) error 
 	ldm, ldn := m+apart, n+apart
 	x, left, right := take(m*ldn), take(n*ldm), take(n*ldn)
 	w, z := take(2*panel*ldm), take(2*panel*ldn)
-	t, ut, taus := take(qrBlock*(n+qrBlock)), take(n*n), take(2*n)
+	t, ut, taus := take(reflectedWork(n)), take(n*n), take(2*n)
 	f := doubles(work, divideWork(n))
 	d, e, f := f[:n], f[n:2*n], f[2*n:]
 	bidiagonalBlocks(x, left, right, taus, w, z, d, e, m, n)
@@ -130,11 +130,10 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 			lessRows(u, before, w[g:], ldm, z[g:], ldn)
 			head, tau := mirror(u, room[:1])
 			d[g], taus[g], taus[n+g] = float64(head), tau, 0
-			l := left[g*ldm+k : g*ldm+m]
-			clear(l[:p])
-			copy(l[p:], u)
-			rv := right[g*ldn+k : g*ldn+n]
-			clear(rv[:p+1])
+			l, r := left[g*ldm:g*ldm+m], right[g*ldn:g*ldn+n]
+			clear(l[:g])
+			copy(l[g:], u)
+			clear(r[:g+1])
 			if g == n-1 {
 				break
 			}
@@ -148,7 +147,7 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 			lessRows(v, before+1, z[g+1:], ldn, w[g:], ldm)
 			head, tau = mirror(v, room[:1])
 			e[g+1], taus[n+g] = float64(head), tau
-			copy(rv[p+1:], v)
+			copy(r[g+1:], v)
 			if g+1 < m {
 				y := w[(before+1)*ldm+g+1 : (before+1)*ldm+m]
 				dots(room[:before+1], z[g+1:], ldn, v)
@@ -176,11 +175,15 @@ func mirror[T float](x, work []T) (head, tau T) {
 
 // reflected makes c, of m rows and n columns, the product of n reflections and it. Their vectors are rows of v, 0 before the element
 // of their number. Those of a block are I - Vᵀ·S⁻¹·V, of S the upper triangle of V·Vᵀ with 1/tau as its diagonal (T. Joffrain and
-// others, "Accumulating Householder transformations, revisited", 2006). work holds qrBlock·(n + qrBlock).
+// others, "Accumulating Householder transformations, revisited", 2006). work holds reflectedWork.
 func reflected[T float](c []T, m, n int, v []T, ldv int, taus, work []T) {
-	s, y := work[:qrBlock*qrBlock], work[qrBlock*qrBlock:]
-	for k := (n - 1) / panel * panel; k >= 0; k -= panel {
-		w, rows := min(panel, n-k), m-k
+	s, y := work[:mostWY*mostWY], work[mostWY*mostWY:]
+	size := 16
+	if n > 400 {
+		size = mostWY
+	}
+	for k := (n - 1) / size * size; k >= 0; k -= size {
+		w, rows := min(size, n-k), m-k
 		v, c := v[k*ldv+k:], c[k*n:]
 		gemm(blas.NoTrans, blas.Trans, w, w, rows, 1, v, ldv, v, ldv, 0, s, w)
 		for i := range w {
@@ -193,3 +196,8 @@ func reflected[T float](c []T, m, n int, v []T, ldv int, taus, work []T) {
 		gemm(blas.Trans, blas.NoTrans, rows, n, w, -1, v, ldv, y, n, 1, c, n)
 	}
 }
+
+// mostWY is the largest number of reflections that are applied at once.
+const mostWY = 32
+
+func reflectedWork(n int) int { return mostWY * (n + mostWY) }

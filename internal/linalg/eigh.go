@@ -73,7 +73,7 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 			}
 			lessRows(row, 2*j, u[i:], ld, by, 1)
 			d[i], e[i], tau[i] = float64(row[0]), 0, 0
-			clear(x[i*ld+k+1 : i*ld+i+1])
+			clear(x[i*ld+1 : i*ld+i+1])
 			if i == n-1 {
 				break
 			}
