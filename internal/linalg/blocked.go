@@ -61,43 +61,32 @@ func less[T float](n, k int, a []T, lda int, c []T, ldc int) {
 	}
 }
 
-// lessRows is y less Σ x[p·inc]·a[p·lda:], p < m.
-func lessRows[T float](y []T, m int, a []T, lda int, x []T, inc int) {
-	if m == 0 || len(y) == 0 {
+// gemv is y = alpha·op(a)·x + beta·y.
+func gemv[T float](t blas.Transpose, m, n int, alpha T, a []T, lda int, x []T, inc int, beta T, y []T) {
+	if m == 0 || n == 0 {
 		return
 	}
 	switch a := any(a).(type) {
 	case []float64:
-		blas64.Dgemv(blas.Trans, m, len(y), -1, a, lda, any(x).([]float64), inc, 1, any(y).([]float64), 1)
+		blas64.Dgemv(t, m, n, float64(alpha), a, lda, any(x).([]float64), inc, float64(beta), any(y).([]float64), 1)
 	case []float32:
-		blas64.Sgemv(blas.Trans, m, len(y), -1, a, lda, any(x).([]float32), inc, 1, any(y).([]float32), 1)
+		blas64.Sgemv(t, m, n, float32(alpha), a, lda, any(x).([]float32), inc, float32(beta), any(y).([]float32), 1)
 	}
+}
+
+// lessRows is y less Σ x[p·inc]·a[p·lda:], p < m.
+func lessRows[T float](y []T, m int, a []T, lda int, x []T, inc int) {
+	gemv(blas.Trans, m, len(y), -1, a, lda, x, inc, 1, y)
 }
 
 // sumRows is Σ x[p]·a[p·lda:], p < m.
 func sumRows[T float](y []T, m int, a []T, lda int, x []T) {
-	if len(y) == 0 {
-		return
-	}
-	switch a := any(a).(type) {
-	case []float64:
-		blas64.Dgemv(blas.Trans, m, len(y), 1, a, lda, any(x).([]float64), 1, 0, any(y).([]float64), 1)
-	case []float32:
-		blas64.Sgemv(blas.Trans, m, len(y), 1, a, lda, any(x).([]float32), 1, 0, any(y).([]float32), 1)
-	}
+	gemv(blas.Trans, m, len(y), 1, a, lda, x, 1, 0, y)
 }
 
 // dots is y[p] = a[p·lda:]·x for all p.
 func dots[T float](y, a []T, lda int, x []T) {
-	if len(y) == 0 {
-		return
-	}
-	switch a := any(a).(type) {
-	case []float64:
-		blas64.Dgemv(blas.NoTrans, len(y), len(x), 1, a, lda, any(x).([]float64), 1, 0, any(y).([]float64), 1)
-	case []float32:
-		blas64.Sgemv(blas.NoTrans, len(y), len(x), 1, a, lda, any(x).([]float32), 1, 0, any(y).([]float32), 1)
-	}
+	gemv(blas.NoTrans, len(y), len(x), 1, a, lda, x, 1, 0, y)
 }
 
 // turned is y = xᵀ for x of m rows and n columns.

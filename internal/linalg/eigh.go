@@ -85,7 +85,7 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 			if t == 0 {
 				clear(uw)
 			} else {
-				dots(uw, x[(i+1)*ld+i+1:], ld, v)
+				upperTimes(uw, x, i+1, n, ld, v)
 				dots(g[:2*j], u[i+1:], ld, v)
 				for p := range 2 * j {
 					by[p] = g[p^1]
@@ -101,11 +101,30 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 			copy(s[2*j*ld+i+1:], uw)
 			copy(s[(2*j+1)*ld+i+1:][:len(v)], uv)
 		}
-		if from := k + w; from < n {
-			gemm(blas.Trans, blas.NoTrans, n-from, n-from, 2*w, -1, u[from:], ld, s[from:], ld, 1, x[from*ld+from:], ld)
+		for i := k + w; i < n; {
+			end := stripEnd(i, n)
+			gemm(blas.Trans, blas.NoTrans, end-i, n-i, 2*w, -1, u[i:], ld, s[i:], ld, 1, x[i*ld+i:], ld)
+			i = end
 		}
 	}
 }
+
+// upperTimes is y = a·x for a's rows and columns from k to n. In a row is what is above the diagonal, or in the square of strip rows
+// on it: as much as stays in the second cache from one product to the other.
+func upperTimes[T float](y, a []T, k, n, ld int, x []T) {
+	clear(y)
+	for i := k; i < n; {
+		end := stripEnd(i, n)
+		gemv(blas.NoTrans, end-i, n-i, 1, a[i*ld+i:], ld, x[i-k:], 1, 1, y[i-k:])
+		gemv(blas.Trans, end-i, n-end, 1, a[i*ld+min(end, n-1):], ld, x[i-k:], 1, 1, y[end-k:])
+		i = end
+	}
+}
+
+// strip is the number of rows of a symmetric matrix that are read once for both of their products.
+const strip = 64
+
+func stripEnd(i, n int) int { return min(i/strip*strip+strip, n) }
 
 // A conquest finds the eigenvalues d and eigenvectors of a tridiagonal matrix of diagonal d and off-diagonal e by halves (J. Cuppen, "A divide and
 // conquer method for the symmetric tridiagonal eigenproblem", 1981): the matrix is two halves and a matrix of rank 1.
