@@ -45,3 +45,13 @@ func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //
 //go:noescape
 func Rank1RowsF32AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+
+// PolesRowsF64AVX2 is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
+//
+//go:noescape
+func PolesRowsF64AVX2(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
+
+// WeighRowsF64AVX2 is w *= (p - x)/d.
+//
+//go:noescape
+func WeighRowsF64AVX2(w, p, d unsafe.Pointer, x float64, n int)

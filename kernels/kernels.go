@@ -64,6 +64,9 @@ type Rows struct {
 	// Combine is y += Σ a[i]·x[i], in order, and Rank1 x[i] -= a[i]·y.
 	Combine func(y, a, x unsafe.Pointer, rows, cols, stride int)
 	Rank1   func(x, a, y unsafe.Pointer, rows, cols, stride int)
+	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, of n elements each; Weigh w *= (p - x)/d.
+	Poles func(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
+	Weigh func(w, p, d unsafe.Pointer, x float64, n int)
 }
 
 // Lanes are steps of internal/linalg's functions of eight float64 or sixteen float32 matrices side by side: element k of matrix l

@@ -69,10 +69,10 @@ func twice(l Lanes) *Lanes {
 var (
 	rowsAVX2 = [dtype.Count]*Rows{
 		dtype.F32: {Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX2},
-		dtype.F64: {asm.RotateRowsF64AVX2, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2},
+		dtype.F64: {asm.RotateRowsF64AVX2, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 	rowsAVX512 = [dtype.Count]*Rows{
 		dtype.F32: rowsAVX2[dtype.F32],
-		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2},
+		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 )

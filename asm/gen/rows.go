@@ -10,6 +10,11 @@ func genRows() map[string][]byte {
 	var s, d bytes.Buffer
 	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
 	d.WriteString(gemmHead + "\npackage asm\n\nimport \"unsafe\"\n")
+	s.WriteString("\nDATA upTo8<>+0(SB)/8, $0\n")
+	for i := 1; i < 8; i++ {
+		fmt.Fprintf(&s, "DATA upTo8<>+%d(SB)/8, $%d\n", 8*i, i)
+	}
+	s.WriteString("GLOBL upTo8<>(SB), RODATA|NOPTR, $64\n")
 	wide, single := &rows{lanes{w: &s, reg: "Y", suffix: "D"}}, &rows{lanes{w: &s, reg: "Y", suffix: "S"}}
 	const combined, ranked = "is y += Σ a[i]·x[i], in order", "is x[i] -= a[i]·y"
 	for _, f := range []struct {
@@ -25,6 +30,8 @@ func genRows() map[string][]byte {
 		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
 		{"CombineRowsF32AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, single.combine},
 		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
+		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
+		{"WeighRowsF64AVX2", "w, p, d unsafe.Pointer, x float64, n int", "is w *= (p - x)/d", 40, wide.weigh},
 	} {
 		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", f.name, f.doc, f.args)
 		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", f.name, f.args, f.frame)
@@ -271,5 +278,96 @@ func (r *rows) rank1() {
 	r.p("ADDQ R8, SI")
 	r.p("DECQ R10")
 	r.p("JNZ row")
+	r.end()
+}
+
+// few makes registers 9 and 10 the masks of the first CX < 8 elements.
+func (r *rows) few() {
+	r.p("VMOVQ CX, X9")
+	r.p("VPBROADCASTQ X9, Y9")
+	r.p("VPCMPGTQ upTo8<>+32(SB), Y9, Y10")
+	r.p("VPCMPGTQ upTo8<>+0(SB), Y9, Y9")
+}
+
+// eights is body for registers v = 0 and 1, each of four elements from byte R11 + 32·v on, until all CX are done; load and store
+// are masked for the last ones.
+func (r *rows) eights(body func(v int, load func(from string, to int), store func(from int, to string), last bool)) {
+	r.p("XORQ R11, R11")
+	r.p("SUBQ $8, CX")
+	r.p("JLT rest")
+	r.label("eight")
+	for v := range 2 {
+		body(v, func(from string, to int) { r.load(to, fmt.Sprintf("%d(%s)(R11*1)", 32*v, from)) },
+			func(from int, to string) { r.store(from, fmt.Sprintf("%d(%s)(R11*1)", 32*v, to)) }, false)
+	}
+	r.p("ADDQ $64, R11")
+	r.p("SUBQ $8, CX")
+	r.p("JGE eight")
+	r.label("rest")
+	r.p("ADDQ $8, CX")
+	r.p("JEQ done")
+	r.few()
+	for v := range 2 {
+		body(v, func(from string, to int) { r.p("VMASKMOVPD %d(%s)(R11*1), Y%d, Y%d", 32*v, from, 9+v, to) },
+			func(from int, to string) { r.p("VMASKMOVPD Y%d, Y%d, %d(%s)(R11*1)", from, 9+v, 32*v, to) }, true)
+	}
+	r.label("done")
+}
+
+// poles: registers 0 and 1 are the first sum, 2 and 3 the second one.
+func (r *rows) poles() {
+	r.p("MOVQ y+0(FP), DI")
+	r.p("MOVQ p+8(FP), SI")
+	r.p("MOVQ z+16(FP), DX")
+	r.p("VBROADCASTSD x+24(FP), Y8")
+	r.p("MOVQ n+32(FP), CX")
+	for v := range 4 {
+		r.zero(v)
+	}
+	r.eights(func(v int, load func(from string, to int), store func(from int, to string), last bool) {
+		load("SI", 4)
+		load("DX", 5)
+		r.op("SUB", 4, 4, 8)
+		r.op("DIV", 4, 5, 4)
+		if last { // 0 - x may be 0
+			r.op("AND", 4, 4, 9+v)
+		}
+		skip := fmt.Sprintf("no%d%t", v, last)
+		r.p("TESTQ DI, DI")
+		r.p("JEQ %s", skip)
+		store(4, "DI")
+		r.label(skip)
+		r.op("MUL", 5, 5, 4)
+		r.op("MUL", 4, 4, 4)
+		r.op("ADD", v, v, 5)
+		r.op("ADD", 2+v, 2+v, 4)
+	})
+	for i, result := range []string{"sum+40(FP)", "slope+48(FP)"} {
+		v := 2 * i
+		r.op("ADD", v, v, v+1)
+		r.p("VEXTRACTF128 $1, Y%d, X5", v)
+		r.p("VADDPD X5, X%d, X%[1]d", v)
+		r.p("VPERMILPD $1, X%d, X5", v)
+		r.p("VADDSD X5, X%d, X%[1]d", v)
+		r.p("VMOVSD X%d, %s", v, result)
+	}
+	r.end()
+}
+
+func (r *rows) weigh() {
+	r.p("MOVQ w+0(FP), DI")
+	r.p("MOVQ p+8(FP), SI")
+	r.p("MOVQ d+16(FP), DX")
+	r.p("VBROADCASTSD x+24(FP), Y8")
+	r.p("MOVQ n+32(FP), CX")
+	r.eights(func(v int, load func(from string, to int), store func(from int, to string), last bool) {
+		load("SI", 4)
+		load("DX", 5)
+		load("DI", 6)
+		r.op("SUB", 4, 4, 8)
+		r.op("DIV", 4, 4, 5)
+		r.op("MUL", 4, 6, 4)
+		store(4, "DI")
+	})
 	r.end()
 }

@@ -272,14 +272,14 @@ func (b *divided[T]) roots(kept []int) error {
 	if k > 1 {
 		poles[1] = max(poles[1], b.tol/2)
 	}
-	f := secular{d: poles, z: zs, rho: 1, squares: true}
+	f := secular{d: poles, z: zs, rho: 1, squares: true, rows: b.rows}
 	for i := range k {
 		at, x, ok := f.root(i, b.delta)
 		if !ok {
 			return ErrSteps
 		}
 		b.origin[i], b.far[i] = float64(at), x
-		f.weigh(product, b.delta[:k], b.scale[:k], i)
+		f.weigh(product, b.delta[:k], b.scale[:k], x, i)
 	}
 	f.weighed(product)
 	return nil
@@ -287,15 +287,11 @@ func (b *divided[T]) roots(kept []int) error {
 
 // vectors makes rows of q the right vectors of poles and zs.
 func (b *divided[T]) vectors(k int) {
-	f := secular{d: b.poles[:k], squares: true}
+	f := secular{d: b.poles[:k], z: b.zs[:k], squares: true, rows: b.rows}
 	for i := range k {
 		f.gaps(b.delta, int(b.origin[i]))
-		x, square, v := b.far[i], 0.0, b.product[:k]
-		for j, d := range b.delta[:k] {
-			v[j] = b.zs[j] / (d - x)
-			square += float64(v[j] * v[j])
-		}
-		by := 1 / math.Sqrt(square)
+		v := b.product[:k]
+		by := 1 / math.Sqrt(f.vector(v, b.delta[:k], b.far[i]))
 		b.scale[i] = by
 		row := b.q[i*k : (i+1)*k]
 		for j, v := range v {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"unsafe"
 
 	"gonum.org/v1/gonum/blas"
 )
@@ -18,8 +17,9 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 		return ErrSteps
 	}
 	exp, ld := exponent(float64(top)), n+apart
-	f, rest := doubles(work, n*n+conquestWork*n), work[2*(n*n+conquestWork*n):]
-	c := conquest[T]{n: n, r: r, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n : conquestWork*n], delta: f[conquestWork*n:]}
+	f, rest := doubles(work, conquestWork*n), work[2*conquestWork*n:]
+	c := conquest[T]{n: n, r: r, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n:], vectors: rest[:n*n]}
+	rest = rest[n*n:]
 	c.rows, rest = rest[:eighRows(n)], rest[eighRows(n):]
 	tau, rest := rest[:n], rest[n:]
 	x := rest[:n*ld]
@@ -29,7 +29,6 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 			x[i*ld+j] = T(float64(v) * down)
 		}
 	}
-	scratch := unsafe.Slice((*T)(unsafe.Pointer(&c.delta[0])), n*n)
 	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows)
 	c.grouped = y[:n*n]
 	clear(c.rows[:n*n])
@@ -38,9 +37,9 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 	}
 	for i, at := range c.order {
 		y[n*n+i] = T(math.Ldexp(c.d[at], exp))
-		copy(scratch[i*n:(i+1)*n], c.rows[at*n:])
+		copy(c.vectors[i*n:(i+1)*n], c.rows[at*n:])
 	}
-	turned(y, n, scratch, n, n, n)
+	turned(y, n, c.vectors, n, n, n)
 	reflected(y[n:n*n], n-1, n, x[1:], ld, tau, c.rows)
 	return nil
 }
@@ -53,7 +52,7 @@ func eighRows(n int) int {
 
 // blocksWork is the work of EighBlocks, of float32s.
 func blocksWork(n int) int {
-	return 2*(n*n+conquestWork*n) + eighRows(n) + n + n*(n+apart)
+	return 2*conquestWork*n + n*n + eighRows(n) + n + n*(n+apart)
 }
 
 // tridiagonalBlocks makes the symmetric x tridiagonal, of diagonal d and off-diagonal e, by reflections I - tau·v·vᵀ; row k of x from k+1 on
@@ -134,12 +133,12 @@ type conquest[T float] struct {
 	d, e    []float64
 	rows    []T // the eigenvectors
 	order   []int
-	delta   []float64
+	vectors []T // of the secular equation
 	grouped []T
 	more    []float64
 }
 
-const conquestWork = 12
+const conquestWork = 14
 
 // divide makes rows and columns lo to lo+n diagonal: rows are the eigenvectors, of eigenvalues d, and order[lo:] has their
 // numbers, from lo, in ascending order of those.
@@ -162,7 +161,8 @@ func (c *conquest[T]) divide(lo, n int) error {
 
 func (c *conquest[T]) leaf(lo, n int) error {
 	qn := padded(n)
-	q, work := c.delta[:n*qn], c.delta[n*qn:]
+	q := doubles(c.vectors, n*qn+3*n)
+	q, work := q[:n*qn], q[n*qn:]
 	e, work := work[:n], work[n:]
 	copy(e, c.e[lo:])
 	e[n-1] = 0
@@ -214,9 +214,8 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		more = more[c.n:]
 		return x
 	}
-	z, poles, weights, roots, work := take(), take(), take(), take(), more[:2*n]
-	more = more[2*c.n:]
-	kind, at, place := ints(take(), n), ints(take(), n), ints(take(), n)
+	z, poles, weights, product, gap, far, work := take(), take(), take(), take(), take(), take(), take()
+	kind, at, place, origin := ints(take(), n), ints(take(), n), ints(take(), n), ints(take(), n)
 	d, rows := c.d[lo:lo+n], func(i int) []T { return c.rows[(lo+i)*c.n+lo:][:n] }
 	top := math.Abs(e)
 	for i := range n {
@@ -290,15 +289,19 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		return nil
 	}
 
-	s := secular{d: poles[:k], z: weights[:k], rho: rho}
+	s := secular{d: poles[:k], z: weights[:k], rho: rho, rows: c.r}
+	product, gap, work = product[:k], gap[:k], work[:k]
+	for i := range product {
+		product[i] = 1
+	}
 	for i := range k {
-		from, mu, ok := s.root(i, c.delta[i*k:(i+1)*k])
-		if !ok {
+		var ok bool
+		if origin[i], far[i], ok = s.root(i, gap); !ok {
 			return ErrSteps
 		}
-		roots[i] = poles[from] + mu
+		s.weigh(product, gap, work, far[i], i)
 	}
-	s.weights(c.delta, work)
+	s.weighed(product)
 
 	// The vectors' places: by kind, so that zeros are not multiplied.
 	var count, next [deflated + 1]int
@@ -329,36 +332,29 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		if x == deflated {
 			p := len(settled)
 			copy(still[p*n:(p+1)*n], rows(i))
-			roots[k+p] = d[i]
+			z[p] = d[i]
 			settled = append(settled, i)
 		}
 	}
-	ratio := 8 / int(unsafe.Sizeof(left[0]))
-	vectors := unsafe.Slice((*T)(unsafe.Pointer(&c.delta[0])), ratio*k*k)
 	for i := range k {
-		x := work[:k]
-		square := 0.0
-		for j, v := range c.delta[i*k : (i+1)*k] {
-			q := weights[j] / v
-			x[j] = q
-			square += float64(q * q)
-		}
-		to, by := vectors[i*ratio*k:][:k], 1/math.Sqrt(square)
-		for j, v := range x {
+		s.gaps(gap, origin[i])
+		by := 1 / math.Sqrt(s.vector(work, gap, far[i]))
+		to := c.vectors[i*k : (i+1)*k]
+		for j, v := range work {
 			to[place[j]] = T(v * by)
 		}
 	}
 	to := c.rows[lo*c.n+lo:]
-	gemm(blas.NoTrans, blas.NoTrans, k, m, lefts, 1, vectors, ratio*k, left, m, 0, to, c.n)
-	gemm(blas.NoTrans, blas.NoTrans, k, n-m, rights, 1, vectors[inner:], ratio*k, right, n-m, 0, to[m:], c.n)
+	gemm(blas.NoTrans, blas.NoTrans, k, m, lefts, 1, c.vectors, k, left, m, 0, to, c.n)
+	gemm(blas.NoTrans, blas.NoTrans, k, n-m, rights, 1, c.vectors[inner:], k, right, n-m, 0, to[m:], c.n)
 	for i := k; i < n; i++ {
 		copy(rows(i), still[(i-k)*n:(i-k+1)*n])
 	}
 	up := math.Ldexp(1, exp)
 	for i := range k {
-		d[i] = roots[i] * up
+		d[i] = (poles[origin[i]] + far[i]) * up
 	}
-	copy(d[k:], roots[k:n])
+	copy(d[k:], z[:n-k])
 	c.sort(lo, n)
 	return nil
 }

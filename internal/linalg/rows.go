@@ -80,6 +80,37 @@ func (r Rows[T]) rank1(x, a, y []T, stride int) {
 	r.Rank1(first(x), first(a), first(y), len(a), len(y), r.bytes(stride))
 }
 
+// poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
+func (r Rows[T]) poles(y, p, z []T, x T) (sum, slope T) {
+	if r.Rows != nil && r.Poles != nil {
+		sum, slope := r.Poles(first(y), first(p), first(z), float64(x), len(p))
+		return T(sum), T(slope)
+	}
+	var a, b [8]T
+	z = z[:len(p)]
+	for j, v := range p {
+		q := z[j] / (v - x)
+		if y != nil {
+			y[j] = q
+		}
+		a[j&7] += T(z[j] * q)
+		b[j&7] += T(q * q)
+	}
+	all := func(s *[8]T) T { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) }
+	return all(&a), all(&b)
+}
+
+// weigh is w *= (p - x)/d.
+func (r Rows[T]) weigh(w, p, d []T, x T) {
+	if r.Rows != nil && r.Weigh != nil {
+		r.Weigh(first(w), first(p), first(d), float64(x), len(p))
+		return
+	}
+	for j, v := range p {
+		w[j] *= (v - x) / d[j]
+	}
+}
+
 // padded is the length of rows of n elements that are rotated.
 func padded(n int) int { return (n + 3) &^ 3 }
 

@@ -12,11 +12,13 @@ type secular struct {
 	d, z    []float64
 	rho     float64
 	squares bool
+	rows    Rows[float64]
 }
 
-// gaps is p - p[k] in to.
+// gaps makes to p - p[k].
 func (s *secular) gaps(to []float64, k int) {
 	at := s.d[k]
+	to = to[:len(s.d)]
 	if s.squares {
 		for j, d := range s.d {
 			to[j] = (d - at) * (d + at)
@@ -28,36 +30,24 @@ func (s *secular) gaps(to []float64, k int) {
 	}
 }
 
-// poles is Σ z²/(p - x) and Σ (z/(p - x))².
-func poles(p, z []float64, x float64) (sum, slope float64) {
-	z = z[:len(p)]
-	for j, v := range p {
-		q := z[j] / (v - x)
-		sum += float64(z[j] * q)
-		slope += float64(q * q)
-	}
-	return sum, slope
-}
-
 // rootSteps is far more than any root takes: some bisect.
 const rootSteps = 200
 
-// root finds root i: p[k] + mu, k being i or i+1, and p[j] less the root in delta. Poles around the root stand for those on
+// root finds root i: p[k] + mu, k being i or i+1. It makes gap gaps(k). Poles around the root stand for those on
 // their sides: the nearer with its own weight or both with what fits (R. Li, "Solving secular equations stably and efficiently",
 // 1993).
-func (s *secular) root(i int, delta []float64) (k int, mu float64, ok bool) {
+func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
 	n, inv := len(s.d), 1/s.rho
-	z, delta := s.z, delta[:n]
+	z, gap := s.z, gap[:n]
 	if n == 1 {
-		mu = s.rho * z[0] * z[0]
-		delta[0] = -mu
-		return 0, mu, true
+		gap[0] = 0
+		return 0, s.rho * z[0] * z[0], true
 	}
 	// Poles up to left are on the one side, the next one and others on the other. The last root is beyond both sides.
 	last := i == n-1
 	left := min(i, n-2)
 	k = i
-	s.gaps(delta, k)
+	s.gaps(gap, k)
 	lo, hi := 0.0, 0.0
 	if last {
 		for _, v := range z {
@@ -65,14 +55,14 @@ func (s *secular) root(i int, delta []float64) (k int, mu float64, ok bool) {
 		}
 		hi *= s.rho
 	} else {
-		hi = delta[i+1]
+		hi = gap[i+1]
 	}
 	mid := hi / 2
-	psi, _ := poles(delta[:left], z, mid)
-	phi, _ := poles(delta[left+2:], z[left+2:], mid)
+	psi, _ := s.rows.poles(nil, gap[:left], z, mid)
+	phi, _ := s.rows.poles(nil, gap[left+2:], z[left+2:], mid)
 	c := inv + psi + phi
 	zl, zr := float64(z[left]*z[left]), float64(z[left+1]*z[left+1])
-	f := c + zl/(delta[left]-mid) + zr/(delta[left+1]-mid)
+	f := c + zl/(gap[left]-mid) + zr/(gap[left+1]-mid)
 	switch {
 	case f >= 0:
 		hi = mid
@@ -80,23 +70,23 @@ func (s *secular) root(i int, delta []float64) (k int, mu float64, ok bool) {
 		lo = mid
 	default: // nearer to the pole above
 		k, lo, hi = i+1, -mid, 0
-		s.gaps(delta, k)
+		s.gaps(gap, k)
 	}
-	// The root of c + zl/(delta[left] - mu) + zr/(delta[left+1] - mu).
-	dl, dr := delta[left], delta[left+1]
+	// The root of c + zl/(gap[left] - mu) + zr/(gap[left+1] - mu).
+	dl, dr := gap[left], gap[left+1]
 	mu = nearest(c, float64(c*(dl+dr))+zl+zr, float64(c*dl*dr)+float64(zl*dr)+float64(zr*dl), last)
 	fixed, before := true, 0.0
 	for step := range rootSteps {
 		if !(mu > lo && mu < hi) {
 			if mu = lo + (hi-lo)/2; mu == lo || mu == hi {
-				return k, mu, s.done(delta, mu)
+				return k, mu, true
 			}
 		}
-		psi, dpsi := poles(delta[:left+1], z, mu)
-		phi, dphi := poles(delta[left+1:], z[left+1:], mu)
+		psi, dpsi := s.rows.poles(nil, gap[:left+1], z, mu)
+		phi, dphi := s.rows.poles(nil, gap[left+1:], z[left+1:], mu)
 		f, df := inv+psi+phi, dpsi+dphi
-		if math.Abs(f) <= 0x1p-53*(inv+8*(math.Abs(psi)+math.Abs(phi))+math.Abs(mu)*df) {
-			return k, mu, s.done(delta, mu)
+		if math.Abs(f) <= 0x1p-53*(inv+float64(8*(math.Abs(psi)+math.Abs(phi)))+float64(math.Abs(mu)*df)) {
+			return k, mu, true
 		}
 		if f < 0 {
 			lo = mu
@@ -107,14 +97,14 @@ func (s *secular) root(i int, delta []float64) (k int, mu float64, ok bool) {
 			fixed = !fixed
 		}
 		before = f
-		dl, dr := delta[left]-mu, delta[left+1]-mu
+		dl, dr := gap[left]-mu, gap[left+1]-mu
 		switch {
 		case last || !fixed:
 			c = f - float64(dl*dpsi) - float64(dr*dphi)
 		case k == i:
-			c = f - float64(dr*df) - (delta[left]-delta[left+1])*(zl/float64(dl*dl))
+			c = f - float64(dr*df) - float64((gap[left]-gap[left+1])*(zl/float64(dl*dl)))
 		default:
-			c = f - float64(dl*df) - (delta[left+1]-delta[left])*(zr/float64(dr*dr))
+			c = f - float64(dl*df) - float64((gap[left+1]-gap[left])*(zr/float64(dr*dr)))
 		}
 		eta := nearest(c, float64((dl+dr)*f)-float64(dl*dr*df), dl*dr*f, last)
 		if !(eta*f < 0) {
@@ -122,7 +112,7 @@ func (s *secular) root(i int, delta []float64) (k int, mu float64, ok bool) {
 		}
 		next := mu + eta
 		if next == mu {
-			return k, mu, s.done(delta, mu)
+			return k, mu, true
 		}
 		mu = next
 	}
@@ -143,37 +133,22 @@ func nearest(c, a, b float64, beyond bool) float64 {
 	return (a - r) / (2 * c)
 }
 
-func (s *secular) done(delta []float64, mu float64) bool {
-	for j := range delta {
-		delta[j] -= mu
-	}
-	return true
+// vector makes y the direction of the eigenvector of the root that is mu from the pole of which gap is gaps, z/(p - x), and returns its
+// square.
+func (s *secular) vector(y, gap []float64, mu float64) float64 {
+	_, square := s.rows.poles(y, gap, s.z, mu)
+	return square
 }
 
-// weights makes z that for which the roots that were found are exact, but for a common factor, whose signs stay: with it vectors z/(p - x) are
-// orthogonal. Row i of delta is p less root i. work holds 2n.
-func (s *secular) weights(delta, work []float64) {
-	n := len(s.d)
-	w, gap := work[:n], work[n:2*n]
-	for i := range n {
-		w[i] = 1
-	}
-	for i := range n {
-		s.weigh(w, delta[i*n:(i+1)*n], gap, i)
-	}
-	s.weighed(w)
+// weigh multiplies w by what root i, mu from the pole of which gap is gaps, has to do with the squares of the weights for which the roots that
+// were found are exact, but for a common factor. With those vectors are orthogonal. work holds n.
+func (s *secular) weigh(w, gap, work []float64, mu float64, i int) {
+	s.gaps(work, i)
+	work[i] = 1
+	s.rows.weigh(w, gap, work, mu)
 }
 
-// weigh multiplies w by what root i, which p is delta more than, has to do with the weights' squares. gap has room for n.
-func (s *secular) weigh(w, delta, gap []float64, i int) {
-	s.gaps(gap, i)
-	gap[i] = 1
-	for j, d := range delta {
-		w[j] *= d / gap[j]
-	}
-}
-
-// weighed has z be of the squares that weigh has found of all roots.
+// weighed makes z the weights of which weigh has found the squares w of all roots. Signs stay.
 func (s *secular) weighed(w []float64) {
 	for j, v := range w {
 		s.z[j] = math.Copysign(math.Sqrt(math.Abs(v)), s.z[j])

@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // Roots lie between the poles, with the trace and the vectors of diag(p) + rho·z·zᵀ: z/(p - x), with the weights for which the roots
@@ -41,39 +45,43 @@ func TestSecular(t *testing.T) {
 						return d[j]
 					}
 					before := append([]float64(nil), z...)
-					delta, trace, size := make([]float64, n*n), 0.0, 0.0
+					rows, w, gap := make([]float64, n*n), make([]float64, n), make([]float64, n)
+					origin, far := make([]int, n), make([]float64, n)
+					trace, size := 0.0, 0.0
 					for i := range n {
-						row := delta[i*n : (i+1)*n]
-						k, mu, ok := s.root(i, row)
+						w[i] = 1
+					}
+					for i := range n {
+						k, mu, ok := s.root(i, gap)
 						if !ok {
 							t.Fatalf("%s: root %d", what, i)
 						}
-						for j, v := range row {
-							if j <= i != (v < 0) {
-								t.Fatalf("%s: root %d is on the wrong side of pole %d: %v", what, i, j, v)
+						for j, v := range gap {
+							if j <= i != (v-mu < 0) {
+								t.Fatalf("%s: root %d is on the wrong side of pole %d: %v", what, i, j, v-mu)
 							}
 						}
+						s.weigh(w, gap, rows[:n], mu, i)
+						origin[i], far[i] = k, mu
 						trace += p(k) + mu - p(i) - z[i]*z[i]
 						size = max(size, p(k)+mu)
 					}
 					if !(math.Abs(trace) <= 1e-15*float64(n*n)*size) {
 						t.Errorf("%s: the trace is off by %v of %v", what, trace, size)
 					}
-					s.weights(delta, make([]float64, 2*n))
-					scale := norm(before) / norm(z)
+					s.weighed(w)
+					factor := norm(before) / norm(z)
 					for j := range z {
-						if off := math.Abs(z[j]*scale - before[j]); !(off <= 1e-14*float64(n)) {
-							t.Errorf("%s: weight %d is %v, not %v", what, j, z[j]*scale, before[j])
+						if off := math.Abs(z[j]*factor - before[j]); !(off <= 1e-14*float64(n)) {
+							t.Errorf("%s: weight %d is %v, not %v", what, j, z[j]*factor, before[j])
 						}
 					}
 					for i := range n {
-						row := delta[i*n : (i+1)*n]
-						for j := range row {
-							row[j] = z[j] / row[j]
-						}
-						scaleTo1(row)
+						row := rows[i*n : (i+1)*n]
+						s.gaps(gap, origin[i])
+						scale(1/math.Sqrt(s.vector(row, gap, far[i])), row)
 						for k := range i {
-							if off := dot(row, delta[k*n:(k+1)*n]); !(math.Abs(off) <= 1e-15*float64(n)) {
+							if off := dot(row, rows[k*n:(k+1)*n]); !(math.Abs(off) <= 1e-15*float64(n)) {
 								t.Errorf("%s: vectors %d and %d: %v", what, i, k, off)
 							}
 						}
@@ -84,6 +92,44 @@ func TestSecular(t *testing.T) {
 	}
 }
 
-func norm(x []float64) float64 { return math.Sqrt(dot(x, x)) }
+// Kernels have the bits of Go's loops for all lengths, whatever the elements are, and nothing beyond them changes.
+func TestSecularRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	odd := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 0x1p-1074, -0x1p-1040, 0x1p1000}
+	numbers := func(n int, some bool) []float64 {
+		x := make([]float64, n)
+		for i := range x {
+			if x[i] = rng.NormFloat64(); some && rng.IntN(20) == 0 {
+				x[i] = odd[rng.IntN(len(odd))]
+			}
+		}
+		return x
+	}
+	same := func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y }
+	for _, level := range kernels.Levels() {
+		name, r := level.Name, Rows[float64]{level.Rows[dtype.F64]}
+		for n := range 68 {
+			for try := range 20 {
+				p, z, w, x := numbers(n, try > 3), numbers(n, try > 3), numbers(n+1, try > 3), numbers(1, try > 3)[0]
+				got, want := slices.Clone(w), slices.Clone(w)
+				sum, slope := r.poles(got[:n:n], p, z, x)
+				wantSum, wantSlope := Rows[float64]{}.poles(want[:n:n], p, z, x)
+				if !same(sum, wantSum) || !same(slope, wantSlope) || !slices.EqualFunc(got, want, same) {
+					t.Fatalf("%s: poles of %d: %v %v, not %v %v", name, n, sum, slope, wantSum, wantSlope)
+				}
+				if sum, slope = r.poles(nil, p, z, x); !same(sum, wantSum) || !same(slope, wantSlope) {
+					t.Fatalf("%s: poles of %d, not stored: %v %v, not %v %v", name, n, sum, slope, wantSum, wantSlope)
+				}
+				copy(got, w)
+				copy(want, w)
+				r.weigh(got, p, z, x)
+				Rows[float64]{}.weigh(want, p, z, x)
+				if !slices.EqualFunc(got, want, same) {
+					t.Fatalf("%s: weights of %d: %v, not %v", name, n, got, want)
+				}
+			}
+		}
+	}
+}
 
-func scaleTo1(x []float64) { scale(1/norm(x), x) }
+func norm(x []float64) float64 { return math.Sqrt(dot(x, x)) }
