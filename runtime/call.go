@@ -60,7 +60,7 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.SVD: {work: func(m, n, k int) int { return linalg.SVDWork(m, n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
 		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.wide)
 	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
-		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.wide)
+		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.rows, a.wide)
 	}, above: linalg.Small}},
 }
 

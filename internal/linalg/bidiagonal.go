@@ -16,8 +16,8 @@ const panel = 12
 // tall is how many rows there are for each column of a matrix of which R is decomposed, in quarters.
 const tall = 6
 
-// SVDBlocks is SVD of more than Small columns.
-func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[float64]) error {
+// SVDBlocks is SVD of more than Small columns; wide is r for float64s.
+func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[T], wide Rows[float64]) error {
 	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
 	if m < n { // an empty batch
 		return nil
@@ -36,7 +36,7 @@ func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[float64]) error {
 			copy(x[i*(n+apart):][:n], a[i*n:])
 			scale(T(math.Ldexp(1, -exp)), x[i*(n+apart):][:n])
 		}
-		if err := svdBlocks(u, v, s, m, n, work, r); err != nil {
+		if err := svdBlocks(u, v, s, m, n, work, r, wide); err != nil {
 			return err
 		}
 	} else {
@@ -49,7 +49,7 @@ func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[float64]) error {
 		for i := range n {
 			copy(work[i*(n+apart):][:n], qr[m*n+i*n:])
 		}
-		if err := svdBlocks(ur, v, s, n, n, work, r); err != nil {
+		if err := svdBlocks(ur, v, s, n, n, work, r, wide); err != nil {
 			return err
 		}
 		gemm(blas.NoTrans, blas.NoTrans, m, n, n, 1, qr, n, ur, n, 0, u, n)
@@ -72,7 +72,7 @@ func SVDBlocksWork(m, n int) int {
 }
 
 // svdBlocks is the decomposition of the matrix that work begins with, of rows that are apart.
-func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows[float64]) error {
+func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows[T], wide Rows[float64]) error {
 	take := func(n int) (x []T) {
 		x, work = work[:n:n], work[n:]
 		return x
@@ -83,8 +83,8 @@ func svdBlocks[T float](u, v, s []T, m, n int, work []T, r Rows[float64]) error 
 	t, ut, taus := take(reflectedWork(n)), take(n*n), take(2*n)
 	f := doubles(work, divideWork(n))
 	d, e, f := f[:n], f[n:2*n], f[2*n:]
-	bidiagonalBlocks(x, left, right, taus, w, z, d, e, m, n)
-	b := divided[T]{n: n, u: ut, v: x[:n*n], packed: u, q: v, d: d, e: e, rows: r}
+	bidiagonalBlocks(x, left, right, taus, w, z, d, e, m, n, r)
+	b := divided[T]{n: n, u: ut, v: x[:n*n], packed: u, q: v, d: d, e: e, rows: wide}
 	b.take(f)
 	if err := b.all(); err != nil {
 		return err
@@ -115,11 +115,15 @@ func doubles[T float](x []T, n int) []float64 {
 // bidiagonal matrix, d and above it e[1:] (J. Dongarra, S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for
 // eigenvalue computations", 1989). Within a panel x stays as it was; what it would be is x - wᵀ·z: rows 2p and 2p+1 of w and z are what
 // the p-th reflections from the left and right do. Rows of x, right and z have n elements, of the others m, and apart more.
-func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m, n int) {
+func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m, n int, rows Rows[T]) {
 	ldm, ldn := m+apart, n+apart
 	var room [2 * panel]T
 	e[0] = 0
 	for k := 0; k < n; k += panel {
+		if n-k <= few {
+			bidiagonalRows(x, left, right, taus, w, z, d, e, m, n, k, rows)
+			return
+		}
 		size := min(panel, n-k)
 		for p := range size {
 			g, before := k+p, 2*p
@@ -162,6 +166,52 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 	}
 }
 
+// few is the number of columns that are not put into panels.
+const few = 80
+
+// bidiagonalRows is bidiagonalBlocks from column k on, one reflection after the other. Rows of x and right are used up to a multiple
+// of eight elements, 0 there, since single ones take kernels long.
+func bidiagonalRows[T float](x, left, right, taus, w, z []T, d, e []float64, m, n, k int, rows Rows[T]) {
+	ldm, ldn := m+apart, n+apart
+	var room [1]T
+	for i := k; i < m; i++ {
+		clear(x[i*ldn+n : (i+1)*ldn])
+	}
+	for g := k; g < n; g++ {
+		l, r := left[g*ldm:g*ldm+m], right[g*ldn:(g+1)*ldn]
+		clear(l[:g])
+		clear(r[:g+1])
+		clear(r[n:])
+		u := l[g:]
+		for i := range u {
+			u[i] = x[(g+i)*ldn+g]
+		}
+		head, tau := mirror(u, room[:])
+		d[g], taus[g], taus[n+g] = float64(head), tau, 0
+		if g == n-1 {
+			break
+		}
+		rest, width := x[g*ldn+g+1:], (n-g-1+7)&^7
+		if tau != 0 {
+			y := z[:width]
+			clear(y)
+			rows.combine(y, u, rest, ldn)
+			scale(tau, y)
+			rows.rank1(rest, u, y, ldn)
+		}
+		v := r[g+1 : n]
+		copy(v, rest)
+		head, tau = mirror(v, room[:])
+		e[g+1], taus[n+g] = float64(head), tau
+		if tau != 0 && g+1 < m {
+			y := w[:m-g-1]
+			dots(y, rest[ldn:], ldn, v)
+			scale(tau, y)
+			rows.rank1(rest[ldn:], y, r[g+1:][:width], ldn)
+		}
+	}
+}
+
 // mirror is reflection with all of the vector written: of zeros where nothing is reflected.
 func mirror[T float](x, work []T) (head, tau T) {
 	head, tau = reflection(x, work)
@@ -174,30 +224,35 @@ func mirror[T float](x, work []T) (head, tau T) {
 }
 
 // reflected makes c, of m rows and n columns, the product of n reflections and it. Their vectors are rows of v, 0 before the element
-// of their number. Those of a block are I - Vᵀ·S⁻¹·V, of S the upper triangle of V·Vᵀ with 1/tau as its diagonal (T. Joffrain and
-// others, "Accumulating Householder transformations, revisited", 2006). work holds reflectedWork.
+// of their number. Those of a block are I - Vᵀ·T·V with an upper triangle T (see QRBlocks). work holds reflectedWork.
 func reflected[T float](c []T, m, n int, v []T, ldv int, taus, work []T) {
-	s, y := work[:mostWY*mostWY], work[mostWY*mostWY:]
 	size := 16
 	if n > 400 {
 		size = mostWY
 	}
+	g, t, work := work[:size*size], work[size*size:2*size*size], work[2*size*size:]
 	for k := (n - 1) / size * size; k >= 0; k -= size {
 		w, rows := min(size, n-k), m-k
-		v, c := v[k*ldv+k:], c[k*n:]
-		gemm(blas.NoTrans, blas.Trans, w, w, rows, 1, v, ldv, v, ldv, 0, s, w)
-		for i := range w {
-			if s[i*w+i] = 1; taus[k+i] != 0 {
-				s[i*w+i] = 1 / taus[k+i]
+		v, c, y, z := v[k*ldv+k:], c[k*n:], work[:w*n], work[w*n:2*w*n]
+		gemm(blas.NoTrans, blas.Trans, w, w, rows, 1, v, ldv, v, ldv, 0, g, w)
+		clear(t)
+		for j, tau := range taus[k : k+w] {
+			t[j*w+j] = tau
+			for i := range j {
+				sum := T(0)
+				for p := i; p < j; p++ {
+					sum += T(t[i*w+p] * g[p*w+j])
+				}
+				t[i*w+j] = -tau * sum
 			}
 		}
 		gemm(blas.NoTrans, blas.NoTrans, w, n, rows, 1, v, ldv, c, n, 0, y, n)
-		trsm(Solving{Upper: true}, w, n, s, w, y, n)
-		gemm(blas.Trans, blas.NoTrans, rows, n, w, -1, v, ldv, y, n, 1, c, n)
+		gemm(blas.NoTrans, blas.NoTrans, w, n, w, 1, t, w, y, n, 0, z, n)
+		gemm(blas.Trans, blas.NoTrans, rows, n, w, -1, v, ldv, z, n, 1, c, n)
 	}
 }
 
 // mostWY is the largest number of reflections that are applied at once.
 const mostWY = 32
 
-func reflectedWork(n int) int { return mostWY * (n + mostWY) }
+func reflectedWork(n int) int { return 2 * mostWY * (n + mostWY) }

@@ -84,7 +84,7 @@ func TestSVDBlocks(t *testing.T) {
 	x := random(40*40, 1)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		x[70] = bad
-		if err := SVDBlocks(make([]float64, 2*40*40+40), x, 40, 40, make([]float64, SVDBlocksWork(40, 40)), Rows[float64]{}); err != ErrSteps {
+		if err := SVDBlocks(make([]float64, 2*40*40+40), x, 40, 40, make([]float64, SVDBlocksWork(40, 40)), Rows[float64]{}, Rows[float64]{}); err != ErrSteps {
 			t.Errorf("of %v: %v", bad, err)
 		}
 	}
@@ -96,7 +96,7 @@ func testSVD[T float](t *testing.T, name string, a *mat.Dense, eps float64) {
 	x := as[T](a.RawMatrix().Data)
 	a = mat.NewDense(m, n, asDoubles(x))
 	y := nans[T](m*n + n*n + n)
-	if err := SVDBlocks(y, x, m, n, nans[T](SVDBlocksWork(m, n)), Rows[float64]{}); err != nil {
+	if err := SVDBlocks(y, x, m, n, nans[T](SVDBlocksWork(m, n)), Rows[T]{}, Rows[float64]{}); err != nil {
 		t.Fatalf("%s, %d rows: %v", name, m, err)
 	}
 	u, v, s := asDoubles(y[:m*n]), asDoubles(y[m*n:m*n+n*n]), asDoubles(y[m*n+n*n:])
@@ -163,13 +163,13 @@ func BenchmarkSVDBlocks(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("f64/%d×%d", m, n), func(b *testing.B) {
 				for b.Loop() {
-					SVDBlocks(y, a, m, n, work, r)
+					SVDBlocks(y, a, m, n, work, r, r)
 				}
 			})
 			a32, y32, work32 := as[float32](a), as[float32](y), as[float32](work)
 			b.Run(fmt.Sprintf("f32/%d×%d", m, n), func(b *testing.B) {
 				for b.Loop() {
-					SVDBlocks(y32, a32, m, n, work32, r)
+					SVDBlocks(y32, a32, m, n, work32, Rows[float32]{level.Rows[dtype.F32]}, r)
 				}
 			})
 		}

@@ -130,17 +130,20 @@ func (b *divided[T]) undivided(lo, n int) error {
 	}
 	order(d, v, u, n, vn, un, false)
 	for i := range cols {
-		for j, x := range v[i*vn:][:cols] {
-			b.v[(lo+i)*b.n+lo+j] = T(x)
-		}
+		convert(b.v[(lo+i)*b.n+lo:][:cols], v[i*vn:])
 		if i < n {
-			for j, x := range u[i*un:][:n] {
-				b.u[(lo+i)*b.n+lo+j] = T(x)
-			}
+			convert(b.u[(lo+i)*b.n+lo:][:n], u[i*un:])
 			b.index[lo+i] = lo + i
 		}
 	}
 	return nil
+}
+
+func convert[T float](y []T, x []float64) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] = T(v)
+	}
 }
 
 // join has two halves, and row mid between them, alpha and then beta, be one.

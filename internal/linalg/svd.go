@@ -5,7 +5,7 @@ import "math"
 // SVD packs U, [m n], V, [n n], and the singular values, descending, of a, m ≥ n. work holds SVDWork.
 func SVD(y, a []float64, m, n int, work []float64, r Rows[float64]) error {
 	if n > smallSVD {
-		return SVDBlocks(y, a, m, n, work, r)
+		return SVDBlocks(y, a, m, n, work, r, r)
 	}
 	u, v, s := y[:m*n], y[m*n:m*n+n*n], y[m*n+n*n:m*n+n*n+n]
 	if n == 0 || m < n {
