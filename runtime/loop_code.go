@@ -279,12 +279,8 @@ func (l *loopCode) span(r *run, w *worker, steps, col, n int) {
 		w.args[jit.ArgN], w.args[jit.ArgTail] = l.code.segs[0].f.Split(n)
 		w.args[jit.ArgRows], w.args[jit.ArgSpill] = uintptr(min(rows, steps-from)), uintptr(w.scratch)
 		l.code.segs[0].f.Run(w.args)
-		if r.done != nil {
-			select {
-			case <-r.done:
-				return
-			default:
-			}
+		if r.stopped() {
+			return
 		}
 	}
 }

@@ -57,6 +57,7 @@ type nestedUnit struct {
 	verdict  int // buffer of the condition's value
 	number   int // of the run's loops
 	code     *loopCode
+	until    *untilUnit
 	routine  *routine // in place of bodies
 	rewind   *rewind
 	partial  []bool // by stacked result: the slices of steps not taken are read, and have to be 0
@@ -165,6 +166,9 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		if c := &u.carries[k]; c.stack < 0 && c.slice < 0 && !q.outs[k].in[k] {
 			c.other = b.temporary(c.bytes)
 		}
+	}
+	if u.code == nil && u.routine == nil {
+		u.until = b.newUntil(u)
 	}
 	return u
 }
@@ -285,6 +289,17 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	for i := carry + xs; i < len(u.operands); i++ {
 		s.in[i+1] = u.operands[i].ptr(r)
 	}
+	if u.until != nil {
+		for k := range u.carries {
+			c := &u.carries[k]
+			if s.in[k], s.out[k] = r.ptr[c.at], r.ptr[c.at]; c.other >= 0 {
+				s.out[k] = r.ptr[c.other]
+			}
+		}
+		s.bodies[0].point(s.in, s.out)
+		r.phase(u.until, 0)
+		return u.ended(ctx, r)
+	}
 	number := func(taken int) int {
 		if u.n.Flag {
 			return steps - 1 - taken
@@ -310,12 +325,8 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	if u.code != nil {
 		s.steps = steps
 		r.phase(u.code, 0)
-		if e := r.failed.Load(); e != nil {
-			r.failed.Store(nil)
-			return *e
-		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("autodiff: Run: %w", err)
+		if err := u.ended(ctx, r); err != nil {
+			return err
 		}
 		taken = steps
 	}
@@ -367,6 +378,18 @@ func (u *nestedUnit) run(ctx context.Context, r *run) error {
 	}
 	if u.steps >= 0 {
 		*(*int64)(r.ptr[u.steps]) = int64(taken)
+	}
+	return nil
+}
+
+// ended is the error of a phase.
+func (u *nestedUnit) ended(ctx context.Context, r *run) error {
+	if e := r.failed.Load(); e != nil {
+		r.failed.Store(nil)
+		return *e
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("autodiff: Run: %w", err)
 	}
 	return nil
 }

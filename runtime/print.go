@@ -83,6 +83,9 @@ func (b *binding) describe(w *strings.Builder) {
 			if u.routine != nil {
 				fmt.Fprintf(w, ", a routine of %d bytes", u.routine.f.Size())
 			}
+			if u.until != nil {
+				fmt.Fprintf(w, ", %d elements until they are done", untilBlock)
+			}
 		case *strandUnit:
 			fmt.Fprintf(w, ", steps %d to %d by %d elements", u.units[0], i, u.block)
 		case *nearUnit:

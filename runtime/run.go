@@ -340,6 +340,16 @@ func (r *run) steps(ctx context.Context, committed int) error {
 	return nil
 }
 
+// stopped reports whether the context is done.
+func (r *run) stopped() bool {
+	select {
+	case <-r.done: // nil blocks
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *run) fail(err error) { r.failed.CompareAndSwap(nil, &err) }
 
 // panicked is the error for a panic in a unit.

@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ir"
+	"github.com/adjoint-go/adjoint/internal/ops"
+)
+
+// Elements that go on until they are done, a few by themselves, have the reference's bits; loops in which something else is read
+// are left as they are.
+func TestUntil(t *testing.T) {
+	sh := ir.Shape{ir.Batch}
+	cases := []struct {
+		name  string
+		until bool
+		build func(s *sketch, x *ir.Node) []*ir.Node
+	}{
+		{"frozen", true, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 1, 3) }},
+		{"to a bound", true, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 3, true, 1, 3) }},
+		{"what goes on is read", false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 0, 1) }},
+		{"some are done no more", false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 50, false, 1) }},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSketch()
+			outs := c.build(s, s.param(dtype.F32, sh, 0))
+			s.check(t, outs, rand.New(rand.NewPCG(8, 31)), 0, 1, 64, 65, 300, 9000)
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(300)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if is := b.loops[0].until != nil; is != c.until {
+				t.Errorf("elements go on by themselves: %v\n%s", is, p)
+			}
+		})
+	}
+}
+
+// untilDone is the carries that are read of a loop: two numbers that change places and grow, how often an element has been
+// looked at until it was done, and whether it is.
+func untilDone(s *sketch, x *ir.Node, most int, frozen bool, read ...int) (outs []*ir.Node) {
+	g, sh := s.g, x.Shape
+	zero := g.Const(dtype.F32, sh, 0)
+	finals, _, _ := g.Loop("While", ir.LoopOptions{Length: ir.D(most)}, []*ir.Node{x, zero, g.Const(dtype.F32, sh, 0.75), g.Const(dtype.Bool, sh, 0)}, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			a := g.Apply(ops.Add, g.Apply(ops.Abs, c[2]), g.Const(dtype.F32, sh, 0.5))
+			far := g.Apply(ops.Not, g.Apply(ops.Lt, a, g.Const(dtype.F32, sh, 4))) // NaN is
+			done := g.Apply(ops.Or, c[3], far)
+			if !frozen {
+				done = far
+			}
+			count := g.Apply(ops.Where, c[3], c[1], g.Apply(ops.Add, c[1], g.Const(dtype.F32, sh, 1)))
+			all := g.Reduce(ir.Min, c[3], 0)
+			return []*ir.Node{a, count, c[0], done}, nil, g.Apply(ops.Not, all)
+		})
+	for _, k := range read {
+		outs = append(outs, finals[k])
+	}
+	return outs
+}
