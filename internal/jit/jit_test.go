@@ -144,6 +144,12 @@ func (w *writer) step() {
 		v = f(m(), y)
 	case op == 16 && !t.IsFloat():
 		switch n := w.IntN(t.Bits()); {
+		case w.IntN(4) == 0: // rotated, or nearly
+			y, m := x(), t.Bits()-n+w.IntN(8)/7
+			by := func(n int) vec.Value { return w.I(t, int64(n%t.Bits())) }
+			if v = w.Or(w.ShlV(y, by(n)), w.ShrV(y, by(m))); w.IntN(2) == 0 {
+				v = w.Or(w.ShrV(y, by(m)), w.ShlV(y, by(n)))
+			}
 		case w.IntN(3) == 0:
 			v = w.Shl(x(), n)
 		case w.IntN(2) == 0 && t == vec.I32:

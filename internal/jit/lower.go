@@ -966,6 +966,9 @@ func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
 	case vec.AndNot: // the machine inverts its first operand
 		return l.andNot(in, logic)
 	case vec.Or:
+		if x, n := l.rotated(in); n > 0 {
+			return l.one(by(in.T, x86.PRolD), arg(x), noMem, uint8(n))
+		}
 		return logic(2, true)
 	case vec.Xor:
 		return logic(3, true)
@@ -1250,4 +1253,22 @@ func startOf(f Fold, t vec.Type) uint64 {
 		return math.Float64bits(v)
 	}
 	return [...]uint64{Sum: 0, Prod: 1, Max: 1 << 31, Min: 1<<31 - 1}[f]
+}
+
+// rotated is the value of which in, a disjunction, is the bits n places to the left, those that leave entering on the right; 0 where
+// it is something else, or the machine has no instruction for it.
+func (l *lowering) rotated(in *vec.Instr) (x vec.Value, n int) {
+	code := l.p.Code
+	left, right := &code[in.A], &code[in.B]
+	if left.Op == vec.ShrV {
+		left, right = right, left
+	}
+	if l.isa != AVX512 || left.Op != vec.ShlV || right.Op != vec.ShrV || left.A != right.A || code[left.B].Op != vec.Const || code[right.B].Op != vec.Const {
+		return 0, 0
+	}
+	n, bits := int(code[left.B].Imm), in.T.Bits()
+	if n <= 0 || n >= bits || n+int(code[right.B].Imm) != bits {
+		return 0, 0
+	}
+	return left.A, n
 }

@@ -75,6 +75,8 @@ const (
 	PSrlD
 	PSrlQ
 	PSraD
+	PRolD
+	PRolQ
 	PSllVD
 	PSllVQ
 	PSrlVD
@@ -253,6 +255,9 @@ func init() {
 	shift(PSrlD, "VPSRLD", 0x72, 0, 2)
 	shift(PSrlQ, "VPSRLQ", 0x73, 1, 2)
 	shift(PSraD, "VPSRAD", 0x72, 0, 4)
+	shift(PRolD, "VPROLD", 0x72, 0, 1)
+	shift(PRolQ, "VPROLQ", 0x72, 1, 1)
+	forms[PRolD].isEVEX, forms[PRolQ].isEVEX = true, true
 	both(CmpPS, func() (s, d form) { return packed("VCMP", 0xc2) })
 	ints(PCmpEqD, "VPCMPEQD", 1, 0x76, 0)
 	ints(PCmpEqQ, "VPCMPEQQ", 2, 0x29, 1)
