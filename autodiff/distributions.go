@@ -70,7 +70,8 @@ func (k Key) LogGamma(a Value) Value { return k.gamma("LogGamma", a, true) }
 func (k Key) gamma(op string, a Value, log bool) Value {
 	return drawn(op, k, a, Value{}, func(k Key, a, _ Value) Value {
 		keys := newLanes(op, k, a)
-		boost := keys.split(1).uniform(op, a.n.Type) // a constant to derivatives, like the keys
+		// A constant to derivatives, like the keys.
+		boost := needed(a, a.FullLike(0), func() Value { return keys.split(1).uniform(op, a.n.Type) })
 		return ruled(op, func(in []Value) Value { return marsagliaTsang(op, keys.split(0), in[0], in[1], log) },
 			func(in []Value, y Value) []Value {
 				a, constant := in[0], y.FullLike(0)
@@ -80,6 +81,11 @@ func (k Key) gamma(op string, a Value, log bool) Value {
 				return []Value{Where(y.Gt(constant), y.Mul(gammaSlope(a, y.Log())), y.Mul(constant)), constant}
 			}, a, boost)
 	})
+}
+
+// needed is what f gives if some shape is less than 1, and otherwise y.
+func needed(a, y Value, f func() Value) Value {
+	return Cond(a.Ge(Const(1)).All(), func() Value { return y }, f)
 }
 
 // gammaSlope is the derivative by a of log x, the logarithm of a gamma number, at a fixed quantile: in float64, because the
@@ -134,7 +140,7 @@ func marsagliaTsang(op string, key lanes, a, boost Value, log bool) Value {
 		e := boost.Neg().Log1p()
 		y = d.Log().Add(s.V.Log()).Add(Where(whole.Or(e.Eq(Const(0))), e.FullLike(0), e.Mul(a.Reciprocal())))
 	} else {
-		y = d.Mul(s.V).Mul(Where(whole, one, one.Sub(boost).Pow(a.Reciprocal())))
+		y = d.Mul(s.V).Mul(needed(a, one, func() Value { return Where(whole, one, one.Sub(boost).Pow(a.Reciprocal())) }))
 	}
 	return Where(bad, Where(a.Gt(Const(0)), a, a.FullLike(math.NaN())), y)
 }

@@ -155,6 +155,7 @@ func featureCases() []Case {
 		{"permutation", func(x ad.Value, k ad.Key) ad.Value { return k.Permutation(randomSize) }},
 		{"categorical", func(x ad.Value, k ad.Key) ad.Value { return k.Categorical(x.Reshape(randomSize/classes, classes), 1) }},
 		{"dropout", func(x ad.Value, k ad.Key) ad.Value { return k.Dropout(x, dropRate) }},
+		{"gammas", func(x ad.Value, k ad.Key) ad.Value { return k.Gamma(x.Shift(0.5)) }}, // of as many shapes
 	} {
 		cs = append(cs, feature("random/"+d.op+"/1000000", "f32", d.op, torchAndJax, 1e3*randomSize, "Melements/s", 1e-2,
 			map[string]any{"n": randomSize, "classes": classes, "rate": dropRate},
@@ -174,9 +175,12 @@ func featureCases() []Case {
 				switch d.op {
 				case "permutation":
 					mean = (randomSize - 1) / 2.0
-				case "dropout":
+				case "dropout", "gammas":
 					for _, v := range x {
 						mean += v / randomSize
+					}
+					if d.op == "gammas" {
+						mean += 0.5
 					}
 				case "categorical":
 					for row := range slices.Chunk(x, classes) {

@@ -304,10 +304,11 @@ def feature(a):
     if op == "hvp":
         return jitted(lambda x, v: jax.jvp(jax.grad(rosenbrock), (x,), (v,))[1], *serve.arguments(a))
     t, n, key = serve.DTYPES[a["dtype"]], a["n"], jax.random.PRNGKey(42)
-    if op in ("permutation", "categorical", "dropout"):
+    if op in ("permutation", "categorical", "dropout", "gammas"):
         def dropout(k, x):
             return jnp.where(jax.random.bernoulli(k, 1 - a["rate"], x.shape), x / (1 - a["rate"]), 0)
         draw = {"permutation": lambda k, x: jax.random.permutation(k, n), "dropout": dropout,
+                "gammas": lambda k, x: jax.random.gamma(k, x + 0.5),
                 "categorical": lambda k, x: jax.random.categorical(k, x.reshape(-1, a["classes"]))}[op]
 
         def f(k, x):

@@ -406,9 +406,10 @@ def feature(a):
     elif op == "hvp":
         args = tensors(serve.arguments(a))
         f = lambda x, v: torch.func.jvp(torch.func.grad(rosenbrock), (x,), (v,))[1]
-    elif op in ("permutation", "categorical", "dropout"):
+    elif op in ("permutation", "categorical", "dropout", "gammas"):
         args = tensors([serve.numbers("f32", 1, a["n"], 0, 4)])
         draw = {"permutation": lambda x: torch.randperm(a["n"]), "dropout": lambda x: F.dropout(x, a["rate"]),
+                "gammas": lambda x: torch._standard_gamma(x + 0.5),
                 "categorical": lambda x: torch.multinomial(torch.softmax(x.view(-1, a["classes"]), 1), 1)}[op]
 
         def f(x):
