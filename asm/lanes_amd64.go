@@ -46,6 +46,16 @@ func ReflectorLanesF32AVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
 //go:noescape
 func MirrorLanesF32AVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
 
+// ProductLanesF32AVX2 is y += a·b, of n rows and columns, for 8 matrices.
+//
+//go:noescape
+func ProductLanesF32AVX2(y, a, b unsafe.Pointer, n int)
+
+// NormLanesF32AVX2 is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite, for 8 matrices.
+//
+//go:noescape
+func NormLanesF32AVX2(y, a unsafe.Pointer, n int)
+
 // CholeskyLanesF64AVX2 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 4 matrices.
 //
 //go:noescape
@@ -85,6 +95,16 @@ func ReflectorLanesF64AVX2(q, v, tau unsafe.Pointer, rows, stride int) (ok bool)
 //
 //go:noescape
 func MirrorLanesF64AVX2(x, v, tau unsafe.Pointer, rows, cols, stride int)
+
+// ProductLanesF64AVX2 is y += a·b, of n rows and columns, for 4 matrices.
+//
+//go:noescape
+func ProductLanesF64AVX2(y, a, b unsafe.Pointer, n int)
+
+// NormLanesF64AVX2 is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite, for 4 matrices.
+//
+//go:noescape
+func NormLanesF64AVX2(y, a unsafe.Pointer, n int)
 
 // CholeskyLanesF32AVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 16 matrices.
 //
@@ -126,6 +146,16 @@ func ReflectorLanesF32AVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok boo
 //go:noescape
 func MirrorLanesF32AVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)
 
+// ProductLanesF32AVX512 is y += a·b, of n rows and columns, for 16 matrices.
+//
+//go:noescape
+func ProductLanesF32AVX512(y, a, b unsafe.Pointer, n int)
+
+// NormLanesF32AVX512 is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite, for 16 matrices.
+//
+//go:noescape
+func NormLanesF32AVX512(y, a unsafe.Pointer, n int)
+
 // CholeskyLanesF64AVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 8 matrices.
 //
 //go:noescape
@@ -165,3 +195,13 @@ func ReflectorLanesF64AVX512(q, v, tau unsafe.Pointer, rows, stride int) (ok boo
 //
 //go:noescape
 func MirrorLanesF64AVX512(x, v, tau unsafe.Pointer, rows, cols, stride int)
+
+// ProductLanesF64AVX512 is y += a·b, of n rows and columns, for 8 matrices.
+//
+//go:noescape
+func ProductLanesF64AVX512(y, a, b unsafe.Pointer, n int)
+
+// NormLanesF64AVX512 is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite, for 8 matrices.
+//
+//go:noescape
+func NormLanesF64AVX512(y, a unsafe.Pointer, n int)

@@ -89,4 +89,8 @@ type Lanes struct {
 	Reflector func(q, v, tau unsafe.Pointer, rows, stride int) bool
 	// Mirror reflects cols columns of x: w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for rows > 0 of p.
 	Mirror func(x, v, tau unsafe.Pointer, rows, cols, stride int)
+	// Product is y += a·b, sums in order.
+	Product func(y, a, b unsafe.Pointer, n int)
+	// Norm is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all elements is not finite.
+	Norm func(y, a unsafe.Pointer, n int)
 }

@@ -13,15 +13,15 @@ import (
 var (
 	lanesAVX2 = [dtype.Count]*Lanes{
 		dtype.F32: twice(Lanes{asm.CholeskyLanesF32AVX2, asm.PivotLanesF32AVX2, asm.EliminateLanesF32AVX2, asm.RowLanesF32AVX2, asm.DotLanesF32AVX2,
-			asm.ColumnLanesF32AVX2, asm.ReflectorLanesF32AVX2, asm.MirrorLanesF32AVX2}),
+			asm.ColumnLanesF32AVX2, asm.ReflectorLanesF32AVX2, asm.MirrorLanesF32AVX2, asm.ProductLanesF32AVX2, asm.NormLanesF32AVX2}),
 		dtype.F64: twice(Lanes{asm.CholeskyLanesF64AVX2, asm.PivotLanesF64AVX2, asm.EliminateLanesF64AVX2, asm.RowLanesF64AVX2, asm.DotLanesF64AVX2,
-			asm.ColumnLanesF64AVX2, asm.ReflectorLanesF64AVX2, asm.MirrorLanesF64AVX2}),
+			asm.ColumnLanesF64AVX2, asm.ReflectorLanesF64AVX2, asm.MirrorLanesF64AVX2, asm.ProductLanesF64AVX2, asm.NormLanesF64AVX2}),
 	}
 	lanesAVX512 = [dtype.Count]*Lanes{
 		dtype.F32: {asm.CholeskyLanesF32AVX512, asm.PivotLanesF32AVX512, asm.EliminateLanesF32AVX512, asm.RowLanesF32AVX512, asm.DotLanesF32AVX512,
-			asm.ColumnLanesF32AVX512, asm.ReflectorLanesF32AVX512, asm.MirrorLanesF32AVX512},
+			asm.ColumnLanesF32AVX512, asm.ReflectorLanesF32AVX512, asm.MirrorLanesF32AVX512, asm.ProductLanesF32AVX512, asm.NormLanesF32AVX512},
 		dtype.F64: {asm.CholeskyLanesF64AVX512, asm.PivotLanesF64AVX512, asm.EliminateLanesF64AVX512, asm.RowLanesF64AVX512, asm.DotLanesF64AVX512,
-			asm.ColumnLanesF64AVX512, asm.ReflectorLanesF64AVX512, asm.MirrorLanesF64AVX512},
+			asm.ColumnLanesF64AVX512, asm.ReflectorLanesF64AVX512, asm.MirrorLanesF64AVX512, asm.ProductLanesF64AVX512, asm.NormLanesF64AVX512},
 	}
 )
 
@@ -61,6 +61,14 @@ func twice(l Lanes) *Lanes {
 		Mirror: func(x, v, tau unsafe.Pointer, rows, cols, stride int) {
 			l.Mirror(x, v, tau, rows, cols, stride)
 			l.Mirror(h(x), h(v), h(tau), rows, cols, stride)
+		},
+		Product: func(y, a, b unsafe.Pointer, n int) {
+			l.Product(y, a, b, n)
+			l.Product(h(y), h(a), h(b), n)
+		},
+		Norm: func(y, a unsafe.Pointer, n int) {
+			l.Norm(y, a, n)
+			l.Norm(h(y), h(a), n)
 		},
 	}
 }

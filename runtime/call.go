@@ -125,11 +125,17 @@ func qr[T float32 | float64]() callOf[T] {
 }
 
 func expm[T float32 | float64]() callOf[T] {
-	return callOf[T]{run: func(a callArgs[T]) error { return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows) }}
+	return callOf[T]{run: func(a callArgs[T]) error {
+		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
+	}, together: func(c callLanes[T]) bool { return c.Expm(c.y, c.operand(0), c.u.cols, c.work) }}
 }
 
 func expmFrechet[T float32 | float64]() callOf[T] {
-	return callOf[T]{run: func(a callArgs[T]) error { return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows) }}
+	return callOf[T]{run: func(a callArgs[T]) error {
+		return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows)
+	}, together: func(c callLanes[T]) bool {
+		return c.ExpmFrechet(c.y, c.operand(0), c.operand(1), c.u.cols, c.work)
+	}}
 }
 
 // narrow reports whether the call is computed in float32.
@@ -228,15 +234,15 @@ func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	u.together = u.most * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
 }
 
-// alone is the largest matrix that is done by itself where it is the only one.
-const alone = 12
-
-// worth reports whether w matrices side by side take less time than one by one.
+// worth reports whether w matrices side by side, which take as long as most, take less time than one by one.
 func (u *callUnit) worth(w int) bool {
-	if u.n.Call == ir.QR { // one by one goes by vectors along rows, too
+	switch {
+	case u.n.Call == ir.QR:
 		return w > 2
+	case u.cols <= linalg.Small/2:
+		return 4*w > u.most
 	}
-	return w > 1 || u.cols > alone
+	return 2*w > u.most
 }
 
 func (u *callUnit) phases() int     { return 1 }
@@ -390,7 +396,7 @@ func together[T float32 | float64](u *callUnit, run func(c callLanes[T]) bool, i
 		x, rest = rest[:u.most*n], rest[u.most*n:]
 		return x
 	}
-	c := callLanes[T]{Together: linalg.Together[T]{Lanes: u.lanes}, u: u, i: i, w: w, in: in, y: take(u.size)}
+	c := callLanes[T]{Together: linalg.Together[T]{Lanes: u.lanes, Rows: u.kernels[u.n.Type]}, u: u, i: i, w: w, in: in, y: take(u.size)}
 	for k := range c.places {
 		c.places[k] = take(u.sizes[k])
 	}
@@ -412,14 +418,10 @@ func (c callLanes[T]) operand(k int) []T {
 // load puts operand k into lanes. Those beyond w repeat the first.
 func (c callLanes[T]) load(k int, to []T) {
 	size, t, most := c.u.sizes[k], c.u.n.Type.Size(), c.u.most
-	kernels.Transpose(unsafe.Pointer(&to[0]), most*t, unsafe.Add(c.in[k], c.i*size*t), size*t, size, c.w, t)
+	x := unsafe.Add(c.in[k], c.i*size*t)
+	kernels.Transpose(unsafe.Pointer(&to[0]), most*t, x, size*t, size, c.w, t)
 	if c.w < most {
-		for j := range size {
-			e := to[most*j:][:most]
-			for l := c.w; l < len(e); l++ {
-				e[l] = e[0]
-			}
-		}
+		kernels.Transpose(unsafe.Pointer(&to[c.w]), most*t, x, 0, size, most-c.w, t)
 	}
 }
 

@@ -29,11 +29,13 @@ func genLanes() map[string][]byte {
 				{"Column", "a, x, y, d unsafe.Pointer, k, m int", "is y /= d, then x[p, …] -= a[p]·y, for k rows x of m; d nil is 1", l.column},
 				{"Reflector", "q, v, tau unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection that takes the column at q, of rows elements below the first, stride bytes apart, to its first element: there, v, whose first element is 1, below it and in v, and tau; or reports false where all below are 0", l.reflector},
 				{"Mirror", "x, v, tau unsafe.Pointer, rows, cols, stride int", "is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns", l.mirror},
+				{"Product", "y, a, b unsafe.Pointer, n int", "is y += a·b, of n rows and columns", l.product},
+				{"Norm", "y, a unsafe.Pointer, n int", "is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite", l.norm},
 			} {
 				name := f.name + "Lanes" + t.name + isa.name
 				fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/l.size(), f.args)
 				fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
-				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48}[f.name])
+				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48, "Product": 32, "Norm": 24}[f.name])
 				f.body()
 			}
 		}
@@ -478,5 +480,105 @@ func (l *lanes) mirror() {
 		l.p("JMP %s", name)
 		l.label(name + "End")
 	}
+	l.end()
+}
+
+// product: a block of columns at a time, of R12 that are left, and of these a block of rows, of R13. SI and BX are where a's rows and
+// b's columns begin, DI y's block, R14 its columns; AX goes along a, DX down b.
+func (l *lanes) product() {
+	l.p("MOVQ y+0(FP), R14")
+	l.p("MOVQ b+16(FP), BX")
+	l.p("MOVQ n+24(FP), R12")
+	l.p("MOVQ R12, R8")
+	l.p("SHLQ $6, R8")
+	l.p("LEAQ (R8)(R8*2), R9")
+	down := [4]string{"", "(R8*1)", "(R8*2)", "(R9*1)"}
+	most := map[string]int{"Y": 2, "Z": 4}[l.reg]
+	for _, cols := range []int{4, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		l.label(name)
+		l.p("CMPQ R12, $%d", cols)
+		l.p("JLT %sEnd", name)
+		l.p("MOVQ a+8(FP), SI")
+		l.p("MOVQ R14, DI")
+		l.p("MOVQ n+24(FP), R13")
+		for _, rows := range []int{most, 1} {
+			block := fmt.Sprintf("%sRows%d", name, rows)
+			b := rows * cols // where b's elements are, a's, a product
+			each := func(step func(where string, v int)) {
+				for r := range rows {
+					for c := range cols {
+						step(fmt.Sprintf("%d(DI)%s", 64*c, down[r]), r*cols+c)
+					}
+				}
+			}
+			l.label(block)
+			l.p("CMPQ R13, $%d", rows)
+			l.p("JLT %sEnd", block)
+			each(func(where string, v int) { l.load(v, where) })
+			l.p("MOVQ SI, AX")
+			l.p("MOVQ BX, DX")
+			l.p("MOVQ n+24(FP), R11")
+			l.label(block + "Loop")
+			for c := range cols {
+				l.load(b+c, fmt.Sprintf("%d(DX)", 64*c))
+			}
+			for r := range rows {
+				l.load(b+cols, "(AX)"+down[r])
+				for c := range cols {
+					l.op("MUL", b+cols+1, b+cols, b+c)
+					l.op("ADD", r*cols+c, r*cols+c, b+cols+1)
+				}
+			}
+			l.p("ADDQ $64, AX")
+			l.p("ADDQ R8, DX")
+			l.p("DECQ R11")
+			l.p("JNZ %sLoop", block)
+			each(func(where string, v int) { l.store(v, where) })
+			l.p("LEAQ (SI)%s, SI", map[int]string{1: "(R8*1)", 2: "(R8*2)", 4: "(R8*4)"}[rows])
+			l.p("LEAQ (DI)%s, DI", map[int]string{1: "(R8*1)", 2: "(R8*2)", 4: "(R8*4)"}[rows])
+			l.p("SUBQ $%d, R13", rows)
+			l.p("JMP %s", block)
+			l.label(block + "End")
+		}
+		l.p("ADDQ $%d, BX", 64*cols)
+		l.p("ADDQ $%d, R14", 64*cols)
+		l.p("SUBQ $%d, R12", cols)
+		l.p("JMP %s", name)
+		l.label(name + "End")
+	}
+	l.end()
+}
+
+// norm: register 0 is the largest sum, 1 that of all, 2 a column's.
+func (l *lanes) norm() {
+	l.p("MOVQ y+0(FP), DI")
+	l.p("MOVQ a+8(FP), SI")
+	l.p("MOVQ n+16(FP), R12")
+	l.p("MOVQ R12, R8")
+	l.p("MOVQ R12, R13")
+	l.p("SHLQ $6, R8")
+	l.sign(9)
+	l.zero(0)
+	l.zero(1)
+	l.label("column")
+	l.zero(2)
+	l.p("MOVQ SI, AX")
+	l.p("MOVQ R12, R11")
+	l.label("row")
+	l.load(3, "(AX)")
+	l.op("ANDN", 3, 9, 3)
+	l.op("ADD", 2, 2, 3)
+	l.p("ADDQ R8, AX")
+	l.p("DECQ R11")
+	l.p("JNZ row")
+	l.op("MAX", 0, 0, 2)
+	l.op("ADD", 1, 1, 2)
+	l.p("ADDQ $64, SI")
+	l.p("DECQ R13")
+	l.p("JNZ column")
+	l.op("SUB", 1, 1, 1)
+	l.op("ADD", 0, 0, 1)
+	l.store(0, "(DI)")
 	l.end()
 }

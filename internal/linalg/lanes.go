@@ -13,7 +13,10 @@ const mostLanes = 16
 
 // Together are the functions here of Lanes matrices side by side, of n ≤ Small, with the bits of those of one. They
 // report false where some matrix has no result or one that takes another way: then each is to be done by itself, from the start.
-type Together[T float] struct{ *kernels.Lanes }
+type Together[T float] struct {
+	*kernels.Lanes
+	Rows *kernels.Rows // of the same type
+}
 
 func at[T float](x []T, k int) unsafe.Pointer { return unsafe.Pointer(&x[Lanes[T]()*k]) }
 
