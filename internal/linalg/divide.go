@@ -275,7 +275,7 @@ func (b *divided[T]) roots(kept []int) error {
 	if k > 1 {
 		poles[1] = max(poles[1], b.tol/2)
 	}
-	f := secular{d: poles, z: zs, rho: 1, squares: true, rows: b.rows}
+	f := secular{d: poles, z: zs, rho: 1, squares: true, eps: max(0x1p-53, roundoff[T]()/256), rows: b.rows}
 	for i := range k {
 		at, x, ok := f.root(i, b.delta)
 		if !ok {

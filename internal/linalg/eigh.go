@@ -2,6 +2,7 @@ package linalg
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 
@@ -47,7 +48,7 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 // eighRows is the size of the place of eigenvectors, in which the reductions and reflections have theirs, too.
 func eighRows(n int) int {
 	ld := n + apart
-	return max(n*n, 4*panel*ld+6*panel, qrBlock*(n+qrBlock))
+	return max(n*n, 4*panel*ld+6*panel, reflectedWork(n))
 }
 
 // blocksWork is the work of EighBlocks, of float32s.
@@ -68,9 +69,9 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 			i := k + j
 			row := x[i*ld+i : i*ld+n]
 			for p := range 2 * j {
-				by[p] = s[p*ld+i]
+				by[p] = -s[p*ld+i]
 			}
-			lessRows(row, 2*j, u[i:], ld, by, 1)
+			gemv(blas.Trans, 2*j, len(row), 1, u[i:], ld, by, 1, 1, row)
 			d[i], e[i], tau[i] = float64(row[0]), 0, 0
 			clear(x[i*ld+1 : i*ld+i+1])
 			if i == n-1 {
@@ -87,9 +88,9 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 				upperTimes(uw, x, i+1, n, ld, v)
 				dots(g[:2*j], u[i+1:], ld, v)
 				for p := range 2 * j {
-					by[p] = g[p^1]
+					by[p] = -g[p^1]
 				}
-				lessRows(uw, 2*j, u[i+1:], ld, by, 1)
+				gemv(blas.Trans, 2*j, len(uw), 1, u[i+1:], ld, by, 1, 1, uw)
 				dots(dot[:1], uw, len(v), v)
 				scale(t, uw)
 				half := T(t * t * dot[0] / 2)
@@ -184,16 +185,28 @@ func (c *conquest[T]) leaf(lo, n int) error {
 			to[j] = T(q[i*qn+j])
 		}
 	}
-	c.sort(lo, n)
-	return nil
-}
-
-func (c *conquest[T]) sort(lo, n int) {
 	order := c.order[lo : lo+n]
 	for i := range order {
 		order[i] = lo + i
 	}
 	slices.SortFunc(order, func(i, j int) int { return cmp.Or(cmp.Compare(c.d[i], c.d[j]), i-j) })
+	return nil
+}
+
+// ascending is the rows of both sorted parts of order, the first of m, in ascending order of d.
+func (c *conquest[T]) ascending(order []int, m int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, j := 0, m; i < m || j < len(order); {
+			at := &i
+			if i == m || j < len(order) && c.d[order[j]] < c.d[order[i]] {
+				at = &j
+			}
+			*at++
+			if !yield(order[*at-1]) {
+				return
+			}
+		}
+	}
 }
 
 // What of a row of eigenvectors is not 0.
@@ -234,29 +247,20 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 	tiny := 8 * roundoff[T]() * top * down
 
 	// Poles that stay, ascending.
-	order, k, last := c.order[lo:lo+n], 0, -1
-	merged := func(yield func(int) bool) { // of both halves' orders
-		for i, j := 0, m; i < m || j < n; {
-			if j == n || i < m && d[order[i]-lo] <= d[order[j]-lo] {
-				i++
-				if !yield(order[i-1] - lo) {
-					return
-				}
-			} else {
-				j++
-				if !yield(order[j-1] - lo) {
-					return
-				}
-			}
-		}
-	}
+	order, k, last, settled := c.order[lo:lo+n], 0, -1, n
 	keep := func(i int) {
 		at[k], poles[k], weights[k] = i, d[i]*down, z[i]
 		k++
 	}
-	for i := range merged {
+	settle := func(i int) {
+		kind[i] = deflated
+		settled--
+		at[settled] = i
+	}
+	for i := range c.ascending(order, m) {
+		i -= lo
 		if rho*math.Abs(z[i]) <= tiny {
-			kind[i] = deflated
+			settle(i)
 			continue
 		}
 		if last < 0 {
@@ -274,7 +278,7 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		if kind[last] != kind[i] {
 			kind[i] = both
 		}
-		kind[last] = deflated
+		settle(last)
 		z[i] = h
 		dl, di := d[last], d[i]
 		d[last] = float64(dl*float64(cos*cos)) + float64(di*float64(sin*sin))
@@ -284,12 +288,19 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 	if last >= 0 {
 		keep(last)
 	}
+	for i := k + 1; i < n; i++ { // a rotation may have left a greater one later
+		for j := i; j > k && d[at[j]] > d[at[j-1]]; j-- {
+			at[j], at[j-1] = at[j-1], at[j]
+		}
+	}
 	if k == 0 {
-		c.sort(lo, n)
+		for i, a := range at {
+			order[n-1-i] = lo + a
+		}
 		return nil
 	}
 
-	s := secular{d: poles[:k], z: weights[:k], rho: rho, rows: c.r}
+	s := secular{d: poles[:k], z: weights[:k], rho: rho, rows: c.r, eps: max(0x1p-53, roundoff[T]()/256)}
 	product, gap, work = product[:k], gap[:k], work[:k]
 	for i := range product {
 		product[i] = 1
@@ -327,14 +338,9 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 			copy(right[(p-inner)*(n-m):(p-inner+1)*(n-m)], rows(a)[m:])
 		}
 	}
-	settled := at[k:k]
-	for i, x := range kind {
-		if x == deflated {
-			p := len(settled)
-			copy(still[p*n:(p+1)*n], rows(i))
-			z[p] = d[i]
-			settled = append(settled, i)
-		}
+	for p, i := range at[k:] {
+		copy(still[p*n:(p+1)*n], rows(i))
+		z[p] = d[i]
 	}
 	for i := range k {
 		s.gaps(gap, origin[i])
@@ -355,6 +361,15 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		d[i] = (poles[origin[i]] + far[i]) * up
 	}
 	copy(d[k:], z[:n-k])
-	c.sort(lo, n)
+	for i := range order {
+		order[i] = lo + i
+	}
+	slices.Reverse(order[k:])
+	copy(place, order)
+	i := 0
+	for row := range c.ascending(place, k) {
+		order[i] = row
+		i++
+	}
 	return nil
 }

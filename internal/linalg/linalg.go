@@ -26,14 +26,13 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU, triangles and products, in QR smallQR, in Eigh smallEigh, in
-// SVD smallSVD. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
+// Small is the largest size for which the loops here serve Cholesky, LU, triangles, products and Eigh, in QR smallQR, in SVD
+// smallSVD. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
 const (
-	Small     = 32
-	smallQR   = 48
-	smallEigh = 64
-	smallSVD  = 80
-	middle    = 64
+	Small    = 32
+	smallQR  = 48
+	smallSVD = 80
+	middle   = 64
 )
 
 var (
@@ -453,7 +452,7 @@ func QRWork(m, n int) int {
 // Eigh packs the eigenvectors, columns, and the eigenvalues, ascending, of the symmetric a. work holds
 // EighWork.
 func Eigh(y, a []float64, n int, work []float64, r Rows[float64]) error {
-	if n > smallEigh {
+	if n > Small {
 		return EighBlocks(y, a, n, work, r)
 	}
 	v, w := y[:n*n], y[n*n:n*n+n]
@@ -482,19 +481,21 @@ func Eigh(y, a []float64, n int, work []float64, r Rows[float64]) error {
 
 // EighWork is the work of Eigh and EighBlocks.
 func EighWork(n int) int {
-	work := n*n + n*padded(n) + 3*n
 	if n > Small {
-		work = max(work, blocksWork(n))
+		return blocksWork(n)
 	}
-	return work
+	return n*n + n*padded(n) + 3*n
 }
 
 func largest[T float](x []T) T {
-	top := T(0)
-	for _, v := range x {
-		top = max(top, abs(v))
+	var a, b, c, d T
+	for ; len(x) >= 4; x = x[4:] {
+		a, b, c, d = max(a, abs(x[0])), max(b, abs(x[1])), max(c, abs(x[2])), max(d, abs(x[3]))
 	}
-	return top
+	for _, v := range x {
+		a = max(a, abs(v))
+	}
+	return max(a, b, c, d)
 }
 
 // exponent is that of a power of two to divide by, so that squares neither overflow nor vanish.

@@ -12,6 +12,7 @@ type secular struct {
 	d, z    []float64
 	rho     float64
 	squares bool
+	eps     float64 // of a root's error, 2⁻⁵³ or more: weights belong to roots as they are found
 	rows    Rows[float64]
 }
 
@@ -85,7 +86,7 @@ func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
 		psi, dpsi := s.rows.poles(nil, gap[:left+1], z, mu)
 		phi, dphi := s.rows.poles(nil, gap[left+1:], z[left+1:], mu)
 		f, df := inv+psi+phi, dpsi+dphi
-		if math.Abs(f) <= 0x1p-53*(inv+float64(8*(math.Abs(psi)+math.Abs(phi)))+float64(math.Abs(mu)*df)) {
+		if math.Abs(f) <= s.eps*(inv+float64(8*(math.Abs(psi)+math.Abs(phi)))+float64(math.Abs(mu)*df)) {
 			return k, mu, true
 		}
 		if f < 0 {

@@ -37,7 +37,7 @@ func TestSecular(t *testing.T) {
 							z[j] *= tiny
 						}
 					}
-					s := secular{d: d, z: z, rho: 1, squares: squares}
+					s := secular{d: d, z: z, rho: 1, squares: squares, eps: 0x1p-53}
 					p := func(j int) float64 {
 						if squares {
 							return d[j] * d[j]
