@@ -129,6 +129,22 @@ func widened[T float](x []T) []float64 {
 	return y
 }
 
+func TestEighNaN(t *testing.T) {
+	const n = 40
+	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		for _, at := range []int{0, n*n/2 + 3, n*n - 1} {
+			a := symmetric(hardSymmetric["random"], n, 1)
+			a[at] = x
+			if err := EighBlocks(make([]float64, n*n+n), a, n, make([]float64, EighWork(n)), Rows[float64]{}); err != ErrSteps {
+				t.Errorf("%v at %d: %v", x, at, err)
+			}
+			if err := EighBlocks(make([]float32, n*n+n), as[float32](a), n, make([]float32, EighWork(n)), Rows[float64]{}); err != ErrSteps {
+				t.Errorf("float32, %v at %d: %v", x, at, err)
+			}
+		}
+	}
+}
+
 func TestEighAllocates(t *testing.T) {
 	const n = 100
 	a, y, work := symmetric(hardSymmetric["random"], n, 1), make([]float64, n*n+n), make([]float64, EighWork(n))
