@@ -361,7 +361,11 @@ func reflection[T float](x, work []T) (head, tau T) {
 	if len(rest) == 0 {
 		return alpha, 0
 	}
-	dots(work, rest, len(rest), rest)
+	if len(rest) < 48 { // less than a call takes
+		work[0] = dot(rest, rest)
+	} else {
+		dots(work, rest, len(rest), rest)
+	}
 	tiny, huge, up := T(0x1p-100), T(0x1p100), T(1)
 	square := T(alpha*alpha) + work[0]
 	if !(work[0] > tiny && square < huge) { // squares that overflow or vanish

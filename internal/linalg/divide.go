@@ -31,7 +31,7 @@ type divided[T float] struct {
 }
 
 // divideLeaf is the number of rows that are not halved.
-const divideLeaf = 32
+const divideLeaf = 24
 
 // divideWork is the work of take, and d and e.
 func divideWork(n int) int { return 15*n + leafWork }
@@ -118,7 +118,7 @@ func (b *divided[T]) undivided(lo, n int) error {
 	e[0] = 0
 	if cols > n { // rotations of each column and the last one make what is in that 0
 		f := b.e[end]
-		for i := n - 1; i >= 0 && f != 0; i-- {
+		for i := n - 1; i >= 0 && math.Abs(f) > b.tol/8; i-- {
 			var c, s float64
 			c, s, d[i] = turning(d[i], f)
 			f, e[i] = -s*e[i], c*e[i]
@@ -158,9 +158,11 @@ func (b *divided[T]) join(lo, mid, end int, alpha, beta float64) error {
 		}
 	}
 	if end < n {
-		c, s, l := turning(z[mid], beta*float64(b.v[end*n+mid+1]))
-		z[mid] = l
-		rotate(T(c), T(-s), b.v[mid*n+lo:mid*n+end+1], b.v[end*n+lo:])
+		if far := beta * float64(b.v[end*n+mid+1]); math.Abs(far) > b.tol {
+			c, s, l := turning(z[mid], far)
+			z[mid] = l
+			rotate(T(c), T(-s), b.v[mid*n+lo:mid*n+end+1], b.v[end*n+lo:])
+		}
 	}
 	d[mid], b.u[mid*n+mid] = 0, 1
 	if math.Abs(z[mid]) <= b.tol {
@@ -182,9 +184,10 @@ func (b *divided[T]) join(lo, mid, end int, alpha, beta float64) error {
 		next[b.class[r]]++
 	}
 	k := len(kept)
+	b.group(k)
 	b.vectors(k)
 	b.multiply(b.v, lo, mid, end+b.more(end), kept, gone, count)
-	b.leftVectors(k)
+	b.leftVectors(k, b.place[0])
 	b.multiply(b.u, lo, mid, end, kept, gone, count)
 
 	// The roots, in ascending order, and what was left of the values between them.
@@ -288,34 +291,45 @@ func (b *divided[T]) roots(kept []int) error {
 	return nil
 }
 
+// group puts poles and zs where their columns of q are.
+func (b *divided[T]) group(k int) {
+	room := b.product[:k]
+	for _, x := range [2][]float64{b.poles, b.zs} {
+		for j, at := range b.place[:k] {
+			room[at] = x[j]
+		}
+		copy(x, room)
+	}
+	for i, at := range b.origin[:k] {
+		b.origin[i] = float64(b.place[int(at)])
+	}
+}
+
 // vectors makes rows of q the right vectors of poles and zs.
 func (b *divided[T]) vectors(k int) {
 	f := secular{d: b.poles[:k], z: b.zs[:k], squares: true, rows: b.rows}
 	for i := range k {
 		f.gaps(b.delta, int(b.origin[i]))
-		v := b.product[:k]
+		v, row := b.product[:k], b.q[i*k:(i+1)*k]
 		by := 1 / math.Sqrt(f.vector(v, b.delta[:k], b.far[i]))
 		b.scale[i] = by
-		row := b.q[i*k : (i+1)*k]
 		for j, v := range v {
-			row[b.place[j]] = T(v * by)
+			row[j] = T(v * by)
 		}
 	}
 }
 
-// leftVectors makes rows of q, right vectors, left ones.
-func (b *divided[T]) leftVectors(k int) {
+// leftVectors makes rows of q, right vectors, left ones; column zero is that of the pole 0.
+func (b *divided[T]) leftVectors(k, zero int) {
 	for i := range k {
-		row, v := b.q[i*k:(i+1)*k], b.product[:k]
-		v[0] = -b.scale[i]
-		square := float64(v[0] * v[0])
-		for j := 1; j < k; j++ {
-			v[j] = b.poles[j] * float64(row[b.place[j]])
-			square += float64(v[j] * v[j])
+		row, v, poles := b.q[i*k:(i+1)*k], b.product[:k], b.poles[:k]
+		for j, x := range row {
+			v[j] = poles[j] * float64(x)
 		}
-		by := 1 / math.Sqrt(square)
+		v[zero] = -b.scale[i]
+		by := 1 / math.Sqrt(dot(v, v))
 		for j, v := range v {
-			row[b.place[j]] = T(v * by)
+			row[j] = T(v * by)
 		}
 	}
 }

@@ -31,7 +31,7 @@ var (
 const (
 	Small    = 32
 	smallQR  = 48
-	smallSVD = 80
+	smallSVD = 40
 	middle   = 64
 )
 
