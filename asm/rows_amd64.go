@@ -36,6 +36,11 @@ func CombineRowsF64AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //go:noescape
 func Rank1RowsF64AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
 
+// MatVecRowsF32AVX2 is y[i] = beta·(v·x[i]).
+//
+//go:noescape
+func MatVecRowsF32AVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+
 // CombineRowsF32AVX2 is y += Σ a[i]·x[i], in order.
 //
 //go:noescape

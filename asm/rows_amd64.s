@@ -517,6 +517,55 @@ subEnd:
 	VZEROUPPER
 	RET
 
+// func MatVecRowsF32AVX2(y, x, v unsafe.Pointer, beta float64, rows, cols, stride int)
+TEXT ·MatVecRowsF32AVX2(SB), NOSPLIT, $0-56
+	MOVQ y+0(FP), BX
+	MOVQ x+8(FP), SI
+	MOVQ v+16(FP), DI
+	VMOVSD beta+24(FP), X8
+	VCVTSD2SS X8, X8, X8
+	MOVQ rows+32(FP), R10
+	MOVQ cols+40(FP), CX
+	MOVQ stride+48(FP), R8
+row:
+	VXORPS X0, X0, X0
+	XORQ R11, R11
+	MOVQ CX, R12
+	SUBQ $4, R12
+	JLT few
+four:
+	VMOVUPS (SI)(R11*1), X1
+	VMULPS (DI)(R11*1), X1, X1
+	VADDPS X1, X0, X0
+	ADDQ $16, R11
+	SUBQ $4, R12
+	JGE four
+few:
+	VPERMILPS $14, X0, X2
+	VPERMILPS $1, X0, X3
+	ADDQ $4, R12
+	JEQ sum
+one:
+	VMOVSS (SI)(R11*1), X1
+	VMULSS (DI)(R11*1), X1, X1
+	VADDSS X1, X0, X0
+	ADDQ $4, R11
+	DECQ R12
+	JNZ one
+sum:
+	VADDSS X3, X0, X0
+	VPERMILPS $1, X2, X3
+	VADDSS X3, X2, X2
+	VADDSS X2, X0, X0
+	VMULSS X8, X0, X0
+	VMOVSS X0, (BX)
+	ADDQ $4, BX
+	ADDQ R8, SI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 TEXT ·CombineRowsF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ y+0(FP), DI

@@ -37,6 +37,7 @@ type callOf[T float32 | float64] struct {
 	run      func(a callArgs[T]) error
 	together func(c callLanes[T]) bool
 	above    int
+	upTo     int // rows and columns of those side by side
 }
 
 var callKernels = [ir.NumCalls]callKernel{
@@ -67,11 +68,11 @@ var callKernels = [ir.NumCalls]callKernel{
 func cholesky[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
 		copy(a.y, a.in[0])
-		return linalg.Cholesky(a.y, a.n, a.work)
+		return linalg.Cholesky(a.y, a.n, a.work, a.rows)
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.Cholesky(c.y, c.u.cols)
-	}}
+	}, upTo: linalg.CholeskyLoops[T]()}
 }
 
 func triSolve[T float32 | float64]() callOf[T] {
@@ -81,7 +82,7 @@ func triSolve[T float32 | float64]() callOf[T] {
 	}, together: func(c callLanes[T]) bool {
 		c.load(1, c.y)
 		return c.SolveTriangular(c.operand(0), c.y, c.u.cols, c.u.rhs, solving(c.u.n.Bits))
-	}}
+	}, upTo: linalg.Small}
 }
 
 func lu[T float32 | float64]() callOf[T] {
@@ -92,7 +93,7 @@ func lu[T float32 | float64]() callOf[T] {
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.LU(c.y, c.u.cols)
-	}}
+	}, upTo: linalg.Small}
 }
 
 func luSolve[T float32 | float64]() callOf[T] {
@@ -100,7 +101,7 @@ func luSolve[T float32 | float64]() callOf[T] {
 		return linalg.SolveLU(a.in[1], a.in[2], a.y, a.n, a.k, a.is(ir.Transposed), a.work, a.rows)
 	}, together: func(c callLanes[T]) bool {
 		return c.SolveLU(c.operand(1), c.operand(2), c.y, c.u.cols, c.u.rhs, c.u.n.Bits&ir.Transposed != 0, c.work)
-	}}
+	}, upTo: linalg.Small}
 }
 
 func logDet[T float32 | float64]() callOf[T] {
@@ -114,20 +115,20 @@ func det[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
 		a.y[0] = linalg.Det(a.in[0], a.n, a.work, a.rows)
 		return nil
-	}, together: func(c callLanes[T]) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }}
+	}, together: func(c callLanes[T]) bool { return c.Det(c.y, c.operand(0), c.u.cols, c.work) }, upTo: linalg.Small}
 }
 
 func qr[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
 		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 		return nil
-	}, together: func(c callLanes[T]) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }}
+	}, together: func(c callLanes[T]) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }, upTo: linalg.Small}
 }
 
 func expm[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
 		return linalg.Expm(a.y, a.in[0], a.n, a.work, a.rows)
-	}, together: func(c callLanes[T]) bool { return c.Expm(c.y, c.operand(0), c.u.cols, c.work) }}
+	}, together: func(c callLanes[T]) bool { return c.Expm(c.y, c.operand(0), c.u.cols, c.work) }, upTo: linalg.Small}
 }
 
 func expmFrechet[T float32 | float64]() callOf[T] {
@@ -135,7 +136,7 @@ func expmFrechet[T float32 | float64]() callOf[T] {
 		return linalg.ExpmFrechet(a.y, a.in[0], a.in[1], a.n, a.work, a.rows)
 	}, together: func(c callLanes[T]) bool {
 		return c.ExpmFrechet(c.y, c.operand(0), c.operand(1), c.u.cols, c.work)
-	}}
+	}, upTo: linalg.Small}
 }
 
 // narrow reports whether the call is computed in float32.
@@ -223,13 +224,14 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 // sideBySide has the call computed of several matrices at once, if it can be.
 func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	k := callKernels[u.n.Call]
-	if lanes == nil || k.f64.together == nil || max(u.rows, u.cols) > linalg.Small || u.size == 0 || u.cols == 0 {
+	most, upTo := linalg.Lanes[float64](), k.f64.upTo
+	if u.n.Type == dtype.F32 {
+		most, upTo = linalg.Lanes[float32](), k.f32.upTo
+	}
+	if lanes == nil || max(u.rows, u.cols) > upTo || u.size == 0 || u.cols == 0 {
 		return
 	}
-	u.lanes, u.most = lanes, linalg.Lanes[float64]()
-	if u.n.Type == dtype.F32 {
-		u.most = linalg.Lanes[float32]()
-	}
+	u.lanes, u.most = lanes, most
 	u.grain = ceil(u.grain, u.most) * u.most
 	u.together = u.most * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
 }

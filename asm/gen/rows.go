@@ -28,6 +28,7 @@ func genRows() map[string][]byte {
 		{"MatVecRowsF64AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, wide.matVec},
 		{"CombineRowsF64AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, wide.combine},
 		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
+		{"MatVecRowsF32AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, single.matVec},
 		{"CombineRowsF32AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, single.combine},
 		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
 		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
@@ -136,6 +137,12 @@ func (r *rows) difference(many, reg string) {
 
 // product puts the product of the CX elements at SI and DI into X0, in four partial sums.
 func (r *rows) product() {
+	one := func(op string, args string) { r.p("V%sS%s %s", op, r.suffix, args) }
+	part := func(from, to string) { r.p("VPERMILP%s $1, %s, %s", r.suffix, from, to) } // the second element
+	reg := r.reg
+	if r.suffix == "S" {
+		r.reg = "X"
+	}
 	r.zero(0)
 	r.p("XORQ R11, R11")
 	r.p("MOVQ CX, R12")
@@ -145,26 +152,31 @@ func (r *rows) product() {
 	r.load(1, "(SI)(R11*1)")
 	r.op("MUL", 1, 1, "(DI)(R11*1)")
 	r.op("ADD", 0, 0, 1)
-	r.p("ADDQ $32, R11")
+	r.p("ADDQ $%d, R11", 4*r.size())
 	r.p("SUBQ $4, R12")
 	r.p("JGE four")
 	r.label("few")
-	r.p("VEXTRACTF128 $1, Y0, X2") // the sums 2 and 3
-	r.p("VPERMILPD $1, X0, X3")    // 1
+	if r.suffix == "S" { // the sums 2 and 3
+		r.p("VPERMILPS $14, X0, X2")
+	} else {
+		r.p("VEXTRACTF128 $1, Y0, X2")
+	}
+	part("X0", "X3") // 1
 	r.p("ADDQ $4, R12")
 	r.p("JEQ sum")
 	r.label("one")
-	r.p("VMOVSD (SI)(R11*1), X1")
-	r.p("VMULSD (DI)(R11*1), X1, X1")
-	r.p("VADDSD X1, X0, X0")
-	r.p("ADDQ $8, R11")
+	r.p("VMOVS%s (SI)(R11*1), X1", r.suffix)
+	one("MUL", "(DI)(R11*1), X1, X1")
+	one("ADD", "X1, X0, X0")
+	r.p("ADDQ $%d, R11", r.size())
 	r.p("DECQ R12")
 	r.p("JNZ one")
 	r.label("sum")
-	r.p("VADDSD X3, X0, X0")
-	r.p("VPERMILPD $1, X2, X3")
-	r.p("VADDSD X3, X2, X2")
-	r.p("VADDSD X2, X0, X0")
+	one("ADD", "X3, X0, X0")
+	part("X2", "X3")
+	one("ADD", "X3, X2, X2")
+	one("ADD", "X2, X0, X0")
+	r.reg = reg
 }
 
 func (r *rows) reflect() {
@@ -200,14 +212,17 @@ func (r *rows) matVec() {
 	r.p("MOVQ x+8(FP), SI")
 	r.p("MOVQ v+16(FP), DI")
 	r.p("VMOVSD beta+24(FP), X8")
+	if r.suffix == "S" {
+		r.p("VCVTSD2SS X8, X8, X8")
+	}
 	r.p("MOVQ rows+32(FP), R10")
 	r.p("MOVQ cols+40(FP), CX")
 	r.p("MOVQ stride+48(FP), R8")
 	r.label("row")
 	r.product()
-	r.p("VMULSD X8, X0, X0")
-	r.p("VMOVSD X0, (BX)")
-	r.p("ADDQ $8, BX")
+	r.p("VMULS%s X8, X0, X0", r.suffix)
+	r.p("VMOVS%s X0, (BX)", r.suffix)
+	r.p("ADDQ $%d, BX", r.size())
 	r.p("ADDQ R8, SI")
 	r.p("DECQ R10")
 	r.p("JNZ row")

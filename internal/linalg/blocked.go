@@ -112,9 +112,6 @@ func abs[T float](x T) T { return T(math.Abs(float64(x))) }
 
 // CholeskyWork is the work of Cholesky and CholeskyBlocks.
 func CholeskyWork(n int) int {
-	if n <= Small {
-		return 0
-	}
 	return leaf * (n + apart)
 }
 

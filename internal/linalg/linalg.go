@@ -27,7 +27,7 @@ var (
 )
 
 // Small is the largest size for which the loops here serve Cholesky, LU, triangles, products and Eigh, in QR smallQR, in SVD
-// smallSVD. Cholesky and LU of float64s are gonum's up to middle and in blocks of our own beyond.
+// smallSVD. Up to middle Cholesky and LU of float64s are gonum's, of float32s loops; beyond they go in blocks.
 const (
 	Small    = 32
 	smallQR  = 48
@@ -42,9 +42,6 @@ var (
 
 // single reports whether T is float32.
 func single[T float]() bool { return unsafe.Sizeof(T(0)) == 4 }
-
-// blocked reports whether Cholesky and LU of n rows go in blocks.
-func blocked[T float](n int) bool { return n > middle || n > Small && single[T]() }
 
 // Solving says what of a matrix solves.
 type Solving struct{ Upper, Transposed, Unit bool }
@@ -162,26 +159,38 @@ func identity[T float](y []T, n int) {
 
 func ints(work []float64, n int) []int { return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n) }
 
+// CholeskyLoops is the largest size for which Cholesky is a loop here.
+func CholeskyLoops[T float]() int {
+	if single[T]() {
+		return middle
+	}
+	return Small
+}
+
 // Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0. work holds CholeskyWork.
-func Cholesky[T float](l []T, n int, work []T) error {
+func Cholesky[T float](l []T, n int, work []T, r Rows[T]) error {
 	switch {
-	case blocked[T](n):
+	case n > middle:
 		return CholeskyBlocks(l, n, work)
-	case n > Small:
+	case n > CholeskyLoops[T]():
 		if !lap.Dpotrf(blas.Lower, n, any(l).([]float64), n) {
 			return ErrDefinite
 		}
 	default:
-		for i := range n {
-			row := l[i*n : i*n+n]
-			for j := range i {
-				row[j] = (row[j] - dot(row[:j], l[j*n:])) / l[j*n+j]
+		for j := range n {
+			column := work[:n-j] // from the diagonal down
+			r.times(column, l[j*n:], l[j*n:j*n+j], 1, n)
+			for i, v := range column {
+				column[i] = l[(j+i)*n+j] - v
 			}
-			d := row[i] - dot(row[:i], row)
-			if !(d > 0) {
+			if !(column[0] > 0) {
 				return ErrDefinite
 			}
-			row[i] = root(d)
+			d := root(column[0])
+			for i, v := range column {
+				l[(j+i)*n+j] = v / d
+			}
+			l[j*n+j] = d
 		}
 	}
 	for i := range n {
@@ -244,13 +253,13 @@ func singular[T float](a []T, n int) bool {
 // LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
 // are 0 are no error. work holds LUWork.
 func LU[T float](f []T, n int, work []T, r Rows[T]) {
-	if blocked[T](n) {
+	if n > middle {
 		LUBlocks(f, n, work)
 		return
 	}
 	unpermuted(f, n)
 	defer spreadSign(f, n)
-	if n > Small {
+	if n > Small && !single[T]() {
 		pivots := ints(any(work).([]float64), n)
 		lap.Dgetrf(n, n, any(f).([]float64), n, pivots)
 		for i, p := range pivots {
@@ -259,10 +268,10 @@ func LU[T float](f []T, n int, work []T, r Rows[T]) {
 		return
 	}
 	for j := range n {
-		p := j
+		p, top := j, abs(f[j*n+j])
 		for i := j + 1; i < n; i++ {
-			if abs(f[i*n+j]) > abs(f[p*n+j]) {
-				p = i
+			if v := abs(f[i*n+j]); v > top {
+				p, top = i, v
 			}
 		}
 		if p != j {
@@ -377,7 +386,7 @@ func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + n*
 
 // QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
 func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
-	if n > smallQR || n > Small && single[T]() {
+	if n > smallQR {
 		QRBlocks(y, a, m, n, work)
 		return
 	}

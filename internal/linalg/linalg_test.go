@@ -73,7 +73,7 @@ func BenchmarkFactors(b *testing.B) {
 		}
 		work := make([]float64, max(EighWork(n), SVDWork(n, n), QRWork(n, n), ExpmWork(n)))
 		for name, f := range map[string]func(){
-			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n, work) },
+			"cholesky": func() { copy(y, a); Cholesky(y[:n*n], n, work, Rows[float64]{}) },
 			"lu":       func() { copy(y, a); LU(y[:n*n+2*n], n, work, Rows[float64]{}) },
 			"qr":       func() { QR(y, a, n, n, work, Rows[float64]{}) },
 			"eigh":     func() { Eigh(y, a, n, work, Rows[float64]{}) },
