@@ -291,8 +291,17 @@ func (k Key) Categorical(logits Value, axis int) Value {
 	return logits.Add(k.GumbelLike(logits)).ArgMax(axis)
 }
 
-// Permutation is the numbers 0 … n-1, int64, in a random order: that of 64 random bits each.
-func (k Key) Permutation(n int) Value { return k.Bits(I64, n).ArgSort(0) }
+// Permutation is the numbers 0 … n-1, int64, in a random order: that of 64 random bits each, more than 65536 of them, which GPUs leave to
+// the CPU, shuffled.
+func (k Key) Permutation(n int) Value {
+	if n <= shuffled || n > math.MaxUint32 {
+		return k.Bits(I64, n).ArgSort(0)
+	}
+	return matrixOp("Permutation", func(g *ir.Graph, in []*ir.Node, pos string) *ir.Node { return g.Call(ir.Shuffle, 0, pos, in[0]) }, k.Bits(I64, n))
+}
+
+// shuffled is the number of those that are sorted at most.
+const shuffled = 1 << 16
 
 // Shuffle is x's slices along axis in a random order, the same for all of what they hold.
 func (k Key) Shuffle(x Value, axis int) Value {

@@ -394,6 +394,27 @@ func TestPermutation(t *testing.T) {
 		t.Errorf("%d orders, χ² %v", len(counts), chi)
 	}
 
+	const many = 70_000 // which are shuffled, not sorted
+	large, err := ad.Compile(func(k ad.Key) ad.Value { return k.Permutation(many) }, ad.NewKey(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := large.Run(context.Background(), ad.NewKey(8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := ad.Vmap(func(k ad.Key) ad.Value { return k.Permutation(many) })(ad.NewKey(9).Keys(2))
+	if !bytes.Equal(raw(y), raw(ad.NewKey(8).Permutation(many))) || !bytes.Equal(raw(rows.Index(1)), raw(ad.NewKey(9).Split(2)[1].Permutation(many))) {
+		t.Errorf("Permutation(%d) differs: compiled, by itself and in a batch", many)
+	}
+	seen := make([]bool, many)
+	for _, k := range ad.Data[int64](y) {
+		if seen[k] {
+			t.Fatalf("%d comes twice", k)
+		}
+		seen[k] = true
+	}
+
 	type in struct {
 		Key ad.Key
 		X   ad.Value

@@ -206,6 +206,8 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 		switch n.Call {
 		case ir.ArgSort:
 			u.work = linalg.ArgSortWork(u.cols)
+		case ir.Shuffle:
+			u.work = linalg.ShuffleWork(u.cols)
 		case ir.SegmentMax:
 			u.work = linalg.SegmentWork
 		}
@@ -282,7 +284,7 @@ func fails(n *ir.Node) bool {
 	if n.Kind != ir.Call || isFFT(n) {
 		return n.Kind == ir.Hosted
 	}
-	return n.Call != ir.ArgSort && n.Call != ir.Recurrence
+	return n.Call != ir.ArgSort && n.Call != ir.Recurrence && n.Call != ir.Shuffle
 }
 
 // recur computes rows from i on.
@@ -317,6 +319,10 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		}
 		if u.n.Call == ir.Recurrence {
 			u.recur(i, 1, y, in)
+			return nil
+		}
+		if u.n.Call == ir.Shuffle {
+			linalg.Shuffle(unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), unsafe.Slice((*int64)(x), u.cols), work)
 			return nil
 		}
 		orders[t](u.n, unsafe.Slice((*int64)(unsafe.Add(y, i*u.size*8)), u.size), x, u.cols, work)

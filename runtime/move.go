@@ -99,7 +99,7 @@ func knownIndices(n *ir.Node) bool {
 	for viewKind(idx.Kind) {
 		idx = idx.In[0]
 	}
-	if idx.Kind == ir.Call && idx.Call == ir.ArgSort {
+	if idx.Kind == ir.Call && (idx.Call == ir.ArgSort || idx.Call == ir.Shuffle) {
 		s := idx.In[0].Shape
 		return s[len(s)-1] == d
 	}

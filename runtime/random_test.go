@@ -254,6 +254,8 @@ func (s *sketch) step() (y *ir.Node) {
 			return g.Call(ir.RFFT, 0, "", x)
 		case r > 0 && t != dtype.Bool && k < 2:
 			return g.Call(ir.ArgSort, ir.Descending*uint64(k), "", x)
+		case r > 0 && t == dtype.I64 && k == 2:
+			return g.Call(ir.Shuffle, 0, "", x)
 		case r > 0 && t.IsFloat() && k == 2:
 			return g.Call(ir.Recurrence, 0, "", x, s.like(t, x.Shape))
 		case r > 1 && t.IsFloat() && x.Shape[r-1] == x.Shape[r-2] && (!s.device || x.Shape[r-1].Static() && x.Shape[r-1].C <= 8):

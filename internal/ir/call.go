@@ -34,6 +34,7 @@ const (
 	HalfOdd                   // the same of odd length
 	SegmentMax                // x, ids (int32 or int64): the largest element of each of as many segments as the flags say
 	Recurrence                // a, b: y[0] = b[0], y[k] = a[k]·y[k-1] + b[k] along rows, b[k] after a 0
+	Shuffle                   // x, int64s of random bits: 0 … n-1 in the order that they give a row
 	NumCalls
 )
 
@@ -86,6 +87,7 @@ func init() { // the rules make calls, and use the sweep that uses them
 		RFFT:        {name: "RFFT", in: square, out: outRFFT, jvp: jvpSame, vjp: vjpRFFT},
 		HalfEven:    {name: "IRFFT", in: square, out: outHalf(-2), jvp: jvpSame, vjp: vjpHalf},
 		HalfOdd:     {name: "IRFFT", in: square, out: outHalf(-1), jvp: jvpSame, vjp: vjpHalf},
+		Shuffle:     {name: "Permutation", in: []int{1}, out: outSame},
 		Recurrence:  {name: "Recurrence", in: []int{1, 1}, out: outSame, jvp: jvpRecurrence, vjp: vjpRecurrence},
 
 		SegmentMax: {name: "SegmentMax", in: []int{1, 1}}, // of a size that Call knows
@@ -157,7 +159,7 @@ func (g *Graph) Call(c CallID, flags uint64, pos string, in ...*Node) *Node {
 		if r < 0 {
 			Fail(row.name, "%v: %d axes at least are needed", x.Shape, row.in[i])
 		}
-		if (row.in[i] == 2 || c == Recurrence) && !x.Type.IsFloat() || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != SegmentMax {
+		if (row.in[i] == 2 || c == Recurrence) && !x.Type.IsFloat() || c == Shuffle && x.Type != dtype.I64 || x.Type == dtype.Bool || x.Type.IsHalf() || x.Type != in[0].Type && c != SegmentMax {
 			Fail(row.name, "%v of %v is not defined (use Convert)", x.Shape, x.Type)
 		}
 		if i == 0 {
