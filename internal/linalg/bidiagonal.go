@@ -13,8 +13,8 @@ import (
 // panel is the number of rows and columns that are reflected before what is behind them is.
 const panel = 12
 
-// tall is how many rows there are for each column of a matrix of which R is decomposed, in quarters.
-const tall = 6
+// tall reports whether there are so many rows that R is decomposed.
+func tall(m, n int) bool { return m >= 2*n+64 }
 
 // SVDBlocks is SVD of more than Small columns; wide is r for float64s.
 func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[T], wide Rows[float64]) error {
@@ -30,7 +30,7 @@ func SVDBlocks[T float](y, a []T, m, n int, work []T, r Rows[T], wide Rows[float
 	if unsafe.Sizeof(top) == 4 {
 		exp = max(-120, min(120, exp))
 	}
-	if 4*m < tall*n {
+	if !tall(m, n) {
 		x := work[:m*(n+apart)]
 		for i := range m {
 			copy(x[i*(n+apart):][:n], a[i*n:])
@@ -65,7 +65,7 @@ func svdBlocksWork(m, n int) int {
 
 // SVDBlocksWork is the work of SVDBlocks.
 func SVDBlocksWork(m, n int) int {
-	if 4*m < tall*n {
+	if !tall(m, n) {
 		return svdBlocksWork(m, n)
 	}
 	return m*n + 2*n*n + max(svdBlocksWork(n, n), m*n+QRWork(m, n))
