@@ -325,7 +325,16 @@ subMany:
 	SUBQ $4, R12
 	JGE subMany
 subFew:
-	ADDQ $4, R12
+	ADDQ $2, R12
+	JLT subSingle
+	VMULPD (DI)(R11*1), X0, X1
+	VMOVUPD (SI)(R11*1), X2
+	VSUBPD X1, X2, X2
+	VMOVUPD X2, (SI)(R11*1)
+	ADDQ $16, R11
+	SUBQ $2, R12
+subSingle:
+	ADDQ $2, R12
 	JEQ subEnd
 subOne:
 	VMULSD (DI)(R11*1), X0, X1
@@ -452,6 +461,27 @@ by4Loop:
 	SUBQ $4, CX
 	JMP by4
 by4End:
+by2:
+	CMPQ CX, $2
+	JLT by2End
+	VMOVUPD 0(DI), X0
+	MOVQ SI, AX
+	MOVQ BX, DX
+	MOVQ R10, R11
+by2Loop:
+	VMOVDDUP (DX), X4
+	VMULPD 0(AX), X4, X5
+	VADDPD X5, X0, X0
+	ADDQ $8, DX
+	ADDQ R8, AX
+	DECQ R11
+	JNZ by2Loop
+	VMOVUPD X0, 0(DI)
+	ADDQ $16, DI
+	ADDQ $16, SI
+	SUBQ $2, CX
+	JMP by2
+by2End:
 by1:
 	CMPQ CX, $1
 	JLT by1End
@@ -499,7 +529,16 @@ subMany:
 	SUBQ $4, R12
 	JGE subMany
 subFew:
-	ADDQ $4, R12
+	ADDQ $2, R12
+	JLT subSingle
+	VMULPD (DI)(R11*1), X0, X1
+	VMOVUPD (SI)(R11*1), X2
+	VSUBPD X1, X2, X2
+	VMOVUPD X2, (SI)(R11*1)
+	ADDQ $16, R11
+	SUBQ $2, R12
+subSingle:
+	ADDQ $2, R12
 	JEQ subEnd
 subOne:
 	VMULSD (DI)(R11*1), X0, X1
@@ -628,6 +667,27 @@ by8Loop:
 	SUBQ $8, CX
 	JMP by8
 by8End:
+by4:
+	CMPQ CX, $4
+	JLT by4End
+	VMOVUPS 0(DI), X0
+	MOVQ SI, AX
+	MOVQ BX, DX
+	MOVQ R10, R11
+by4Loop:
+	VBROADCASTSS (DX), X4
+	VMULPS 0(AX), X4, X5
+	VADDPS X5, X0, X0
+	ADDQ $4, DX
+	ADDQ R8, AX
+	DECQ R11
+	JNZ by4Loop
+	VMOVUPS X0, 0(DI)
+	ADDQ $16, DI
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JMP by4
+by4End:
 by1:
 	CMPQ CX, $1
 	JLT by1End
@@ -675,7 +735,16 @@ subMany:
 	SUBQ $8, R12
 	JGE subMany
 subFew:
-	ADDQ $8, R12
+	ADDQ $4, R12
+	JLT subSingle
+	VMULPS (DI)(R11*1), X0, X1
+	VMOVUPS (SI)(R11*1), X2
+	VSUBPS X1, X2, X2
+	VMOVUPS X2, (SI)(R11*1)
+	ADDQ $16, R11
+	SUBQ $4, R12
+subSingle:
+	ADDQ $4, R12
 	JEQ subEnd
 subOne:
 	VMULSS (DI)(R11*1), X0, X1

@@ -116,7 +116,13 @@ func (r *rows) subtract() {
 	r.p("SUBQ $%d, R12", per)
 	r.p("JGE subMany")
 	r.label("subFew")
-	r.p("ADDQ $%d, R12", per)
+	r.p("ADDQ $%d, R12", per-per/2)
+	r.p("JLT subSingle")
+	r.difference("P", "X")
+	r.p("ADDQ $16, R11")
+	r.p("SUBQ $%d, R12", per/2)
+	r.label("subSingle")
+	r.p("ADDQ $%d, R12", per/2)
 	r.p("JEQ subEnd")
 	r.label("subOne")
 	r.difference("S", "X")
@@ -238,11 +244,17 @@ func (r *rows) combine() {
 	r.p("MOVQ cols+32(FP), CX")
 	r.p("MOVQ stride+40(FP), R8")
 	size := r.size()
-	for _, cols := range []int{128 / size, 32 / size, 1} {
+	for _, cols := range []int{128 / size, 32 / size, 16 / size, 1} {
 		name := fmt.Sprintf("by%d", cols)
 		suffix, reg, each, vectors := "P"+r.suffix, "Y", 32, cols*size/32
-		if cols == 1 {
+		broadcast := "VBROADCASTS" + r.suffix
+		switch cols {
+		case 16 / size:
+			reg, each, vectors = "X", 16, 1
+			broadcast = map[string]string{"S": "VBROADCASTSS", "D": "VMOVDDUP"}[r.suffix]
+		case 1:
 			suffix, reg, each, vectors = "S"+r.suffix, "X", size, 1
+			broadcast = "VMOVS" + r.suffix
 		}
 		r.label(name)
 		r.p("CMPQ CX, $%d", cols)
@@ -254,11 +266,7 @@ func (r *rows) combine() {
 		r.p("MOVQ BX, DX")
 		r.p("MOVQ R10, R11")
 		r.label(name + "Loop")
-		if cols == 1 {
-			r.p("VMOVS%s (DX), X4", r.suffix)
-		} else {
-			r.p("VBROADCASTS%s (DX), Y4", r.suffix)
-		}
+		r.p("%s (DX), %s4", broadcast, reg)
 		for v := range vectors {
 			r.p("VMUL%s %d(AX), %s4, %s5", suffix, each*v, reg, reg)
 			r.p("VADD%s %s5, %s%d, %s%d", suffix, reg, reg, v, reg, v)
