@@ -6,10 +6,11 @@ import (
 
 // In this file and in order.go matrices are the last two axes, [… m n]; axes before them are a batch, whose
 // elements are computed in parallel. Elements are float32 or float64. Cholesky, LU, QR, what is solved
-// by them, determinants and Expm are computed in the precision of the elements, all else in float64. Factors and solutions are
-// the exact ones of a matrix that differs from x by about n units in the last place of its largest elements. Large matrices (Cholesky
-// and LU from 65 rows on, QR from 49 columns, solves and Expm from 33) are computed in blocks, which may use threads beside the
-// program's. What a matrix is wrong with ("the matrix is singular") is an error of the run, with the caller's line and the element of the batch.
+// by them, determinants and Expm, and from 33 rows on Eigh and SVD, are computed in the precision of the elements, all else in
+// float64. Factors and solutions are the exact ones of a matrix that differs from x by about n units in the last place of its largest
+// elements. Large matrices (Cholesky and LU from 65 rows on, QR from 49 columns, solves, Expm, Eigh and SVD from 33, SVD of float64
+// from 81) are computed in blocks, which may use threads beside the program's. What a matrix is wrong with ("the matrix is singular")
+// is an error of the run, with the caller's line and the element of the batch.
 
 // matrixOp is an operation of one result that can fail when it runs.
 func matrixOp(op string, f func(g *ir.Graph, x []*ir.Node, pos string) *ir.Node, xs ...Value) Value {

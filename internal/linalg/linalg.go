@@ -515,6 +515,9 @@ func exponent(x float64) int {
 
 const sweeps = 60
 
+// negligible is an element of no weight beside ones of about 1, whose square is a normal number.
+const negligible = 0x1p-450
+
 // tridiagonal finds Q and a matrix of diagonal d and off-diagonal e with Q·x·Qᵀ equal to that, by Householder's
 // reflections, which take x's place. Rows of q are padded. work holds 2n.
 func tridiagonal(x, q, d, e []float64, n int, work []float64, r Rows[float64]) {
@@ -552,7 +555,7 @@ func implicitQL(q, d, e []float64, n int, work []float64, r Rows[float64]) error
 	for l := range n {
 		for step := 0; ; step++ {
 			m := l
-			for m < n-1 && math.Abs(e[m]) > 0x1p-53*(math.Abs(d[m])+math.Abs(d[m+1])) {
+			for m < n-1 && math.Abs(e[m]) > max(0x1p-53*(math.Abs(d[m])+math.Abs(d[m+1])), negligible) {
 				m++
 			}
 			if m == l {
@@ -567,18 +570,23 @@ func implicitQL(q, d, e []float64, n int, work []float64, r Rows[float64]) error
 			i, count := m-1, 0
 			for ; i >= l; i-- {
 				f, b := s*e[i], c*e[i]
-				z := math.Sqrt(float64(f*f) + float64(g*g))
-				e[i+1] = z
-				if z == 0 {
+				ff, gg := float64(f*f), float64(g*g)
+				h := ff + gg
+				if h < negligible*negligible {
 					d[i+1] -= shift
+					e[i+1] = 0
 					break
 				}
-				s, c = f/z, g/z
-				g = d[i+1] - shift
-				z = float64((d[i]-g)*s) + float64(2*c*b)
-				shift = s * z
-				d[i+1] = g + shift
-				g = float64(c*z) - b
+				// c², c·s and s² by a quotient are there before c and s, for which there is a root first.
+				e[i+1] = math.Sqrt(h)
+				by := 1 / h
+				cc, cs, ss := float64(gg*by), f*g*by, float64(ff*by)
+				s, c = f/e[i+1], g/e[i+1]
+				at := d[i+1] - shift
+				gap := d[i] - at
+				shift = float64(gap*ss) + float64(2*b*cs)
+				d[i+1] = at + shift
+				g = float64(gap*cs) + float64(b*(cc-ss))
 				work[2*count], work[2*count+1] = c, s
 				count++
 			}

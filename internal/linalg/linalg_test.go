@@ -61,6 +61,49 @@ func TestScales(t *testing.T) {
 	}
 }
 
+// Elements over hundreds of powers of two, in any order or falling along the diagonal: QL on squares that vanish did not end, or
+// its rotations were none.
+func TestEighGraded(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 13))
+	for try := range 3000 {
+		n, most := 2+rng.IntN(Small-1), rng.IntN(900)
+		a := make([]float64, n*n)
+		for i := range n {
+			for j := range i + 1 {
+				x := rng.NormFloat64()
+				switch try % 3 {
+				case 0:
+					x = math.Ldexp(x*float64(b2i(i-j <= 1)), -rng.IntN(most+1))
+				case 1:
+					x = math.Ldexp(x, -most*i/n)
+				case 2:
+					x = math.Ldexp(x, -most*(n-i)/n)
+				}
+				a[i*n+j], a[j*n+i] = x, x
+			}
+		}
+		y := make([]float64, n*n+n)
+		if err := Eigh(y, a, n, make([]float64, EighWork(n)), Rows[float64]{}); err != nil {
+			t.Fatal(try, n, most, err)
+		}
+		v, w := y[:n*n], y[n*n:]
+		tol := 8 * 0x1p-53 * float64(n)
+		size := max(-w[0], w[n-1])
+		for i := range n {
+			for j := range n {
+				sum, product := 0.0, 0.0
+				for k := range n {
+					sum += v[i*n+k] * w[k] * v[j*n+k]
+					product += v[k*n+i] * v[k*n+j]
+				}
+				if !(math.Abs(sum-a[i*n+j]) <= tol*size && math.Abs(product-float64(b2i(i == j))) <= tol) {
+					t.Fatalf("%d: %d rows over 2^-%d: element %d %d is %v, not %v, vectors' product %v", try, n, most, i, j, sum, a[i*n+j], product)
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkFactors(b *testing.B) {
 	for _, n := range []int{4, 8, 16, 32, 64, 128} {
 		a := random(n*n, 1)

@@ -121,7 +121,7 @@ func householder(v []float64) (head, beta float64) {
 	for _, u := range v[1:] {
 		rest += float64(u * u)
 	}
-	if rest < 0x1p-900 {
+	if rest < negligible*negligible {
 		return v[0], 0
 	}
 	head = -math.Copysign(math.Sqrt(float64(v[0]*v[0])+rest), v[0])
