@@ -325,7 +325,9 @@ subMany:
 	SUBQ $4, R12
 	JGE subMany
 subFew:
-	ADDQ $2, R12
+	ADDQ $4, R12
+	JEQ subEnd
+	SUBQ $2, R12
 	JLT subSingle
 	VMULPD (DI)(R11*1), X0, X1
 	VMOVUPD (SI)(R11*1), X2
@@ -529,7 +531,9 @@ subMany:
 	SUBQ $4, R12
 	JGE subMany
 subFew:
-	ADDQ $2, R12
+	ADDQ $4, R12
+	JEQ subEnd
+	SUBQ $2, R12
 	JLT subSingle
 	VMULPD (DI)(R11*1), X0, X1
 	VMOVUPD (SI)(R11*1), X2
@@ -735,7 +739,9 @@ subMany:
 	SUBQ $8, R12
 	JGE subMany
 subFew:
-	ADDQ $4, R12
+	ADDQ $8, R12
+	JEQ subEnd
+	SUBQ $4, R12
 	JLT subSingle
 	VMULPS (DI)(R11*1), X0, X1
 	VMOVUPS (SI)(R11*1), X2
