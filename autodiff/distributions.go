@@ -321,7 +321,7 @@ func rejected(k Key, wanted Value, like Value, step func(u, v Value) (count, acc
 		func(s state) state {
 			ks := s.Key.Split(3)
 			n, accept := step(ks[1].UniformLike(like).Shift(-0.5), ks[2].UniformLike(like))
-			return state{ks[0], Where(accept.And(s.Done.Not()), n, s.N), s.Done.Or(accept)}
+			return state{ks[0], Where(s.Done, s.N, Where(accept, n, s.N)), s.Done.Or(accept)}
 		}, state{k, like.FullLike(-1), wanted.Not()})
 	return s.N
 }

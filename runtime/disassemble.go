@@ -43,6 +43,8 @@ func (b *binding) list(w *strings.Builder, within string) {
 			u.list(w, where, b.isa)
 		case *nearUnit:
 			u.mapUnit.list(w, where, b.isa)
+		case *sieveUnit:
+			u.mapUnit.list(w, where, b.isa)
 		case *productUnit:
 			if u.epilogue != nil {
 				u.epilogue.list(w, where, b.isa)

@@ -24,7 +24,8 @@ type untilUnit struct {
 // untilBlock elements go through their steps together.
 const untilBlock, untilTask = 64, 1 << 13
 
-// newUntil is u as one, nil where it is none.
+// newUntil is u as one, nil where it is none. Where steps compute something for all elements, too, as their keys, those that
+// are not done alone go through the clusters of the body.
 func (b *binding) newUntil(u *nestedUnit) *untilUnit {
 	body := u.n.Body[0]
 	done := untilAll(body)
@@ -42,31 +43,91 @@ func (b *binding) newUntil(u *nestedUnit) *untilUnit {
 		return nil
 	}
 	read := map[int]bool{} // what only the same element may be read of
+	common := false        // something is of all elements
+	carry := map[int]int{}
 	for i := range q.buffers {
 		n := q.buffers[i].node
 		if n == nil || n.Kind != ir.Param {
 			continue
 		}
-		switch p := int(n.Bits); {
-		case p < body.Carry:
-			if read[i] = true; q.buffers[i].bytes != s.elems*n.Type.Size() {
-				return nil
-			}
-		case p == body.Carry && q.buffers[i].last >= 0: // the number of the step
-			return nil
+		if k := int(n.Bits); k < body.Carry {
+			carry[k] = i
+			read[i] = q.buffers[i].bytes == s.elems*n.Type.Size()
+			common = common || !read[i]
+		} else if k == body.Carry { // the number of the step
+			common = common || q.buffers[i].last >= 0
 		}
 	}
-	for _, x := range q.units {
+	var sieves []*sieveUnit
+	for i, x := range q.units {
 		m, ok := x.(*mapUnit)
+		reads := q.unitReads(i)
+		if !slices.ContainsFunc(reads, func(k int) bool { return read[k] }) {
+			common = common || !ok || m.elems != s.elems
+			if !ok || m.mode != flat || m.elems != s.elems {
+				continue
+			}
+		}
 		if !ok || m.mode != flat || m.elems != s.elems || !m.follows(read) {
 			return nil
 		}
+		v := &sieveUnit{mapUnit: m, done: carry[done], unit: i}
 		for _, o := range m.makes() {
 			read[o] = true
+			for k := range q.outs {
+				if o != q.outs[k].buffer {
+					continue
+				}
+				if q.outs[k].copied {
+					return nil
+				}
+				if from, ok := carry[k]; ok {
+					v.from, v.to, v.sizes = append(v.from, from), append(v.to, o), append(v.sizes, q.buffers[o].bytes/s.elems)
+				}
+			}
 		}
-		s.parts = append(s.parts, m)
+		s.parts, sieves = append(s.parts, m), append(sieves, v)
 	}
-	return s
+	if !common {
+		return s
+	}
+	for _, v := range sieves {
+		q.units[v.unit] = v
+	}
+	q.calls = nil
+	return nil
+}
+
+// sieveUnit is a cluster of a loop's body for the blocks in which some element is not done; the others' carries stay.
+type sieveUnit struct {
+	*mapUnit
+	unit            int
+	done            int   // the flag's buffer
+	from, to, sizes []int // buffers of carries, and of what becomes of them, and their elements' bytes
+}
+
+func (u *sieveUnit) do(r *run, _, worker, task int) {
+	w := &r.workers[worker]
+	end := min((task+1)*u.grain, u.elems)
+	for at := task * u.grain; at < end; {
+		n := 0
+		for done := true; done && at+n < end; { // those that are, together
+			m := min(untilBlock, end-at-n)
+			if done = bytes.IndexByte(unsafe.Slice((*byte)(unsafe.Add(r.ptr[u.done], at+n)), m), 0) < 0; done {
+				n += m
+			}
+		}
+		for k, size := range u.sizes {
+			if from, to := r.ptr[u.from[k]], r.ptr[u.to[k]]; n > 0 && from != to {
+				move(unsafe.Add(to, at*size), unsafe.Add(from, at*size), n*size)
+			}
+		}
+		if at += n; at < end {
+			n = min(untilBlock, end-at)
+			u.computeSpan(r, w, at, at+n)
+			at += n
+		}
+	}
 }
 
 // untilAll is the carry that a loop goes on for until it is true everywhere, -1 where that is not so.

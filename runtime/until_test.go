@@ -16,12 +16,14 @@ func TestUntil(t *testing.T) {
 	cases := []struct {
 		name  string
 		until bool
+		sieve bool
 		build func(s *sketch, x *ir.Node) []*ir.Node
 	}{
-		{"frozen", true, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 1, 3) }},
-		{"to a bound", true, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 3, true, 1, 3) }},
-		{"what goes on is read", false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 0, 1) }},
-		{"some are done no more", false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 50, false, 1) }},
+		{"frozen", true, false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 1, 3) }},
+		{"to a bound", true, false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 3, true, 1, 3) }},
+		{"what goes on is read", false, false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 1<<20, true, 0, 1) }},
+		{"some are done no more", false, false, func(s *sketch, x *ir.Node) []*ir.Node { return untilDone(s, x, 50, false, 1) }},
+		{"with a number of all", false, true, func(s *sketch, x *ir.Node) []*ir.Node { return untilShared(s, x) }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -38,6 +40,15 @@ func TestUntil(t *testing.T) {
 			}
 			if is := b.loops[0].until != nil; is != c.until {
 				t.Errorf("elements go on by themselves: %v\n%s", is, p)
+			}
+			sieves := 0
+			for _, u := range b.loops[0].bodies[0].units {
+				if _, ok := u.(*sieveUnit); ok {
+					sieves++
+				}
+			}
+			if sieves > 0 != c.sieve {
+				t.Errorf("%d clusters go without those that are done\n%s", sieves, p)
 			}
 		})
 	}
@@ -64,4 +75,19 @@ func untilDone(s *sketch, x *ir.Node, most int, frozen bool, read ...int) (outs 
 		outs = append(outs, finals[k])
 	}
 	return outs
+}
+
+// untilShared is a loop whose steps have a number for all elements, which is summed until it is large enough for each.
+func untilShared(s *sketch, x *ir.Node) []*ir.Node {
+	g, sh := s.g, x.Shape
+	carries := []*ir.Node{g.Const(dtype.F32, nil, 0.25), g.Const(dtype.F32, sh, 0), g.Const(dtype.Bool, sh, 0), x}
+	finals, _, _ := g.Loop("While", ir.LoopOptions{Length: ir.D(1 << 20)}, carries, nil,
+		func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {
+			number := g.Apply(ops.Add, g.Apply(ops.Mul, c[0], g.Const(dtype.F32, nil, 1.25)), g.Const(dtype.F32, nil, 0.5))
+			sum := g.Apply(ops.Add, c[1], g.BroadcastTo("", number, sh))
+			done := g.Apply(ops.Not, g.Apply(ops.Lt, sum, g.Apply(ops.Mul, c[3], g.Const(dtype.F32, sh, 9)))) // NaN is, infinities when the sum is
+			enough := g.Apply(ops.Or, c[2], done)
+			return []*ir.Node{number, g.Apply(ops.Where, c[2], c[1], sum), enough, c[3]}, nil, g.Apply(ops.Not, g.Reduce(ir.Min, c[2], 0))
+		})
+	return []*ir.Node{finals[1], finals[2]}
 }
