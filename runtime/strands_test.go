@@ -37,6 +37,10 @@ func walk(s *sketch, x, noise *ir.Node) (finals, ys []*ir.Node) {
 func TestStrands(t *testing.T) {
 	defer strandAnything()()
 	rng := rand.New(rand.NewPCG(8, 30))
+	batches := []int{1, 256, 300, 1300}
+	if testing.Short() {
+		batches = []int{300}
+	}
 	mean := func(s *sketch, x *ir.Node) *ir.Node { return s.g.Reduce(ir.Sum, s.g.Apply(ops.Relu, x), 0) }
 	cases := []struct {
 		name  string
@@ -80,7 +84,7 @@ func TestStrands(t *testing.T) {
 					}
 				}
 				outs := append(append(s.g.VJP([]*ir.Node{y}, []*ir.Node{s.g.Const(typ, nil, 1)}, wrt), y), also...)
-				s.check(t, outs, rng, 1, 256, 300, 1300, 5000)
+				s.check(t, outs, rng, batches...)
 				p, err := Compile(outs, s.inputs, Options{})
 				if err != nil {
 					t.Fatal(err)
