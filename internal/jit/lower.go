@@ -944,6 +944,16 @@ func (l *lowering) lowerVector(in *vec.Instr, part int) vreg {
 	case vec.Add:
 		return arith(x86.AddPS, x86.PAddD, true)
 	case vec.Sub:
+		if m := l.maximum(in); m != nil {
+			a, b := arg(m.A), arg(m.B)
+			most := l.put(vinst{op: by(in.T, x86.RangePS), vl: l.vl(), imm: 5, mem: anyMem, a: a, b: b, c: none, mask: none}, false)
+			nan := l.put(vinst{op: by(in.T, x86.KCmpPS), vl: l.vl(), imm: 3, mem: anyMem, swap: true, a: a, b: b, c: none, mask: none}, true)
+			bits := uint64(0x7fc00000)
+			if in.T == vec.F64 {
+				bits = 0x7ff8 << 48
+			}
+			return l.put(vinst{op: by(in.T, x86.BlendMPS), vl: l.vl(), mem: anyMem, a: most, b: l.constant(bits, in.T), c: none, mask: nan}, false)
+		}
 		return arith(x86.SubPS, x86.PSubD, false)
 	case vec.Mul:
 		return arith(x86.MulPS, x86.PMulLD, true)
@@ -1271,4 +1281,22 @@ func (l *lowering) rotated(in *vec.Instr) (x vec.Value, n int) {
 		return 0, 0
 	}
 	return left.A, n
+}
+
+// maximum is one of the two orders of ops.Max's program, of which in is the last instruction; nil where it is something else, or the
+// machine has no instruction for the largest of two numbers, which then lacks NaNs alone.
+func (l *lowering) maximum(in *vec.Instr) *vec.Instr {
+	code := l.p.Code
+	if l.isa != AVX512 || !in.T.IsFloat() {
+		return nil
+	}
+	all, differ := &code[in.A], &code[in.B]
+	if all.Op != vec.Or || differ.Op != vec.Xor || all.B != in.B || all.A != differ.A {
+		return nil
+	}
+	x, y := &code[differ.A], &code[differ.B]
+	if x.Op != vec.Max || y.Op != vec.Max || x.A != y.B || x.B != y.A {
+		return nil
+	}
+	return x
 }

@@ -105,6 +105,8 @@ const (
 	RndScalePD
 	PermPS
 	MovSLDup // AVX2
+	RangePS  // AVX-512
+	RangePD
 	PermT2PS
 	PermT2PD
 	ScaleFPS
@@ -282,6 +284,8 @@ func init() {
 	forms[RndScalePD] = form{name: "VRNDSCALEPD", shape: rm, pp: p66, mm: 3, op: 0x09, w: 1, l: -1, imm: true, isEVEX: true}
 	forms[PermPS] = form{name: "VPERMPS", pp: p66, mm: 2, op: 0x16, l: -1}
 	forms[MovSLDup] = form{name: "VMOVSLDUP", shape: rm, pp: pF3, mm: 1, op: 0x12, l: -1, isVEX: true}
+	forms[RangePS] = form{name: "VRANGEPS", pp: p66, mm: 3, op: 0x50, l: -1, imm: true, isEVEX: true}
+	forms[RangePD] = form{name: "VRANGEPD", pp: p66, mm: 3, op: 0x50, w: 1, l: -1, imm: true, isEVEX: true}
 	forms[PermT2PS] = form{name: "VPERMT2PS", pp: p66, mm: 2, op: 0x7f, l: -1, isEVEX: true}
 	forms[PermT2PD] = form{name: "VPERMT2PD", pp: p66, mm: 2, op: 0x7f, w: 1, l: -1, isEVEX: true}
 	forms[ScaleFPS] = form{name: "VSCALEFPS", pp: p66, mm: 2, op: 0x2c, l: -1, isEVEX: true}
