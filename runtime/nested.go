@@ -168,7 +168,7 @@ func (b *binding) newNested(n *ir.Node, c nested) *nestedUnit {
 		}
 	}
 	if u.code == nil && u.routine == nil {
-		u.until = b.newUntil(u)
+		b.goesUntil(u)
 	}
 	return u
 }

@@ -52,16 +52,16 @@ func (d *planner) chains() {
 				continue
 			}
 			if c := d.b.chain(i, u); c != nil {
-				d.b.units[d.b.join(c)] = c
+				d.b.units[d.b.join(c.units)] = c
 			}
 		}
 	}
 }
 
-// join leaves the clusters of c to the last of them, whose unit's number it returns: what they read lives until then.
-func (b *binding) join(c *chainUnit) (last int) {
-	last = c.units[len(c.units)-1]
-	for _, k := range c.units {
+// join leaves units to the last of them, whose number it returns: what they read lives until then.
+func (b *binding) join(units []int) (last int) {
+	last = units[len(units)-1]
+	for _, k := range units {
 		for _, x := range b.unitReads(k) {
 			b.buffers[x].last = max(b.buffers[x].last, last)
 		}

@@ -37,7 +37,7 @@ func (b *binding) byRows() {
 		if c == nil {
 			continue
 		}
-		last := b.join(c)
+		last := b.join(c.units)
 		for _, p := range c.parts {
 			for _, x := range p.makes() {
 				b.buffers[x].first, b.buffers[x].last = last, max(b.buffers[x].last, last)

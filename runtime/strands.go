@@ -141,14 +141,11 @@ type strandUnit struct {
 	elems, block int
 }
 
-// strandBytes is the size of what steps keep from which on elements go in blocks, strandBlock that of a block's part of what steps
-// read and write, if those are more than leastStrand elements. Only tests change them.
-var (
-	strandBytes = 1 << 21
-	strandBlock = 1 << 20
-)
+// strandBytes is the size of what steps keep from which on elements go in blocks. Only tests change it.
+var strandBytes = 1 << 21
 
-const leastStrand = 128
+// strandBlock is the size of a block's part of what steps read and write, if those are more than leastStrand elements.
+const strandBlock, leastStrand = 1 << 20, 128
 
 // strands joins what goes in blocks of elements.
 func (b *binding) strands() {
@@ -317,13 +314,7 @@ func (b *binding) joinStrand(s *strandUnit) {
 		}
 	}
 	b.scratch = max(b.scratch, base)
-	last := s.units[len(s.units)-1]
-	for _, k := range s.units {
-		for _, x := range b.unitReads(k) {
-			b.buffers[x].last = max(b.buffers[x].last, last)
-		}
-		b.units[k] = chained{b.units[k]}
-	}
+	last := b.join(s.units)
 	for k := range b.buffers {
 		if f := &b.buffers[k]; slices.Contains(s.units, f.first) {
 			f.first, f.last = last, max(f.last, last)
@@ -344,13 +335,17 @@ func (s *strandUnit) do(r *run, _, worker, task int) {
 		case *mapUnit:
 			u.computeSpan(r, w, from, from+n)
 		case *nestedUnit:
-			for k := range u.carries {
-				c := &u.carries[k]
-				size := c.bytes / s.elems
-				at := from * size
-				move(unsafe.Add(r.ptr[c.at], at), unsafe.Add(u.operands[k].ptr(r), at), n*size)
-			}
+			u.begin(r, s.elems, from, n)
 			u.code.span(r, w, u.length, from, n)
 		}
+	}
+}
+
+// begin has n of the carries' elems elements, from number from on, be those that the loop begins with.
+func (u *nestedUnit) begin(r *run, elems, from, n int) {
+	for k := range u.carries {
+		c := &u.carries[k]
+		size := c.bytes / elems
+		move(unsafe.Add(r.ptr[c.at], from*size), unsafe.Add(u.operands[k].ptr(r), from*size), n*size)
 	}
 }

@@ -122,12 +122,8 @@ func (t *team) work(worker int) {
 			return
 		}
 		t.unit.do(r, t.phase, worker, task)
-		if r.done != nil && worker == 0 {
-			select {
-			case <-r.done:
-				t.next.Store(int64(t.tasks))
-			default:
-			}
+		if worker == 0 && r.stopped() {
+			t.next.Store(int64(t.tasks))
 		}
 	}
 }

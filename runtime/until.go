@@ -24,23 +24,23 @@ type untilUnit struct {
 // untilBlock elements go through their steps together.
 const untilBlock, untilTask = 64, 1 << 13
 
-// newUntil is u as one, nil where it is none. Where steps compute something for all elements, too, as their keys, those that
-// are not done alone go through the clusters of the body.
-func (b *binding) newUntil(u *nestedUnit) *untilUnit {
+// goesUntil has u go on for a few elements at a time if it is such a loop. Where steps compute something for all elements, too, as
+// their keys, its body's clusters leave out those that are done.
+func (b *binding) goesUntil(u *nestedUnit) {
 	body := u.n.Body[0]
 	done := untilAll(body)
 	if done < 0 || !stays(body, done, done) || u.n.Bits == 1 || u.steps >= 0 || body.Xs > 0 || len(body.Outs) > body.Carry {
-		return nil
+		return
 	}
 	for _, o := range b.p.low.nodes {
 		if o.Kind == ir.Out && o.In[0] == u.n && !stays(body, int(o.Bits), done) {
-			return nil
+			return
 		}
 	}
 	q := u.bodies[0]
 	s := &untilUnit{loop: u, done: done, elems: u.carries[done].bytes}
 	if s.elems <= untilBlock {
-		return nil
+		return
 	}
 	read := map[int]bool{} // what only the same element may be read of
 	common := false        // something is of all elements
@@ -61,15 +61,13 @@ func (b *binding) newUntil(u *nestedUnit) *untilUnit {
 	var sieves []*sieveUnit
 	for i, x := range q.units {
 		m, ok := x.(*mapUnit)
-		reads := q.unitReads(i)
-		if !slices.ContainsFunc(reads, func(k int) bool { return read[k] }) {
-			common = common || !ok || m.elems != s.elems
-			if !ok || m.mode != flat || m.elems != s.elems {
-				continue
-			}
+		ok = ok && m.mode == flat && m.elems == s.elems
+		if !ok && !slices.ContainsFunc(q.unitReads(i), func(k int) bool { return read[k] }) {
+			common = true
+			continue
 		}
-		if !ok || m.mode != flat || m.elems != s.elems || !m.follows(read) {
-			return nil
+		if !ok || !m.follows(read) {
+			return
 		}
 		v := &sieveUnit{mapUnit: m, done: carry[done], unit: i}
 		for _, o := range m.makes() {
@@ -79,7 +77,7 @@ func (b *binding) newUntil(u *nestedUnit) *untilUnit {
 					continue
 				}
 				if q.outs[k].copied {
-					return nil
+					return
 				}
 				if from, ok := carry[k]; ok {
 					v.from, v.to, v.sizes = append(v.from, from), append(v.to, o), append(v.sizes, q.buffers[o].bytes/s.elems)
@@ -89,13 +87,13 @@ func (b *binding) newUntil(u *nestedUnit) *untilUnit {
 		s.parts, sieves = append(s.parts, m), append(sieves, v)
 	}
 	if !common {
-		return s
+		u.until = s
+		return
 	}
 	for _, v := range sieves {
 		q.units[v.unit] = v
 	}
 	q.calls = nil
-	return nil
 }
 
 // sieveUnit is a cluster of a loop's body for the blocks in which some element is not done; the others' carries stay.
@@ -168,10 +166,7 @@ func (s *untilUnit) do(r *run, _, worker, task int) {
 			size := c.bytes / s.elems
 			return unsafe.Slice((*byte)(unsafe.Add(p, from*size)), n*size)
 		}
-		for k := range u.carries {
-			c := &u.carries[k]
-			copy(part(r.ptr[c.at], c), part(u.operands[k].ptr(r), c))
-		}
+		u.begin(r, s.elems, from, n)
 		done := part(r.ptr[u.carries[s.done].at], &u.carries[s.done])
 		for step := 0; step < u.length && bytes.IndexByte(done, 0) >= 0; step++ {
 			if r.stopped() {
