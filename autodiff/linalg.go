@@ -9,7 +9,7 @@ import (
 // by them, determinants and Expm, and from 33 rows on Eigh and SVD, are computed in the precision of the elements, all else in
 // float64. Factors and solutions are the exact ones of a matrix that differs from x by about n units in the last place of its largest
 // elements. Large matrices (Cholesky and LU from 65 rows on, QR from 49 columns, solves, Expm, Eigh and SVD from 33, SVD of float64
-// from 81) are computed in blocks, which may use threads beside the program's. What a matrix is wrong with ("the matrix is singular")
+// from 41) are computed in blocks, which may use threads beside the program's. What a matrix is wrong with ("the matrix is singular")
 // is an error of the run, with the caller's line and the element of the batch.
 
 // matrixOp is an operation of one result that can fail when it runs.

@@ -361,7 +361,6 @@ func (e *emitter) ahead(group int) {
 			t.Prefetch(x86.Mem{Base: tempReg, Index: indexReg, Scale: uint8(size), Disp: int32(group*e.e*size + k*lineBytes)})
 		}
 	}
-	e.near = -1
 }
 
 // lineBytes are a line of the cache's.

@@ -180,10 +180,7 @@ func (c *conquest[T]) leaf(lo, n int) error {
 	}
 	scale(math.Ldexp(1, exp), d)
 	for i := range n {
-		to := c.rows[(lo+i)*c.n+lo:][:n]
-		for j := range to {
-			to[j] = T(q[i*qn+j])
-		}
+		convert(c.rows[(lo+i)*c.n+lo:][:n], q[i*qn:])
 	}
 	order := c.order[lo : lo+n]
 	for i := range order {
