@@ -34,6 +34,7 @@ type ConvOptions struct {
 	Padding          Padding
 	Groups           int   // of channels, each with its own filters; 0 means 1
 	OutputPadding    []int // of ConvTranspose: more elements at the ends, less than the stride
+	Direct           bool  // sums of products as they stand, see Conv
 }
 
 // perAxis is list with a number for each of k axes.
@@ -83,7 +84,7 @@ func (p Padding) around(op string, spatial ir.Shape, span, stride []int) (lo, hi
 // at is o for a filter w over x, whose spatial axes are those of a convolution's input.
 func (o ConvOptions) at(op string, spatial ir.Shape, w *ir.Node) ir.Convolution {
 	k := len(spatial)
-	c := ir.Convolution{Stride: perAxis(op, "stride", o.Stride, k, 1), Dilation: perAxis(op, "dilation", o.Dilation, k, 1), Groups: max(1, o.Groups)}
+	c := ir.Convolution{Stride: perAxis(op, "stride", o.Stride, k, 1), Dilation: perAxis(op, "dilation", o.Dilation, k, 1), Groups: max(1, o.Groups), Direct: o.Direct}
 	span := make([]int, k)
 	for a := range k {
 		if c.Stride[a] < 1 || c.Dilation[a] < 1 {

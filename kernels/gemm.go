@@ -31,8 +31,9 @@ type Gemm struct {
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
-	AGrid              *Grid // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16 or F16
-	Scaled             bool  // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16 or F16
+	AGrid              *Grid    // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16 or F16
+	Windows            *Windows // where not nil, A is windows of pictures and the product made so; Batch is 1, and B's columns are contiguous
+	Scaled             bool     // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16 or F16
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -115,6 +116,10 @@ type GemmRun struct {
 // phase starts when the one before it has ended.
 func (r *GemmRun) Do(phase, worker, task int) {
 	p := r.Plan
+	if p.winograd != nil {
+		r.doTiles(phase, worker, task)
+		return
+	}
 	if p.small && r.Beta == 0 {
 		r.doSmall(worker, task*p.group, min((task+1)*p.group, p.g.Batch))
 		return

@@ -28,6 +28,8 @@ type GemmPlan struct {
 	packN  int // columns per task of those that pack shared B
 	aBytes int // of the worker's scratch, those for A
 
+	winograd *winograd // of a product of windows that is made tile by tile
+
 	chunkB, chunkN, chunkK int // what of B is packed at once
 
 	ahead bool // each product is one block, whose strips ask for the next one's operands
@@ -88,6 +90,10 @@ func (p *GemmPlan) Make(l *Level, g Gemm) {
 	}
 	p.chunkB, p.chunkN, p.chunkK = g.Batch, g.N, g.K
 	switch {
+	case g.Windows != nil:
+		p.planTiles(l)
+		p.phases = p.winograd.phases()
+		return
 	case p.empty():
 	case p.dot:
 		p.planDot()
@@ -331,6 +337,9 @@ func (p *GemmPlan) countPhases() int {
 
 // Tasks returns the number of independent tasks in a phase.
 func (p *GemmPlan) Tasks(phase int) int {
+	if p.winograd != nil {
+		return p.winograd.tasks(p, phase)
+	}
 	if p.single {
 		return 1
 	}

@@ -45,6 +45,8 @@ type Level struct {
 	Above [dtype.Count]func(at, x, y, ids unsafe.Pointer, n, m int) int
 	// FFT's passes by the type of the rows, F32 and F64.
 	FFT [dtype.Count]fft.Passes
+	// Winograd has the maps of products of windows.
+	Winograd WinogradMaps
 	// Lanes of small matrices, by the type of their elements; nil where there are none.
 	Lanes [dtype.Count]*Lanes
 	// Rows of a matrix, by the type of its elements; nil where there are none.

@@ -24,7 +24,7 @@ func avx2() *Level {
 	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		return nil
 	}
-	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: lanesAVX2, Rows: rowsAVX2}
+	l := &Level{Name: "avx2", Gemm: gemmAVX2, FFT: fftAVX2, Lanes: lanesAVX2, Rows: rowsAVX2, Winograd: winogradAVX2}
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX2, asm.OutsideF64AVX2
 	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX2, dtype.I64: asm.FirstI64AVX2, dtype.F32: asm.FirstF32AVX2, dtype.F64: asm.FirstF64AVX2}
 	l.Extremes = [2][dtype.Count]Extremes{
@@ -46,7 +46,7 @@ func avx512() *Level {
 		return nil
 	}
 	l := *AVX2
-	l.Name, l.Gemm, l.FFT, l.Lanes, l.Rows = "avx512", gemmAVX512, fftAVX512, lanesAVX512, rowsAVX512
+	l.Name, l.Gemm, l.FFT, l.Lanes, l.Rows, l.Winograd = "avx512", gemmAVX512, fftAVX512, lanesAVX512, rowsAVX512, winogradAVX512
 	l.Outside[dtype.F32], l.Outside[dtype.F64] = asm.OutsideF32AVX512, asm.OutsideF64AVX512
 	l.First = [dtype.Count]First{dtype.I32: asm.FirstI32AVX512, dtype.I64: asm.FirstI64AVX512, dtype.F32: asm.FirstF32AVX512, dtype.F64: asm.FirstF64AVX512}
 	l.Extremes = [2][dtype.Count]Extremes{

@@ -109,7 +109,7 @@ func (b *binding) newGridProduct(n, view *ir.Node) unit {
 	dims := n.Shape.At(b.batch)
 	g := kernels.Gemm{
 		Type: n.Type, Batch: product(dims[:lead]), M: dims[lead], N: dims[lead+1], K: y.dims[lead],
-		AGrid: grid, BRow: y.strides[lead], BCol: y.strides[lead+1],
+		AGrid: grid, Windows: windowsOf(n), BRow: y.strides[lead], BCol: y.strides[lead+1],
 	}
 	if lead > 0 {
 		g.ABatch = x.strides[0]

@@ -189,7 +189,7 @@ func (l *lowering) markForced() {
 			}
 		case ir.MatMul:
 			for i, x := range n.In {
-				if !l.matrix(x) && (i > 0 || l.grid(n) == nil) {
+				if !l.matrix(x) && (i > 0 || l.grid(n) == nil) || i > 0 && n.Step != nil && !l.contiguous(x) {
 					need(x)
 				}
 			}

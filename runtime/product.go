@@ -35,7 +35,16 @@ func (b *binding) newProduct(n *ir.Node) unit {
 	}
 	// The axes of the batch lie as in memory: lowering saw to that.
 	g.ABatch, g.BBatch, g.CRow, g.CBatch = g.M*g.K, g.K*g.N, g.N, g.M*g.N
+	g.Windows = windowsOf(n)
 	return b.planned(n, g, x, y)
+}
+
+// windowsOf says how a product of windows is made, nil where it is like any other.
+func windowsOf(n *ir.Node) *kernels.Windows {
+	if n.Step == nil {
+		return nil
+	}
+	return &kernels.Windows{H: n.Step[0], W: n.Step[1], Gradient: n.Flag}
 }
 
 func (b *binding) planned(n *ir.Node, g kernels.Gemm, x, y operand) *productUnit {

@@ -437,6 +437,7 @@ func matMul(r *reference) {
 	plan := kernels.Purego.PlanGemm(kernels.Gemm{
 		Type: x.t, Batch: product(x.dims[:rank-2]), M: m, N: n, K: k,
 		ARow: k, ACol: 1, ABatch: m * k, BRow: n, BCol: 1, BBatch: k * n, CRow: n, CBatch: m * n,
+		Windows: windowsOf(r.n),
 	})
 	run := kernels.GemmRun{
 		Plan: plan, A: x.ptr(), B: y.ptr(), C: r.y.ptr(),

@@ -707,6 +707,9 @@ func (e *elementwise) write(n *ir.Node) bool {
 		}
 		res = e.reduce(n, size)
 	case ir.MatMul:
+		if n.Step != nil {
+			return false
+		}
 		res = e.product(n)
 	default:
 		return false

@@ -15,7 +15,7 @@ func main() {
 	check := flag.Bool("check", false, "write nothing; fail if a file is stale")
 	flag.Parse()
 	stale := false
-	for _, gen := range []func() map[string][]byte{genGemm, genBF16, genAMX, genPointwise, genReduce, genFirst, genExtreme, genSoFar, genAbove, genMove, genOutside, genFFT, genLanes, genRows} {
+	for _, gen := range []func() map[string][]byte{genGemm, genBF16, genAMX, genPointwise, genReduce, genFirst, genExtreme, genSoFar, genAbove, genMove, genOutside, genFFT, genLanes, genRows, genWinograd} {
 		for name, want := range gen() {
 			path := filepath.Join(*dir, name)
 			have, err := os.ReadFile(path)

@@ -643,7 +643,10 @@ func (g *Graph) MatMul(x, y *Node) *Node {
 
 // product is MatMul; of BF16s and F16s it gives F32s. With one column that is the product of the operands as F32s:
 // nothing is to be gained where every element is used once.
-func (g *Graph) product(x, y *Node) *Node {
+func (g *Graph) product(x, y *Node) *Node { return g.productBy(x, y, nil, false) }
+
+// productBy is product with what a MatMul of windows has as Step and Flag.
+func (g *Graph) productBy(x, y *Node, step []int, flag bool) *Node {
 	r := x.Rank()
 	if r < 2 || y.Rank() != r || !x.Shape[:r-2].Equal(y.Shape[:r-2]) {
 		Fail("MatMul", "%v × %v: the batch axes differ", x.Shape, y.Shape)
@@ -666,7 +669,7 @@ func (g *Graph) product(x, y *Node) *Node {
 	if n := s[r-1]; t == x.Type && r > 2 && x.Shape[r-1].Is(1) && n.Static() && n.C >= outerRow {
 		return g.Map(ops.Mul, x, y)
 	}
-	return g.add(Node{Kind: MatMul, Type: t, Shape: s, In: []*Node{x, y}})
+	return g.add(Node{Kind: MatMul, Type: t, Shape: s, In: []*Node{x, y}, Step: step, Flag: flag})
 }
 
 // Stop is x with derivative zero.

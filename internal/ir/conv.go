@@ -16,6 +16,7 @@ type Convolution struct {
 	Stride, Dilation []int
 	Lo, Hi           []int // zeros around the input; negative: less of it
 	Groups           int
+	Direct           bool // no product is made from tiles of windows
 }
 
 // conv is a Convolution at work.
@@ -164,6 +165,26 @@ func (v conv) matrix(x *Node, w Shape) (m *Node, lead Shape) {
 	return v.Reshape(y, Shape{D(v.Groups), rows, D(cols)}), lead
 }
 
+// tiles is the height and width of pictures [lead… height width] whose windows are multiplied in tiles, nil where they are not. Less than so many
+// channels take longer to be mapped than to be multiplied. Elements of float64 are asked for their accuracy.
+func (v conv) tiles(t dtype.Type, w, lead Shape) []int {
+	const least, multiple, size = 32, 16, 4
+	k := len(v.Stride)
+	if v.Direct || t != dtype.F32 || k != 2 || v.Groups > 1 || !w[:2].Equal(Static(3, 3)) || v.Stride[0] > 1 || v.Stride[1] > 1 || v.Dilation[0] > 1 || v.Dilation[1] > 1 {
+		return nil
+	}
+	for _, d := range w[2:] {
+		if d.C < least || d.C%multiple != 0 {
+			return nil
+		}
+	}
+	s := lead[len(lead)-2:]
+	if !s.Static() || s[0].C < size || s[1].C < size {
+		return nil
+	}
+	return []int{s[0].C, s[1].C}
+}
+
 func (v conv) forwardBody(x, w *Node) *Node {
 	k, G := len(v.Stride), v.Groups
 	if v.taps(w.Shape) {
@@ -173,7 +194,7 @@ func (v conv) forwardBody(x, w *Node) *Node {
 	cols, filters := w.Shape[:k+1].SizeAt(0), w.Shape[k+1]
 	s := append(slices.Clone(lead), filters)
 	if G == 1 {
-		return v.Reshape(v.MatMul(m, v.Reshape(w, Shape{D(cols), filters})), s)
+		return v.Reshape(v.productBy(m, v.Reshape(w, Shape{D(cols), filters}), v.tiles(x.Type, w.Shape, lead), false), s)
 	}
 	wide := v.Reshape(w, Shape{D(cols), D(G), D(filters.C / G)})
 	y := v.MatMul(m, v.MoveAxis(wide, 1, 0))
@@ -236,7 +257,8 @@ func (v conv) filterBody(x, y *Node, w Shape) *Node {
 	m, lead := v.matrix(x, w)
 	rows, cols := flatSize(v.op, lead), w[:k+1].SizeAt(0)
 	if G == 1 {
-		return v.Reshape(v.MatMul(v.swapLast(m), v.Reshape(y, Shape{rows, w[k+1]})), w)
+		step := v.tiles(x.Type, w, lead)
+		return v.Reshape(v.productBy(v.swapLast(m), v.Reshape(y, Shape{rows, w[k+1]}), step, step != nil), w)
 	}
 	ct := v.MoveAxis(v.Reshape(y, Shape{rows, D(G), D(w[k+1].C / G)}), 1, 0)
 	z := v.MatMul(v.swapLast(m), ct) // [groups, cols, filters of one]
@@ -282,7 +304,7 @@ func (v conv) phase(y, w *Node, s Shape, residue []int) (p Piece, ok bool) {
 	at := len(s) - 1 - k
 	start, step, size := wholeSpan(w.Shape)
 	p.Start, p.Step, _ = wholeSpan(s)
-	inner := Convolution{Stride: make([]int, k), Dilation: make([]int, k), Lo: make([]int, k), Hi: make([]int, k), Groups: v.Groups}
+	inner := Convolution{Stride: make([]int, k), Dilation: make([]int, k), Lo: make([]int, k), Hi: make([]int, k), Groups: v.Groups, Direct: v.Direct}
 	var turned []int
 	for a, r := range residue {
 		st, d := v.Stride[a], v.Dilation[a]

@@ -17,22 +17,22 @@ type convCase struct {
 func two(a, b int) []int { return []int{a, b} }
 
 var convCases = []convCase{
-	{"1-D", Shape{Batch, D(7), D(2)}, Static(3, 2, 4), Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 1}},
-	{"1-D, strides, dilation, padding", Static(2, 9, 2), Static(3, 2, 3), Convolution{[]int{2}, []int{2}, []int{1}, []int{2}, 1}},
-	{"1-D, no batch", Static(6, 2), Static(3, 2, 3), Convolution{[]int{1}, []int{1}, []int{1}, []int{1}, 1}},
-	{"1-D, stride beyond the filter", Static(1, 11, 2), Static(2, 2, 2), Convolution{[]int{3}, []int{1}, []int{0}, []int{1}, 1}},
-	{"1-D, dilation shares a factor with the stride", Static(1, 14, 1), Static(3, 1, 2), Convolution{[]int{4}, []int{2}, []int{3}, []int{2}, 1}},
-	{"1-D, negative padding", Static(1, 9, 2), Static(2, 2, 2), Convolution{[]int{1}, []int{1}, []int{-2}, []int{-1}, 1}},
-	{"1-D along the batch", Shape{{C: 2, B: 1}, D(2)}, Static(2, 2, 2), Convolution{[]int{1}, []int{1}, []int{1}, []int{1}, 1}},
-	{"2-D, strides", Static(2, 5, 6, 2), Static(3, 2, 2, 3), Convolution{two(2, 1), two(1, 1), two(1, 0), two(1, 1), 1}},
-	{"2-D, many phases", Static(1, 7, 8, 1), Static(3, 3, 1, 2), Convolution{two(3, 4), two(1, 1), two(1, 0), two(1, 1), 1}},
-	{"2-D, 1×1", Shape{Batch, D(2), D(2), D(3)}, Static(1, 1, 3, 2), Convolution{two(1, 1), two(1, 1), two(0, 0), two(0, 0), 1}},
-	{"2-D, 1×1, strides", Static(2, 3, 4, 2), Static(1, 1, 2, 2), Convolution{two(2, 3), two(1, 1), two(0, 0), two(0, 0), 1}},
-	{"2-D, groups", Static(1, 4, 4, 4), Static(2, 2, 2, 6), Convolution{two(1, 2), two(1, 1), two(1, 1), two(0, 1), 2}},
-	{"2-D, depthwise", Shape{Batch, D(3), D(4), D(2)}, Static(2, 3, 1, 2), Convolution{two(1, 1), two(1, 1), two(1, 1), two(0, 1), 2}},
-	{"2-D, depthwise, strides, multiplied", Static(1, 4, 5, 2), Static(2, 2, 1, 4), Convolution{two(2, 1), two(1, 2), two(0, 1), two(0, 1), 2}},
-	{"2-D, one filter of one channel", Static(2, 4, 4, 1), Static(2, 2, 1, 1), Convolution{two(1, 1), two(1, 1), two(0, 0), two(0, 0), 1}},
-	{"3-D", Static(1, 3, 4, 3, 2), Static(2, 2, 2, 2, 2), Convolution{[]int{1, 2, 1}, []int{1, 1, 2}, []int{0, 1, 1}, []int{1, 0, 0}, 1}},
+	{"1-D", Shape{Batch, D(7), D(2)}, Static(3, 2, 4), Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 1, false}},
+	{"1-D, strides, dilation, padding", Static(2, 9, 2), Static(3, 2, 3), Convolution{[]int{2}, []int{2}, []int{1}, []int{2}, 1, false}},
+	{"1-D, no batch", Static(6, 2), Static(3, 2, 3), Convolution{[]int{1}, []int{1}, []int{1}, []int{1}, 1, false}},
+	{"1-D, stride beyond the filter", Static(1, 11, 2), Static(2, 2, 2), Convolution{[]int{3}, []int{1}, []int{0}, []int{1}, 1, false}},
+	{"1-D, dilation shares a factor with the stride", Static(1, 14, 1), Static(3, 1, 2), Convolution{[]int{4}, []int{2}, []int{3}, []int{2}, 1, false}},
+	{"1-D, negative padding", Static(1, 9, 2), Static(2, 2, 2), Convolution{[]int{1}, []int{1}, []int{-2}, []int{-1}, 1, false}},
+	{"1-D along the batch", Shape{{C: 2, B: 1}, D(2)}, Static(2, 2, 2), Convolution{[]int{1}, []int{1}, []int{1}, []int{1}, 1, false}},
+	{"2-D, strides", Static(2, 5, 6, 2), Static(3, 2, 2, 3), Convolution{two(2, 1), two(1, 1), two(1, 0), two(1, 1), 1, false}},
+	{"2-D, many phases", Static(1, 7, 8, 1), Static(3, 3, 1, 2), Convolution{two(3, 4), two(1, 1), two(1, 0), two(1, 1), 1, false}},
+	{"2-D, 1×1", Shape{Batch, D(2), D(2), D(3)}, Static(1, 1, 3, 2), Convolution{two(1, 1), two(1, 1), two(0, 0), two(0, 0), 1, false}},
+	{"2-D, 1×1, strides", Static(2, 3, 4, 2), Static(1, 1, 2, 2), Convolution{two(2, 3), two(1, 1), two(0, 0), two(0, 0), 1, false}},
+	{"2-D, groups", Static(1, 4, 4, 4), Static(2, 2, 2, 6), Convolution{two(1, 2), two(1, 1), two(1, 1), two(0, 1), 2, false}},
+	{"2-D, depthwise", Shape{Batch, D(3), D(4), D(2)}, Static(2, 3, 1, 2), Convolution{two(1, 1), two(1, 1), two(1, 1), two(0, 1), 2, false}},
+	{"2-D, depthwise, strides, multiplied", Static(1, 4, 5, 2), Static(2, 2, 1, 4), Convolution{two(2, 1), two(1, 2), two(0, 1), two(0, 1), 2, false}},
+	{"2-D, one filter of one channel", Static(2, 4, 4, 1), Static(2, 2, 1, 1), Convolution{two(1, 1), two(1, 1), two(0, 0), two(0, 0), 1, false}},
+	{"3-D", Static(1, 3, 4, 3, 2), Static(2, 2, 2, 2, 2), Convolution{[]int{1, 2, 1}, []int{1, 1, 2}, []int{0, 1, 1}, []int{1, 0, 0}, 1, false}},
 }
 
 // naive is the definition, for one batch axis.
@@ -131,7 +131,7 @@ func init() {
 }
 
 func TestConvErrors(t *testing.T) {
-	one := Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 1}
+	one := Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 1, false}
 	for _, c := range []struct {
 		x, w Shape
 		c    Convolution
@@ -140,9 +140,9 @@ func TestConvErrors(t *testing.T) {
 		{Static(2, 7, 3), Static(3, 2, 4), one, "Conv: [2 7 3], [3 2 4]: 1 groups of 2 channels are not 3"},
 		{Static(2, 7, 2), Static(3, 2), one, "Conv: [2 7 2], [3 2]: a filter of 3 axes and an input of 2 at least are needed"},
 		{Static(2, 2, 2), Static(3, 2, 2), one, "Conv: [2 2 2]: axis 1 of size 2 has no room for a window of 3, 1 apart, or in steps of 1 a number that depends on the batch"},
-		{Static(2, 4, 4), Static(3, 2, 3), Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 2}, "Conv: [3 2 3]: 3 filters are no 2 groups"},
+		{Static(2, 4, 4), Static(3, 2, 3), Convolution{[]int{1}, []int{1}, []int{0}, []int{0}, 2, false}, "Conv: [3 2 3]: 3 filters are no 2 groups"},
 		{Static(2, 4, 2), Static(0, 2, 3), one, "Conv: [0 2 3]: an empty filter"},
-		{Static(2, 4, 2), Static(1, 2, 3), Convolution{[]int{1}, []int{1}, []int{-3}, []int{-3}, 1}, "Conv: [2 4 2]: padding of [-3] and [-3] leaves less than nothing"},
+		{Static(2, 4, 2), Static(1, 2, 3), Convolution{[]int{1}, []int{1}, []int{-3}, []int{-3}, 1, false}, "Conv: [2 4 2]: padding of [-3] and [-3] leaves less than nothing"},
 	} {
 		g := New()
 		got := func() (e string) {

@@ -55,7 +55,7 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 	case Cumulate:
 		return g.cumulate(n.Reduction, n.Axes[0], n.Flag, in...)
 	case MatMul:
-		return g.product(in[0], in[1])
+		return g.productBy(in[0], in[1], n.Step, n.Flag)
 	case Call:
 		return g.Call(n.Call, n.Bits, n.Pos, in...)
 	case Hosted:

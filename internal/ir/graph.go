@@ -39,7 +39,7 @@ const (
 	Scatter               // In[2] or zeros, to which In[1]'s slices are added at indices In[0] along Axes[0], in order; Bits: see Indexed
 	Reduce                // Reduction over axes Axes[0] … Axes[1]-1, which go; arg forms give I64
 	Cumulate              // Reduction, no arg form, of In[0] so far along Axes[0]. Sums: Flag: from the end; In[1], if any, is where they begin anew
-	MatMul                // [batch… m k] × [batch… k n]
+	MatMul                // [batch… m k] × [batch… k n]. With Step the rows of In[0] or, with Flag, its columns are windows of 3×3 places of pictures of Step[0] rows of Step[1], and the product may be made from tiles of them (kernels.Windows)
 	Call                  // function Call of In, Bits its flags
 	Stop                  // In[0], whose derivative is zero
 	Alias                 // In[0], as a variable of its own
@@ -88,7 +88,7 @@ type Node struct {
 	Op        ops.ID
 	Reduction Reduction
 	Call      CallID
-	Flag      bool // Cumulate: reversed; Place: pieces are added; Convert: see half.go
+	Flag      bool // Cumulate: reversed; Place: pieces are added; MatMul: windows are columns; Convert: see half.go
 	Type      dtype.Type
 	Shape     Shape
 	In        []*Node

@@ -189,7 +189,11 @@ func vmapMatMul(v *vmap, n *Node) *Node {
 		switch {
 		case by == nil:
 			if rows, ok := bx.Shape[:2].Size(); ok {
-				z := v.product(v.Reshape(bx, Shape{rows, bx.Shape[2]}), y)
+				step := n.Step
+				if n.Flag { // the batch's windows are no columns of one matrix
+					step = nil
+				}
+				z := v.productBy(v.Reshape(bx, Shape{rows, bx.Shape[2]}), y, step, false)
 				return v.Reshape(z, v.shape(n.Shape))
 			}
 		case bx == nil && y.Shape[1].Is(1): // n columns are n rows, transposed
