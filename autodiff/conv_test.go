@@ -123,6 +123,39 @@ func TestConvGrads(t *testing.T) {
 	}
 }
 
+// A product of tiles of 3×3 windows and its derivatives, and the same under Vmap, are those of the windows themselves, up to rounding.
+func TestConvTiles(t *testing.T) {
+	x, w := random(1, 2, 6, 7, 32).Convert(ad.F32), random(2, 3, 3, 32, 48).Convert(ad.F32)
+	f := func(direct bool) func(p [2]ad.Value) ad.Value {
+		return func(p [2]ad.Value) ad.Value {
+			return p[0].Conv(p[1], ad.ConvOptions{Padding: ad.Same, Direct: direct}).Sin()
+		}
+	}
+	p := [2]ad.Value{x, w}
+	if err := ad.CheckGrads(f(false), p); err != nil {
+		t.Error(err)
+	}
+	loss := func(direct bool) func(p [2]ad.Value) ad.Value {
+		return func(p [2]ad.Value) ad.Value { return f(direct)(p).Sum() }
+	}
+	got, want := ad.ValueAndGrad(loss(false))(p), ad.ValueAndGrad(loss(true))(p)
+	each := func(direct bool) func(x ad.Value) ad.Value {
+		return func(x ad.Value) ad.Value { return ad.Grad(loss(direct))([2]ad.Value{x, w})[1] }
+	}
+	for name, pair := range map[string][2]ad.Value{
+		"value":                {f(false)(p), f(true)(p)},
+		"gradient by x":        {got.Grad[0], want.Grad[0]},
+		"gradient by w":        {got.Grad[1], want.Grad[1]},
+		"value under Vmap":     {ad.Vmap(func(x ad.Value) ad.Value { return f(false)([2]ad.Value{x, w}) })(x), f(true)(p)},
+		"gradients one by one": {ad.Vmap(each(false))(x), ad.Vmap(each(true))(x)},
+	} {
+		scale := pair[1].NormInf().Item()
+		if d := pair[0].Sub(pair[1]).NormInf().Item(); !(d <= 1e-5*max(scale, 10)) || d == 0 && name != "gradients one by one" {
+			t.Errorf("%s: off by %v of %v", name, d, scale)
+		}
+	}
+}
+
 // Per-example gradients of filters: Vmap over examples is the gradient of each.
 func TestConvPerExample(t *testing.T) {
 	w := random(1, 3, 3, 2, 4)

@@ -100,7 +100,7 @@ type winograd struct {
 }
 
 // tileBytes bounds what a worker has of patches' maps and sums: it stays in the second cache. Only tests change it.
-var tileBytes = 1 << 20
+var tileBytes = 1 << 19
 
 // apart is added to a tile's numbers, lest those of several tiles meet in a set of the first cache.
 const apart = 16

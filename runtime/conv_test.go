@@ -2,11 +2,13 @@ package runtime
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/jit"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 type convCase struct {
@@ -62,6 +64,29 @@ func TestConvPrograms(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Products of windows in tiles: with a cluster on their blocks, of windows that are an array, too, since something else reads them, and of none.
+func TestConvTiles(t *testing.T) {
+	s := &sketch{g: ir.New()}
+	c := ir.Convolution{Stride: []int{1, 1}, Dilation: []int{1, 1}, Lo: []int{0, 1}, Hi: []int{0, 1}, Groups: 1}
+	x, w := s.param(dtype.F32, ir.Shape{ir.Batch, ir.D(6), ir.D(7), ir.D(32)}, 0), s.param(dtype.F32, ir.Static(3, 3, 32, 32), 0)
+	y := s.g.Conv("Conv", c, x, w)
+	all := ir.Reachable(ir.Strip([]*ir.Node{y}))
+	i := slices.IndexFunc(all, func(n *ir.Node) bool { return n.Kind == ir.MatMul && n.Step != nil })
+	if i < 0 {
+		t.Fatal("the product is not made in tiles")
+	}
+	outs := []*ir.Node{s.g.Apply(ops.Tanh, y)}
+	low := lower(ir.Strip(outs))
+	if !slices.ContainsFunc(low.steps, func(s step) bool { return s.kind == fusedStep }) {
+		t.Error("nothing runs on the product's blocks")
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	s.check(t, outs, rng, 0, 1, 3)
+	s.check(t, s.g.VJP([]*ir.Node{y}, []*ir.Node{s.param(dtype.F32, y.Shape, 0)}, []*ir.Node{x, w}), rng, 0, 1, 3)
+	s = &sketch{g: all[i].Graph, inputs: s.inputs[:2]}
+	s.check(t, []*ir.Node{all[i], all[i].In[0]}, rng, 1, 3)
 }
 
 // Code reads the taps of a depthwise convolution where they are, row by row, in strips whose filters stay in registers: nothing is copied to tiles.

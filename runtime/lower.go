@@ -591,6 +591,9 @@ func (l *lowering) productFor(s *step, reads map[*ir.Node]access, products map[*
 	}
 	for _, n := range s.cluster.nodes {
 		for _, x := range n.In {
+			for x.Kind == ir.Reshape && l.isView(x) {
+				x = x.In[0]
+			}
 			_, ok := products[x]
 			if !ok || reads[x] != direct || l.depth[x.ID] != s.level-1 {
 				continue
@@ -631,7 +634,10 @@ func (l *lowering) sources(c *cluster) map[*ir.Node]access {
 					}
 					reads[i] = strided
 				}
-				x, how = x.In[0], strided
+				if x.Kind != ir.Reshape { // that of an array is the array's elements in order
+					how = strided
+				}
+				x = x.In[0]
 			}
 			reads[x] = max(reads[x], how)
 		}

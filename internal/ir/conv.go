@@ -63,9 +63,16 @@ func (v conv) check(x, w *Node) {
 	}
 }
 
-// bilinear is f(a, b) with the derivatives that da and db, of the other factor and a cotangent, say.
-func (v conv) bilinear(a, b *Node, f, da, db func(x, y *Node) *Node) *Node {
+// bilinear is f(a, b) with the derivatives that da and db, of the other factor and a cotangent, say; over is f of a batch of a with one b for
+// all, if it is not to be made like others.
+func (v conv) bilinear(a, b *Node, f, da, db, over func(x, y *Node) *Node) *Node {
 	r := &Rule{Name: v.op,
+		Batch: func(x, batch []*Node) []*Node {
+			if over == nil || batch[1] != nil {
+				return nil
+			}
+			return []*Node{over(batch[0], x[1])}
+		},
 		VJP: func(_ *Graph, x, _, cts []*Node) []*Node {
 			return []*Node{da(x[1], cts[0]), db(x[0], cts[0])}
 		},
@@ -89,19 +96,21 @@ func (v conv) bilinear(a, b *Node, f, da, db func(x, y *Node) *Node) *Node {
 func (v conv) forward(x, w *Node) *Node {
 	return v.bilinear(x, w, v.forwardBody,
 		func(w, ct *Node) *Node { return v.input(ct, w, x.Shape) },
-		func(x, ct *Node) *Node { return v.filter(x, ct, w.Shape) })
+		func(x, ct *Node) *Node { return v.filter(x, ct, w.Shape) },
+		v.forward)
 }
 
 func (v conv) input(y, w *Node, s Shape) *Node {
 	return v.bilinear(y, w, func(y, w *Node) *Node { return v.inputBody(y, w, s) },
 		func(w, ct *Node) *Node { return v.forward(ct, w) },
-		func(y, ct *Node) *Node { return v.filter(ct, y, w.Shape) })
+		func(y, ct *Node) *Node { return v.filter(ct, y, w.Shape) },
+		func(y, w *Node) *Node { return v.input(y, w, slices.Concat(y.Shape[:1], s)) })
 }
 
 func (v conv) filter(x, y *Node, s Shape) *Node {
 	return v.bilinear(x, y, func(x, y *Node) *Node { return v.filterBody(x, y, s) },
 		func(y, ct *Node) *Node { return v.input(y, ct, x.Shape) },
-		func(x, ct *Node) *Node { return v.forward(x, ct) })
+		func(x, ct *Node) *Node { return v.forward(x, ct) }, nil)
 }
 
 // padded is x with zeros around, or less of it.

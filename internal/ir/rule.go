@@ -13,6 +13,10 @@ type Rule struct {
 	Name string
 	VJP  func(g *Graph, x, y, cts []*Node) []*Node      // the cotangents of x
 	JVP  func(g *Graph, x, y, tangents []*Node) []*Node // the tangents of y
+
+	// Batch, where not nil, is the function of a batch of operands, one axis before their own; nil are those that are the same for all. Where it
+	// gives nil, these are repeated.
+	Batch func(x, batch []*Node) []*Node
 }
 
 // Custom is f(x) with the derivatives that the rule says. What f and the rule use must be among x, but for what has no
@@ -111,6 +115,15 @@ func (r *Rule) push(g *Graph, n *Node, in []flow) []flow {
 // batched is the function over a batch, whose rule is the rule over that batch.
 func (r *Rule) batched(v *vmap, n *Node) []*Node {
 	g := v.Graph
+	if r.Batch != nil {
+		batch := make([]*Node, n.Bits)
+		for i, u := range n.In[1 : 1+n.Bits] {
+			batch[i] = v.at[u]
+		}
+		if ys := r.Batch(n.In[1:1+n.Bits], batch); ys != nil {
+			return ys
+		}
+	}
 	x := make([]*Node, len(n.In)-1)
 	for i, u := range n.In[1:] {
 		if x[i] = v.at[u]; x[i] == nil {
