@@ -9,42 +9,72 @@ import "unsafe"
 // Radix2F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix2F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix2F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along2F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along2F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix3F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix3F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix3F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along3F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along3F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix4F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix4F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix4F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along4F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along4F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix5F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix5F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix5F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along5F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along5F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix7F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix7F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix7F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along7F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along7F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix11F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix11F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along11F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along11F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix13F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix13F32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix13F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 
-// AlongF32AVX2 is internal/fft's pass of radix 4 along a row; n is a multiple of 16.
+// Along13F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
 //
 //go:noescape
-func AlongF32AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
+func Along13F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // TimesSideF32AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
 //
@@ -59,42 +89,72 @@ func TimesAlongF32AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 // Radix2F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix2F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix2F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along2F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along2F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix3F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix3F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix3F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along3F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along3F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix4F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix4F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix4F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along4F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along4F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix5F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix5F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix5F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along5F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along5F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix7F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix7F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix7F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along7F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along7F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix11F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix11F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along11F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along11F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix13F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix13F64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix13F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 
-// AlongF64AVX2 is internal/fft's pass of radix 4 along a row; n is a multiple of 8.
+// Along13F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
 //
 //go:noescape
-func AlongF64AVX2(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
+func Along13F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // TimesSideF64AVX2 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
 //
@@ -109,42 +169,72 @@ func TimesAlongF64AVX2(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 // Radix2F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix2F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix2F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along2F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along2F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix3F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix3F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix3F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along3F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along3F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix4F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix4F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix4F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along4F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along4F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix5F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix5F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix5F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along5F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along5F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix7F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix7F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix7F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along7F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along7F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix11F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix11F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along11F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along11F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix13F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
-func Radix13F32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix13F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 
-// AlongF32AVX512 is internal/fft's pass of radix 4 along a row; n is a multiple of 16.
+// Along13F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
 //
 //go:noescape
-func AlongF32AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
+func Along13F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // TimesSideF32AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 16.
 //
@@ -159,42 +249,72 @@ func TimesAlongF32AVX512(yr, yi, xr, xi, cr, ci unsafe.Pointer, m int)
 // Radix2F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix2F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix2F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along2F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along2F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix3F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix3F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix3F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along3F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along3F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix4F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix4F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix4F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along4F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along4F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix5F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix5F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix5F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along5F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along5F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix7F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix7F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix7F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along7F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along7F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix11F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix11F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along11F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along11F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix13F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //
 //go:noescape
-func Radix13F64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
+func Radix13F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 
-// AlongF64AVX512 is internal/fft's pass of radix 4 along a row; n is a multiple of 8.
+// Along13F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
 //
 //go:noescape
-func AlongF64AVX512(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
+func Along13F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // TimesSideF64AVX512 is internal/fft's product of m numbers with s of x each; s is a multiple of 8.
 //

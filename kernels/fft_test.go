@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/fft"
@@ -22,7 +23,7 @@ func fftPasses[T fft.Float](t *testing.T, passes fft.Passes, odd ...T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	odd = append(odd, T(math.NaN()), T(math.Inf(1)), T(math.Inf(-1)), T(math.Copysign(0, -1)))
 	rows := func(n int) []T { return make([]T, n) }
-	for _, n := range []int{1, 2, 3, 4, 5, 8, 12, 16, 25, 32, 37, 45, 60, 64, 67, 77, 100, 128, 169, 243, 256, 343, 400, 512, 1000, 1001, 1008, 1009, 2048} {
+	for _, n := range []int{1, 2, 3, 4, 5, 8, 12, 16, 25, 32, 37, 45, 60, 64, 67, 77, 100, 128, 169, 243, 256, 343, 400, 486, 512, 539, 1000, 1001, 1008, 1009, 1210, 2048} {
 		fast, slow := fft.New[T](n, passes), fft.New[T](n, fft.Passes{})
 		for _, w := range []int{1, 3, fft.Lanes[T](), fft.Lanes[T]() + 3} {
 			for _, strange := range []bool{false, true} {
@@ -39,7 +40,7 @@ func fftPasses[T fft.Float](t *testing.T, passes fft.Passes, odd ...T) {
 					for j := range r {
 						r[j], i[j] = re[j*w+l], im[j*w+l]
 					}
-					slow.Forward(1, r, i, r, i, rows(slow.Work()))
+					slow.Forward(1, r, i, r, i, rows(slow.Work()), fft.Ahead{})
 					for j := range r {
 						wr[j*w+l], wi[j*w+l] = r[j], i[j]
 					}
@@ -52,9 +53,10 @@ func fftPasses[T fft.Float](t *testing.T, passes fft.Passes, odd ...T) {
 					}
 				}
 				gr, gi := rows(n*w), rows(n*w)
-				fast.Forward(w, gr, gi, re, im, rows(w*fast.Work()))
+				fast.Forward(w, gr, gi, re, im, rows(w*fast.Work()), fft.Ahead{})
 				check("", gr, gi)
-				fast.Forward(w, re, im, re, im, rows(w*fast.Work()))
+				p := unsafe.Pointer(&gr[0])
+				fast.Forward(w, re, im, re, im, rows(w*fast.Work()), fft.Ahead{p, nil, p, p})
 				check(" in place", re, im)
 			}
 		}

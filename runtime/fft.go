@@ -60,7 +60,7 @@ func newFFTRows[T fft.Float](n *ir.Node, batch int, fast fft.Passes) fftRows[T] 
 	}
 	u.grain = max(1, moveElems/16/u.cols)
 	alone := n.Call == ir.FFT && u.plan.Alone()
-	if w := fft.Lanes[T](); fast.Along != nil && !alone && u.count >= w && u.cols <= rowsTogether {
+	if w := fft.Lanes[T](); fast.Turn != nil && !alone && u.count >= w && u.cols <= rowsTogether {
 		u.lanes = w
 		u.grain = ceil(u.grain, w) * w
 		u.work = w * (u.work + u.size + u.operand)
@@ -125,7 +125,14 @@ func (u *fftRows[T]) rows(i, end int, yr, yi, re, im []T, scratch unsafe.Pointer
 	}
 	for ; i < end; i++ {
 		yr, yi, xr, xi := row()
-		u.transform(1, yr[:u.part], yi[:u.part], xr, xi, work)
+		var ahead fft.Ahead
+		if i+1 < u.count { // the next task's, too
+			ahead = fft.Ahead{unsafe.Pointer(&xr[u.apart]), nil, unsafe.Pointer(&yr[u.step]), unsafe.Pointer(&yi[u.step])}
+			if len(xi) > 0 {
+				ahead[1] = unsafe.Pointer(&xi[u.apart])
+			}
+		}
+		u.transform(1, yr[:u.part], yi[:u.part], xr, xi, work, ahead)
 	}
 }
 
@@ -143,7 +150,7 @@ func (u *fftRows[T]) together(yr, yi, xr, xi, work []T) {
 		kernels.Transpose(unsafe.Pointer(&im[0]), w*bytes, unsafe.Pointer(&xi[0]), u.apart*bytes, u.cols, w, bytes)
 	}
 	or, oi := out[:u.part*w], out[(size-u.part)*w:]
-	u.transform(w, or, oi, re, im, work)
+	u.transform(w, or, oi, re, im, work, fft.Ahead{})
 	kernels.Transpose(unsafe.Pointer(&yr[0]), u.step*bytes, unsafe.Pointer(&or[0]), w*bytes, w, u.part, bytes)
 	if u.part < size {
 		kernels.Transpose(unsafe.Pointer(&yi[0]), u.step*bytes, unsafe.Pointer(&oi[0]), w*bytes, w, u.part, bytes)
@@ -151,7 +158,7 @@ func (u *fftRows[T]) together(yr, yi, xr, xi, work []T) {
 }
 
 // transform is the call, of w rows side by side; yi is yr where a result has one part.
-func (u *fftRows[T]) transform(w int, yr, yi, xr, xi, work []T) {
+func (u *fftRows[T]) transform(w int, yr, yi, xr, xi, work []T, ahead fft.Ahead) {
 	m := u.cols * w
 	xr = xr[:m]
 	switch u.n.Call {
@@ -161,9 +168,9 @@ func (u *fftRows[T]) transform(w int, yr, yi, xr, xi, work []T) {
 		u.plan.FromHalf(w, yr, xr, xi[:m], work)
 	default:
 		if u.n.Bits&ir.Transposed != 0 {
-			u.plan.Backward(w, yr, yi, xr, xi[:m], work)
+			u.plan.Backward(w, yr, yi, xr, xi[:m], work, ahead)
 		} else {
-			u.plan.Forward(w, yr, yi, xr, xi[:m], work)
+			u.plan.Forward(w, yr, yi, xr, xi[:m], work, ahead)
 		}
 	}
 }

@@ -29,9 +29,9 @@ func genFFT() map[string][]byte {
 			}
 			declare := func(name, doc, args string, body func()) { framed(name, doc, args, 0, body) }
 			for _, radix := range []int{2, 3, 4, 5, 7, 11, 13} {
-				framed(fmt.Sprintf("Radix%d", radix), "pass of that radix; s is at least", "tw unsafe.Pointer, m, s", p.frame(radix), func() { p.side(radix) })
+				framed(fmt.Sprintf("Radix%d", radix), "pass of that radix; s is at least", "tw, ask unsafe.Pointer, m, s", p.frame(radix), func() { p.side(radix) })
+				framed(fmt.Sprintf("Along%d", radix), "pass of that radix along a row; m is at least", "tw, ask unsafe.Pointer, m, ys", p.frame(radix), func() { p.along(radix) })
 			}
-			declare("Along", "pass of radix 4 along a row; n is a multiple of", "tw unsafe.Pointer, m, n, ys", p.along)
 			declare("TimesSide", "product of m numbers with s of x each; s is a multiple of", "cr, ci unsafe.Pointer, m, s", p.timesSide)
 			declare("TimesAlong", "product of rows; m is a multiple of", "cr, ci unsafe.Pointer, m", p.timesAlong)
 		}
@@ -112,12 +112,20 @@ func (f *fftPass) bytesOf(argument, r string) {
 }
 
 // arguments: x's parts are R8 bytes apart, y's R10; R9 and R11 are three times that. SI are the twiddles, R12 the
-// argument m.
-func (f *fftPass) arguments(last string) {
+// argument m, R15 what is asked for; the argument becomes by how much that moves on.
+func (f *fftPass) arguments(radix int, last string) {
 	f.rows()
 	f.p("MOVQ tw+32(FP), SI")
-	f.p("MOVQ m+40(FP), R12")
+	f.p("MOVQ m+48(FP), R12")
 	f.bytesOf(last, "R10")
+	f.p("MOVQ ask+40(FP), R15")
+	f.p("TESTQ R15, R15")
+	f.p("JEQ nothing")
+	f.p("MOVQ $%d, ask+40(FP)", radix*f.bytes)
+	f.p("JMP asked")
+	fmt.Fprintf(f.w, "nothing:\n")
+	f.p("MOVQ AX, R15")
+	fmt.Fprintf(f.w, "asked:\n")
 }
 
 // numbers of a product: SI are their real parts, DI the imaginary ones.
@@ -186,14 +194,11 @@ func (f *fftPass) side(radix int) {
 		f.fetch, f.between = func(dst, k int) { f.broadcast(dst, k, "SI") }, [4]int{12, 13, 14, 15}
 		defer func() { f.fetch = nil }()
 	}
-	f.arguments("s+48(FP)")
+	f.arguments(radix, "s+56(FP)")
 	f.p("MOVQ R12, R8")
 	f.p("IMULQ R10, R8")
 	f.triple()
-	if odd {
-		f.p("MOVQ SI, DI")
-		f.p("ADDQ $%d, SI", (radix-1)*f.size)
-	}
+	f.roots(radix)
 	fmt.Fprintf(f.w, "row:\n")
 	for k := 0; !few && k < twiddles; k++ {
 		f.broadcast(16+k, k, "SI")
@@ -201,27 +206,8 @@ func (f *fftPass) side(radix int) {
 	f.p("MOVQ R10, R13")
 	f.p("PCALIGN $32")
 	fmt.Fprintf(f.w, "loop:\n")
-	switch radix {
-	case 2:
-		f.two()
-	case 4:
-		f.four(0)
-	default:
-		f.odd(radix)
-	}
-	f.add(f.bytes, "AX", "BX", "CX", "DX")
-	f.p("SUBQ $%d, R13", f.bytes)
-	f.p("CMPQ R13, $%d", f.bytes)
-	f.p("JGE loop")
-	f.p("TESTQ R13, R13")
-	f.p("JEQ next")
-	f.p("SUBQ $%d, R13", f.bytes) // what is left with some of what is done
-	f.p("ADDQ R13, AX")
-	f.p("ADDQ R13, BX")
-	f.p("ADDQ R13, CX")
-	f.p("ADDQ R13, DX")
-	f.p("MOVQ $%d, R13", f.bytes)
-	f.p("JMP loop")
+	f.butterfly(radix)
+	f.again("R13", f.bytes, "next")
 	fmt.Fprintf(f.w, "next:\n")
 	f.p("ADDQ $%d, SI", twiddles*f.size)
 	for _, r := range []string{"CX", "DX"} {
@@ -233,31 +219,66 @@ func (f *fftPass) side(radix int) {
 	f.p("RET")
 }
 
-// along: blocks of 64 bytes of each array and of each of the twiddles' six parts.
-func (f *fftPass) along() {
-	f.arguments("ys+56(FP)")
-	f.bytesOf("m+40(FP)", "R8")
-	f.bytesOf("n+48(FP)", "R12")
+// along: blocks of 64 bytes of each array and of each part of the twiddles.
+func (f *fftPass) along(radix int) {
+	f.arguments(radix, "ys+56(FP)")
+	f.bytesOf("m+48(FP)", "R8")
+	f.p("MOVQ R8, R12")
 	f.triple()
+	f.roots(radix)
 	f.p("PCALIGN $32")
 	fmt.Fprintf(f.w, "loop:\n")
 	for at := 0; at < 64; at += f.bytes {
-		f.twiddle = func(dst, a, k int) {
-			f.p("VMULP%s %d(SI), %s%d, %s%d", f.suffix, 64*k+at, f.reg, a, f.reg, dst)
-		}
-		if f.reg == "Y" {
-			f.fetch = func(dst, k int) { f.load(dst, fmt.Sprintf("%d(SI)", 64*k+at)) }
-			f.between = [4]int{12, 13, 14, 15}
-		}
-		f.four(at)
+		f.fetch = func(dst, k int) { f.load(dst, fmt.Sprintf("%d(SI)", 64*k+at)) }
+		f.between = [4]int{12, 13, 14, 15}
+		f.butterfly(radix)
 	}
 	f.fetch = nil
-	f.add(64, "AX", "BX", "CX", "DX")
-	f.p("ADDQ $%d, SI", 6*64)
-	f.p("SUBQ $64, R12")
-	f.p("JGT loop")
+	f.add(128*(radix-1), "SI")
+	f.again("R12", 64, "end")
+	fmt.Fprintf(f.w, "end:\n")
 	f.p("VZEROUPPER")
 	f.p("RET")
+}
+
+// roots: DI are those of an odd radix, and SI the twiddles behind them.
+func (f *fftPass) roots(radix int) {
+	if radix%2 != 0 {
+		f.p("MOVQ SI, DI")
+		f.p("ADDQ $%d, SI", (radix-1)*f.size)
+	}
+}
+
+// butterfly is a vector of each part, and asks for as many bytes.
+func (f *fftPass) butterfly(radix int) {
+	for at := 0; at < radix*f.bytes; at += 64 {
+		f.p("PREFETCHT0 %d(R15)", at)
+	}
+	f.p("ADDQ ask+40(FP), R15")
+	switch radix {
+	case 2:
+		f.two()
+	case 4:
+		f.four()
+	default:
+		f.odd(radix)
+	}
+	f.add(f.bytes, "AX", "BX", "CX", "DX")
+}
+
+// again loops while there are bytes in left; what is fewer is done with some of what is done.
+func (f *fftPass) again(left string, bytes int, end string) {
+	f.p("SUBQ $%d, %s", bytes, left)
+	f.p("CMPQ %s, $%d", left, bytes)
+	f.p("JGE loop")
+	f.p("TESTQ %s, %s", left, left)
+	f.p("JEQ %s", end)
+	f.p("SUBQ $%d, %s", bytes, left)
+	for _, r := range []string{"AX", "BX", "CX", "DX"} {
+		f.p("ADDQ %s, %s", left, r)
+	}
+	f.p("MOVQ $%d, %s", bytes, left)
+	f.p("JMP loop")
 }
 
 func (f *fftPass) two() {
@@ -303,10 +324,10 @@ func (f *fftPass) far(r string, k, at int) string {
 	return strings.Replace(part(r, k-by, at), r, "R14", 1)
 }
 
-func (f *fftPass) four(at int) {
+func (f *fftPass) four() {
 	for k := range 4 {
-		f.load(2*k, part("AX", k, at))
-		f.load(2*k+1, part("BX", k, at))
+		f.load(2*k, part("AX", k, 0))
+		f.load(2*k+1, part("BX", k, 0))
 	}
 	f.op("ADD", 8, 0, 4) // ac+
 	f.op("SUB", 0, 0, 4) // ac-
@@ -318,17 +339,17 @@ func (f *fftPass) four(at int) {
 	f.op("SUB", 11, 3, 7) // and its real one
 	f.op("ADD", 2, 8, 4)
 	f.op("ADD", 3, 9, 5)
-	f.store(2, part("CX", 0, at))
-	f.store(3, part("DX", 0, at))
+	f.store(2, part("CX", 0, 0))
+	f.store(3, part("DX", 0, 0))
 	f.op("ADD", 2, 0, 11)
 	f.op("ADD", 3, 1, 10)
-	f.times(2, 3, 0, 1, at)
+	f.times(2, 3, 0, 1, 0)
 	f.op("SUB", 2, 8, 4)
 	f.op("SUB", 3, 9, 5)
-	f.times(2, 3, 1, 2, at)
+	f.times(2, 3, 1, 2, 0)
 	f.op("SUB", 2, 0, 11)
 	f.op("SUB", 3, 1, 10)
-	f.times(2, 3, 2, 3, at)
+	f.times(2, 3, 2, 3, 0)
 }
 
 // frame is the bytes of stack that a radix needs: its sums and differences, where there are no registers for them.

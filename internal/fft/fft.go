@@ -1,11 +1,12 @@
 // Package fft is the discrete Fourier transform of rows of float32 or float64, of any length. It imports nothing of ours.
 //
-// Lengths of primes up to 13 are transformed by Stockham's passes (radix 4 first). Other lengths are convolutions: of one less for a
+// Lengths of primes up to 13 are transformed by Stockham's passes. Other lengths are convolutions: of one less for a
 // prime that is one more than such a length (Rader), else of a length that is a power of 2 (Bluestein). Products and sums are rounded one by one, to the type, on every processor; roots
 // are computed in float64. A float32 row's result differs from the float64 one's by 2.5e-7 of its elements' root mean square
 // in that mean, and by 1e-6 at the worst element, up to 2²⁰ elements (random ones, TestFloat32).
 // Several rows go side by side, so that vectors hold the same element of each: element j of row l is number j·w+l of w rows.
-// Multiples of 16 vectors go alone, as do rows that are convolved by them, if the processor has passes Along them.
+// Rows of 16 vectors and more go alone, as do those that are convolved by such: their first passes are Along them, until there is a
+// vector of transforms, which are turned to lie side by side. As a row is transformed, the next one is asked for.
 package fft
 
 import (
@@ -21,11 +22,11 @@ type Float interface{ float32 | float64 }
 
 // Passes are a processor's own, for one type, with the bits of Go's, which those that are nil leave to it.
 type Passes struct {
-	// Side are the passes by radix, for s transforms side by side, s at least Lanes.
-	Side [largest + 1]func(yr, yi, xr, xi, tw unsafe.Pointer, m, s int)
-	// Along is one of radix 4, of parts of x that are m apart, of which it does n, a multiple of Lanes; its results lie ys apart; tw as
-	// in Plan.along.
-	Along func(yr, yi, xr, xi, tw unsafe.Pointer, m, n, ys int)
+	// Side are the passes by radix, for s transforms side by side, s at least Lanes. As they go through x they ask for as much of what
+	// ask points to, if anything, which will be needed next.
+	Side [largest + 1]func(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+	// Along are those of one transform, of parts of x of m elements, m at least Lanes, whose results lie ys apart; tw as in Plan.along.
+	Along [largest + 1]func(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 	// TimesSide is y = x·c for m numbers c, each with its s elements of x, s a multiple of Lanes.
 	TimesSide func(yr, yi, xr, xi, cr, ci unsafe.Pointer, m, s int)
 	// TimesAlong is y = x·c for m elements, a multiple of Lanes.
@@ -45,13 +46,13 @@ type Plan[T Float] struct {
 	n      int
 	fast   Passes
 	passes []pass
-	tw     []T    // of the passes, one after the other: cos and -sin; before an odd radix' its roots
-	along  [2][]T // of the first two passes, in blocks of Lanes (the last one ends where they do): the first factor's cosines, -sines, the second's …
+	tw     []T   // of the passes, one after the other: cos and -sin; before an odd radix' its roots
+	along  [][]T // of the passes along a row, in blocks of Lanes (the last one ends where they do): the first factor's cosines, -sines, the second's …
 
 	inner    *Plan[T] // of the convolution
 	factorOf [2][]T   // the transform of what is convolved with
 	chirp    [2][]T   // Bluestein's
-	from, to []int    // Rader's: of which elements the convolution is, and of which of its own the result is, from element 1 on
+	from, to []int32  // Rader's: of which elements the convolution is, and of which of its own the result is, from element 1 on
 	half     *Plan[T] // of real rows of even length
 	halfTw   [2][]T
 }
@@ -66,13 +67,15 @@ func New[T Float](n int, fast Passes) *Plan[T] {
 	p := &Plan[T]{n: n, fast: fast}
 	radices, rest := factors(n)
 	if rest > 1 {
-		if _, more := factors(n - 1); more == 1 && prime(n) {
+		if _, more := factors(n - 1); more == 1 && n <= math.MaxInt32 && prime(n) {
 			p.rader()
 		} else {
 			p.bluestein()
 		}
 		return p
 	}
+	lanes := Lanes[T]()
+	radices, first := order(n, radices, lanes)
 	s, left := 1, n
 	for i, r := range radices {
 		m := left / r
@@ -90,20 +93,58 @@ func New[T Float](n int, fast Passes) *Plan[T] {
 				p.tw = append(p.tw, T(c), T(-d))
 			}
 		}
-		if lanes := Lanes[T](); fast.Along != nil && i < 2 && n%16 == 0 && n >= 16*lanes {
+		if i < first && fast.Turn != nil {
+			tw := slices.Clone(p.tw[p.passes[i].tw:at])
 			for j := 0; j < m; j += lanes {
 				j := min(j, m-lanes)
-				for k := range 6 {
+				for k := range 2 * (r - 1) {
 					for l := range lanes {
-						p.along[i] = append(p.along[i], p.tw[at+6*(j+l)+k])
+						tw = append(tw, p.tw[at+2*(r-1)*(j+l)+k])
 					}
 				}
 			}
+			p.along = append(p.along, tw)
 		}
 		s, left = s*r, m
 	}
 	return p
 }
+
+// order puts those radices of n first that make most of vectors where a row goes alone. So many passes go along the row,
+// side by side as many as parts have elements; then there have to be a vector of transforms. It is none for rows that are too short.
+func order(n int, radices []int, lanes int) (ordered []int, first int) {
+	if n < 16*lanes {
+		return radices, 0
+	}
+	// What vectors would do in a pass, and what they do.
+	cost := func(s int) float64 { return float64(ceil(s, lanes)*lanes) / float64(s) }
+	best := math.Inf(1)
+	var try func(first, rest []int, s int, sum float64)
+	try = func(head, rest []int, s int, sum float64) {
+		if s >= lanes {
+			for _, r := range rest {
+				sum += cost(s)
+				s *= r
+			}
+			if sum < best {
+				best, ordered, first = sum, slices.Concat(head, rest), len(head)
+			}
+			return
+		}
+		for i, r := range rest {
+			if (i == 0 || rest[i-1] != r) && n/(s*r) >= lanes {
+				try(append(slices.Clone(head), r), slices.Delete(slices.Clone(rest), i, i+1), s*r, sum+cost(n/(s*r)))
+			}
+		}
+	}
+	try(nil, radices, 1, 0)
+	if first == 0 {
+		return radices, 0
+	}
+	return ordered, first
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }
 
 // factors are the radices of n, and what they leave of it.
 func factors(n int) (radices []int, rest int) {
@@ -193,11 +234,11 @@ func (p *Plan[T]) rader() {
 	}
 	back := power(g, n-2, n)
 	p.inner = New[T](n-1, p.fast)
-	p.from, p.to = make([]int, n-1), make([]int, n-1)
+	p.from, p.to = make([]int32, n-1), make([]int32, n-1)
 	fr, fi := make([]float64, n-1), make([]float64, n-1)
 	at, to := 1, 1
 	for q := range n - 1 {
-		p.from[q], p.to[to-1] = at, q
+		p.from[q], p.to[to-1] = int32(at), int32(q)
 		c, s := root(to, n)
 		fr[q], fi[q] = c, -s
 		at, to = at*g%n, to*back%n
@@ -229,7 +270,7 @@ func power(g, k, n int) int {
 func (p *Plan[T]) factor(fr, fi []float64) {
 	m := len(fr)
 	exact := New[float64](m, Passes{})
-	exact.Forward(1, fr, fi, fr, fi, make([]float64, exact.Work()))
+	exact.Forward(1, fr, fi, fr, fi, make([]float64, exact.Work()), Ahead{})
 	or, oi := make([]T, m), make([]T, m)
 	for i := range fr {
 		or[i], oi[i] = T(fr[i]/float64(m)), T(fi[i]/float64(m))
@@ -250,20 +291,27 @@ func (p *Plan[T]) Work() int {
 
 // Alone reports whether a complex row is best transformed by itself, not beside others.
 func (p *Plan[T]) Alone() bool {
-	return p.along[1] != nil && p.n%(16*Lanes[T]()) == 0 || p.inner != nil && p.inner.Alone()
+	return p.along != nil || p.inner != nil && p.inner.Alone()
 }
 
+// Ahead is where the rows lie that are to be transformed next, xr, xi, yr and yi: as passes go, they ask for them.
+// Zero is nowhere.
+type Ahead [4]unsafe.Pointer
+
 // Forward makes y of w rows x: y[k] = Σ_j x[j]·exp(-2πi·jk/n). y may be x.
-func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T) {
+func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T, ahead Ahead) {
 	if p.inner != nil {
-		p.convolve(w, yr, yi, xr, xi, work)
+		p.convolve(w, yr, yi, xr, xi, work, ahead)
 		return
 	}
 	n := p.n * w
 	x, y, z := [2][]T{xr[:n], xi[:n]}, [2][]T{yr[:n], yi[:n]}, [2][]T{work[:n], work[n : 2*n]}
-	alone := w == 1 && p.along[1] != nil
+	var first []pass // those that go along the row
+	if w == 1 {
+		first = p.passes[:len(p.along)]
+	}
 	steps := len(p.passes)
-	if alone {
+	if len(first) > 0 {
 		steps++
 	}
 	to, other := y, z // the last step goes to y, the one before it to z …
@@ -276,36 +324,36 @@ func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T) {
 		x = other
 	}
 	next := func() { x, to, other = to, other, to }
-	passes := p.passes
-	if alone {
-		m := n / 4
-		along := func(i, at, from, m, ys int) {
-			n := m - m%Lanes[T]()
-			p.fast.Along(start(to[0][at:]), start(to[1][at:]), start(x[0][from:]), start(x[1][from:]), start(p.along[i]), m, n, ys)
-			if n < m { // what is left with some of what is done
-				at, from := at+m-Lanes[T](), from+m-Lanes[T]()
-				p.fast.Along(start(to[0][at:]), start(to[1][at:]), start(x[0][from:]), start(x[1][from:]), start(p.along[i][6*n:]), m, Lanes[T](), ys)
-			}
+	// Each pass asks for one part.
+	ask := func(i, from int) unsafe.Pointer {
+		if i >= len(ahead) || ahead[i] == nil {
+			return nil
 		}
-		along(0, 0, 0, m, m)
-		next()
-		for q := range 4 {
-			along(1, q*m/4, q*m, m/4, m)
-		}
-		next()
-		size := 64 / Lanes[T]()
-		for k := range 2 { // element j of the 16 transforms, which lie one behind the other, to one place
-			p.fast.Turn(start(to[k]), 16*size, start(x[k]), m/4*size, m/4, 16)
-		}
-		next()
-		passes = passes[2:]
+		var x T
+		return unsafe.Add(ahead[i], from*int(unsafe.Sizeof(x)))
 	}
-	for i := range passes {
-		q := &passes[i]
+	for i := range first {
+		q := &first[i]
+		for l := range q.s {
+			at, from := l*q.m, l*q.m*q.p
+			p.fast.Along[q.p](start(to[0][at:]), start(to[1][at:]), start(x[0][from:]), start(x[1][from:]), start(p.along[i]), ask(i, from), q.m, q.s*q.m)
+		}
+		next()
+	}
+	if len(first) > 0 { // element j of the s transforms, which lie one behind the other, to one place
+		m := first[len(first)-1].m
+		s, size := p.n/m, 64/Lanes[T]()
+		for k := range 2 {
+			p.fast.Turn(start(to[k]), s*size, start(x[k]), m*size, m, s)
+		}
+		next()
+	}
+	for i := len(first); i < len(p.passes); i++ {
+		q := &p.passes[i]
 		tw, s := p.tw[q.tw:], q.s*w
 		switch {
 		case p.fast.Side[q.p] != nil && s >= Lanes[T]():
-			p.fast.Side[q.p](start(to[0]), start(to[1]), start(x[0]), start(x[1]), start(tw), q.m, s)
+			p.fast.Side[q.p](start(to[0]), start(to[1]), start(x[0]), start(x[1]), start(tw), ask(i, 0), q.m, s)
 		case q.p == 4:
 			radix4(to[0], to[1], x[0], x[1], tw, q.m, s)
 		case q.p == 2:
@@ -320,15 +368,16 @@ func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T) {
 func start[T Float](x []T) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
 
 // Backward is Forward with exp(+2πi·jk/n): the transform with its parts exchanged.
-func (p *Plan[T]) Backward(w int, yr, yi, xr, xi, work []T) { p.Forward(w, yi, yr, xi, xr, work) }
+func (p *Plan[T]) Backward(w int, yr, yi, xr, xi, work []T, ahead Ahead) {
+	p.Forward(w, yi, yr, xi, xr, work, ahead)
+}
 
-func (p *Plan[T]) convolve(w int, yr, yi, xr, xi, work []T) {
+func (p *Plan[T]) convolve(w int, yr, yi, xr, xi, work []T, ahead Ahead) {
 	m := p.inner.n * w
 	ar, ai, rest := work[:m], work[m:2*m], work[2*m:]
 	if p.from != nil {
-		take(ar, xr, p.from, w)
-		take(ai, xi, p.from, w)
-		p.inner.Forward(w, ar, ai, ar, ai, rest)
+		take(ar, ai, xr, xi, p.from, w)
+		p.inner.Forward(w, ar, ai, ar, ai, rest, ahead)
 		for l := range w {
 			xr, xi := xr[l], xi[l]
 			yr[l], yi[l] = xr+ar[l], xi+ai[l]
@@ -338,34 +387,37 @@ func (p *Plan[T]) convolve(w int, yr, yi, xr, xi, work []T) {
 		for l := range w { // the first is in each sum, once
 			ar[l], ai[l] = ar[l]+rest[l], ai[l]+rest[w+l]
 		}
-		p.inner.Backward(w, ar, ai, ar, ai, rest)
-		take(yr[w:], ar, p.to, w)
-		take(yi[w:], ai, p.to, w)
+		p.inner.Backward(w, ar, ai, ar, ai, rest, Ahead{})
+		take(yr[w:], yi[w:], ar, ai, p.to, w)
 		return
 	}
 	p.times(ar, ai, xr, xi, p.chirp, w)
 	clear(ar[p.n*w:])
 	clear(ai[p.n*w:])
-	p.inner.Forward(w, ar, ai, ar, ai, rest)
+	p.inner.Forward(w, ar, ai, ar, ai, rest, ahead)
 	p.times(ar, ai, ar, ai, p.factorOf, w)
-	p.inner.Backward(w, ar, ai, ar, ai, rest)
+	p.inner.Backward(w, ar, ai, ar, ai, rest, Ahead{})
 	p.times(yr, yi, ar, ai, p.chirp, w)
 }
 
 // take is the elements from of each of w rows.
-func take[T Float](y, x []T, from []int, w int) {
+func take[T Float](yr, yi, xr, xi []T, from []int32, w int) {
 	switch w {
 	case 1:
+		yr, yi := yr[:len(from)], yi[:len(from)]
+		xi = xi[:len(xr)]
 		for q, k := range from {
-			y[q] = x[k]
+			yr[q], yi[q] = xr[k], xi[k]
 		}
 	case Lanes[T](): // 64 bytes
 		for q, k := range from {
-			*(*[64]byte)(start(y[q*w:][:w])) = *(*[64]byte)(start(x[k*w:][:w]))
+			*(*[64]byte)(start(yr[q*w:][:w])) = *(*[64]byte)(start(xr[int(k)*w:][:w]))
+			*(*[64]byte)(start(yi[q*w:][:w])) = *(*[64]byte)(start(xi[int(k)*w:][:w]))
 		}
 	default:
 		for q, k := range from {
-			copy(y[q*w:][:w], x[k*w:])
+			copy(yr[q*w:][:w], xr[int(k)*w:])
+			copy(yi[q*w:][:w], xi[int(k)*w:])
 		}
 	}
 }
@@ -495,7 +547,7 @@ func (p *Plan[T]) Real(w int, re, im, x, work []T) {
 		r, i := work[:n], work[n:2*n]
 		copy(r, x)
 		clear(i)
-		p.Forward(w, r, i, r, i, work[2*n:])
+		p.Forward(w, r, i, r, i, work[2*n:], Ahead{})
 		copy(re, r[:(p.n/2+1)*w])
 		copy(im, i[:(p.n/2+1)*w])
 		clear(im[:w])
@@ -507,7 +559,7 @@ func (p *Plan[T]) Real(w int, re, im, x, work []T) {
 		copy(zr[j*w:][:w], x[2*j*w:])
 		copy(zi[j*w:][:w], x[(2*j+1)*w:])
 	}
-	p.half.Forward(w, zr, zi, zr, zi, work[2*h*w:])
+	p.half.Forward(w, zr, zi, zr, zi, work[2*h*w:], Ahead{})
 	for k := 1; k < h; k++ {
 		c, s := p.halfTw[0][k], p.halfTw[1][k]
 		ar, ai, br, bi := zr[k*w:][:w], zi[k*w:][:w], zr[(h-k)*w:][:w], zi[(h-k)*w:][:w]
@@ -548,7 +600,7 @@ func (p *Plan[T]) FromHalf(w int, x, re, im, work []T) {
 				r[(n-k)*w+q], i[(n-k)*w+q] = vr, -vi
 			}
 		}
-		p.Backward(w, r, i, r, i, work[2*n*w:])
+		p.Backward(w, r, i, r, i, work[2*n*w:], Ahead{})
 		copy(x, r)
 		return
 	}
@@ -568,7 +620,7 @@ func (p *Plan[T]) FromHalf(w int, x, re, im, work []T) {
 			yr[q], yi[q] = er-oi, ei+or
 		}
 	}
-	p.half.Backward(w, zr, zi, zr, zi, work[2*h*w:])
+	p.half.Backward(w, zr, zi, zr, zi, work[2*h*w:], Ahead{})
 	for j := range h {
 		copy(x[2*j*w:][:w], zr[j*w:])
 		copy(x[(2*j+1)*w:][:w], zi[j*w:])

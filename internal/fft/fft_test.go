@@ -51,11 +51,11 @@ func TestTransforms(t *testing.T) {
 		tol := 2e-15 * math.Sqrt(float64(n)) * (2 + math.Log2(float64(n)))
 		gr, gi := append([]float64(nil), re...), append([]float64(nil), im...)
 		work := make([]float64, p.Work())
-		p.Forward(1, gr, gi, gr, gi, work)
+		p.Forward(1, gr, gi, gr, gi, work, Ahead{})
 		if d := off(gr, wr) + off(gi, wi); !(d < tol) {
 			t.Errorf("%d: off by %v", n, d)
 		}
-		p.Backward(1, gr, gi, gr, gi, work)
+		p.Backward(1, gr, gi, gr, gi, work, Ahead{})
 		for i := range gr {
 			gr[i], gi[i] = gr[i]/float64(n), gi[i]/float64(n)
 		}
@@ -99,8 +99,8 @@ func TestFloat32(t *testing.T) {
 			gr[i], gi[i] = float32(xr[i]), float32(xi[i])
 			xr[i], xi[i] = float64(gr[i]), float64(gi[i])
 		}
-		q.Forward(1, yr, yi, xr, xi, make([]float64, q.Work()))
-		p.Forward(1, gr, gi, gr, gi, make([]float32, p.Work()))
+		q.Forward(1, yr, yi, xr, xi, make([]float64, q.Work()), Ahead{})
+		p.Forward(1, gr, gi, gr, gi, make([]float32, p.Work()), Ahead{})
 		sum, all, top := 0.0, 0.0, 0.0
 		for i := range yr {
 			d := math.Hypot(float64(gr[i])-yr[i], float64(gi[i])-yi[i])
@@ -137,7 +137,7 @@ func BenchmarkForward(b *testing.B) {
 			p := New[float64](n, Passes{})
 			re, im, work := make([]float64, n), make([]float64, n), make([]float64, p.Work())
 			for b.Loop() {
-				p.Forward(1, re, im, re, im, work)
+				p.Forward(1, re, im, re, im, work, Ahead{})
 			}
 			b.ReportMetric(5*float64(n)*math.Log2(float64(n))*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
 		})
