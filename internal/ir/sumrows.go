@@ -63,7 +63,6 @@ func (g *Graph) sumRows(s rowSum) *Node {
 	var y *Node
 	for i := range s.k {
 		row := g.rowOf(s.x, s.axis, i)
-		row = g.Reshape(row, row.Shape.Drop(s.axis, s.axis+1))
 		if y == nil {
 			y = g.like(row, 0)
 		}
@@ -73,15 +72,17 @@ func (g *Graph) sumRows(s rowSum) *Node {
 	return y
 }
 
-// rowOf is slice i of x along an axis, of a sum of rows that of what it sums.
+// rowOf is slice i of x along an axis, which goes: of a sum of rows that of what it sums.
 func (g *Graph) rowOf(x *Node, axis, i int) *Node {
 	s, ok := g.rowSums[x]
 	if !ok {
-		return g.Narrow(x, axis, D(i), D(1))
+		row := g.Narrow(x, axis, D(i), D(1))
+		return g.Reshape(row, row.Shape.Drop(axis, axis+1))
 	}
-	if axis >= s.axis {
+	if axis < s.axis {
+		s.axis--
+	} else {
 		axis++
 	}
-	x = g.rowOf(s.x, axis, i)
-	return g.sumRows(rowSum{x, s.axis, s.k})
+	return g.sumRows(rowSum{g.rowOf(s.x, axis, i), s.axis, s.k})
 }
