@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -213,6 +214,49 @@ func TestSumRows(t *testing.T) {
 			if n := len(p.low.steps); typ != dtype.BF16 && n != 1 {
 				t.Errorf("%v: a sum of two sums is %d steps\n%s", typ, n, p)
 			}
+		}
+	}
+}
+
+// Sums of pieces that overlap along an axis are one function of slices where they are little to compute, with the bits of the sums: of zeros of
+// both signs, infinities, and what is not a number. Others are arrays, added one by one.
+func TestOverlaps(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		s := newSketch()
+		g := s.g
+		x, row := s.param(typ, ir.Shape{ir.Batch, ir.D(40), ir.D(420)}, 0), s.param(typ, ir.Static(1, 1, 420), 0)
+		ofRow := func(n int) *ir.Node { return g.Broadcast(row, ir.Shape{ir.Batch, ir.D(n), ir.D(420)}) }
+		part := func(x *ir.Node, axis, from, n int) *ir.Node { return g.Narrow(x, axis, ir.D(from), ir.D(n)) }
+		place := func(axis int, starts []int, xs ...*ir.Node) *ir.Node {
+			var pieces []ir.Piece
+			for i, x := range xs {
+				start := make([]ir.Dim, 3)
+				start[axis] = ir.D(starts[i])
+				pieces = append(pieces, ir.Piece{X: x, Start: start})
+			}
+			return g.Place(typ, x.Shape, 0, true, pieces...)
+		}
+		a, b := part(x, 1, 0, 37), part(x, 1, 3, 37)
+		d := g.Apply(ops.Sub, g.Apply(ops.Mul, a, ofRow(37)), g.Apply(ops.Neg, b))
+		e := part(x, 2, 2, 418)
+		outs := []*ir.Node{
+			place(1, []int{3, 0}, d, g.Apply(ops.Mul, d, a)),
+			place(2, []int{1, 0, 2}, e, g.Apply(ops.Max, e, g.Apply(ops.Neg, e)), part(x, 2, 0, 418)),
+			place(1, []int{2, 0}, part(ofRow(40), 1, 0, 38), g.Const(typ, a.Shape, math.Copysign(0, -1))),
+			place(1, []int{3, 0}, g.Apply(ops.Sin, a), b), // too much to compute twice
+			place(1, []int{20, 0}, part(x, 1, 0, 20), part(x, 1, 20, 20)),
+		}
+		outs = append(outs, g.Apply(ops.Div, g.Const(typ, x.Shape, 1), outs[2])) // tells zeros' signs
+		s.check(t, outs, rand.New(rand.NewPCG(11, 12)), 1, 3)
+		low := lower(ir.SumRows(ir.Strip(outs[:5])))
+		adds := 0
+		for _, n := range low.nodes {
+			if n.Kind == ir.Place && n.Flag {
+				adds++
+			}
+		}
+		if adds != 2 {
+			t.Errorf("%v: %d arrays are sums of pieces, not the last two", typ, adds)
 		}
 	}
 }

@@ -435,6 +435,11 @@ func (g *Graph) Place(t dtype.Type, s Shape, fill uint64, add bool, pieces ...Pi
 	if len(n.In) == 1 && n.In[0].Shape.Equal(s) {
 		return n.In[0]
 	}
+	if g.rowSums != nil {
+		if axis := n.overlaps(); axis >= 0 {
+			return g.apartAlong(axis, &n)
+		}
+	}
 	return g.add(n)
 }
 

@@ -22,10 +22,10 @@ type rowSum struct {
 	axis, k int
 }
 
-// SumRows is outs, which are stripped, with sums of a few long rows of arrays as sums of views of them, in the same order.
+// SumRows is outs, which are stripped, with sums of a few long rows of arrays, and of pieces that overlap, as sums of views, in the same order.
 func SumRows(outs []*Node) []*Node {
 	if !slices.ContainsFunc(Reachable(outs), func(n *Node) bool {
-		return n.Kind == Reduce && n.Reduction == Sum && n.Graph.fewRows(n.In[0], n.Axes[0], n.Axes[1])
+		return n.Kind == Reduce && n.Reduction == Sum && n.Graph.fewRows(n.In[0], n.Axes[0], n.Axes[1]) || n.Kind == Place && n.overlaps() >= 0
 	}) {
 		return outs
 	}
@@ -51,11 +51,7 @@ func (g *Graph) fewRows(x *Node, lo, hi int) bool {
 	for x.Kind == Reshape || x.Kind == Slice {
 		x = x.In[0]
 	}
-	switch x.Kind {
-	case Param, Data, Place, Take, Scatter, MatMul, Call, Hosted, Out:
-		return true
-	}
-	return false
+	return x.isArray()
 }
 
 // sumRows is the sum s, element by element: 0, of which -0 is not one, and each row in order.
