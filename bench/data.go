@@ -1,5 +1,11 @@
 package main
 
+import (
+	"unsafe"
+
+	ad "github.com/adjoint-go/adjoint/autodiff"
+)
+
 // number is one of [0, 1) with 24 bits: element i of the array of a seed, the same in every peer.
 func number(seed, i int) float64 {
 	z := uint64(seed)<<32 + uint64(i)
@@ -15,7 +21,11 @@ type float interface{ float32 | float64 }
 
 // numbers is n numbers of [lo, hi).
 func numbers[T float](seed, n int, lo, hi float64) []T {
-	s := make([]T, n)
+	t := ad.F64
+	if unsafe.Sizeof(T(0)) == 4 {
+		t = ad.F32
+	}
+	s := ad.Data[T](t.Zeros(n)) // as NumPy's memory, what is large asks for huge pages
 	for i := range s {
 		s[i] = T(lo + (hi-lo)*number(seed, i))
 	}
