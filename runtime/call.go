@@ -65,9 +65,42 @@ var callKernels = [ir.NumCalls]callKernel{
 	}, above: linalg.Small}},
 }
 
+// overwrites is the number of the operand that a call's result begins as, element by element of the batch, and may lie in the place of, -1
+// where there is none.
+func overwrites(c ir.CallID) int {
+	switch c {
+	case ir.Cholesky:
+		return 0
+	case ir.TriSolve:
+		return 1
+	}
+	return -1
+}
+
+// begin is copy, which moves what lies in its place already.
+func begin[T float32 | float64](y, x []T) {
+	if unsafe.SliceData(y) != unsafe.SliceData(x) {
+		copy(y, x)
+	}
+}
+
+// inPlace reports whether u has read each element of array from when it writes that of array to.
+func (u *callUnit) inPlace(from, to int) bool {
+	k := overwrites(u.n.Call)
+	if k < 0 || to != u.dst {
+		return false
+	}
+	for i := range u.in {
+		if (u.in[i].buffer == from) != (i == k) {
+			return false
+		}
+	}
+	return u.in[k].offset == 0
+}
+
 func cholesky[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
-		copy(a.y, a.in[0])
+		begin(a.y, a.in[0])
 		return linalg.Cholesky(a.y, a.n, a.work, a.rows)
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
@@ -77,7 +110,7 @@ func cholesky[T float32 | float64]() callOf[T] {
 
 func triSolve[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
-		copy(a.y, a.in[1])
+		begin(a.y, a.in[1])
 		return linalg.SolveTriangular(a.in[0], a.y, a.n, a.k, solving(a.flags), a.rows)
 	}, together: func(c callLanes[T]) bool {
 		c.load(1, c.y)

@@ -69,3 +69,36 @@ func bounded(g *ir.Graph, x *ir.Node) *ir.Node {
 	limit := func(v float64) *ir.Node { return g.Const(x.Type, x.Shape, v) }
 	return g.Apply(ops.Where, g.Apply(ops.And, g.Apply(ops.Gt, size, limit(1e-30)), g.Apply(ops.Lt, size, limit(100))), x, limit(0.7))
 }
+
+// A factor and a triangular solution lie where their operand did, whatever the batch: elements one by one, side by side, and of float32s that
+// are computed as such.
+func TestCallInPlace(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, n := range []int{5, 40, 70} {
+			s := newSketch()
+			g := s.g
+			x := bounded(s.g, s.param(typ, ir.Shape{ir.Batch, ir.D(n), ir.D(n)}, 0))
+			eye := g.Identity(x)
+			a := g.Apply(ops.Add, g.MatMul(x, g.Transpose(x, []int{0, 2, 1})), g.Apply(ops.Mul, eye, g.Const(typ, eye.Shape, float64(1000*n))))
+			l := g.Call(ir.Cholesky, 0, "", g.Apply(ops.Mul, a, g.Const(typ, a.Shape, 0.5)))
+			y := g.Call(ir.TriSolve, 0, "", l, g.Apply(ops.Exp, x))
+			outs := []*ir.Node{g.Apply(ops.Neg, y)}
+			s.check(t, outs, rand.New(rand.NewPCG(13, 14)), 1, 9, 19)
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(19)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range b.units {
+				if u, ok := u.(*callUnit); ok {
+					if from, to := &b.buffers[u.in[overwrites(u.n.Call)].buffer], &b.buffers[u.dst]; from.offset != to.offset {
+						t.Errorf("%v, %d: %s of what lies at %d lies at %d", typ, n, u.n.Call, from.offset, to.offset)
+					}
+				}
+			}
+		}
+	}
+}
