@@ -36,6 +36,26 @@ func CombineRowsF64AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //go:noescape
 func Rank1RowsF64AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
 
+// EliminateRowsF64AVX2 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
+//
+//go:noescape
+func EliminateRowsF64AVX2(x unsafe.Pointer, j, rows, stride int) (next int)
+
+// EliminateRowsF64AVX512 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
+//
+//go:noescape
+func EliminateRowsF64AVX512(x unsafe.Pointer, j, rows, stride int) (next int)
+
+// LessRowsF64AVX2 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
+//
+//go:noescape
+func LessRowsF64AVX2(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
+
+// LessRowsF64AVX512 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
+//
+//go:noescape
+func LessRowsF64AVX512(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
+
 // MatVecRowsF32AVX2 is y[i] = beta·(v·x[i]).
 //
 //go:noescape
@@ -50,6 +70,26 @@ func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //
 //go:noescape
 func Rank1RowsF32AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+
+// EliminateRowsF32AVX2 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
+//
+//go:noescape
+func EliminateRowsF32AVX2(x unsafe.Pointer, j, rows, stride int) (next int)
+
+// EliminateRowsF32AVX512 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
+//
+//go:noescape
+func EliminateRowsF32AVX512(x unsafe.Pointer, j, rows, stride int) (next int)
+
+// LessRowsF32AVX2 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
+//
+//go:noescape
+func LessRowsF32AVX2(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
+
+// LessRowsF32AVX512 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
+//
+//go:noescape
+func LessRowsF32AVX512(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 
 // PolesRowsF64AVX2 is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
 //

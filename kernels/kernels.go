@@ -66,6 +66,11 @@ type Rows struct {
 	// Combine is y += Σ a[i]·x[i], in order, and Rank1 x[i] -= a[i]·y.
 	Combine func(y, a, x unsafe.Pointer, rows, cols, stride int)
 	Rank1   func(x, a, y unsafe.Pointer, rows, cols, stride int)
+	// Eliminate is step j of LU in columns that are 64 bytes of a row: of rows rows below x, the pivot's. The next pivot's row is
+	// the first of these whose element j+1 is largest, if there is one.
+	Eliminate func(x unsafe.Pointer, j, rows, stride int) (next int)
+	// Less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it; most and cols are not 0.
+	Less func(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, of n elements each; Weigh w *= (p - x)/d.
 	Poles func(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
 	Weigh func(w, p, d unsafe.Pointer, x float64, n int)

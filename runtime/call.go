@@ -105,7 +105,7 @@ func cholesky[T float32 | float64]() callOf[T] {
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.Cholesky(c.y, c.u.cols)
-	}, upTo: linalg.CholeskyLoops[T]()}
+	}, upTo: linalg.Middle}
 }
 
 func triSolve[T float32 | float64]() callOf[T] {

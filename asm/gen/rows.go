@@ -15,8 +15,15 @@ func genRows() map[string][]byte {
 		fmt.Fprintf(&s, "DATA upTo8<>+%d(SB)/8, $%d\n", 8*i, i)
 	}
 	s.WriteString("GLOBL upTo8<>(SB), RODATA|NOPTR, $64\n")
+	for i := range 16 {
+		fmt.Fprintf(&s, "DATA upTo16<>+%d(SB)/4, $%d\n", 4*i, i)
+	}
+	s.WriteString("GLOBL upTo16<>(SB), RODATA|NOPTR, $64\n")
 	wide, single := &rows{lanes{w: &s, reg: "Y", suffix: "D"}}, &rows{lanes{w: &s, reg: "Y", suffix: "S"}}
 	const combined, ranked = "is y += Σ a[i]·x[i], in order", "is x[i] -= a[i]·y"
+	const eliminateArgs, lessArgs = "x unsafe.Pointer, j, rows, stride int) (next int", "y, a unsafe.Pointer, most, rows, cols, stride, aStride int"
+	const eliminated = "is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest"
+	const lessened = "is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it"
 	for _, f := range []struct {
 		name, args, doc string
 		frame           int
@@ -28,9 +35,17 @@ func genRows() map[string][]byte {
 		{"MatVecRowsF64AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, wide.matVec},
 		{"CombineRowsF64AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, wide.combine},
 		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
+		{"EliminateRowsF64AVX2", eliminateArgs, eliminated, 40, func() { wide.eliminate("Y") }},
+		{"EliminateRowsF64AVX512", eliminateArgs, eliminated, 40, func() { wide.eliminate("Z") }},
+		{"LessRowsF64AVX2", lessArgs, lessened, 56, func() { wide.less(false) }},
+		{"LessRowsF64AVX512", lessArgs, lessened, 56, func() { wide.less(true) }},
 		{"MatVecRowsF32AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, single.matVec},
 		{"CombineRowsF32AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, single.combine},
 		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
+		{"EliminateRowsF32AVX2", eliminateArgs, eliminated, 40, func() { single.eliminate("Y") }},
+		{"EliminateRowsF32AVX512", eliminateArgs, eliminated, 40, func() { single.eliminate("Z") }},
+		{"LessRowsF32AVX2", lessArgs, lessened, 56, func() { single.less(false) }},
+		{"LessRowsF32AVX512", lessArgs, lessened, 56, func() { single.less(true) }},
 		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
 		{"WeighRowsF64AVX2", "w, p, d unsafe.Pointer, x float64, n int", "is w *= (p - x)/d", 40, wide.weigh},
 	} {
@@ -303,6 +318,178 @@ func (r *rows) rank1() {
 	r.p("ADDQ R8, SI")
 	r.p("DECQ R10")
 	r.p("JNZ row")
+	r.end()
+}
+
+// eliminate: SI is row number CX, R9 the bytes of column j, R13 those of the next one; BX is the best row, X6 its element, and
+// registers 8 and after it are x.
+func (r *rows) eliminate(reg string) {
+	one := func(op string, args string) { r.p("V%sS%s %s", op, r.suffix, args) }
+	size := r.size()
+	r.p("MOVQ x+0(FP), SI")
+	r.p("MOVQ j+8(FP), R9")
+	r.p("MOVQ rows+16(FP), R10")
+	r.p("MOVQ stride+24(FP), R8")
+	vectors := 1
+	if r.reg = reg; reg == "Z" {
+		r.p("MOVQ R9, CX")
+		r.p("MOVL $1, AX")
+		r.p("SHLL CX, AX")
+		r.p("KMOVW AX, K2") // column j
+		r.p("NEGL AX")
+		r.p("ADDL AX, AX")
+		r.p("KMOVW AX, K1") // those right of it
+	} else {
+		vectors = 2
+		word, table := map[int]string{8: "Q", 4: "D"}[size], map[int]string{8: "upTo8", 4: "upTo16"}[size]
+		r.p("VMOVQ R9, X0")
+		r.p("VPBROADCAST%s X0, Y0", word)
+		for v := range 2 {
+			r.p("VMOVDQU %s<>+%d(SB), Y%d", table, 32*v, 10+v)
+			r.p("VPCMPEQ%s Y%d, Y0, Y%d", word, 10+v, 12+v)
+			r.p("VPCMPGT%s Y0, Y%d, Y%[2]d", word, 10+v)
+		}
+	}
+	for v := range vectors {
+		r.load(8+v, fmt.Sprintf("%d(SI)", 32*v))
+	}
+	r.p("SHLQ $%d, R9", map[int]int{8: 3, 4: 2}[size])
+	r.p("LEAQ %d(R9), R13", size)
+	r.p("ANDQ $63, R13")
+	one("MOV", "(SI)(R9*1), X7")
+	r.sign(5)
+	r.p("XORQ BX, BX")
+	r.p("XORQ CX, CX")
+	row := func() {
+		r.p("ADDQ R8, SI")
+		r.p("INCQ CX")
+		one("MOV", "(SI)(R9*1), X0")
+		one("DIV", "X7, X0, X0")
+		r.p("VBROADCASTS%s X0, %s0", r.suffix, reg)
+		for v := range vectors {
+			where := fmt.Sprintf("%d(SI)", 32*v)
+			r.load(2, where)
+			r.op("MUL", 1, 0, 8+v)
+			if reg == "Z" {
+				r.p("VSUBP%s Z1, Z2, K1, Z2", r.suffix)
+				r.p("VMOVAP%s Z0, K2, Z2", r.suffix)
+			} else {
+				r.op("SUB", 1, 2, 1)
+				r.p("VBLENDVP%s Y%d, Y1, Y2, Y2", r.suffix, 10+v)
+				r.p("VBLENDVP%s Y%d, Y0, Y2, Y2", r.suffix, 12+v)
+			}
+			r.store(2, where)
+		}
+		one("MOV", "(SI)(R13*1), X1")
+		r.p("VANDNP%s X1, X5, X1", r.suffix)
+	}
+	row()
+	r.p("MOVQ CX, BX")
+	r.p("VMOVAP%s X1, X6", r.suffix)
+	r.p("DECQ R10")
+	r.p("JZ done")
+	r.label("row")
+	row()
+	r.p("VUCOMIS%s X6, X1", r.suffix)
+	r.p("CMOVQHI CX, BX")
+	one("MAX", "X6, X1, X6")
+	r.p("DECQ R10")
+	r.p("JNZ row")
+	r.label("done")
+	r.p("MOVQ BX, next+32(FP)")
+	r.reg = "Y"
+	r.end()
+}
+
+// less: DI and BX are rows number R13 of y and a, R12 the bytes of the columns that are done, of CX the rest; AX goes down y, DX along a.
+func (r *rows) less(wide bool) {
+	size := r.size()
+	r.p("MOVQ y+0(FP), DI")
+	r.p("MOVQ DI, SI")
+	r.p("MOVQ a+8(FP), BX")
+	r.p("MOVQ stride+40(FP), R8")
+	r.p("MOVQ aStride+48(FP), R9")
+	r.p("MOVQ $1, R13")
+	blocks := []block{{"Y", 4}, {"Y", 1}, {"X", 1}, {"", 1}}
+	if wide {
+		blocks = []block{{"Z", 4}, {"Z", 2}, {"Z", 1}, {"", 1}}
+		r.p("MOVQ cols+32(FP), CX")
+		r.p("ANDQ $%d, CX", 64/size-1)
+		r.p("MOVL $1, AX")
+		r.p("SHLL CX, AX")
+		r.p("DECL AX")
+		r.p("KMOVW AX, K1")
+	}
+	r.label("row")
+	r.p("ADDQ R8, DI")
+	r.p("ADDQ R9, BX")
+	r.p("MOVQ most+16(FP), R10")
+	r.p("CMPQ R13, R10")
+	r.p("CMOVQLT R13, R10")
+	r.p("MOVQ cols+32(FP), CX")
+	r.p("XORQ R12, R12")
+	for _, b := range blocks {
+		suffix, reg, each, mask := "P"+r.suffix, b.reg, map[string]int{"X": 16, "Y": 32, "Z": 64}[b.reg], ""
+		broadcast := "VBROADCASTS" + r.suffix
+		switch {
+		case b.reg == "" && wide: // the last few
+			reg, each, mask = "Z", 64, "K1"
+		case b.reg == "": // one
+			reg, each, suffix = "X", size, "S"+r.suffix
+			broadcast = "VMOVS" + r.suffix
+		case b.reg == "X" && size == 8:
+			broadcast = "VMOVDDUP"
+		}
+		cols := b.vectors * each / size
+		name := fmt.Sprintf("by%d%s", cols, mask)
+		r.label(name)
+		if mask == "" {
+			r.p("CMPQ CX, $%d", cols)
+			r.p("JLT %sEnd", name)
+		} else {
+			r.p("TESTQ CX, CX")
+			r.p("JEQ %sEnd", name)
+		}
+		for v := range b.vectors {
+			where := fmt.Sprintf("%d(DI)(R12*1)", each*v)
+			if mask != "" {
+				r.p("VMOVU%s.Z %s, K1, Z0", suffix, where)
+			} else {
+				r.move(suffix, reg, where, v, false)
+			}
+		}
+		r.p("LEAQ (SI)(R12*1), AX")
+		r.p("MOVQ BX, DX")
+		r.p("MOVQ R10, R11")
+		r.label(name + "Loop")
+		r.p("%s (DX), %s4", broadcast, reg)
+		for v := range b.vectors {
+			if mask != "" {
+				r.p("VMUL%s.Z (AX), Z4, K1, Z5", suffix)
+			} else {
+				r.p("VMUL%s %d(AX), %s4, %s5", suffix, each*v, reg, reg)
+			}
+			r.p("VSUB%s %s5, %s%d, %s%d", suffix, reg, reg, v, reg, v)
+		}
+		r.p("ADDQ $%d, DX", size)
+		r.p("ADDQ R8, AX")
+		r.p("DECQ R11")
+		r.p("JNZ %sLoop", name)
+		if mask != "" {
+			r.p("VMOVU%s Z0, K1, (DI)(R12*1)", suffix)
+		} else {
+			for v := range b.vectors {
+				r.move(suffix, reg, fmt.Sprintf("%d(DI)(R12*1)", each*v), v, true)
+			}
+			r.p("ADDQ $%d, R12", each*b.vectors)
+			r.p("SUBQ $%d, CX", cols)
+			r.p("JMP %s", name)
+		}
+		r.label(name + "End")
+	}
+	r.p("INCQ R13")
+	r.p("CMPQ R13, rows+24(FP)")
+	r.p("JLT row")
 	r.end()
 }
 

@@ -82,7 +82,7 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 	}
 	l := append([]T(nil), spd...)
 	cholesky, lu, qr := CholeskyBlocks[T], LUBlocks[T], QRBlocks[T]
-	if n <= CholeskyLoops[T]() {
+	if n <= Middle {
 		cholesky = func(l []T, n int, work []T) error { return Cholesky(l, n, work, Rows[T]{}) }
 		lu, qr = func(f []T, n int, work []T) { LU(f, n, work, Rows[T]{}) }, func(y, a []T, m, n int, work []T) { QR(y, a, m, n, work, Rows[T]{}) }
 	}

@@ -1,11 +1,10 @@
 // Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices by loops of its own;
-// Cholesky, LU, solves, QR, Eigh and SVD of large ones in blocks, whose products are package blas'; and by gonum's LAPACK where that is
-// faster: Cholesky and LU of float64s of 33 to 64 rows. Sums are of the elements' type, but in functions that have float64s only. Small
+// Cholesky, LU, solves, QR, Eigh and SVD of large ones in blocks, whose products are package blas'. Sums are of the elements' type, but in functions that have float64s only. Small
 // matrices of a batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels
 // and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
-// processor, but in blas, where they are fused on all. Not so in gonum's LAPACK, on gonum's own BLAS.
+// processor, but in blas, where they are fused on all.
 package linalg
 
 import (
@@ -14,7 +13,6 @@ import (
 	"unsafe"
 
 	"gonum.org/v1/gonum/blas"
-	lapackimpl "gonum.org/v1/gonum/lapack/gonum"
 
 	ours "github.com/adjoint-go/adjoint/blas"
 )
@@ -26,19 +24,16 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve Cholesky, LU, triangles, products and Eigh, in QR smallQR, in SVD
-// smallSVD. Up to middle Cholesky and LU of float64s are gonum's, of float32s loops; beyond they go in blocks.
+// Small is the largest size for which the loops here serve triangles, products and Eigh, in Cholesky and LU Middle, in QR smallQR, in
+// SVD smallSVD; beyond they go in blocks.
 const (
 	Small    = 32
-	smallQR  = 48
 	smallSVD = 40
-	middle   = 64
+	smallQR  = 48
+	Middle   = 64
 )
 
-var (
-	lap    lapackimpl.Implementation
-	blas64 ours.Implementation
-)
+var blas64 ours.Implementation
 
 // single reports whether T is float32.
 func single[T float]() bool { return unsafe.Sizeof(T(0)) == 4 }
@@ -159,39 +154,25 @@ func identity[T float](y []T, n int) {
 
 func ints(work []float64, n int) []int { return unsafe.Slice((*int)(unsafe.Pointer(&work[0])), n) }
 
-// CholeskyLoops is the largest size for which Cholesky is a loop here.
-func CholeskyLoops[T float]() int {
-	if single[T]() {
-		return middle
-	}
-	return Small
-}
-
 // Cholesky makes the lower triangle of l the factor of that of l; the rest becomes 0. work holds CholeskyWork.
 func Cholesky[T float](l []T, n int, work []T, r Rows[T]) error {
-	switch {
-	case n > middle:
+	if n > Middle {
 		return CholeskyBlocks(l, n, work)
-	case n > CholeskyLoops[T]():
-		if !lap.Dpotrf(blas.Lower, n, any(l).([]float64), n) {
+	}
+	for j := range n {
+		column := work[:n-j] // from the diagonal down
+		r.times(column, l[j*n:], l[j*n:j*n+j], 1, n)
+		for i, v := range column {
+			column[i] = l[(j+i)*n+j] - v
+		}
+		if !(column[0] > 0) {
 			return ErrDefinite
 		}
-	default:
-		for j := range n {
-			column := work[:n-j] // from the diagonal down
-			r.times(column, l[j*n:], l[j*n:j*n+j], 1, n)
-			for i, v := range column {
-				column[i] = l[(j+i)*n+j] - v
-			}
-			if !(column[0] > 0) {
-				return ErrDefinite
-			}
-			d := root(column[0])
-			for i, v := range column {
-				l[(j+i)*n+j] = v / d
-			}
-			l[j*n+j] = d
+		d := root(column[0])
+		for i, v := range column {
+			l[(j+i)*n+j] = v / d
 		}
+		l[j*n+j] = d
 	}
 	for i := range n {
 		clear(l[i*n+i+1 : (i+1)*n])
@@ -205,6 +186,10 @@ func SolveTriangular[T float](a, b []T, n, m int, s Solving, r Rows[T]) error {
 		return ErrSingular
 	}
 	if n > Small && (m > 4 || single[T]()) {
+		if s == (Solving{Unit: true}) && n <= Middle {
+			r.less(b, a, n, n, m, m, n)
+			return nil
+		}
 		trsm(s, n, m, a, n, b, m)
 		return nil
 	}
@@ -253,43 +238,42 @@ func singular[T float](a []T, n int) bool {
 // LU packs the factors of f, its first n rows, with the permutation and its sign in two more rows. Pivots that
 // are 0 are no error. work holds LUWork.
 func LU[T float](f []T, n int, work []T, r Rows[T]) {
-	if n > middle {
+	if n > Middle {
 		LUBlocks(f, n, work)
 		return
 	}
 	unpermuted(f, n)
-	defer spreadSign(f, n)
-	if n > Small && !single[T]() {
-		pivots := ints(any(work).([]float64), n)
-		lap.Dgetrf(n, n, any(f).([]float64), n, pivots)
-		for i, p := range pivots {
-			exchanged(f, n, i, p)
+	for k := 0; k < n; {
+		w := min(perLine[T](), n-k)
+		done := luPanel(f, n, k, w, r)
+		if right := k + w; right < n {
+			r.less(f[k*n+right:], f[k*n+k:], done, n-k, n-right, n, n)
 		}
-		return
+		k += min(done+1, w)
 	}
-	for j := range n {
-		p, top := j, abs(f[j*n+j])
-		for i := j + 1; i < n; i++ {
-			if v := abs(f[i*n+j]); v > top {
-				p, top = i, v
-			}
-		}
-		if p != j {
-			swap(f[j*n:(j+1)*n], f[p*n:])
-			exchanged(f, n, j, p)
-		}
-		if f[j*n+j] == 0 {
-			continue
-		}
-		below := work[:n-j-1]
-		for i := range below {
-			f[(j+1+i)*n+j] /= f[j*n+j]
-			below[i] = f[(j+1+i)*n+j]
-		}
-		if right := f[j*n+j+1 : (j+1)*n]; len(right) > 0 {
-			r.rank1(f[(j+1)*n+j+1:], below, right, n)
+	spreadSign(f, n)
+}
+
+// luPanel factors w columns of f from k on, with all rows from k on, or those left of one without a pivot. It returns how many.
+func luPanel[T float](f []T, n, k, w int, r Rows[T]) int {
+	p := k
+	for i := k + 1; i < n; i++ {
+		if abs(f[i*n+k]) > abs(f[p*n+k]) {
+			p = i
 		}
 	}
+	for j := range w {
+		d := k + j
+		if p != d {
+			swap(f[d*n:(d+1)*n], f[p*n:])
+			exchanged(f, n, d, p)
+		}
+		if f[d*n+d] == 0 {
+			return j
+		}
+		p = d + r.eliminate(f[d*n+k:], j, n-1-d, w, n)
+	}
+	return w
 }
 
 // SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
@@ -622,7 +606,11 @@ func order(w, v, u []float64, k, n, m int, descending bool) {
 }
 
 func swap[T float](x, y []T) {
-	for i := range x {
-		x[i], y[i] = y[i], x[i]
+	var room [64]T
+	for len(x) > 0 {
+		n := copy(room[:], x)
+		copy(x, y[:n])
+		copy(y, room[:n])
+		x, y = x[n:], y[n:]
 	}
 }

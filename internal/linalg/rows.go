@@ -80,6 +80,42 @@ func (r Rows[T]) rank1(x, a, y []T, stride int) {
 	r.Rank1(first(x), first(a), first(y), len(a), len(y), r.bytes(stride))
 }
 
+// perLine is the number of columns that are 64 bytes.
+func perLine[T float]() int { return 64 / int(unsafe.Sizeof(T(0))) }
+
+// eliminate is step j of LU in w columns, of rows rows below x, the pivot's. The next pivot's row is the first of these whose element
+// j+1 is largest, if there is one.
+func (r Rows[T]) eliminate(x []T, j, rows, w, stride int) (next int) {
+	if r.Rows != nil && w == perLine[T]() && rows > 0 {
+		return r.Eliminate(first(x), j, rows, r.bytes(stride))
+	}
+	var top T
+	for i := 1; i <= rows; i++ {
+		row := x[i*stride:][:w]
+		row[j] /= x[j]
+		axpy(-row[j], x[j+1:w], row[j+1:])
+		if v := abs(row[min(j+1, w-1)]); i == 1 || v > top {
+			next, top = i, v
+		}
+	}
+	return next
+}
+
+// less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it.
+func (r Rows[T]) less(y, a []T, most, rows, cols, stride, aStride int) {
+	if r.slow(most, cols) {
+		for i := 1; i < rows; i++ {
+			for p, v := range a[i*aStride:][:min(i, most)] {
+				axpy(-v, y[p*stride:][:cols], y[i*stride:])
+			}
+		}
+		return
+	}
+	if rows > 1 {
+		r.Less(first(y), first(a), most, rows, cols, r.bytes(stride), r.bytes(aStride))
+	}
+}
+
 // poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
 func (r Rows[T]) poles(y, p, z []T, x T) (sum, slope T) {
 	if r.Rows != nil && r.Poles != nil {

@@ -39,6 +39,14 @@ func testRows[T float](t *testing.T, r Rows[T], denormal T) {
 					"rank1":   func(r Rows[T], x, a, v []T) { r.rank1(x, a, v, stride) },
 					"times":   func(r Rows[T], x, a, v []T) { r.times(a, x, v, 3, stride) },
 					"reflect": func(r Rows[T], x, a, v []T) { r.reflect(x, v, 0.3, rows, stride) },
+					"eliminate": func(r Rows[T], x, a, v []T) {
+						if cols > 0 {
+							a[0] = T(r.eliminate(x, rows%cols, rows-1, cols, stride))
+						}
+					},
+					"less": func(r Rows[T], x, a, v []T) {
+						r.less(x, append([]T(nil), x...), min(rows-1, 3), rows, cols, stride, stride)
+					},
 				} {
 					run := func(r Rows[T]) (all []T) {
 						x, a, v := append([]T(nil), x...), append([]T(nil), a...), append([]T(nil), v...)
