@@ -56,6 +56,16 @@ func Radix7F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 //go:noescape
 func Along7F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
+// Radix8F32AVX2 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix8F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along8F32AVX2 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along8F32AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
+
 // Radix11F32AVX2 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
@@ -135,6 +145,16 @@ func Radix7F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 //
 //go:noescape
 func Along7F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
+
+// Radix8F64AVX2 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix8F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along8F64AVX2 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along8F64AVX2(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F64AVX2 is internal/fft's pass of that radix; s is at least 8.
 //
@@ -216,6 +236,16 @@ func Radix7F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 //go:noescape
 func Along7F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
+// Radix8F32AVX512 is internal/fft's pass of that radix; s is at least 16.
+//
+//go:noescape
+func Radix8F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along8F32AVX512 is internal/fft's pass of that radix along a row; m is at least 16.
+//
+//go:noescape
+func Along8F32AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
+
 // Radix11F32AVX512 is internal/fft's pass of that radix; s is at least 16.
 //
 //go:noescape
@@ -295,6 +325,16 @@ func Radix7F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
 //
 //go:noescape
 func Along7F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
+
+// Radix8F64AVX512 is internal/fft's pass of that radix; s is at least 8.
+//
+//go:noescape
+func Radix8F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, s int)
+
+// Along8F64AVX512 is internal/fft's pass of that radix along a row; m is at least 8.
+//
+//go:noescape
+func Along8F64AVX512(yr, yi, xr, xi, tw, ask unsafe.Pointer, m, ys int)
 
 // Radix11F64AVX512 is internal/fft's pass of that radix; s is at least 8.
 //

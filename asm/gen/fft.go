@@ -28,7 +28,7 @@ func genFFT() map[string][]byte {
 				body()
 			}
 			declare := func(name, doc, args string, body func()) { framed(name, doc, args, 0, body) }
-			for _, radix := range []int{2, 3, 4, 5, 7, 11, 13} {
+			for _, radix := range []int{2, 3, 4, 5, 7, 8, 11, 13} {
 				framed(fmt.Sprintf("Radix%d", radix), "pass of that radix; s is at least", "tw, ask unsafe.Pointer, m, s", p.frame(radix), func() { p.side(radix) })
 				framed(fmt.Sprintf("Along%d", radix), "pass of that radix along a row; m is at least", "tw, ask unsafe.Pointer, m, ys", p.frame(radix), func() { p.along(radix) })
 			}
@@ -47,6 +47,7 @@ type fftPass struct {
 	twiddle     func(dst, a, k int) // dst = a times number k of the twiddles, whose real and imaginary parts take turns
 	fetch       func(dst, k int)    // in the place of twiddle where a number is read once for both of its products: it alone
 	between     [4]int              // registers of times with fetch
+	plain       bool                // there are no twiddles: all are 1
 }
 
 func (f *fftPass) p(format string, args ...any) { fmt.Fprintf(f.w, "\t"+format+"\n", args...) }
@@ -66,6 +67,11 @@ func (f *fftPass) broadcast(v, at int, from string) {
 
 // times stores (re, im) times the twiddle number k as part y of what CX and DX point to.
 func (f *fftPass) times(re, im, k, y, at int) {
+	if f.plain {
+		f.store(re, f.far("CX", y, at))
+		f.store(im, f.far("DX", y, at))
+		return
+	}
 	if f.fetch != nil {
 		c, s, a, b := f.between[0], f.between[1], f.between[2], f.between[3]
 		f.fetch(c, 2*k)
@@ -189,7 +195,7 @@ func (f *fftPass) triple() {
 func (f *fftPass) side(radix int) {
 	twiddles, odd := 2*(radix-1), radix%2 != 0
 	f.twiddle = func(dst, a, k int) { f.op("MUL", dst, a, 16+k) }
-	few := f.reg == "Y" || odd // numbers are read where they are used
+	few := f.reg == "Y" || odd || radix == 8 // numbers are read where they are used
 	if few {
 		f.fetch, f.between = func(dst, k int) { f.broadcast(dst, k, "SI") }, [4]int{12, 13, 14, 15}
 		defer func() { f.fetch = nil }()
@@ -199,6 +205,8 @@ func (f *fftPass) side(radix int) {
 	f.p("IMULQ R10, R8")
 	f.triple()
 	f.roots(radix)
+	f.p("CMPQ R12, $1")
+	f.p("JEQ last")
 	fmt.Fprintf(f.w, "row:\n")
 	for k := 0; !few && k < twiddles; k++ {
 		f.broadcast(16+k, k, "SI")
@@ -207,14 +215,23 @@ func (f *fftPass) side(radix int) {
 	f.p("PCALIGN $32")
 	fmt.Fprintf(f.w, "loop:\n")
 	f.butterfly(radix)
-	f.again("R13", f.bytes, "next")
-	fmt.Fprintf(f.w, "next:\n")
+	f.again("loop", "R13", f.bytes, "next")
 	f.p("ADDQ $%d, SI", twiddles*f.size)
 	for _, r := range []string{"CX", "DX"} {
 		f.p("LEAQ %s, %s", f.far(r, radix-1, 0), r)
 	}
 	f.p("DECQ R12")
 	f.p("JNZ row")
+	f.p("VZEROUPPER")
+	f.p("RET")
+	fmt.Fprintf(f.w, "last:\n")
+	f.p("MOVQ R10, R13")
+	f.p("PCALIGN $32")
+	fmt.Fprintf(f.w, "plain:\n")
+	f.plain = true
+	f.butterfly(radix)
+	f.plain = false
+	f.again("plain", "R13", f.bytes, "end")
 	f.p("VZEROUPPER")
 	f.p("RET")
 }
@@ -235,18 +252,22 @@ func (f *fftPass) along(radix int) {
 	}
 	f.fetch = nil
 	f.add(128*(radix-1), "SI")
-	f.again("R12", 64, "end")
-	fmt.Fprintf(f.w, "end:\n")
+	f.again("loop", "R12", 64, "end")
 	f.p("VZEROUPPER")
 	f.p("RET")
 }
 
-// roots: DI are those of an odd radix, and SI the twiddles behind them.
+// roots: DI are those of an odd radix, the first one of 8, and SI the twiddles behind them.
 func (f *fftPass) roots(radix int) {
-	if radix%2 != 0 {
-		f.p("MOVQ SI, DI")
-		f.p("ADDQ $%d, SI", (radix-1)*f.size)
+	numbers := radix - 1
+	switch {
+	case radix == 8:
+		numbers = 2
+	case radix%2 == 0:
+		return
 	}
+	f.p("MOVQ SI, DI")
+	f.p("ADDQ $%d, SI", numbers*f.size)
 }
 
 // butterfly is a vector of each part, and asks for as many bytes.
@@ -260,17 +281,19 @@ func (f *fftPass) butterfly(radix int) {
 		f.two()
 	case 4:
 		f.four()
+	case 8:
+		f.eight()
 	default:
 		f.odd(radix)
 	}
 	f.add(f.bytes, "AX", "BX", "CX", "DX")
 }
 
-// again loops while there are bytes in left; what is fewer is done with some of what is done.
-func (f *fftPass) again(left string, bytes int, end string) {
+// again loops while there are bytes in left; what is fewer is done with some of what is done. The end is behind it.
+func (f *fftPass) again(loop, left string, bytes int, end string) {
 	f.p("SUBQ $%d, %s", bytes, left)
 	f.p("CMPQ %s, $%d", left, bytes)
-	f.p("JGE loop")
+	f.p("JGE %s", loop)
 	f.p("TESTQ %s, %s", left, left)
 	f.p("JEQ %s", end)
 	f.p("SUBQ $%d, %s", bytes, left)
@@ -278,7 +301,8 @@ func (f *fftPass) again(left string, bytes int, end string) {
 		f.p("ADDQ %s, %s", left, r)
 	}
 	f.p("MOVQ $%d, %s", bytes, left)
-	f.p("JMP loop")
+	f.p("JMP %s", loop)
+	fmt.Fprintf(f.w, "%s:\n", end)
 }
 
 func (f *fftPass) two() {
@@ -352,10 +376,88 @@ func (f *fftPass) four() {
 	f.times(2, 3, 2, 3, 0)
 }
 
+// eight is radix8: the differences are on the stack where there are no registers for them.
+func (f *fftPass) eight() {
+	framed := f.frame(8) > 0
+	f.between = [4]int{12, 13, 14, 15}
+	for k := range 4 {
+		for i, r := range []string{"AX", "BX"} {
+			v := 2*k + i
+			f.load(8, f.far(r, k, 0))
+			f.load(9, f.far(r, k+4, 0))
+			f.op("ADD", v, 8, 9)
+			if framed {
+				f.op("SUB", 9, 8, 9)
+				f.store(9, fmt.Sprintf("%d(SP)", v*f.bytes))
+			} else {
+				f.op("SUB", 16+v, 8, 9)
+			}
+		}
+	}
+	f.op("ADD", 8, 0, 4)
+	f.op("ADD", 9, 1, 5)
+	f.op("SUB", 0, 0, 4)
+	f.op("SUB", 1, 1, 5)
+	f.op("ADD", 4, 2, 6)
+	f.op("ADD", 5, 3, 7)
+	f.op("SUB", 2, 2, 6)
+	f.op("SUB", 3, 3, 7)
+	f.op("ADD", 6, 8, 4)
+	f.op("ADD", 7, 9, 5)
+	f.store(6, "(CX)")
+	f.store(7, "(DX)")
+	f.op("SUB", 8, 8, 4)
+	f.op("SUB", 9, 9, 5)
+	f.rest(2)
+	b := func(v int) int { return 16 + v }
+	if framed {
+		for v := range 8 {
+			f.load(v, fmt.Sprintf("%d(SP)", v*f.bytes))
+		}
+		b = func(v int) int { return v }
+	}
+	f.broadcast(10, 0, "DI")
+	f.op("ADD", 8, b(0), b(5))
+	f.op("SUB", 9, b(1), b(4))
+	f.op("SUB", 0, b(0), b(5))
+	f.op("ADD", 1, b(1), b(4))
+	f.op("ADD", 4, b(2), b(3))
+	f.op("SUB", 5, b(3), b(2))
+	f.op("SUB", 2, b(7), b(6))
+	f.op("ADD", 3, b(6), b(7))
+	for v := 2; v < 6; v++ {
+		f.op("MUL", v, v, 10)
+	}
+	f.op("ADD", 6, 4, 2)
+	f.op("SUB", 2, 4, 2)
+	f.op("SUB", 7, 5, 3)
+	f.op("ADD", 3, 5, 3)
+	f.op("ADD", 4, 8, 6)
+	f.op("ADD", 5, 9, 7)
+	f.times(4, 5, 0, 1, 0)
+	f.op("SUB", 8, 8, 6)
+	f.op("SUB", 9, 9, 7)
+	f.rest(3)
+}
+
+// rest is three results of a transform of 4 within one of 8, from result k on, two apart: p - u is in 8 and 9, q in 0 and 1, d in 2 and 3.
+func (f *fftPass) rest(k int) {
+	f.op("ADD", 4, 0, 3)
+	f.op("SUB", 5, 1, 2)
+	f.times(4, 5, k-1, k, 0)
+	f.times(8, 9, k+1, k+2, 0)
+	f.op("SUB", 0, 0, 3)
+	f.op("ADD", 1, 1, 2)
+	f.times(0, 1, k+3, k+4, 0)
+}
+
 // frame is the bytes of stack that a radix needs: its sums and differences, where there are no registers for them.
 func (f *fftPass) frame(radix int) int {
 	if radix <= 5 || f.reg == "Z" {
 		return 0
+	}
+	if radix == 8 {
+		return 8 * f.bytes
 	}
 	return 2 * (radix - 1) * f.bytes
 }

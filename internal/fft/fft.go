@@ -46,7 +46,7 @@ type Plan[T Float] struct {
 	n      int
 	fast   Passes
 	passes []pass
-	tw     []T   // of the passes, one after the other: cos and -sin; before an odd radix' its roots
+	tw     []T   // of the passes, one after the other: cos and -sin; before an odd radix' its roots, before 8's its first
 	along  [][]T // of the passes along a row, in blocks of Lanes (the last one ends where they do): the first factor's cosines, -sines, the second's …
 
 	inner    *Plan[T] // of the convolution
@@ -57,7 +57,7 @@ type Plan[T Float] struct {
 	halfTw   [2][]T
 }
 
-// pass is one step of Stockham's: radix p, m = rest/p, with s transforms side by side.
+// pass is one step of Stockham's: radix p, m = rest/p, with s transforms side by side. The last one, of m 1, has no twiddles.
 type pass struct{ p, m, s, tw int }
 
 const largest = 13 // radix
@@ -85,6 +85,9 @@ func New[T Float](n int, fast Passes) *Plan[T] {
 				c, d := root(k, r)
 				p.tw = append(p.tw, T(c), T(-d))
 			}
+		} else if r == 8 {
+			c, d := root(1, r)
+			p.tw = append(p.tw, T(c), T(-d))
 		}
 		at := len(p.tw)
 		for j := range m {
@@ -149,8 +152,12 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // factors are the radices of n, and what they leave of it.
 func factors(n int) (radices []int, rest int) {
 	rest = n
-	for rest%4 == 0 {
-		radices, rest = append(radices, 4), rest/4
+	for twos := bits.TrailingZeros(uint(n)); twos > 1; { // eights, and what they leave in fours
+		r := 3
+		if twos%3 == 2 || twos == 4 {
+			r = 2
+		}
+		radices, rest, twos = append(radices, 1<<r), rest>>r, twos-r
 	}
 	for f := 2; f <= largest && rest > 1; f++ {
 		for rest%f == 0 {
@@ -248,7 +255,7 @@ func (p *Plan[T]) rader() {
 
 // smallest is the least prime that divides a radix.
 func smallest(radix int) int {
-	if radix == 4 {
+	if radix%2 == 0 {
 		return 2
 	}
 	return radix
@@ -356,6 +363,8 @@ func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T, ahead Ahead) {
 			p.fast.Side[q.p](start(to[0]), start(to[1]), start(x[0]), start(x[1]), start(tw), ask(i, 0), q.m, s)
 		case q.p == 4:
 			radix4(to[0], to[1], x[0], x[1], tw, q.m, s)
+		case q.p == 8:
+			radix8(to[0], to[1], x[0], x[1], tw, q.m, s)
 		case q.p == 2:
 			radix2(to[0], to[1], x[0], x[1], tw, q.m, s)
 		default:
@@ -453,6 +462,10 @@ func radix2[T Float](yr, yi, xr, xi, tw []T, m, s int) {
 		for q := range s {
 			pr, pi := ar[q]-br[q], ai[q]-bi[q]
 			cr[q], ci[q] = ar[q]+br[q], ai[q]+bi[q]
+			if m == 1 {
+				dr[q], di[q] = pr, pi
+				continue
+			}
 			dr[q] = T(pr*wr) - T(pi*wi)
 			di[q] = T(pr*wi) + T(pi*wr)
 		}
@@ -478,6 +491,12 @@ func radix4[T Float](yr, yi, xr, xi, tw []T, m, s int) {
 			// -i·(b - d)
 			bmr, bmi := bi[q]-di[q], dr[q]-br[q]
 			er[q], ei[q] = acr+bdr, aci+bdi
+			if m == 1 {
+				fr[q], fi[q] = amr+bmr, ami+bmi
+				gr[q], gi[q] = acr-bdr, aci-bdi
+				hr[q], hi[q] = amr-bmr, ami-bmi
+				continue
+			}
 			r, i := amr+bmr, ami+bmi
 			fr[q] = T(r*w1r) - T(i*w1i)
 			fi[q] = T(r*w1i) + T(i*w1r)
@@ -487,6 +506,42 @@ func radix4[T Float](yr, yi, xr, xi, tw []T, m, s int) {
 			r, i = amr-bmr, ami-bmi
 			hr[q] = T(r*w3r) - T(i*w3i)
 			hi[q] = T(r*w3i) + T(i*w3r)
+		}
+	}
+}
+
+// radix8 is two transforms of 4: of the sums of elements 4 apart, which are its even results, and of their differences times powers of
+// the first root, the odd ones.
+func radix8[T Float](yr, yi, xr, xi, tw []T, m, s int) {
+	h, tw := tw[0], tw[2:]
+	for j := range m {
+		w := tw[14*j:][:14]
+		for q := range s {
+			at, to := q+s*j, q+s*8*j
+			var ar, ai, br, bi [4]T
+			for k := range 4 {
+				u, v := at+s*m*k, at+s*m*(k+4)
+				ar[k], ai[k] = xr[u]+xr[v], xi[u]+xi[v]
+				br[k], bi[k] = xr[u]-xr[v], xi[u]-xi[v]
+			}
+			put := func(k int, vr, vi T) {
+				if m > 1 && k > 0 {
+					c, d := w[2*k-2], w[2*k-1]
+					vr, vi = T(vr*c)-T(vi*d), T(vr*d)+T(vi*c)
+				}
+				yr[to+s*k], yi[to+s*k] = vr, vi
+			}
+			// p is c0 + c2, q c0 - c2, u c1 + c3, d c1 - c3, of which -i times is added.
+			four := func(k int, pr, pi, qr, qi, ur, ui, dr, di T) {
+				put(k, pr+ur, pi+ui)
+				put(k+2, qr+di, qi-dr)
+				put(k+4, pr-ur, pi-ui)
+				put(k+6, qr-di, qi+dr)
+			}
+			four(0, ar[0]+ar[2], ai[0]+ai[2], ar[0]-ar[2], ai[0]-ai[2], ar[1]+ar[3], ai[1]+ai[3], ar[1]-ar[3], ai[1]-ai[3])
+			cr, ci := T(h*(br[1]+bi[1])), T(h*(bi[1]-br[1]))
+			e, t := T(h*(bi[3]-br[3])), T(h*(br[3]+bi[3])) // c3 is e - i·t
+			four(1, br[0]+bi[2], bi[0]-br[2], br[0]-bi[2], bi[0]+br[2], cr+e, ci-t, cr-e, ci+t)
 		}
 	}
 }
@@ -529,6 +584,10 @@ func radixOdd[T Float](yr, yi, xr, xi, tw []T, p, m, s int) {
 				}
 				// X[r] = c + i·d·(x_k - x_-k), and X[p-r] with the other sign.
 				put := func(k int, vr, vi T) {
+					if m == 1 {
+						yr[to+s*k], yi[to+s*k] = vr, vi
+						return
+					}
 					w := tw[2*((p-1)*j+k-1):]
 					yr[to+s*k] = T(vr*w[0]) - T(vi*w[1])
 					yi[to+s*k] = T(vr*w[1]) + T(vi*w[0])
