@@ -273,7 +273,7 @@ func (f *fftPass) roots(radix int) {
 // butterfly is a vector of each part, and asks for as many bytes.
 func (f *fftPass) butterfly(radix int) {
 	for at := 0; at < radix*f.bytes; at += 64 {
-		f.p("PREFETCHT0 %d(R15)", at)
+		f.p("PREFETCHT1 %d(R15)", at)
 	}
 	f.p("ADDQ ask+40(FP), R15")
 	switch radix {

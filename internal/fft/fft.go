@@ -60,7 +60,12 @@ type Plan[T Float] struct {
 // pass is one step of Stockham's: radix p, m = rest/p, with s transforms side by side. The last one, of m 1, has no twiddles.
 type pass struct{ p, m, s, tw int }
 
-const largest = 13 // radix
+const (
+	largest = 13 // radix
+
+	// turned is the bytes of a row that are turned at once: the second cache has them until all of their lines are whole.
+	turned = 1 << 17
+)
 
 // New makes the plan of length n ≥ 1, for complex rows.
 func New[T Float](n int, fast Passes) *Plan[T] {
@@ -351,7 +356,12 @@ func (p *Plan[T]) Forward(w int, yr, yi, xr, xi, work []T, ahead Ahead) {
 		m := first[len(first)-1].m
 		s, size := p.n/m, 64/Lanes[T]()
 		for k := range 2 {
-			p.fast.Turn(start(to[k]), s*size, start(x[k]), m*size, m, s)
+			for j, band := 0, m; j < m; j += band {
+				if band = turned / (s * size); m-j < 2*band {
+					band = m - j
+				}
+				p.fast.Turn(start(to[k][j*s:]), s*size, start(x[k][j:]), m*size, band, s)
+			}
 		}
 		next()
 	}
