@@ -94,6 +94,7 @@ type winograd struct {
 	x, y, row, col   int             // from a window to the next one in its row and to that below, from a place in it to those
 	channel          int             // from one channel to the next
 	block            int             // lines of tiles of a task; with Gradient, channels
+	part             int             // tiles of a line that are made at once, all of them where there are several lines
 	blockF           int             // with Gradient, filters of a task
 	lane, laneF      int             // from one tile's numbers to those of the next
 	patches, results int             // bytes of a worker's scratch: maps of patches, and sums
@@ -121,9 +122,6 @@ func (p *GemmPlan) planTiles(l *Level) {
 	if t.Gradient {
 		rows, t.c = g.K, g.M/9
 		place, tap = tap, place
-		if g.AGrid == nil {
-			place, tap = func(i int) int { return i * g.ACol }, func(i int) int { return i * g.ARow }
-		}
 	}
 	if t.c == 0 || t.c%16 != 0 || t.f == 0 || t.f%16 != 0 || t.H < 2 || t.W < 2 || rows%(t.H*t.W) != 0 || g.Batch != 1 || g.BCol != 1 || p.size != 4 || g.Scaled {
 		panic("kernels: Gemm of windows of such sizes")
@@ -137,9 +135,12 @@ func (p *GemmPlan) planTiles(l *Level) {
 		t.planGradient(p)
 		return
 	}
-	// As many lines of tiles as stay in the cache, and of those numbers the one that leaves least of the last panel of rows unused.
+	// As many lines of tiles as stay in the cache, and of those numbers the one that leaves least of the last panel of rows unused; of a
+	// line that does not, some tiles at a time.
 	kc := min(KC, t.c)
-	most := max(1, min(tileBytes/(64*t.over*(kc+t.f)), ceil(t.lines, 4*runtime.GOMAXPROCS(0))))
+	tiles := max(2*p.k.MR, tileBytes/(64*(kc+t.f))/p.k.MR*p.k.MR)
+	t.part = min(t.over, tiles)
+	most := max(1, min(tiles/t.over, ceil(t.lines, 4*runtime.GOMAXPROCS(0))))
 	t.block = most
 	waste := func(lines int) int { n := lines * t.over; return (ceil(n, p.k.MR)*p.k.MR - n) * 1000 / n }
 	for lines := most - 1; 2*lines >= most; lines-- {
@@ -148,7 +149,7 @@ func (p *GemmPlan) planTiles(l *Level) {
 		}
 	}
 	t.lane, t.laneF = kc+apart, t.f
-	t.patches, t.results = 64*t.block*t.over*t.lane, 64*t.block*t.over*t.laneF
+	t.patches, t.results = 64*t.block*t.part*t.lane, 64*t.block*t.part*t.laneF
 	p.WorkerBytes = t.patches + t.results + 64*max(kc, t.f)
 	p.SharedBytes = 64 * t.c * ceil(t.f, p.k.NR) * p.k.NR
 }
@@ -212,15 +213,28 @@ func (t *winograd) line(line int) (first, rows int) {
 // pictures makes the results of lines i to end of tiles.
 func (r *GemmRun) pictures(worker, i, end int) {
 	p, t := r.Plan, r.Plan.winograd
+	for x := 0; x < t.over; x += t.part {
+		r.tiles(worker, i, end, x, min(x+t.part, t.over))
+	}
+	if r.Epilogue != nil {
+		first, _ := t.line(i)
+		last, rows := t.line(end - 1)
+		r.Epilogue.Done(worker, 0, first, last+rows*t.W, 0, p.g.N)
+	}
+}
+
+// tiles makes the results of tiles x to xEnd of lines i to end.
+func (r *GemmRun) tiles(worker, i, end, x, xEnd int) {
+	p, t := r.Plan, r.Plan.winograd
 	k := &p.k
 	patches := r.Worker[worker]
 	sums, room := unsafe.Add(patches, t.patches), unsafe.Add(patches, t.patches+t.results)
-	tiles := (end - i) * t.over
+	tiles := (end - i) * (xEnd - x)
 	mapBytes, sumBytes := 4*tiles*t.lane, 4*tiles*t.laneF
 	for k0 := 0; k0 < t.c; k0 += KC {
 		kc := min(KC, t.c-k0)
 		for line := i; line < end; line++ {
-			r.patches(unsafe.Add(patches, 4*(line-i)*t.over*t.lane), mapBytes, room, line, 0, t.over, k0, kc)
+			r.patches(unsafe.Add(patches, 4*(line-i)*t.part*t.lane), mapBytes, room, line, x, xEnd, k0, kc)
 		}
 		for m := range 16 {
 			a, b, c := unsafe.Add(patches, m*mapBytes), unsafe.Add(r.Shared, m*t.filters(p)+4*k0*k.NR), unsafe.Add(sums, m*sumBytes)
@@ -231,12 +245,7 @@ func (r *GemmRun) pictures(worker, i, end int) {
 		}
 	}
 	for line := i; line < end; line++ {
-		r.results(unsafe.Add(sums, 4*(line-i)*t.over*t.laneF), sumBytes, room, line)
-	}
-	if r.Epilogue != nil {
-		first, _ := t.line(i)
-		last, rows := t.line(end - 1)
-		r.Epilogue.Done(worker, 0, first, last+rows*t.W, 0, t.f)
+		r.results(unsafe.Add(sums, 4*(line-i)*t.part*t.laneF), sumBytes, room, line, x, xEnd)
 	}
 }
 
@@ -271,22 +280,23 @@ func (r *GemmRun) patches(dst unsafe.Pointer, mapBytes int, room unsafe.Pointer,
 	}
 }
 
-// results maps the sums of a line of tiles to C.
-func (r *GemmRun) results(src unsafe.Pointer, sumBytes int, room unsafe.Pointer, line int) {
+// results maps the sums of tiles x to end of a line to C.
+func (r *GemmRun) results(src unsafe.Pointer, sumBytes int, room unsafe.Pointer, line, x, end int) {
 	t := r.Plan.winograd
 	first, rows := t.line(line)
 	col := 4 * r.Plan.g.CRow
 	dst := unsafe.Add(r.C, first*col)
-	whole := 0
+	whole := x
 	if rows == 2 {
-		whole = t.W / 2
-		t.maps[ofResult](dst, t.W*col, col, 2*col, src, 4*sumBytes, sumBytes, 4*t.laneF, t.f, whole)
+		if whole = max(x, min(end, t.W/2)); whole > x {
+			t.maps[ofResult](unsafe.Add(dst, 2*x*col), t.W*col, col, 2*col, src, 4*sumBytes, sumBytes, 4*t.laneF, t.f, whole-x)
+		}
 	}
-	for x := whole; x < t.over; x++ {
-		t.maps[ofResult](room, 8*t.f, 4*t.f, 0, unsafe.Add(src, 4*x*t.laneF), 4*sumBytes, sumBytes, 0, t.f, 1)
+	for tile := whole; tile < end; tile++ {
+		t.maps[ofResult](room, 8*t.f, 4*t.f, 0, unsafe.Add(src, 4*(tile-x)*t.laneF), 4*sumBytes, sumBytes, 0, t.f, 1)
 		for i := range rows {
-			for j := range min(2, t.W-2*x) {
-				copy(unsafe.Slice((*float32)(unsafe.Add(dst, (i*t.W+2*x+j)*col)), t.f), unsafe.Slice((*float32)(unsafe.Add(room, 4*(2*i+j)*t.f)), t.f))
+			for j := range min(2, t.W-2*tile) {
+				copy(unsafe.Slice((*float32)(unsafe.Add(dst, (i*t.W+2*tile+j)*col)), t.f), unsafe.Slice((*float32)(unsafe.Add(room, 4*(2*i+j)*t.f)), t.f))
 			}
 		}
 	}
