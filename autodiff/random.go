@@ -41,17 +41,20 @@ func words(op string, g *ir.Graph, key *ir.Node) (k0, k1 *ir.Node) {
 // threefry enciphers the counters (0, x), x of any shape.
 func threefry(op string, g *ir.Graph, key, x *ir.Node) (y0, y1 *ir.Node) {
 	k0, k1 := words(op, g, key)
-	return encipher(g, k0, k1, x)
+	return encipher(g, k0, k1, nil, x)
 }
 
-// encipher is the counters (0, x) by a key's words, which may be arrays, too: a key for each element.
-func encipher(g *ir.Graph, k0, k1, x *ir.Node) (y0, y1 *ir.Node) {
+// encipher is the counters (w, x), w being 0 where it is nil, by a key's words, which may be arrays, too: a key for each element.
+func encipher(g *ir.Graph, k0, k1, w, x *ir.Node) (y0, y1 *ir.Node) {
 	number := func(n int32) *ir.Node { return g.Bits(dtype.I32, nil, uint64(uint32(n))) }
 	parity := g.Map(ops.BitXor, g.Apply(ops.BitXor, k0, k1), number(0x1BD11BDA))
 	ks := [3]*ir.Node{k0, k1, parity}
 	add := func(x, y *ir.Node) *ir.Node { return g.Map(ops.Add, x, y) }
 	rotations := [2][4]int32{{13, 15, 26, 6}, {17, 29, 16, 24}}
 	x0, x1 := k0, add(x, k1)
+	if w != nil {
+		x0 = add(w, k0)
+	}
 	for group := range 5 {
 		for _, r := range rotations[group%2] {
 			x0 = add(x0, x1)

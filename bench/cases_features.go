@@ -148,52 +148,66 @@ func featureCases() []Case {
 	}
 	// Sides differ in what is drawn; compared is its mean.
 	type meant struct{ Mean, All ad.Value }
+	mean := func(x []float64, f func(x float64) float64) (m float64) {
+		for _, v := range x {
+			m += f(v) / randomSize
+		}
+		return m
+	}
 	for _, d := range []struct {
-		op string
-		f  func(x ad.Value, k ad.Key) ad.Value
+		op    string
+		f     func(x ad.Value, k ad.Key) ad.Value // x is of [0, 4)
+		mean  func(x []float64) float64
+		types []string
 	}{
-		{"permutation", func(x ad.Value, k ad.Key) ad.Value { return k.Permutation(randomSize) }},
-		{"categorical", func(x ad.Value, k ad.Key) ad.Value { return k.Categorical(x.Reshape(randomSize/classes, classes), 1) }},
-		{"dropout", func(x ad.Value, k ad.Key) ad.Value { return k.Dropout(x, dropRate) }},
-		{"gammas", func(x ad.Value, k ad.Key) ad.Value { return k.Gamma(x.Shift(0.5)) }}, // of as many shapes
+		{"permutation", func(x ad.Value, k ad.Key) ad.Value { return k.Permutation(randomSize) },
+			func([]float64) float64 { return (randomSize - 1) / 2.0 }, []string{"f32"}},
+		{"categorical", func(x ad.Value, k ad.Key) ad.Value { return k.Categorical(x.Reshape(randomSize/classes, classes), 1) },
+			func(x []float64) (m float64) {
+				for row := range slices.Chunk(x, classes) {
+					sum, weights := 0.0, 0.0
+					for i, v := range row {
+						weights += math.Exp(v)
+						sum += float64(i) * math.Exp(v)
+					}
+					m += sum / weights / (randomSize / classes)
+				}
+				return m
+			}, []string{"f32"}},
+		{"dropout", func(x ad.Value, k ad.Key) ad.Value { return k.Dropout(x, dropRate) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return x }) }, []string{"f32"}},
+		// Of as many parameters as numbers.
+		{"gammas", func(x ad.Value, k ad.Key) ad.Value { return k.Gamma(x.Shift(0.5)) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return x + 0.5 }) }, []string{"f32"}},
+		{"poisson100", func(x ad.Value, k ad.Key) ad.Value { return k.Poisson(x.Shift(98)) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return x + 98 }) }, []string{"f32", "f64"}},
+		{"poisson3", func(x ad.Value, k ad.Key) ad.Value { return k.Poisson(x.Shift(1)) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return x + 1 }) }, []string{"f32", "f64"}},
+		{"binomial300", func(x ad.Value, k ad.Key) ad.Value { return k.Binomial(ad.Const(1000), x.Scale(0.01).Shift(0.28)) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return 10*x + 280 }) }, []string{"f32", "f64"}},
+		{"binomial3", func(x ad.Value, k ad.Key) ad.Value { return k.Binomial(ad.Const(10), x.Scale(0.1).Shift(0.1)) },
+			func(x []float64) float64 { return mean(x, func(x float64) float64 { return x + 1 }) }, []string{"f32", "f64"}},
 	} {
-		cs = append(cs, feature("random/"+d.op+"/1000000", "f32", d.op, torchAndJax, 1e3*randomSize, "Melements/s", 1e-2,
-			map[string]any{"n": randomSize, "classes": classes, "rate": dropRate},
-			func(threads int) (*Work, error) {
-				type in struct {
-					X ad.Value
-					K ad.Key
-				}
-				return compiled(func(a in) meant {
-					y := d.f(a.X, a.K)
-					return meant{y.Convert(ad.F64).Mean(), y}
-				}, in{ad.From(numbers[float32](1, randomSize, 0, 4)), ad.NewKey(42)}, threads)
-			},
-			func() ([]int, []float64) {
-				x := numbers[float64](1, randomSize, 0, 4)
-				mean := 0.0
-				switch d.op {
-				case "permutation":
-					mean = (randomSize - 1) / 2.0
-				case "dropout", "gammas":
-					for _, v := range x {
-						mean += v / randomSize
+		for _, t := range d.types {
+			name := "random/" + d.op
+			if len(d.types) > 1 {
+				name += "/" + t
+			}
+			cs = append(cs, feature(name+"/1000000", t, d.op, torchAndJax, 1e3*randomSize, "Melements/s", 1e-2,
+				map[string]any{"n": randomSize, "classes": classes, "rate": dropRate},
+				func(threads int) (*Work, error) {
+					type in struct {
+						X ad.Value
+						K ad.Key
 					}
-					if d.op == "gammas" {
-						mean += 0.5
-					}
-				case "categorical":
-					for row := range slices.Chunk(x, classes) {
-						sum, weights := 0.0, 0.0
-						for i, v := range row {
-							weights += math.Exp(v)
-							sum += float64(i) * math.Exp(v)
-						}
-						mean += sum / weights / (randomSize / classes)
-					}
-				}
-				return []int{0}, []float64{mean}
-			}))
+					x := ad.From(numbers[float64](1, randomSize, 0, 4)).Convert(dtypes[t])
+					return compiled(func(a in) meant {
+						y := d.f(a.X, a.K)
+						return meant{y.Convert(ad.F64).Mean(), y}
+					}, in{x, ad.NewKey(42)}, threads)
+				},
+				func() ([]int, []float64) { return []int{0}, []float64{d.mean(numbers[float64](1, randomSize, 0, 4))} }))
+		}
 	}
 	return cs
 }

@@ -304,17 +304,20 @@ def feature(a):
     if op == "hvp":
         return jitted(lambda x, v: jax.jvp(jax.grad(rosenbrock), (x,), (v,))[1], *serve.arguments(a))
     t, n, key = serve.DTYPES[a["dtype"]], a["n"], jax.random.PRNGKey(42)
-    if op in ("permutation", "categorical", "dropout", "gammas"):
+    if op in ("permutation", "categorical", "dropout", "gammas", "poisson100", "poisson3", "binomial300", "binomial3"):
         def dropout(k, x):
             return jnp.where(jax.random.bernoulli(k, 1 - a["rate"], x.shape), x / (1 - a["rate"]), 0)
         draw = {"permutation": lambda k, x: jax.random.permutation(k, n), "dropout": dropout,
                 "gammas": lambda k, x: jax.random.gamma(k, x + 0.5),
+                "poisson100": lambda k, x: jax.random.poisson(k, x + 98), "poisson3": lambda k, x: jax.random.poisson(k, x + 1),
+                "binomial300": lambda k, x: jax.random.binomial(k, 1000, 0.01 * x + 0.28),
+                "binomial3": lambda k, x: jax.random.binomial(k, 10, 0.1 * x + 0.1),
                 "categorical": lambda k, x: jax.random.categorical(k, x.reshape(-1, a["classes"]))}[op]
 
         def f(k, x):
             y = draw(k, x)
             return y.astype(np.float64).mean(), y
-        return jitted(f, key, serve.numbers("f32", 1, n, 0, 4))
+        return jitted(f, key, serve.numbers(a["dtype"], 1, n, 0, 4))
     f = {"normal": lambda k: jax.random.normal(k, (n,), t), "gamma": lambda k: jax.random.gamma(k, t(2.5), (n,), t)}[op]
     return jitted(f, key)
 

@@ -406,10 +406,15 @@ def feature(a):
     elif op == "hvp":
         args = tensors(serve.arguments(a))
         f = lambda x, v: torch.func.jvp(torch.func.grad(rosenbrock), (x,), (v,))[1]
-    elif op in ("permutation", "categorical", "dropout", "gammas"):
-        args = tensors([serve.numbers("f32", 1, a["n"], 0, 4)])
+    elif op in ("permutation", "categorical", "dropout", "gammas", "poisson100", "poisson3", "binomial300", "binomial3"):
+        args = tensors([serve.numbers(a["dtype"], 1, a["n"], 0, 4)])
+
+        def binomial(n, p):
+            return torch.binomial(torch.full_like(p, n), p)
         draw = {"permutation": lambda x: torch.randperm(a["n"]), "dropout": lambda x: F.dropout(x, a["rate"]),
                 "gammas": lambda x: torch._standard_gamma(x + 0.5),
+                "poisson100": lambda x: torch.poisson(x + 98), "poisson3": lambda x: torch.poisson(x + 1),
+                "binomial300": lambda x: binomial(1000, 0.01 * x + 0.28), "binomial3": lambda x: binomial(10, 0.1 * x + 0.1),
                 "categorical": lambda x: torch.multinomial(torch.softmax(x.view(-1, a["classes"]), 1), 1)}[op]
 
         def f(x):
