@@ -64,3 +64,62 @@ func testRows[T float](t *testing.T, r Rows[T], denormal T) {
 		}
 	}
 }
+
+// LU up to Middle rows has the bits of elimination column by column on each level: with columns of zeros, from which a strip
+// begins anew, within strips and at their ends, equal elements, zeros of both signs, infinities and NaNs.
+func TestLU(t *testing.T) {
+	for _, l := range kernels.Levels() {
+		t.Run(l.Name, func(t *testing.T) {
+			testLU(t, Rows[float32]{l.Rows[dtype.F32]})
+			testLU(t, Rows[float64]{l.Rows[dtype.F64]})
+		})
+	}
+}
+
+func testLU[T float](t *testing.T, r Rows[T]) {
+	for n := 1; n <= Middle; n++ {
+		for kind := range 5 {
+			a := as[T](random(n*n, 1))
+			for i := range n {
+				switch row := a[i*n : (i+1)*n]; kind {
+				case 1:
+					row[n/3], row[n/2], row[n-1] = 0, 0, T(math.Copysign(0, -1))
+				case 2:
+					for j := range row {
+						row[j] = T((i*j+i)%3 - 1)
+					}
+				case 3:
+					row[i*5%n] = T(math.Inf(1))
+					row[n/2] = 0
+				case 4:
+					row[i*7%n] = T(math.NaN())
+					row[n/2] = 0
+				}
+			}
+			got := append(a, nans[T](2*n)...)
+			want := append([]T(nil), got...)
+			LU(got, n, nans[T](LUWork(n)), r)
+			unpermuted(want, n)
+			for j := range n {
+				p := j
+				for i := j + 1; i < n; i++ {
+					if abs(want[i*n+j]) > abs(want[p*n+j]) {
+						p = i
+					}
+				}
+				swap(want[j*n:(j+1)*n], want[p*n:(p+1)*n])
+				exchanged(want, n, j, p)
+				for i := j + 1; i < n && want[j*n+j] != 0; i++ {
+					want[i*n+j] /= want[j*n+j]
+					axpy(-want[i*n+j], want[j*n+j+1:(j+1)*n], want[i*n+j+1:(i+1)*n])
+				}
+			}
+			spreadSign(want, n)
+			for i := range want {
+				if g, w := float64(got[i]), float64(want[i]); math.Float64bits(g) != math.Float64bits(w) && (g == g || w == w) {
+					t.Fatalf("%T, %d rows, kind %d, element %d: %v, not %v", got[i], n, kind, i, g, w)
+				}
+			}
+		}
+	}
+}
