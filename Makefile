@@ -13,7 +13,7 @@ test:
 	$(GO) test -tags purego ./...
 	$(GO) test -tags nojit -short ./runtime ./internal/jit/...
 	@if command -v $$($(GO) env CC) >/dev/null; then set -x; \
-		CGO_ENABLED=1 $(GO) test -race -short ./internal/... ./kernels/... ./blas/... ./runtime/... ./autodiff/... ./nn/... ./optim/...; \
+		CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./internal/... ./kernels/... ./blas/... ./runtime/... ./autodiff/... ./nn/... ./optim/...; \
 	else echo "NOT RUN: the race detector needs a C compiler, and there is none here"; fi
 	@if test -d "$(CUDA)/include"; then $(MAKE) --no-print-directory test-cuda; \
 	else echo "NOT RUN: the tag cuda needs CUDA's headers (make cuda-toolchain, 0.5 GB; no GPU)"; fi

@@ -74,7 +74,7 @@ func bounded(g *ir.Graph, x *ir.Node) *ir.Node {
 // are computed as such.
 func TestCallInPlace(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
-		for _, n := range []int{5, 40, 70} {
+		for _, n := range []int{5, 40} {
 			s := newSketch()
 			g := s.g
 			x := bounded(s.g, s.param(typ, ir.Shape{ir.Batch, ir.D(n), ir.D(n)}, 0))
@@ -83,12 +83,12 @@ func TestCallInPlace(t *testing.T) {
 			l := g.Call(ir.Cholesky, 0, "", g.Apply(ops.Mul, a, g.Const(typ, a.Shape, 0.5)))
 			y := g.Call(ir.TriSolve, 0, "", l, g.Apply(ops.Exp, x))
 			outs := []*ir.Node{g.Apply(ops.Neg, y)}
-			s.check(t, outs, rand.New(rand.NewPCG(13, 14)), 1, 9, 19)
+			s.check(t, outs, rand.New(rand.NewPCG(13, 14)), 1, 9)
 			p, err := Compile(outs, s.inputs, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := p.binding(19)
+			b, err := p.binding(9)
 			if err != nil {
 				t.Fatal(err)
 			}
