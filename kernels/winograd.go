@@ -240,7 +240,7 @@ func (r *GemmRun) tiles(worker, i, end, x, xEnd int) {
 			a, b, c := unsafe.Add(patches, m*mapBytes), unsafe.Add(r.Shared, m*t.filters(p)+4*k0*k.NR), unsafe.Add(sums, m*sumBytes)
 			for j := 0; j < t.f; j += k.NR {
 				k.Strip(kc, a, 4*t.lane, 4, 4*t.lane*k.MR, unsafe.Add(b, 4*j*t.c), 4*k.NR, unsafe.Add(c, 4*j), 4*t.laneF, tiles, min(k.NR, t.f-j), k0 > 0,
-					unsafe.Add(b, 4*j*t.c), 0, 0)
+					nil, 0, 0)
 			}
 		}
 	}

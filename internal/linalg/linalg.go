@@ -1,7 +1,7 @@
 // Package linalg computes functions of one matrix, or of one row, without allocating: of small matrices by loops of its own;
-// Cholesky, LU, solves, QR, Eigh and SVD of large ones in blocks, whose products are package blas'. Sums are of the elements' type, but in functions that have float64s only. Small
-// matrices of a batch go side by side (Together), the rows of others through a level's kernels (Rows). It imports blas, kernels
-// and gonum.
+// Cholesky, LU, solves, QR, Eigh and SVD of large ones in blocks, whose products are package blas'. Sums are of the elements' type, but
+// in functions that have float64s only. Small matrices of a batch go side by side (Together), the rows of others through a level's
+// kernels (Rows). It imports blas, kernels and gonum.
 //
 // Matrices are row-major, without gaps. A product and the sum it goes into are rounded one by one, on every
 // processor, but in blas, where they are fused on all.
