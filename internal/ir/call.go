@@ -326,7 +326,7 @@ func (g *Graph) Diagonal(x *Node) *Node {
 		return g.Const(x.Type, append(slices.Clone(x.Shape[:r-2]), D(0)), 0)
 	}
 	k := min(m.C, n.C)
-	flat := g.Reshape(g.Narrow(x, r-2, D(0), D(k)), append(slices.Clone(x.Shape[:r-2]), D(k*n.C)))
+	flat := g.Reshape(x, append(slices.Clone(x.Shape[:r-2]), D(m.C*n.C)))
 	start, step, size := wholeSpan(flat.Shape)
 	step[r-2], size[r-2] = n.C+1, D(k)
 	return g.Slice(flat, start, step, size)

@@ -187,7 +187,11 @@ func (g *Graph) SignLogDet(a *Node, pos string) (sign, log *Node) {
 	n := g.Call(LU, 0, pos, a)
 	f := g.Stop(n)
 	parts := g.Parts(n, f)
-	u := g.Diagonal(parts[0])
+	u := f // the factors' diagonal is that of all, which is read where it lies
+	if !f.Shape[f.Rank()-1].Static() {
+		u = parts[0]
+	}
+	u = g.Diagonal(u)
 	d := g.Apply(ops.Sign, u)
 	parity := g.Narrow(parts[2], n.Rank()-1, D(0), D(1))
 	sign = g.Apply(ops.Mul, g.Reduce(Prod, d, d.Rank()-1), g.Reshape(parity, d.Shape[:d.Rank()-1]))
