@@ -46,6 +46,11 @@ func EliminateRowsF64AVX2(x unsafe.Pointer, j, rows, stride int) (next int)
 //go:noescape
 func EliminateRowsF64AVX512(x unsafe.Pointer, j, rows, stride int) (next int)
 
+// LargestRowsF64AVX2 is where the first of the largest magnitudes is, of 32 bytes of elements at least, or -1 where one is a NaN.
+//
+//go:noescape
+func LargestRowsF64AVX2(x unsafe.Pointer, n int) (at int)
+
 // LessRowsF64AVX2 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
 //
 //go:noescape
@@ -80,6 +85,11 @@ func EliminateRowsF32AVX2(x unsafe.Pointer, j, rows, stride int) (next int)
 //
 //go:noescape
 func EliminateRowsF32AVX512(x unsafe.Pointer, j, rows, stride int) (next int)
+
+// LargestRowsF32AVX2 is where the first of the largest magnitudes is, of 32 bytes of elements at least, or -1 where one is a NaN.
+//
+//go:noescape
+func LargestRowsF32AVX2(x unsafe.Pointer, n int) (at int)
 
 // LessRowsF32AVX2 is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it.
 //

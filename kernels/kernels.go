@@ -69,6 +69,8 @@ type Rows struct {
 	// Eliminate is step j of LU in columns that are 64 bytes of a row: of rows rows below x, the pivot's. The next pivot's row is
 	// the first of these whose element j+1 is largest, if there is one.
 	Eliminate func(x unsafe.Pointer, j, rows, stride int) (next int)
+	// Largest is where of n elements, 32 bytes at least, the first of the largest magnitudes is, -1 where one is a NaN.
+	Largest func(x unsafe.Pointer, n int) (at int)
 	// Less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it; most and cols are not 0.
 	Less func(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, of n elements each; Weigh w *= (p - x)/d.

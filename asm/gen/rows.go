@@ -23,6 +23,7 @@ func genRows() map[string][]byte {
 	const combined, ranked = "is y += Σ a[i]·x[i], in order", "is x[i] -= a[i]·y"
 	const eliminateArgs, lessArgs = "x unsafe.Pointer, j, rows, stride int) (next int", "y, a unsafe.Pointer, most, rows, cols, stride, aStride int"
 	const eliminated = "is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest"
+	const largestArgs, largest = "x unsafe.Pointer, n int) (at int", "is where the first of the largest magnitudes is, of 32 bytes of elements at least, or -1 where one is a NaN"
 	const lessened = "is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it"
 	for _, f := range []struct {
 		name, args, doc string
@@ -37,6 +38,7 @@ func genRows() map[string][]byte {
 		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
 		{"EliminateRowsF64AVX2", eliminateArgs, eliminated, 40, func() { wide.eliminate("Y") }},
 		{"EliminateRowsF64AVX512", eliminateArgs, eliminated, 40, func() { wide.eliminate("Z") }},
+		{"LargestRowsF64AVX2", largestArgs, largest, 24, wide.largest},
 		{"LessRowsF64AVX2", lessArgs, lessened, 56, func() { wide.less(false) }},
 		{"LessRowsF64AVX512", lessArgs, lessened, 56, func() { wide.less(true) }},
 		{"MatVecRowsF32AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, single.matVec},
@@ -44,6 +46,7 @@ func genRows() map[string][]byte {
 		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
 		{"EliminateRowsF32AVX2", eliminateArgs, eliminated, 40, func() { single.eliminate("Y") }},
 		{"EliminateRowsF32AVX512", eliminateArgs, eliminated, 40, func() { single.eliminate("Z") }},
+		{"LargestRowsF32AVX2", largestArgs, largest, 24, single.largest},
 		{"LessRowsF32AVX2", lessArgs, lessened, 56, func() { single.less(false) }},
 		{"LessRowsF32AVX512", lessArgs, lessened, 56, func() { single.less(true) }},
 		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
@@ -398,6 +401,89 @@ func (r *rows) eliminate(reg string) {
 	r.label("done")
 	r.p("MOVQ BX, next+32(FP)")
 	r.reg = "Y"
+	r.end()
+}
+
+// largest: R9 is the last vector, which the one before it may overlap. Y0 to Y3 are the largest magnitudes, Y6 and Y7 say where
+// there was a NaN.
+func (r *rows) largest() {
+	shift := map[int]int{8: 3, 4: 2}[r.size()]
+	r.p("MOVQ x+0(FP), SI")
+	r.p("MOVQ n+8(FP), R9")
+	r.p("SHLQ $%d, R9", shift)
+	r.p("LEAQ -32(SI)(R9*1), R9")
+	r.sign(5)
+	for v := range 4 {
+		r.zero(v)
+	}
+	r.zero(6)
+	r.zero(7)
+	r.p("MOVQ SI, DI")
+	magnitude := func(v int, where string) {
+		r.load(8+v, where)
+		r.op("ANDN", 8+v, 5, 8+v)
+		r.op("MAX", v, v, 8+v)
+	}
+	unordered := func(a, b, to int) {
+		r.p("VCMPP%s $3, Y%d, Y%d, Y%d", r.suffix, a, b, a)
+		r.op("OR", to, to, a)
+	}
+	r.label("four")
+	r.p("LEAQ 96(DI), AX")
+	r.p("CMPQ AX, R9")
+	r.p("JHI one")
+	for v := range 4 {
+		magnitude(v, fmt.Sprintf("%d(DI)", 32*v))
+	}
+	unordered(8, 9, 6)
+	unordered(10, 11, 7)
+	r.p("ADDQ $128, DI")
+	r.p("JMP four")
+	r.label("one")
+	r.p("CMPQ DI, R9")
+	r.p("JCC last")
+	magnitude(0, "(DI)")
+	unordered(8, 8, 6)
+	r.p("ADDQ $32, DI")
+	r.p("JMP one")
+	r.label("last")
+	magnitude(0, "(R9)")
+	unordered(8, 8, 6)
+	r.op("OR", 6, 6, 7)
+	r.p("MOVQ $-1, DX")
+	r.p("VMOVMSKP%s Y6, AX", r.suffix)
+	r.p("TESTL AX, AX")
+	r.p("JNE done")
+	r.op("MAX", 0, 0, 1)
+	r.op("MAX", 2, 2, 3)
+	r.op("MAX", 0, 0, 2)
+	r.p("VEXTRACTF128 $1, Y0, X1")
+	r.p("VMAXP%s X1, X0, X0", r.suffix)
+	if r.size() == 4 {
+		r.p("VPERMILPS $14, X0, X1")
+		r.p("VMAXPS X1, X0, X0")
+	}
+	r.p("VPERMILP%s $1, X0, X1", r.suffix)
+	r.p("VMAXP%s X1, X0, X0", r.suffix)
+	r.p("VBROADCASTS%s X0, Y0", r.suffix)
+	r.p("MOVQ SI, DI")
+	r.label("find")
+	r.p("CMPQ DI, R9")
+	r.p("CMOVQHI R9, DI")
+	r.load(1, "(DI)")
+	r.op("ANDN", 1, 5, 1)
+	r.p("VCMPP%s $0, Y0, Y1, Y1", r.suffix)
+	r.p("VMOVMSKP%s Y1, AX", r.suffix)
+	r.p("ADDQ $32, DI")
+	r.p("TESTL AX, AX")
+	r.p("JEQ find")
+	r.p("BSFL AX, AX")
+	r.p("LEAQ -32(DI), DX")
+	r.p("SUBQ SI, DX")
+	r.p("SHRQ $%d, DX", shift)
+	r.p("ADDQ AX, DX")
+	r.label("done")
+	r.p("MOVQ DX, at+16(FP)")
 	r.end()
 }
 

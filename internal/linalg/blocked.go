@@ -193,22 +193,22 @@ func spreadSign[T float](f []T, n int) {
 }
 
 // LUBlocks is LU of more than Small rows.
-func LUBlocks[T float](f []T, n int, work []T) {
+func LUBlocks[T float](f []T, n int, work []T, r Rows[T]) {
 	unpermuted(f, n)
-	luColumns(f, n, 0, n, work)
+	luColumns(f, n, 0, n, work, r)
 	spreadSign(f, n)
 }
 
-// luColumns factors w columns from k on, with all rows from k on.
-func luColumns[T float](f []T, n, k, w int, work []T) {
+// luColumns factors w columns from k on, with all rows from k on. A column with a NaN has no pivot but the element on the diagonal.
+func luColumns[T float](f []T, n, k, w int, work []T, r Rows[T]) {
 	if w > leaf {
 		h := halved(w)
 		mid := k + h
-		luColumns(f, n, k, h, work)
+		luColumns(f, n, k, h, work, r)
 		right := f[k*n+mid:]
 		trsm(Solving{Unit: true}, h, w-h, f[k*n+k:], n, right, n)
 		gemm(blas.NoTrans, blas.NoTrans, n-mid, w-h, h, -1, f[mid*n+k:], n, right, n, 1, f[mid*n+mid:], n)
-		luColumns(f, n, mid, w-h, work)
+		luColumns(f, n, mid, w-h, work, r)
 		return
 	}
 	m := n - k
@@ -223,13 +223,7 @@ func luColumns[T float](f []T, n, k, w int, work []T) {
 			}
 		}
 		lessRows(row[j:], j, work[j:], ld, row, 1)
-		p, top := j, abs(row[j])
-		for i, v := range row[j:] {
-			if v = abs(v); v > top {
-				p, top = j+i, v
-			}
-		}
-		if p != j {
+		if p := j + max(0, r.largest(row[j:])); p != j {
 			for q := range w {
 				work[q*ld+j], work[q*ld+p] = work[q*ld+p], work[q*ld+j]
 			}

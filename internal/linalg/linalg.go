@@ -239,7 +239,7 @@ func singular[T float](a []T, n int) bool {
 // are 0 are no error. work holds LUWork.
 func LU[T float](f []T, n int, work []T, r Rows[T]) {
 	if n > Middle {
-		LUBlocks(f, n, work)
+		LUBlocks(f, n, work, r)
 		return
 	}
 	unpermuted(f, n)

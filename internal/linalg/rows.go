@@ -101,6 +101,22 @@ func (r Rows[T]) eliminate(x []T, j, rows, w, stride int) (next int) {
 	return next
 }
 
+// largest is where the first of x's largest magnitudes is, -1 where one is a NaN.
+func (r Rows[T]) largest(x []T) (at int) {
+	if r.Rows != nil && r.bytes(len(x)) >= 32 {
+		return r.Largest(first(x), len(x))
+	}
+	for i, v := range x {
+		if v != v {
+			return -1
+		}
+		if abs(v) > abs(x[at]) {
+			at = i
+		}
+	}
+	return at
+}
+
 // less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it.
 func (r Rows[T]) less(y, a []T, most, rows, cols, stride, aStride int) {
 	if r.slow(most, cols) {

@@ -44,6 +44,11 @@ func testRows[T float](t *testing.T, r Rows[T], denormal T) {
 							a[0] = T(r.eliminate(x, rows%cols, rows-1, cols, stride))
 						}
 					},
+					"largest": func(r Rows[T], x, a, v []T) {
+						if cols > 0 {
+							a[0] = T(r.largest(v))
+						}
+					},
 					"less": func(r Rows[T], x, a, v []T) {
 						r.less(x, append([]T(nil), x...), min(rows-1, 3), rows, cols, stride, stride)
 					},
