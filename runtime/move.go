@@ -577,7 +577,7 @@ func takeElems[T uint32 | uint64](y, x unsafe.Pointer, at indexArray, j, n, step
 	}
 }
 
-func takeBy[T uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, step int) {
+func takeBy[T uint8 | uint16 | uint32 | uint64, I int32 | int64](y, x unsafe.Pointer, at []I, step int) {
 	if size := int(unsafe.Sizeof(T(0))); step == size { // four at a time, by addresses that scale: half of the time
 		for ; len(at) >= 4; at = at[4:] {
 			a := (*[4]I)(at)

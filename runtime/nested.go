@@ -226,6 +226,7 @@ type nestedRun struct {
 	forward, next []unsafe.Pointer
 	kept          []int
 	rewound       rewound
+	apart         []*untilPlace // by worker
 }
 
 // newRun makes one in memory that all loops and branches of r share: one of them runs at a time, and none keeps
@@ -241,6 +242,12 @@ func (u *nestedUnit) newRun(r *run, memory unsafe.Pointer) *nestedRun {
 	}
 	if u.cond != nil {
 		s.cond = u.cond.newRun(r.team, memory)
+	}
+	if u.until != nil {
+		q := s.bodies[0]
+		for i := range q.workers {
+			s.apart = append(s.apart, u.until.newPlace(q, &q.workers[i]))
+		}
 	}
 	s.in = make([]unsafe.Pointer, len(u.bodies[0].p.inputs))
 	s.out = make([]unsafe.Pointer, len(u.outs))

@@ -84,7 +84,7 @@ func (b *binding) describe(w *strings.Builder) {
 				fmt.Fprintf(w, ", a routine of %d bytes", u.routine.f.Size())
 			}
 			if u.until != nil {
-				fmt.Fprintf(w, ", %d elements until they are done", untilBlock)
+				fmt.Fprintf(w, ", %d elements until they are done", u.until.block)
 			}
 		case *strandUnit:
 			fmt.Fprintf(w, ", steps %d to %d by %d elements", u.units[0], i, u.block)

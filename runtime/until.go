@@ -11,18 +11,36 @@ import (
 )
 
 // A loop until all elements are done, as of numbers that are drawn until they are accepted, goes on for all of them until the last one
-// is. Where what is read of an element stays as it is once it is done, a few elements go through their steps by themselves.
+// is. Where what is read of an element stays as it is once it is done, a block of elements goes through its steps by itself. As soon as a
+// quarter of them is done, those that are left are brought together in the worker's scratch.
 
-// untilUnit is such a loop: a task is elements, a few after the other.
+// untilUnit is such a loop: a task is elements, a block after the other.
 type untilUnit struct {
 	loop  *nestedUnit
 	parts []*mapUnit
 	done  int // the carry that says so
 	elems int
+	block int
+	read  []int       // carries that are read of the loop
+	rooms []untilRoom // for elements brought together: of the carries before a step, after it, of the body's other arrays; none: they are not
 }
 
-// untilBlock elements go through their steps together.
-const untilBlock, untilTask = 64, 1 << 13
+// untilRoom is where a buffer of the body's, or none (-1), has elements in a worker's scratch.
+type untilRoom struct {
+	buffer, size, at int  // bytes of an element; of scratch before the first one
+	given            bool // steps read it, and do not make it
+}
+
+// untilPlace is where the elements of a block are: their carries before and after a step, all else in a run of the body.
+type untilPlace struct {
+	q       *run
+	in, out []unsafe.Pointer
+	// In rooms: which of the block the elements are, and which of these are left.
+	numbers, left []int32
+}
+
+// untilBlock elements begin together where they stay where they are, else untilMany.
+const untilBlock, untilMany, untilTask = 64, 1 << 11, 1 << 13
 
 // goesUntil has u go on for a few elements at a time if it is such a loop. Where steps compute something for all elements, too, as
 // their keys, its body's clusters leave out those that are done.
@@ -32,13 +50,16 @@ func (b *binding) goesUntil(u *nestedUnit) {
 	if done < 0 || !stays(body, done, done) || u.n.Bits == 1 || u.steps >= 0 || body.Xs > 0 || len(body.Outs) > body.Carry {
 		return
 	}
+	q := u.bodies[0]
+	s := &untilUnit{loop: u, done: done, elems: u.carries[done].bytes, block: untilBlock}
 	for _, o := range b.p.low.nodes {
-		if o.Kind == ir.Out && o.In[0] == u.n && !stays(body, int(o.Bits), done) {
-			return
+		if o.Kind == ir.Out && o.In[0] == u.n {
+			if !stays(body, int(o.Bits), done) {
+				return
+			}
+			s.read = append(s.read, int(o.Bits))
 		}
 	}
-	q := u.bodies[0]
-	s := &untilUnit{loop: u, done: done, elems: u.carries[done].bytes}
 	if s.elems <= untilBlock {
 		return
 	}
@@ -87,7 +108,14 @@ func (b *binding) goesUntil(u *nestedUnit) {
 		s.parts, sieves = append(s.parts, m), append(sieves, v)
 	}
 	if !common {
-		u.until = s
+		for k := range u.carries {
+			if from, ok := carry[k]; ok && q.outs[k].buffer == from { // it stays what it is
+				u.carries[k].other, q.outs[k].copied = -1, false
+			}
+		}
+		if u.until = s; s.elems > untilMany {
+			s.gather(q, carry)
+		}
 		return
 	}
 	for _, v := range sieves {
@@ -153,39 +181,213 @@ func stays(body *ir.Body, k, done int) bool {
 	return y.Op == ops.Where && y.In[0] == flag && y.In[1] == body.Params[k]
 }
 
+// gather finds rooms for elements that are brought together, if the body, q, reads arrays element by element only. carry is its buffers of
+// carries.
+func (s *untilUnit) gather(q *binding, carry map[int]int) {
+	at, has := lines(q.scratch), map[int]bool{}
+	add := func(k, size, place int, given bool) {
+		if place < 0 {
+			place, at = at, at+lines(untilMany*size)
+		}
+		s.rooms, has[k] = append(s.rooms, untilRoom{k, size, place, given}), true
+	}
+	for k, c := range s.loop.carries {
+		in, ok := carry[k]
+		if !ok {
+			in = -1
+		}
+		add(in, c.bytes/s.elems, -1, false)
+	}
+	var given []int
+	for k, c := range s.loop.carries {
+		switch o := &q.outs[k]; {
+		case o.copied:
+			add(-1, c.bytes/s.elems, -1, false)
+			given = append(given, o.buffer)
+		case c.other >= 0:
+			add(o.buffer, c.bytes/s.elems, -1, false)
+		default:
+			add(o.buffer, c.bytes/s.elems, s.rooms[k].at, false)
+		}
+	}
+	good := true
+	for _, m := range s.parts {
+		good = good && (m.code == nil || m.cols >= s.elems)
+		for i := range m.leaf {
+			switch l := &m.leaf[i]; {
+			case l.isSplat || l.index == nil && l.view.Splat():
+			case l.index == nil && l.direct && l.offset == 0:
+				given = append(given, l.buffer)
+			default:
+				good = false
+			}
+		}
+		for _, k := range m.makes() {
+			if !has[k] {
+				add(k, q.buffers[k].bytes/s.elems, -1, false)
+			}
+		}
+	}
+	for _, k := range given {
+		if size := q.buffers[k].bytes / s.elems; !has[k] {
+			add(k, size, -1, true)
+			good = good && size*s.elems == q.buffers[k].bytes
+		}
+	}
+	if !good {
+		s.rooms = nil
+		return
+	}
+	q.scratch, s.block = at, untilMany
+}
+
+// newPlace is the rooms in a worker's scratch.
+func (s *untilUnit) newPlace(q *run, w *worker) *untilPlace {
+	if s.rooms == nil {
+		return nil
+	}
+	p, n := &untilPlace{q: &run{b: q.b, ptr: make([]unsafe.Pointer, len(q.ptr))}}, len(s.loop.carries)
+	for k := range n {
+		p.in = append(p.in, unsafe.Add(w.scratch, s.rooms[k].at))
+		p.out = append(p.out, unsafe.Add(w.scratch, s.rooms[n+k].at))
+	}
+	p.numbers, p.left = make([]int32, untilMany), make([]int32, untilMany)
+	return p
+}
+
 func (s *untilUnit) phases() int   { return 1 }
 func (s *untilUnit) tasks(int) int { return ceil(s.elems, untilTask) }
 
 func (s *untilUnit) do(r *run, _, worker, task int) {
-	u := s.loop
-	q := r.loops[u.number].bodies[0]
+	l := r.loops[s.loop.number]
+	q := l.bodies[0]
 	w := &q.workers[worker]
-	for from, end := task*untilTask, min((task+1)*untilTask, s.elems); from < end; from += untilBlock {
-		n := min(untilBlock, end-from)
-		part := func(p unsafe.Pointer, c *carryPlace) []byte {
-			size := c.bytes / s.elems
-			return unsafe.Slice((*byte)(unsafe.Add(p, from*size)), n*size)
-		}
-		u.begin(r, s.elems, from, n)
-		done := part(r.ptr[u.carries[s.done].at], &u.carries[s.done])
-		for step := 0; step < u.length && bytes.IndexByte(done, 0) >= 0; step++ {
-			if r.stopped() {
-				return
-			}
-			for _, m := range s.parts {
-				m.computeSpan(q, w, from, from+n)
-			}
-			for k := range q.b.outs {
-				c := &u.carries[k]
-				if o := &q.b.outs[k]; o.copied {
-					copy(part(r.loops[u.number].out[k], c), part(q.ptr[o.buffer], c))
-				}
-			}
-			for k := range u.carries {
-				if c := &u.carries[k]; c.other >= 0 {
-					copy(part(r.ptr[c.at], c), part(r.ptr[c.other], c))
-				}
+	apart := l.apart[worker]
+	if apart != nil {
+		copy(apart.q.ptr, q.ptr)
+		for i := range s.rooms {
+			if x := &s.rooms[i]; x.buffer >= 0 {
+				apart.q.ptr[x.buffer] = unsafe.Add(w.scratch, x.at)
 			}
 		}
+	}
+	here := &untilPlace{q: q, in: l.in, out: l.out}
+	for from, end := task*untilTask, min((task+1)*untilTask, s.elems); from < end && !r.stopped(); from += s.block {
+		s.goOn(r, w, here, apart, from, min(s.block, end-from))
+	}
+}
+
+// goOn takes the block of n elements from number from on through its steps.
+func (s *untilUnit) goOn(r *run, w *worker, here, apart *untilPlace, from, n int) {
+	u := s.loop
+	u.begin(r, s.elems, from, n)
+	p, at := here, from
+	for step := 0; step < u.length && !r.stopped(); step++ {
+		done := unsafe.Slice((*byte)(unsafe.Add(p.in[s.done], at)), n)
+		left := bytes.Count(done, []byte{0})
+		if left == 0 {
+			break
+		}
+		if apart != nil && left <= n-n/4 {
+			s.bring(r, p, apart, from, at, done)
+			p, at, n = apart, 0, left
+		}
+		to := at + n
+		if p == apart {
+			to = roundUp(n) // rooms are whole pads
+		}
+		for _, m := range s.parts {
+			m.computeSpan(p.q, w, at, to)
+		}
+		for k := range u.carries {
+			if o := &p.q.b.outs[k]; o.copied {
+				s.copy(k, p.out[k], p.q.ptr[o.buffer], at, n)
+			}
+		}
+		for k := range u.carries {
+			if u.carries[k].other >= 0 {
+				s.copy(k, p.in[k], p.out[k], at, n)
+			}
+		}
+	}
+	if p == apart {
+		s.leave(r, apart, from, n)
+	}
+}
+
+// copy copies n elements of carry k from number at on.
+func (s *untilUnit) copy(k int, dst, src unsafe.Pointer, at, n int) {
+	size := s.loop.carries[k].bytes / s.elems
+	if dst != src {
+		move(unsafe.Add(dst, at*size), unsafe.Add(src, at*size), n*size)
+	}
+}
+
+// bring brings those of a block's elements that are not done to the rooms. They are at p, from number at on.
+func (s *untilUnit) bring(r *run, p, apart *untilPlace, from, at int, done []byte) {
+	left := apart.left[:len(done)]
+	n := 0
+	for i, d := range done {
+		left[n] = int32(i)
+		if d == 0 {
+			n++
+		}
+	}
+	left = left[:n]
+	if p == apart {
+		s.leave(r, apart, from, len(done))
+		takeBy[uint32](unsafe.Pointer(&apart.numbers[0]), unsafe.Pointer(&apart.numbers[0]), left, 4)
+	} else {
+		copy(apart.numbers, left)
+	}
+	for i := range s.rooms {
+		x := &s.rooms[i]
+		var dst, src unsafe.Pointer
+		switch {
+		case i < len(s.loop.carries):
+			dst, src = apart.in[i], p.in[i]
+		case x.given:
+			dst, src = apart.q.ptr[x.buffer], p.q.ptr[x.buffer]
+		default:
+			continue
+		}
+		src = unsafe.Add(src, at*x.size)
+		switch x.size {
+		case 1:
+			takeBy[uint8](dst, src, left, 1)
+		case 2:
+			takeBy[uint16](dst, src, left, 2)
+		case 4:
+			takeBy[uint32](dst, src, left, 4)
+		default:
+			takeBy[uint64](dst, src, left, 8)
+		}
+	}
+}
+
+// leave puts what is read of the n elements in the rooms where the block's elements belong.
+func (s *untilUnit) leave(r *run, apart *untilPlace, from, n int) {
+	for _, k := range s.read {
+		c := &s.loop.carries[k]
+		switch size := c.bytes / s.elems; size {
+		case 1:
+			putBy[uint8](r.ptr[c.at], apart.in[k], from, apart.numbers[:n])
+		case 2:
+			putBy[uint16](r.ptr[c.at], apart.in[k], from, apart.numbers[:n])
+		case 4:
+			putBy[uint32](r.ptr[c.at], apart.in[k], from, apart.numbers[:n])
+		default:
+			putBy[uint64](r.ptr[c.at], apart.in[k], from, apart.numbers[:n])
+		}
+	}
+}
+
+// putBy is y[from+at[i]] = x[i].
+func putBy[T uint8 | uint16 | uint32 | uint64](y, x unsafe.Pointer, from int, at []int32) {
+	size := int(unsafe.Sizeof(T(0)))
+	src := unsafe.Slice((*T)(x), len(at))
+	y = unsafe.Add(y, from*size)
+	for i, k := range at {
+		*(*T)(unsafe.Add(y, int(k)*size)) = src[i]
 	}
 }
