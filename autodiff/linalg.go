@@ -28,7 +28,7 @@ func factors(op string, x Value, f func(g *ir.Graph, x *ir.Node, pos string) []*
 // positive definite. Of another one it is an error of the run.
 func (x Value) Cholesky() Value {
 	return matrixOp("Cholesky", func(g *ir.Graph, in []*ir.Node, pos string) *ir.Node {
-		return g.Call(ir.Cholesky, 0, pos, g.Symmetric("Cholesky", in[0]))
+		return g.Cholesky(in[0], pos)
 	}, x)
 }
 

@@ -250,6 +250,31 @@ func TestFactors(t *testing.T) {
 }
 
 // Matrices without full rank: factors are orthonormal all the same, the determinant has its derivative.
+// Of large matrices Cholesky and Eigh make the symmetric part themselves, as they read them: results and gradients are those of it
+// made before.
+func TestSymmetrized(t *testing.T) {
+	const n = 70
+	x := ad.NewKey(3).Normal(ad.F64, n, n).Add(ad.F64.Eye(n).Scale(n))
+	half := func(x ad.Value) ad.Value { return x.Add(x.Transpose(1, 0)).Scale(0.5) }
+	for name, f := range map[string]func(x ad.Value) ad.Value{
+		"cholesky": ad.Value.Cholesky,
+		"eigh":     func(x ad.Value) ad.Value { w, v := x.Eigh(); return v.Square().MatMul(w.ExpandDims(1)).Add(w) },
+	} {
+		of := func(x ad.Value) ad.Value { return f(half(x)) }
+		loss := func(f func(x ad.Value) ad.Value) func(x ad.Value) ad.Value {
+			return func(x ad.Value) ad.Value { return f(x).Square().Mul(f(x).Sin()).Sum() }
+		}
+		for what, pair := range map[string][2]ad.Value{"value": {f(x), of(x)}, "gradient": {ad.Grad(loss(f))(x), ad.Grad(loss(of))(x)}} {
+			got, want := pair[0].Float64s(), pair[1].Float64s()
+			for i, v := range want {
+				if math.Abs(got[i]-v) > 1e-9*(1+math.Abs(v)) {
+					t.Fatalf("%s of %s: element %d is %v, not %v", what, name, i, got[i], v)
+				}
+			}
+		}
+	}
+}
+
 func TestSingular(t *testing.T) {
 	for _, n := range []int{4, 5, 20} {
 		x := random(1, n, n-2)

@@ -100,7 +100,11 @@ func (u *callUnit) inPlace(from, to int) bool {
 
 func cholesky[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
-		begin(a.y, a.in[0])
+		if a.is(ir.Symmetrized) {
+			linalg.Symmetrize(a.y, a.in[0], a.n, a.work)
+		} else {
+			begin(a.y, a.in[0])
+		}
 		return linalg.Cholesky(a.y, a.n, a.work, a.rows)
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)

@@ -15,7 +15,7 @@ import (
 type CallID uint8
 
 const (
-	Cholesky    CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle
+	Cholesky    CallID = iota // A: the lower triangular L of L·Lᵀ = A, of A's lower triangle, or of (A + Aᵀ)/2 with the flag Symmetrized
 	TriSolve                  // A, B: op(A)⁻¹·B; flags Upper, Transposed, UnitDiagonal. Reads one triangle of A
 	LU                        // A: L below and U above the diagonal, the permutation's row, a row of its sign
 	LUSolve                   // A, LU of A, B: op(A)⁻¹·B; flag Transposed
@@ -23,7 +23,7 @@ const (
 	Det                       // A
 	Cofactor                  // A: det A·A⁻ᵀ, where A is singular too
 	QR                        // A of no more columns than rows: Q, R
-	Eigh                      // A, symmetric: V, the eigenvalues' row, ascending
+	Eigh                      // A, symmetric, or (A + Aᵀ)/2 with the flag Symmetrized: V, the eigenvalues' row, ascending
 	SVD                       // A of no more columns than rows: U, V, the singular values' row, descending
 	Expm                      // A: eᴬ
 	ExpmFrechet               // A, E: the derivative of eᴬ along E
@@ -38,12 +38,13 @@ const (
 	NumCalls
 )
 
-// Flags of TriSolve, LUSolve and ArgSort.
+// Flags of TriSolve, LUSolve, ArgSort, Cholesky and Eigh.
 const (
 	Upper uint64 = 1 << iota
 	Transposed
 	UnitDiagonal
 	Descending
+	Symmetrized
 )
 
 // TopShift is where the flags of ArgSort hold how many indices are asked for, the first ones; others are then 0 or in order, as
@@ -348,6 +349,26 @@ func (g *Graph) Symmetric(op string, x *Node) *Node {
 	return g.Apply(ops.Mul, sum, g.like(sum, 0.5))
 }
 
+// ofSymmetric is a call of x's symmetric part, which a large matrix's makes as it reads x.
+func (g *Graph) ofSymmetric(c CallID, x *Node, pos string) *Node {
+	least := 33 // from which on package linalg does
+	if c == Cholesky {
+		least = 65
+	}
+	if r := x.Rank(); r >= 2 && x.Shape[r-1].Static() && x.Shape[r-1].C >= least {
+		return g.Call(c, Symmetrized, pos, x)
+	}
+	return g.Call(c, 0, pos, g.Symmetric(c.String(), x))
+}
+
+// symmetric is what of a tangent t the call n reads.
+func (g *Graph) symmetric(n, t *Node) *Node {
+	if n.Bits&Symmetrized == 0 {
+		return t
+	}
+	return g.Symmetric(n.Name(), t)
+}
+
 // column and row make factors of a matrix's rows and columns of [… 1 n].
 func (g *Graph) column(w *Node) *Node { return g.swapLast(w) }
 
@@ -370,7 +391,7 @@ func (g *Graph) sub(x, y *Node) *Node { return g.Apply(ops.Sub, x, y) }
 
 // dL = L·Φ(L⁻¹·dA·L⁻ᵀ), Φ the lower triangle with half of the diagonal.
 func jvpCholesky(g *Graph, l *Node, t []*Node) []*Node {
-	x := g.tri(l, l, t[0], 0)
+	x := g.tri(l, l, g.symmetric(l, t[0]), 0)
 	x = g.tri(l, l, g.swapLast(x), 0) // its transpose
 	x = g.swapLast(x)
 	lower, strict := g.Tril(x), g.where(ops.Gt, x)
@@ -498,7 +519,7 @@ func (g *Graph) gaps(d *Node) *Node {
 func jvpEigh(g *Graph, n *Node, t []*Node) []*Node {
 	parts := g.Parts(n, n)
 	v, w := parts[0], parts[1]
-	p := g.MatMul(g.swapLast(v), g.MatMul(t[0], v))
+	p := g.MatMul(g.swapLast(v), g.MatMul(g.symmetric(n, t[0]), v))
 	f := g.gaps(g.Map(ops.Sub, w, g.column(w)))
 	return []*Node{g.MatMul(v, g.Apply(ops.Mul, f, p)), g.Reshape(g.Diagonal(p), w.Shape)}
 }

@@ -91,9 +91,12 @@ func (g *Graph) lastRow(x *Node) *Node {
 	return g.Reshape(x, append(slices.Clone(x.Shape[:r-2]), x.Shape[r-1]))
 }
 
+// Cholesky is the factor of x's symmetric part.
+func (g *Graph) Cholesky(x *Node, pos string) *Node { return g.ofSymmetric(Cholesky, x, pos) }
+
 // Eigh is the eigenvalues and, as columns, the eigenvectors of x's symmetric part.
 func (g *Graph) Eigh(x *Node, pos string) (w, v *Node) {
-	c := g.Call(Eigh, 0, pos, g.Symmetric("Eigh", x))
+	c := g.ofSymmetric(Eigh, x, pos)
 	parts := g.Parts(c, c)
 	return g.lastRow(parts[1]), parts[0]
 }

@@ -110,13 +110,11 @@ func root[T float](x T) T { return T(math.Sqrt(float64(x))) }
 
 func abs[T float](x T) T { return T(math.Abs(float64(x))) }
 
-// CholeskyWork is the work of Cholesky and CholeskyBlocks.
-func CholeskyWork(n int) int {
-	return leaf * (n + apart)
-}
+// CholeskyWork is the work of Cholesky, CholeskyBlocks and Symmetrize.
+func CholeskyWork(n int) int { return symmetricBlock * n }
 
 // LUWork is the work of LU and LUBlocks.
-func LUWork(n int) int { return max(n, CholeskyWork(n)) }
+func LUWork(n int) int { return leaf * (n + apart) }
 
 // CholeskyBlocks is Cholesky of more than Small rows.
 func CholeskyBlocks[T float](l []T, n int, work []T) error {
@@ -127,6 +125,30 @@ func CholeskyBlocks[T float](l []T, n int, work []T) error {
 		clear(l[i*n+i+1 : (i+1)*n])
 	}
 	return nil
+}
+
+// symmetricBlock is the number of columns that are turned at once, so that their rows, and those that are added, are read one after the other.
+const symmetricBlock = 32
+
+// Symmetrize makes the lower triangle of y that of (x + xᵀ)/2, and some of what is above undefined. y may be x. work holds CholeskyWork.
+func Symmetrize[T float](y, x []T, n int, work []T) { symmetrized(y, n, x, n, false, 0.5, 1, work) }
+
+// symmetrized is b·(a·x + a·xᵀ) on the diagonal and below it, or in strips' squares on it and above. work holds symmetricBlock·n.
+func symmetrized[T float](y []T, ld int, x []T, n int, upper bool, a, b T, work []T) {
+	for i := 0; i < n; i += symmetricBlock {
+		h, from, to := min(symmetricBlock, n-i), 0, min(i+symmetricBlock, n)
+		if upper {
+			from, to = i/strip*strip, n
+		}
+		w := to - from
+		turned(work, w, x[from*n+i:], n, w, h)
+		for r := range h {
+			along, across, sum := x[(i+r)*n+from:][:w], work[r*w:][:w], y[(i+r)*ld+from:][:w]
+			for c, v := range across {
+				sum[c] = T(T(along[c]*a)+T(v*a)) * b
+			}
+		}
+	}
 }
 
 // whole is the number of columns up to which what is above Cholesky's diagonal, and not used, is computed with the rest.

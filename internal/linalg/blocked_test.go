@@ -182,3 +182,20 @@ func testBlocks[T float](t *testing.T, n int, eps float64) {
 		t.Errorf("%v allocations", allocs)
 	}
 }
+
+// Symmetrize has the bits of sums of pairs, also in the place of what it reads.
+func TestSymmetrize(t *testing.T) {
+	for _, n := range []int{1, 31, 65, 100} {
+		x := random(n*n, 1)
+		y, own := nans[float64](n*n), append([]float64(nil), x...)
+		Symmetrize(y, x, n, nans[float64](CholeskyWork(n)))
+		Symmetrize(own, own, n, nans[float64](CholeskyWork(n)))
+		for i := range n {
+			for j := range i + 1 {
+				if want := 0.5 * (x[i*n+j] + x[j*n+i]); y[i*n+j] != want || own[i*n+j] != want {
+					t.Fatalf("%d rows, element %d %d is %v, in place %v, not %v", n, i, j, y[i*n+j], own[i*n+j], want)
+				}
+			}
+		}
+	}
+}

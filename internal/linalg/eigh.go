@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/gonum/blas"
 )
 
-// EighBlocks is Eigh of more than Small rows: a reduction whose panels of reflections go to the rest of the matrix in products (J. Dongarra,
+// EighBlocks is Eigh of a's symmetric part, of more than Small rows: a reduction whose panels of reflections go to the rest of the matrix in products (J. Dongarra,
 // S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for eigenvalue computations", 1989), divide and
 // conquer, and the reflections of the eigenvectors in products.
 func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
@@ -24,12 +24,8 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 	c.rows, rest = rest[:eighRows(n)], rest[eighRows(n):]
 	tau, rest := rest[:n], rest[n:]
 	x := rest[:n*ld]
-	down := math.Ldexp(1, -exp)
-	for i := range n {
-		for j, v := range a[i*n : (i+1)*n] {
-			x[i*ld+j] = T(float64(v) * down)
-		}
-	}
+	half := -exp / 2 // all at once may be beyond what a float32 holds
+	symmetrized(x, ld, a, n, true, T(math.Ldexp(1, half)), T(math.Ldexp(0.5, -exp-half)), c.rows)
 	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows)
 	c.grouped = y[:n*n]
 	clear(c.rows[:n*n])
