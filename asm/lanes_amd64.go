@@ -106,6 +106,31 @@ func ProductLanesF64AVX2(y, a, b unsafe.Pointer, n int)
 //go:noescape
 func NormLanesF64AVX2(y, a unsafe.Pointer, n int)
 
+// TridiagonalLanesF64AVX2 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0, for 4 matrices.
+//
+//go:noescape
+func TridiagonalLanesF64AVX2(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
+
+// ReflectLanesF64AVX2 takes beta·(v·row)·v from each of rows rows of q, of as many elements, for 4 matrices.
+//
+//go:noescape
+func ReflectLanesF64AVX2(q, v, beta unsafe.Pointer, rows, stride int)
+
+// QLLanesF64AVX2 makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes, for 4 matrices.
+//
+//go:noescape
+func QLLanesF64AVX2(q, d, e, room unsafe.Pointer, n, l int) (ok bool)
+
+// LargestLanesF64AVX2 is y, the largest magnitude of n elements of a, or NaN where one is not finite, for 4 matrices.
+//
+//go:noescape
+func LargestLanesF64AVX2(y, a unsafe.Pointer, n int)
+
+// ScaleLanesF64AVX2 is y = a·x, of n elements, for 4 matrices.
+//
+//go:noescape
+func ScaleLanesF64AVX2(y, a, x unsafe.Pointer, n int)
+
 // CholeskyLanesF32AVX512 makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive, for 16 matrices.
 //
 //go:noescape
@@ -205,3 +230,28 @@ func ProductLanesF64AVX512(y, a, b unsafe.Pointer, n int)
 //
 //go:noescape
 func NormLanesF64AVX512(y, a unsafe.Pointer, n int)
+
+// TridiagonalLanesF64AVX512 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0, for 8 matrices.
+//
+//go:noescape
+func TridiagonalLanesF64AVX512(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
+
+// ReflectLanesF64AVX512 takes beta·(v·row)·v from each of rows rows of q, of as many elements, for 8 matrices.
+//
+//go:noescape
+func ReflectLanesF64AVX512(q, v, beta unsafe.Pointer, rows, stride int)
+
+// QLLanesF64AVX512 makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes, for 8 matrices.
+//
+//go:noescape
+func QLLanesF64AVX512(q, d, e, room unsafe.Pointer, n, l int) (ok bool)
+
+// LargestLanesF64AVX512 is y, the largest magnitude of n elements of a, or NaN where one is not finite, for 8 matrices.
+//
+//go:noescape
+func LargestLanesF64AVX512(y, a unsafe.Pointer, n int)
+
+// ScaleLanesF64AVX512 is y = a·x, of n elements, for 8 matrices.
+//
+//go:noescape
+func ScaleLanesF64AVX512(y, a, x unsafe.Pointer, n int)

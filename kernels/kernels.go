@@ -102,4 +102,17 @@ type Lanes struct {
 	Product func(y, a, b unsafe.Pointer, n int)
 	// Norm is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all elements is not finite.
 	Norm func(y, a unsafe.Pointer, n int)
+
+	// Of float64s, for symmetric matrices. Tridiagonal makes the reflection I - beta·v·vᵀ that takes row x, of rows > 1 elements, to
+	// its first element, head: v in its place, and applies it to both sides of the matrix of as many rows below, stride bytes apart; p is
+	// room for a row. It reports false where all but a row's first element are negligible.
+	Tridiagonal func(x, p, head, beta unsafe.Pointer, rows, stride int) bool
+	// Reflect takes beta·(v·row)·v from each of rows rows of q, of as many elements.
+	Reflect func(q, v, beta unsafe.Pointer, rows, stride int)
+	// QL makes e[l] of the tridiagonal matrix of diagonal d negligible and applies the rotations to q's rows, or reports false; room
+	// is three rows.
+	QL func(q, d, e, room unsafe.Pointer, n, l int) bool
+	// Largest is y, the largest magnitude of n > 0 elements of a, or NaN where one is not finite; Scale is y = a·x, of n > 0.
+	Largest func(y, a unsafe.Pointer, n int)
+	Scale   func(y, a, x unsafe.Pointer, n int)
 }

@@ -13,15 +13,17 @@ import (
 var (
 	lanesAVX2 = [dtype.Count]*Lanes{
 		dtype.F32: twice(Lanes{asm.CholeskyLanesF32AVX2, asm.PivotLanesF32AVX2, asm.EliminateLanesF32AVX2, asm.RowLanesF32AVX2, asm.DotLanesF32AVX2,
-			asm.ColumnLanesF32AVX2, asm.ReflectorLanesF32AVX2, asm.MirrorLanesF32AVX2, asm.ProductLanesF32AVX2, asm.NormLanesF32AVX2}),
+			asm.ColumnLanesF32AVX2, asm.ReflectorLanesF32AVX2, asm.MirrorLanesF32AVX2, asm.ProductLanesF32AVX2, asm.NormLanesF32AVX2, nil, nil, nil, nil, nil}),
 		dtype.F64: twice(Lanes{asm.CholeskyLanesF64AVX2, asm.PivotLanesF64AVX2, asm.EliminateLanesF64AVX2, asm.RowLanesF64AVX2, asm.DotLanesF64AVX2,
-			asm.ColumnLanesF64AVX2, asm.ReflectorLanesF64AVX2, asm.MirrorLanesF64AVX2, asm.ProductLanesF64AVX2, asm.NormLanesF64AVX2}),
+			asm.ColumnLanesF64AVX2, asm.ReflectorLanesF64AVX2, asm.MirrorLanesF64AVX2, asm.ProductLanesF64AVX2, asm.NormLanesF64AVX2,
+			asm.TridiagonalLanesF64AVX2, asm.ReflectLanesF64AVX2, asm.QLLanesF64AVX2, asm.LargestLanesF64AVX2, asm.ScaleLanesF64AVX2}),
 	}
 	lanesAVX512 = [dtype.Count]*Lanes{
 		dtype.F32: {asm.CholeskyLanesF32AVX512, asm.PivotLanesF32AVX512, asm.EliminateLanesF32AVX512, asm.RowLanesF32AVX512, asm.DotLanesF32AVX512,
-			asm.ColumnLanesF32AVX512, asm.ReflectorLanesF32AVX512, asm.MirrorLanesF32AVX512, asm.ProductLanesF32AVX512, asm.NormLanesF32AVX512},
+			asm.ColumnLanesF32AVX512, asm.ReflectorLanesF32AVX512, asm.MirrorLanesF32AVX512, asm.ProductLanesF32AVX512, asm.NormLanesF32AVX512, nil, nil, nil, nil, nil},
 		dtype.F64: {asm.CholeskyLanesF64AVX512, asm.PivotLanesF64AVX512, asm.EliminateLanesF64AVX512, asm.RowLanesF64AVX512, asm.DotLanesF64AVX512,
-			asm.ColumnLanesF64AVX512, asm.ReflectorLanesF64AVX512, asm.MirrorLanesF64AVX512, asm.ProductLanesF64AVX512, asm.NormLanesF64AVX512},
+			asm.ColumnLanesF64AVX512, asm.ReflectorLanesF64AVX512, asm.MirrorLanesF64AVX512, asm.ProductLanesF64AVX512, asm.NormLanesF64AVX512,
+			asm.TridiagonalLanesF64AVX512, asm.ReflectLanesF64AVX512, asm.QLLanesF64AVX512, asm.LargestLanesF64AVX512, asm.ScaleLanesF64AVX512},
 	}
 )
 
@@ -69,6 +71,24 @@ func twice(l Lanes) *Lanes {
 		Norm: func(y, a unsafe.Pointer, n int) {
 			l.Norm(y, a, n)
 			l.Norm(h(y), h(a), n)
+		},
+		Tridiagonal: func(x, p, head, beta unsafe.Pointer, rows, stride int) bool {
+			return l.Tridiagonal(x, p, head, beta, rows, stride) && l.Tridiagonal(h(x), h(p), h(head), h(beta), rows, stride)
+		},
+		Reflect: func(q, v, beta unsafe.Pointer, rows, stride int) {
+			l.Reflect(q, v, beta, rows, stride)
+			l.Reflect(h(q), h(v), h(beta), rows, stride)
+		},
+		QL: func(q, d, e, room unsafe.Pointer, n, i int) bool {
+			return l.QL(q, d, e, room, n, i) && l.QL(h(q), h(d), h(e), h(room), n, i)
+		},
+		Largest: func(y, a unsafe.Pointer, n int) {
+			l.Largest(y, a, n)
+			l.Largest(h(y), h(a), n)
+		},
+		Scale: func(y, a, x unsafe.Pointer, n int) {
+			l.Scale(y, a, x, n)
+			l.Scale(h(y), h(a), h(x), n)
 		},
 	}
 }

@@ -55,9 +55,11 @@ var callKernels = [ir.NumCalls]callKernel{
 	}}},
 	ir.Eigh: {work: func(m, n, k int) int { return linalg.EighWork(n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
 		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.wide)
-	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
+	}, together: func(c callLanes[float64]) bool { return c.Eigh(c.y, c.operand(0), c.u.cols, c.work) }, upTo: linalg.Small}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
 		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.wide)
-	}, above: linalg.Small}},
+	}, above: linalg.Small, together: func(c callLanes[float32]) bool {
+		return linalg.EighNarrow(linalg.Together[float64]{Lanes: c.u.wide}, c.y, c.operand(0), c.u.cols, c.work)
+	}, upTo: linalg.Small}},
 	ir.SVD: {work: func(m, n, k int) int { return linalg.SVDWork(m, n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
 		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.wide)
 	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
@@ -202,9 +204,10 @@ type callUnit struct {
 	work       int // float64s of a worker, those of converted operands included
 	kernels    [dtype.Count]*kernels.Rows
 	above      linalg.Above
-	lanes      *kernels.Lanes
-	most       int // matrices side by side
-	together   int // elements of a worker of those
+	lanes      *kernels.Lanes // of the node's type
+	wide       *kernels.Lanes // of float64s
+	most       int            // matrices side by side
+	together   int            // elements of a worker of those
 }
 
 func (b *binding) newCall(n *ir.Node) unit {
@@ -214,7 +217,7 @@ func (b *binding) newCall(n *ir.Node) unit {
 	u := newCallUnit(n, b.batch)
 	if n.Call.Core(0) == 2 {
 		u.kernels = b.p.level.Rows
-		u.sideBySide(b.p.level.Lanes[n.Type])
+		u.sideBySide(b.p.level)
 	}
 	if n.Call == ir.SegmentMax {
 		u.above = b.p.level.Above[n.Type]
@@ -261,7 +264,8 @@ func newCallUnit(n *ir.Node, batch int) *callUnit {
 }
 
 // sideBySide has the call computed of several matrices at once, if it can be.
-func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
+func (u *callUnit) sideBySide(l *kernels.Level) {
+	lanes := l.Lanes[u.n.Type]
 	k := callKernels[u.n.Call]
 	most, upTo := linalg.Lanes[float64](), k.f64.upTo
 	if u.n.Type == dtype.F32 {
@@ -270,7 +274,7 @@ func (u *callUnit) sideBySide(lanes *kernels.Lanes) {
 	if lanes == nil || max(u.rows, u.cols) > upTo || u.size == 0 || u.cols == 0 {
 		return
 	}
-	u.lanes, u.most = lanes, most
+	u.lanes, u.wide, u.most = lanes, l.Lanes[dtype.F64], most
 	u.grain = ceil(u.grain, u.most) * u.most
 	u.together = u.most * (u.size + u.sizes[0] + u.sizes[1] + u.sizes[2] + k.work(u.rows, u.cols, u.rhs))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 )
 
 // genLanes returns the assembly of functions of matrices that lie side by side, element by element 64 bytes
@@ -17,10 +18,11 @@ func genLanes() map[string][]byte {
 	}{{"AVX2", "Y", 32}, {"AVX512", "Z", 64}} {
 		for _, t := range []struct{ name, suffix string }{{"F32", "S"}, {"F64", "D"}} {
 			l := &lanes{w: &s, reg: isa.reg, suffix: t.suffix}
-			for _, f := range []struct {
+			type function struct {
 				name, args, doc string
 				body            func()
-			}{
+			}
+			functions := []function{
 				{"Cholesky", "l unsafe.Pointer, n int) (ok bool", "makes the lower triangle of l its Cholesky factor, or reports false where a pivot is not positive", l.cholesky},
 				{"Pivot", "f unsafe.Pointer, n, j int, at unsafe.Pointer", "finds at, as elements, the first of the rows from j on whose element of column j is largest", l.pivot},
 				{"Eliminate", "f unsafe.Pointer, n, j int", "is step j of an LU factorization, with the pivot in its place and not 0", l.eliminate},
@@ -31,11 +33,21 @@ func genLanes() map[string][]byte {
 				{"Mirror", "x, v, tau unsafe.Pointer, rows, cols, stride int", "is w = tau·(x[0] + Σ v[p]·x[1+p]), x[0] -= w, x[1+p] -= v[p]·w, for cols columns", l.mirror},
 				{"Product", "y, a, b unsafe.Pointer, n int", "is y += a·b, of n rows and columns", l.product},
 				{"Norm", "y, a unsafe.Pointer, n int", "is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all is not finite", l.norm},
-			} {
+			}
+			if t.name == "F64" {
+				functions = append(functions, []function{
+					{"Tridiagonal", "x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0", l.tridiagonal},
+					{"Reflect", "q, v, beta unsafe.Pointer, rows, stride int", "takes beta·(v·row)·v from each of rows rows of q, of as many elements", l.reflect},
+					{"QL", "q, d, e, room unsafe.Pointer, n, l int) (ok bool", "makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes", l.ql},
+					{"Largest", "y, a unsafe.Pointer, n int", "is y, the largest magnitude of n elements of a, or NaN where one is not finite", l.largest},
+					{"Scale", "y, a, x unsafe.Pointer, n int", "is y = a·x, of n elements", l.scale},
+				}...)
+			}
+			for _, f := range functions {
 				name := f.name + "Lanes" + t.name + isa.name
 				fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/l.size(), f.args)
 				fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
-				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48, "Product": 32, "Norm": 24}[f.name])
+				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48, "Product": 32, "Norm": 24, "Tridiagonal": 49, "Reflect": 40, "QL": 49, "Largest": 24, "Scale": 32}[f.name])
 				f.body()
 			}
 		}
@@ -580,5 +592,441 @@ func (l *lanes) norm() {
 	l.op("SUB", 1, 1, 1)
 	l.op("ADD", 0, 0, 1)
 	l.store(0, "(DI)")
+	l.end()
+}
+
+// constant makes every lane of v the float64 x.
+func (l *lanes) constant(v int, x float64) {
+	l.p("MOVQ $0x%x, AX", math.Float64bits(x))
+	l.p("VMOVQ AX, X%d", v)
+	l.p("VBROADCASTSD X%d, %s%d", v, l.reg, v)
+}
+
+// negligible is that of internal/linalg.
+const negligible = 0x1p-450
+
+// tridiagonal: SI is v, R13 the rows below, R8 their distance, R9 the bytes of a row, DI p.
+func (l *lanes) tridiagonal() {
+	l.p("MOVQ x+0(FP), SI")
+	l.p("MOVQ p+8(FP), DI")
+	l.p("MOVQ rows+32(FP), CX")
+	l.p("MOVQ stride+40(FP), R8")
+	l.p("MOVQ CX, R9")
+	l.p("SHLQ $6, R9")
+	l.p("LEAQ (SI)(R8*1), R13")
+	l.zero(2)
+	l.p("MOVQ $64, AX")
+	l.label("square")
+	l.load(0, "(SI)(AX*1)")
+	l.op("MUL", 0, 0, 0)
+	l.op("ADD", 2, 2, 0)
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R9")
+	l.p("JLT square")
+	l.constant(3, negligible*negligible)
+	l.compare("$17", 3, 2, 4)
+	l.p("TESTL AX, AX")
+	l.p("JNE bad")
+	l.load(8, "(SI)")
+	l.op("MUL", 0, 8, 8)
+	l.op("ADD", 0, 0, 2)
+	l.p("VSQRTPD %s0, %[1]s0", l.reg)
+	l.sign(9)
+	l.op("AND", 3, 8, 9)
+	l.op("XOR", 3, 3, 9)
+	l.op("OR", 0, 0, 3)
+	l.p("MOVQ head+16(FP), AX")
+	l.store(0, "(AX)")
+	l.op("SUB", 8, 8, 0)
+	l.store(8, "(SI)")
+	l.op("MUL", 0, 8, 8)
+	l.op("ADD", 0, 0, 2)
+	l.constant(8, 2)
+	l.op("DIV", 8, 8, 0)
+	l.p("MOVQ beta+24(FP), AX")
+	l.store(8, "(AX)")
+	// p is beta·x·v, and then p - beta/2·(p·v)·v.
+	l.p("MOVQ R13, DX")
+	l.p("XORQ R12, R12")
+	l.label("row")
+	l.p("MOVQ SI, AX")
+	l.p("MOVQ DX, BX")
+	l.p("MOVQ R9, R10")
+	l.fourSums("times")
+	l.op("MUL", 0, 0, 8)
+	l.store(0, "(DI)(R12*1)")
+	l.p("ADDQ R8, DX")
+	l.p("ADDQ $64, R12")
+	l.p("CMPQ R12, R9")
+	l.p("JLT row")
+	l.p("MOVQ SI, AX")
+	l.p("MOVQ DI, BX")
+	l.p("MOVQ R9, R10")
+	l.fourSums("dot")
+	l.constant(1, 0.5)
+	l.op("MUL", 8, 8, 1)
+	l.op("MUL", 8, 8, 0)
+	l.p("XORQ AX, AX")
+	l.label("less")
+	l.load(0, "(DI)(AX*1)")
+	l.op("MUL", 1, 8, "(SI)(AX*1)")
+	l.op("SUB", 0, 0, 1)
+	l.store(0, "(DI)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R9")
+	l.p("JLT less")
+	l.p("XORQ R12, R12")
+	l.label("below")
+	l.load(0, "(SI)(R12*1)")
+	l.load(1, "(DI)(R12*1)")
+	l.p("XORQ AX, AX")
+	l.label("rank2")
+	l.op("MUL", 2, 0, "(DI)(AX*1)")
+	l.load(3, "(R13)(AX*1)")
+	l.op("SUB", 3, 3, 2)
+	l.op("MUL", 2, 1, "(SI)(AX*1)")
+	l.op("SUB", 3, 3, 2)
+	l.store(3, "(R13)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R9")
+	l.p("JLT rank2")
+	l.p("ADDQ R8, R13")
+	l.p("ADDQ $64, R12")
+	l.p("CMPQ R12, R9")
+	l.p("JLT below")
+	l.p("MOVB $1, ok+48(FP)")
+	l.end()
+	l.label("bad")
+	l.p("MOVB $0, ok+48(FP)")
+	l.end()
+}
+
+// reflect: DX is a row, SI v, CX the rows that are left.
+func (l *lanes) reflect() {
+	l.p("MOVQ q+0(FP), DX")
+	l.p("MOVQ v+8(FP), SI")
+	l.p("MOVQ beta+16(FP), AX")
+	l.p("MOVQ rows+24(FP), CX")
+	l.p("MOVQ stride+32(FP), R8")
+	l.p("MOVQ CX, R9")
+	l.p("SHLQ $6, R9")
+	l.load(8, "(AX)")
+	l.label("row")
+	l.p("MOVQ SI, AX")
+	l.p("MOVQ DX, BX")
+	l.p("MOVQ R9, R10")
+	l.fourSums("dot")
+	l.op("MUL", 0, 0, 8)
+	l.p("XORQ AX, AX")
+	l.label("less")
+	l.load(1, "(DX)(AX*1)")
+	l.op("MUL", 2, 0, "(SI)(AX*1)")
+	l.op("SUB", 1, 1, 2)
+	l.store(1, "(DX)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, R9")
+	l.p("JLT less")
+	l.p("ADDQ R8, DX")
+	l.p("DECQ CX")
+	l.p("JNZ row")
+	l.end()
+}
+
+// A mask says something of each lane: register k, where that is a mask register, v where it is a vector.
+type mask struct{ k, v int }
+
+// is makes m say whether a is to b as the predicate says.
+func (l *lanes) is(m mask, predicate string, a, b int) {
+	if l.reg == "Z" {
+		l.p("VCMPPD %s, Z%d, Z%d, K%d", predicate, b, a, m.k)
+	} else {
+		l.p("VCMPPD %s, Y%d, Y%d, Y%d", predicate, b, a, m.v)
+	}
+}
+
+// bits puts a bit for each lane of m, and of those of and, into AX. Register t is lost.
+func (l *lanes) bits(m, and mask, t int) {
+	if l.reg == "Z" {
+		l.p("KANDW K%d, K%d, K3", m.k, and.k)
+		l.p("KMOVW K3, AX")
+	} else {
+		l.op("AND", t, m.v, and.v)
+		l.p("VMOVMSKPD Y%d, AX", t)
+	}
+}
+
+// where makes dst a where m says so.
+func (l *lanes) where(dst, a int, m mask) {
+	if l.reg == "Z" {
+		l.p("VMOVAPD Z%d, K%d, Z%d", a, m.k, dst)
+	} else {
+		l.p("VBLENDVPD Y%d, Y%d, Y%d, Y%d", m.v, a, dst, dst)
+	}
+}
+
+// but makes dst a, and 0 where m says so.
+func (l *lanes) but(dst, a int, m mask) {
+	if l.reg == "Z" {
+		l.p("KNOTW K%d, K3", m.k)
+		l.p("VMOVAPD.Z Z%d, K3, Z%d", a, dst)
+	} else {
+		l.op("ANDN", dst, m.v, a)
+	}
+}
+
+// ql: DI and SI are d[l] and e[l], R8 a row's bytes, R10 how many elements lie above l, CX the steps left. A lane's chain of rotations begins at its
+// own m, the first from l on whose e is negligible, and goes down to l; R11 is 64·(i-l), R12 the uppermost row, BX where a rotation goes: c, s,
+// and whether a lane is in it. Registers 0 to 6: c, s, g, the shift, m, e[l] as
+// the first g has it, i+1; 7 and 8: whether the chain begins here, whether it has begun.
+func (l *lanes) ql() {
+	begins, begun := mask{1, 7}, mask{2, 8}
+	l.p("MOVQ d+8(FP), DI")
+	l.p("MOVQ e+16(FP), SI")
+	l.p("MOVQ n+32(FP), R8")
+	l.p("MOVQ l+40(FP), AX")
+	l.p("MOVQ R8, R10")
+	l.p("SUBQ AX, R10")
+	l.p("DECQ R10")
+	l.p("SHLQ $6, AX")
+	l.p("ADDQ AX, DI")
+	l.p("ADDQ AX, SI")
+	l.p("SHLQ $6, R8")
+	l.p("MOVQ $61, CX")
+	l.label("step")
+	l.zero(4) // m - l
+	l.constant(5, 1)
+	l.constant(6, 0x1p-53)
+	l.constant(9, negligible)
+	l.sign(15)
+	l.zero(14)
+	l.is(begun, "$0", 14, 14) // all
+	l.p("XORQ R11, R11")
+	l.p("MOVQ R10, DX")
+	l.label("look")
+	l.p("TESTQ DX, DX")
+	l.p("JEQ looked")
+	l.load(10, "(SI)(R11*1)")
+	l.op("ANDN", 10, 15, 10)
+	l.load(11, "(DI)(R11*1)")
+	l.op("ANDN", 11, 15, 11)
+	l.load(12, "64(DI)(R11*1)")
+	l.op("ANDN", 12, 15, 12)
+	l.op("ADD", 11, 11, 12)
+	l.op("MUL", 11, 11, 6)
+	l.op("MAX", 11, 11, 9)
+	l.is(begins, "$30", 10, 11)
+	if l.reg == "Z" {
+		l.p("KANDW K1, K2, K2")
+		l.p("KMOVW K2, AX")
+	} else {
+		l.op("AND", 8, 8, 7)
+		l.p("VMOVMSKPD Y8, AX")
+	}
+	l.p("TESTL AX, AX")
+	l.p("JEQ looked")
+	l.op("ADD", 13, 4, 5)
+	l.where(4, 13, begun)
+	l.p("ADDQ $64, R11")
+	l.p("DECQ DX")
+	l.p("JMP look")
+	l.label("looked")
+	l.p("TESTQ R11, R11")
+	l.p("JEQ done")
+	l.p("DECQ CX")
+	l.p("JEQ bad")
+	l.p("MOVQ R11, AX")
+	l.p("SHRQ $6, AX")
+	l.p("VCVTSI2SDQ AX, X6, X6")
+	l.p("VBROADCASTSD X6, %s6", l.reg)
+	// theta is 9, and then e[l] over it.
+	l.load(9, "64(DI)")
+	l.op("SUB", 9, 9, "(DI)")
+	l.load(10, "(SI)")
+	l.op("ADD", 11, 10, 10)
+	l.op("DIV", 9, 9, 11)
+	l.op("MUL", 11, 9, 9)
+	l.op("ADD", 11, 11, 5)
+	l.p("VSQRTPD %s11, %[1]s11", l.reg)
+	l.op("AND", 12, 9, 15)
+	l.op("OR", 11, 11, 12)
+	l.op("ADD", 9, 9, 11)
+	l.op("DIV", 5, 10, 9)
+	for v := range 4 {
+		l.zero(v)
+	}
+	l.p("MOVQ room+24(FP), BX")
+	l.p("MOVQ l+40(FP), R12")
+	l.p("IMULQ R8, R12")
+	l.p("ADDQ q+0(FP), R12")
+	l.p("MOVQ R11, AX")
+	l.p("SHRQ $6, AX")
+	l.p("IMULQ R8, AX")
+	l.p("ADDQ AX, R12")
+	l.label("chain")
+	l.p("SUBQ $64, R11")
+	l.is(begins, "$0", 4, 6)
+	l.is(begun, "$29", 4, 6)
+	l.load(9, "64(DI)(R11*1)")
+	l.op("SUB", 9, 9, "(DI)")
+	l.op("ADD", 9, 9, 5)
+	l.where(2, 9, begins)
+	l.constant(15, 1)
+	l.where(0, 15, begins)
+	l.where(1, 15, begins)
+	l.but(3, 3, begins)
+	l.op("SUB", 6, 6, 15)
+	l.load(9, "(SI)(R11*1)")
+	l.op("MUL", 10, 1, 9) // f
+	l.op("MUL", 9, 0, 9)  // b
+	l.op("MUL", 11, 10, 10)
+	l.op("MUL", 12, 2, 2)
+	l.op("ADD", 13, 11, 12) // h
+	l.constant(14, negligible*negligible)
+	vanishes := mask{3, 14}
+	l.is(vanishes, "$17", 13, 14)
+	l.bits(vanishes, begun, 14)
+	l.p("TESTL AX, AX")
+	l.p("JNE bad")
+	l.p("VSQRTPD %s13, %[1]s14", l.reg)
+	l.op("DIV", 1, 15, 14)
+	l.op("DIV", 15, 15, 13)
+	l.op("MUL", 0, 2, 1)
+	l.op("MUL", 1, 10, 1)
+	l.but(13, 14, begins)
+	l.load(14, "64(SI)(R11*1)")
+	l.where(14, 13, begun)
+	l.store(14, "64(SI)(R11*1)")
+	l.op("MUL", 10, 10, 2)
+	l.op("MUL", 10, 10, 15) // cs
+	l.op("MUL", 12, 12, 15) // cc
+	l.op("MUL", 11, 11, 15) // ss
+	l.load(13, "64(DI)(R11*1)")
+	l.op("SUB", 14, 13, 3) // at
+	l.load(15, "(DI)(R11*1)")
+	l.op("SUB", 15, 15, 14) // the gap
+	l.op("MUL", 2, 15, 11)
+	l.op("ADD", 3, 9, 9)
+	l.op("MUL", 3, 3, 10)
+	l.op("ADD", 3, 2, 3)
+	l.op("ADD", 14, 14, 3)
+	l.where(13, 14, begun)
+	l.store(13, "64(DI)(R11*1)")
+	l.op("SUB", 12, 12, 11)
+	l.op("MUL", 12, 9, 12)
+	l.op("MUL", 2, 15, 10)
+	l.op("ADD", 2, 2, 12)
+	l.store(0, "(BX)")
+	l.store(1, "64(BX)")
+	if l.reg == "Z" {
+		l.p("KMOVW K2, 128(BX)")
+	} else {
+		l.store(8, "128(BX)")
+	}
+	l.p("ADDQ $192, BX")
+	l.p("TESTQ R11, R11")
+	l.p("JNE chain")
+	l.load(9, "(DI)")
+	l.op("SUB", 10, 9, 3)
+	l.where(9, 10, begun)
+	l.store(9, "(DI)")
+	l.load(9, "(SI)")
+	l.where(9, 2, begun)
+	l.store(9, "(SI)")
+	// Some columns of the rows go through all of the chain at a time: 0 to 3 are those of the row that is in the next rotation, too.
+	l.p("XORQ DX, DX")
+	for _, cols := range []int{4, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		l.label(name)
+		l.p("LEAQ %d(DX), AX", 64*cols)
+		l.p("CMPQ AX, R8")
+		l.p("JGT %sEnd", name)
+		l.p("LEAQ (R12)(DX*1), R11")
+		l.p("MOVQ room+24(FP), AX")
+		for v := range cols {
+			l.load(v, fmt.Sprintf("%d(R11)", 64*v))
+		}
+		l.label(name + "Turn")
+		l.load(4, "(AX)")
+		l.load(5, "64(AX)")
+		if l.reg == "Z" {
+			l.p("KMOVW 128(AX), K2")
+		} else {
+			l.load(8, "128(AX)")
+		}
+		l.p("MOVQ R11, R13")
+		l.p("SUBQ R8, R11")
+		for v := range cols {
+			l.load(9, fmt.Sprintf("%d(R11)", 64*v))
+			l.op("MUL", 10, 4, 9)
+			l.op("MUL", 11, 5, v)
+			l.op("MUL", 12, 5, 9)
+			l.op("MUL", 13, 4, v)
+			if l.reg == "Z" {
+				l.p("VSUBPD Z11, Z10, K2, Z9")
+				l.p("VADDPD Z13, Z12, K2, Z%d", v)
+			} else {
+				l.op("SUB", 10, 10, 11)
+				l.where(9, 10, begun)
+				l.op("ADD", 12, 12, 13)
+				l.where(v, 12, begun)
+			}
+			l.store(v, fmt.Sprintf("%d(R13)", 64*v))
+			l.p("VMOVAPD %s9, %[1]s%d", l.reg, v)
+		}
+		l.p("ADDQ $192, AX")
+		l.p("CMPQ AX, BX")
+		l.p("JNE %sTurn", name)
+		for v := range cols {
+			l.store(v, fmt.Sprintf("%d(R11)", 64*v))
+		}
+		l.p("ADDQ $%d, DX", 64*cols)
+		l.p("JMP %s", name)
+		l.label(name + "End")
+	}
+	l.p("JMP step")
+	l.label("done")
+	l.p("MOVB $1, ok+48(FP)")
+	l.end()
+	l.label("bad")
+	l.p("MOVB $0, ok+48(FP)")
+	l.end()
+}
+
+// largest: register 0 is the largest, 1 the sum.
+func (l *lanes) largest() {
+	l.p("MOVQ y+0(FP), DI")
+	l.p("MOVQ a+8(FP), SI")
+	l.p("MOVQ n+16(FP), CX")
+	l.sign(9)
+	l.zero(0)
+	l.zero(1)
+	l.label("next")
+	l.load(2, "(SI)")
+	l.op("ANDN", 2, 9, 2)
+	l.op("MAX", 0, 0, 2)
+	l.op("SUB", 2, 2, 2)
+	l.op("ADD", 1, 1, 2)
+	l.p("ADDQ $64, SI")
+	l.p("DECQ CX")
+	l.p("JNZ next")
+	l.op("ADD", 0, 0, 1)
+	l.store(0, "(DI)")
+	l.end()
+}
+
+func (l *lanes) scale() {
+	l.p("MOVQ y+0(FP), DI")
+	l.p("MOVQ a+8(FP), AX")
+	l.p("MOVQ x+16(FP), SI")
+	l.p("MOVQ n+24(FP), CX")
+	l.p("SHLQ $6, CX")
+	l.load(0, "(AX)")
+	l.p("XORQ AX, AX")
+	l.label("next")
+	l.op("MUL", 1, 0, "(SI)(AX*1)")
+	l.store(1, "(DI)(AX*1)")
+	l.p("ADDQ $64, AX")
+	l.p("CMPQ AX, CX")
+	l.p("JNE next")
 	l.end()
 }

@@ -1,6 +1,7 @@
 package linalg
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/kernels"
@@ -136,7 +137,9 @@ func (t Together[T]) SolveLU(f, b, x []T, n, m int, transposed bool, work []T) b
 // moveRow copies a row of one matrix of those side by side.
 func moveRow[T float](x, y []T, m int) {
 	w := Lanes[T]()
-	for k := 0; k < w*m; k += w {
+	x = x[:w*(m-1)+1]
+	y = y[:len(x)]
+	for k := 0; k < len(x); k += w {
 		x[k] = y[k]
 	}
 }
@@ -199,6 +202,102 @@ func (t Together[T]) QR(y, a []T, m, n int, work []T) bool {
 		}
 		for i := range k {
 			clear(q[w*(i*n+k):][:w])
+		}
+	}
+	return true
+}
+
+// Eigh is as one's, of float64s and n > 0; work holds EighWork of each matrix.
+func (t Together[T]) Eigh(y, a []T, n int, work []T) bool {
+	w := Lanes[T]()
+	take := func(k int) (x []T) {
+		x, work = work[:w*k], work[w*k:]
+		return x
+	}
+	x, q, e, beta, room, up, down := take(n*n), take(n*n), take(n), take(n), take(3*n), take(1), take(1)
+	v, d := y[:w*n*n], y[w*n*n:w*(n*n+n)]
+	t.Largest(at(up, 0), at(a, 0), n*n)
+	for l, top := range up {
+		if top-top != 0 {
+			return false
+		}
+		exp := exponent(float64(top))
+		up[l], down[l] = T(math.Ldexp(1, exp)), T(math.Ldexp(1, -exp))
+	}
+	t.Scale(at(x, 0), at(down, 0), at(a, 0), n*n)
+	const bytes = 64 // a vector's
+	for k := range n {
+		copy(d[w*k:][:w], x[w*(k*n+k):])
+		switch rest := n - k - 1; rest {
+		case 0:
+			clear(e[w*k:])
+		case 1:
+			copy(e[w*k:][:w], x[w*(k*n+k+1):])
+		default:
+			if !t.Tridiagonal(at(x, k*n+k+1), at(room, 0), at(e, k), at(beta, k), rest, bytes*n) {
+				return false
+			}
+		}
+	}
+	clear(q)
+	for k := n - 1; k >= 0; k-- {
+		for l := range w {
+			q[w*(k*n+k)+l] = 1
+		}
+		if rest := n - k - 1; rest > 1 {
+			t.Reflect(at(q, (k+1)*n+k+1), at(x, k*n+k+1), at(beta, k), rest, bytes*n)
+		}
+	}
+	for l := range n {
+		if !t.QL(at(q, 0), at(d, 0), at(e, 0), at(room, 0), n, l) {
+			return false
+		}
+	}
+	t.Scale(at(d, 0), at(up, 0), at(d, 0), n)
+	// Rows in order in x, and those turned.
+	for l := range w {
+		var rows [Small]int
+		for i := range rows {
+			rows[i] = i
+		}
+		for i := range n {
+			best := i
+			for j := i + 1; j < n; j++ {
+				if d[w*j+l] < d[w*best+l] {
+					best = j
+				}
+			}
+			d[w*i+l], d[w*best+l] = d[w*best+l], d[w*i+l]
+			rows[i], rows[best] = rows[best], rows[i]
+			moveRow(x[w*i*n+l:], q[w*rows[i]*n+l:], n)
+		}
+	}
+	for i := range n {
+		for j := range n {
+			*(*[bytes]byte)(at(v, j*n+i)) = *(*[bytes]byte)(at(x, i*n+j))
+		}
+	}
+	return true
+}
+
+// EighNarrow is t's Eigh of float32 matrices; work is as many float32s as Eigh's.
+func EighNarrow(t Together[float64], y, a []float32, n int, room []float32) bool {
+	work := unsafe.Slice((*float64)(unsafe.Pointer(&room[0])), len(room)/2)
+	w, wide := Lanes[float32](), Lanes[float64]()
+	x, z, work := work[:wide*n*n], work[wide*n*n:wide*(2*n*n+n)], work[wide*(2*n*n+n):]
+	for half := 0; half < w; half += wide {
+		for k := range n * n {
+			for l, v := range a[w*k+half:][:wide] {
+				x[wide*k+l] = float64(v)
+			}
+		}
+		if !t.Eigh(z, x, n, work) {
+			return false
+		}
+		for k := range n*n + n {
+			for l, v := range z[wide*k:][:wide] {
+				y[w*k+half+l] = float32(v)
+			}
 		}
 	}
 	return true

@@ -477,7 +477,7 @@ func EighWork(n int) int {
 	if n > Small {
 		return blocksWork(n)
 	}
-	return n*n + n*padded(n) + 3*n
+	return 3*n*n + n*padded(n) + 8*n // one of float32s beside others: those and their result as float64s, too
 }
 
 func largest[T float](x []T) T {
@@ -563,9 +563,9 @@ func implicitQL(q, d, e []float64, n int, work []float64, r Rows[float64]) error
 				}
 				// c², c·s and s² by a quotient are there before c and s, for which there is a root first.
 				e[i+1] = math.Sqrt(h)
-				by := 1 / h
+				by, inv := 1/h, 1/e[i+1]
 				cc, cs, ss := float64(gg*by), f*g*by, float64(ff*by)
-				s, c = f/e[i+1], g/e[i+1]
+				s, c = f*inv, g*inv
 				at := d[i+1] - shift
 				gap := d[i] - at
 				shift = float64(gap*ss) + float64(2*b*cs)
