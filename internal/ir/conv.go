@@ -291,10 +291,10 @@ func (v conv) inputBody(y, w *Node, s Shape) *Node {
 		return v.inputFold(y, w, s)
 	}
 	residue := make([]int, k)
-	var pieces []Piece
+	var parts []phase
 	for range phases {
 		if p, ok := v.phase(y, w, s, residue); ok {
-			pieces = append(pieces, p)
+			parts = append(parts, p)
 		}
 		for a := k - 1; a >= 0; a-- {
 			if residue[a]++; residue[a] < v.Stride[a] {
@@ -303,17 +303,42 @@ func (v conv) inputBody(y, w *Node, s Shape) *Node {
 			residue[a] = 0
 		}
 	}
+	var pieces []Piece
+	if len(parts) > 1 { // the zeros that some need are put around y once
+		lo, hi := make([]int, k), make([]int, k)
+		for a := range k {
+			for _, p := range parts {
+				lo[a], hi[a] = max(lo[a], p.Lo[a]), max(hi[a], p.Hi[a])
+			}
+		}
+		y = v.padOrCut(v.op, y, at, lo, hi, 0)
+		for _, p := range parts {
+			for a := range k {
+				p.Lo[a], p.Hi[a] = p.Lo[a]-lo[a], p.Hi[a]-hi[a]
+			}
+		}
+	}
+	for _, p := range parts {
+		p.X = conv{v.Graph, p.Convolution, v.op}.forwardBody(y, v.turnedChannels(p.filter))
+		pieces = append(pieces, p.Piece)
+	}
 	return v.Place(y.Type, s, 0, false, pieces...)
 }
 
-// phase is the elements of the input whose place, padding included, is residue modulo the stride; ok is false
-// where they are none or zero.
-func (v conv) phase(y, w *Node, s Shape, residue []int) (p Piece, ok bool) {
+// phase is a convolution whose results are elements of the input evenly spaced, a piece of it.
+type phase struct {
+	Piece
+	Convolution
+	filter *Node
+}
+
+// phase is that of the elements whose place, padding included, is residue modulo the stride; ok is false where they are none or zero.
+func (v conv) phase(y, w *Node, s Shape, residue []int) (p phase, ok bool) {
 	k := len(v.Stride)
 	at := len(s) - 1 - k
 	start, step, size := wholeSpan(w.Shape)
 	p.Start, p.Step, _ = wholeSpan(s)
-	inner := Convolution{Stride: make([]int, k), Dilation: make([]int, k), Lo: make([]int, k), Hi: make([]int, k), Groups: v.Groups, Direct: v.Direct}
+	p.Convolution = Convolution{Stride: make([]int, k), Dilation: make([]int, k), Lo: make([]int, k), Hi: make([]int, k), Groups: v.Groups, Direct: v.Direct}
 	var turned []int
 	for a, r := range residue {
 		st, d := v.Stride[a], v.Dilation[a]
@@ -337,19 +362,18 @@ func (v conv) phase(y, w *Node, s Shape, residue []int) (p Piece, ok bool) {
 		}
 		first := (j0 + v.Lo[a] - t0*d) / st // exact
 		by := d / common
-		inner.Stride[a], inner.Dilation[a] = 1, by
-		inner.Lo[a] = (n-1)*by - first
-		rest := count.Add(D((n-1)*by - inner.Lo[a])).Sub(y.Shape[at+a])
+		p.Stride[a], p.Dilation[a] = 1, by
+		p.Lo[a] = (n-1)*by - first
+		rest := count.Add(D((n-1)*by - p.Lo[a])).Sub(y.Shape[at+a])
 		if !rest.Static() {
 			Fail(v.op, "%v, %v: the sizes do not belong together", s, y.Shape)
 		}
-		inner.Hi[a] = rest.C
+		p.Hi[a] = rest.C
 		start[a], step[a], size[a] = D(t0), every, D(n)
 		p.Start[at+a], p.Step[at+a] = D(j0), st
 		turned = append(turned, a)
 	}
-	part := v.Reverse(v.Slice(w, start, step, size), turned...)
-	p.X = conv{v.Graph, inner, v.op}.forwardBody(y, v.turnedChannels(part))
+	p.filter = v.Reverse(v.Slice(w, start, step, size), turned...)
 	return p, true
 }
 
