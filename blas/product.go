@@ -138,7 +138,7 @@ func product[T float](j *job, workers, m, n, k int, alpha T, a, b matrix[T], bet
 		}
 	}
 	g := kernels.Gemm{Type: typeOf[T](), Batch: 1, M: m, N: n, K: k, ARow: a.row, ACol: a.col, BRow: b.row, BCol: b.col,
-		CRow: c.row, Scaled: alpha != 1}
+		CRow: c.row, Scaled: alpha != 1, Minus: alpha == -1}
 	if l := level(); g != j.g || l != j.level {
 		j.g, j.level = g, l
 		j.plan.Make(l, g)

@@ -34,6 +34,7 @@ type Gemm struct {
 	AGrid              *Grid    // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16 or F16
 	Windows            *Windows // where not nil, A is windows of pictures and the product made so; Batch is 1, and B's columns are contiguous
 	Scaled             bool     // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16 or F16
+	Minus              bool     // Scaled by -1, as in factorizations: of which makes no difference
 }
 
 // KC and DotBlock are the lengths, in k, of the blocks that sums are made of: part of the result's
@@ -270,7 +271,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 			} else {
 				p.panels(to, a, aRow, aCol, i1-i0, kc, false)
 			}
-			if g.Scaled {
+			if g.Scaled && !p.minusB {
 				r.scaleA(to, i1-i0, kc)
 			}
 			a, aRow, aCol, aPanel = to, size, size*k.MR, size*k.MR*rows
@@ -312,6 +313,9 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 					to = r.shared(ch, batch, k0, j)
 				}
 				p.panels(to, b, in*g.BCol, bRow, n, kc, true)
+				if p.minusB {
+					p.negate(to, to, nil, nil, k.NR*kc)
+				}
 				b, bRow = to, size*k.NR
 			}
 			if p.lines {
@@ -453,7 +457,7 @@ func (r *GemmRun) begin(batch, i0, i1, j0, j1 int) {
 func (r *GemmRun) scaleA(a unsafe.Pointer, rows, kc int) {
 	mr, size := r.Plan.k.MR, r.Plan.size
 	full := rows / mr * mr
-	if n := full * kc; r.Alpha == -1 && n > 0 && n%Pad == 0 { // as in factorizations
+	if n := full * kc; r.Plan.g.Minus && n > 0 && n%Pad == 0 {
 		r.Plan.negate(a, a, nil, nil, n)
 	} else {
 		scale(a, r.Alpha, n, size)

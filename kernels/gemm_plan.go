@@ -21,6 +21,7 @@ type GemmPlan struct {
 	rowsA  bool // but not where few strips are multiplied: A could be read in place
 	lines  bool // A is a grid that is read in place
 	negate Tile // of the elements' type
+	minusB bool // B, which is packed, is negated, so that A need not be packed for it
 	b      packing
 	mc, nc int // a task's block of C, at most
 	nm     int // blocks of C's rows, which differ by a panel at most
@@ -217,11 +218,13 @@ func (p *GemmPlan) planBlocks() {
 	if kc < 128 {
 		least = k.MR << 16
 	}
+	p.minusB = g.Minus && p.b != inPlace && k.NR%Pad == 0 && g.ACol == 1 && g.ARow*size%2048 != 0
+	scaled := g.Scaled && !p.minusB
 	p.lines = g.AGrid != nil && k.Lines != nil && (k.LinesN == 0 || g.N <= k.LinesN) && !g.Scaled && g.K > 0 && g.AGrid.even()
 	p.packA = !p.lines && (g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.ACol == 1 && g.ARow*g.Type.Size()%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
-		(g.Scaled || g.AGrid != nil || half && !words) && g.K > 0)
-	p.rowsA = g.ACol == 1 && !g.Scaled && g.AGrid == nil && (!half || words)
+		(scaled || g.AGrid != nil || half && !words) && g.K > 0)
+	p.rowsA = g.ACol == 1 && !scaled && g.AGrid == nil && (!half || words)
 	if p.packA {
 		p.aBytes = align(ceil(min(p.mc, g.M), k.MR)*k.MR*p.depth(kc)*p.size) + splitRoom + p.rowsRoom()
 	}

@@ -396,7 +396,7 @@ func testGemmUpdate[T float](t *testing.T) {
 						scaled[i] *= alpha
 					}
 					naiveUpdate(g, x, y, beta, want)
-					g.Scaled = alpha != 1
+					g.Scaled, g.Minus = alpha != 1, alpha == -1
 					r := newRun(lv, g, unsafe.Pointer(unsafe.SliceData(a)), unsafe.Pointer(unsafe.SliceData(b)), unsafe.Pointer(unsafe.SliceData(c)), 2)
 					r.Alpha, r.Beta = float64(alpha), float64(beta)
 					if beta == 0 {
