@@ -111,15 +111,35 @@ func NormLanesF64AVX2(y, a unsafe.Pointer, n int)
 //go:noescape
 func TridiagonalLanesF64AVX2(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
 
-// ReflectLanesF64AVX2 takes beta·(v·row)·v from each of rows rows of q, of as many elements, for 4 matrices.
+// ReflectLanesF64AVX2 takes beta·(v·row)·v from each of rows rows of x, of cols elements, stride bytes apart, for 4 matrices.
 //
 //go:noescape
-func ReflectLanesF64AVX2(q, v, beta unsafe.Pointer, rows, stride int)
+func ReflectLanesF64AVX2(x, v, beta unsafe.Pointer, rows, cols, stride int)
 
-// QLLanesF64AVX2 makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes, for 4 matrices.
+// HouseholderLanesF64AVX2 makes the reflection I - beta·v·vᵀ that takes v, of n > 1 elements, to its first element, head, of it; or reports false where all but the first are negligible, for 4 matrices.
 //
 //go:noescape
-func QLLanesF64AVX2(q, d, e, room unsafe.Pointer, n, l int) (ok bool)
+func HouseholderLanesF64AVX2(v, head, beta unsafe.Pointer, n int) (ok bool)
+
+// FoldLanesF64AVX2 takes v[i]·beta·Σ v[i]·x[i] from x[i], over rows of cols elements, stride bytes apart, for 4 matrices.
+//
+//go:noescape
+func FoldLanesF64AVX2(x, v, beta unsafe.Pointer, rows, cols, stride int)
+
+// QLLanesF64AVX2 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of top and top+l-1, and so on down to l, which go to room; 0 where all are negligible, -1 where one vanishes, for 4 matrices.
+//
+//go:noescape
+func QLLanesF64AVX2(d, e, room unsafe.Pointer, n, l int) (top int)
+
+// QRLanesF64AVX2 is a step that makes e[k] of a bidiagonal matrix, of diagonal d below which it lies, smaller, by rotations of k-top and the next, and so on up to k, which go to room, those of rows 192·n bytes further; 0 where all are at most tiny, -1 where a step is another, for 4 matrices.
+//
+//go:noescape
+func QRLanesF64AVX2(d, e, room, tiny unsafe.Pointer, n, k int) (top int)
+
+// TurnLanesF64AVX2 applies count rotations in room to row x and the next, stride bytes further, that one and the next, …, of cols elements, for 4 matrices.
+//
+//go:noescape
+func TurnLanesF64AVX2(x, room unsafe.Pointer, cols, stride, count int)
 
 // LargestLanesF64AVX2 is y, the largest magnitude of n elements of a, or NaN where one is not finite, for 4 matrices.
 //
@@ -236,15 +256,35 @@ func NormLanesF64AVX512(y, a unsafe.Pointer, n int)
 //go:noescape
 func TridiagonalLanesF64AVX512(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
 
-// ReflectLanesF64AVX512 takes beta·(v·row)·v from each of rows rows of q, of as many elements, for 8 matrices.
+// ReflectLanesF64AVX512 takes beta·(v·row)·v from each of rows rows of x, of cols elements, stride bytes apart, for 8 matrices.
 //
 //go:noescape
-func ReflectLanesF64AVX512(q, v, beta unsafe.Pointer, rows, stride int)
+func ReflectLanesF64AVX512(x, v, beta unsafe.Pointer, rows, cols, stride int)
 
-// QLLanesF64AVX512 makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes, for 8 matrices.
+// HouseholderLanesF64AVX512 makes the reflection I - beta·v·vᵀ that takes v, of n > 1 elements, to its first element, head, of it; or reports false where all but the first are negligible, for 8 matrices.
 //
 //go:noescape
-func QLLanesF64AVX512(q, d, e, room unsafe.Pointer, n, l int) (ok bool)
+func HouseholderLanesF64AVX512(v, head, beta unsafe.Pointer, n int) (ok bool)
+
+// FoldLanesF64AVX512 takes v[i]·beta·Σ v[i]·x[i] from x[i], over rows of cols elements, stride bytes apart, for 8 matrices.
+//
+//go:noescape
+func FoldLanesF64AVX512(x, v, beta unsafe.Pointer, rows, cols, stride int)
+
+// QLLanesF64AVX512 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of top and top+l-1, and so on down to l, which go to room; 0 where all are negligible, -1 where one vanishes, for 8 matrices.
+//
+//go:noescape
+func QLLanesF64AVX512(d, e, room unsafe.Pointer, n, l int) (top int)
+
+// QRLanesF64AVX512 is a step that makes e[k] of a bidiagonal matrix, of diagonal d below which it lies, smaller, by rotations of k-top and the next, and so on up to k, which go to room, those of rows 192·n bytes further; 0 where all are at most tiny, -1 where a step is another, for 8 matrices.
+//
+//go:noescape
+func QRLanesF64AVX512(d, e, room, tiny unsafe.Pointer, n, k int) (top int)
+
+// TurnLanesF64AVX512 applies count rotations in room to row x and the next, stride bytes further, that one and the next, …, of cols elements, for 8 matrices.
+//
+//go:noescape
+func TurnLanesF64AVX512(x, room unsafe.Pointer, cols, stride, count int)
 
 // LargestLanesF64AVX512 is y, the largest magnitude of n elements of a, or NaN where one is not finite, for 8 matrices.
 //

@@ -103,15 +103,19 @@ type Lanes struct {
 	// Norm is y, the largest sum of the magnitudes in a column of a, or NaN where it or that of all elements is not finite.
 	Norm func(y, a unsafe.Pointer, n int)
 
-	// Of float64s, for symmetric matrices. Tridiagonal makes the reflection I - beta·v·vᵀ that takes row x, of rows > 1 elements, to
-	// its first element, head: v in its place, and applies it to both sides of the matrix of as many rows below, stride bytes apart; p is
-	// room for a row. It reports false where all but a row's first element are negligible.
+	// Those below are of float64s. Householder makes the reflection I - beta·v·vᵀ that takes v, of n > 1 elements, to its first element,
+	// head, of it, or reports false where all others are negligible. Reflect takes beta·(v·row)·v from each of rows rows of x, Fold
+	// v[i]·beta·Σ v[i]·x[i] from x[i], of cols elements, stride bytes apart.
+	Householder   func(v, head, beta unsafe.Pointer, n int) bool
+	Reflect, Fold func(x, v, beta unsafe.Pointer, rows, cols, stride int)
+	// Tridiagonal is Householder of row x, of rows > 1 elements, and applies that to both sides of the symmetric matrix of as many rows
+	// below, stride bytes apart; p is room for a row.
 	Tridiagonal func(x, p, head, beta unsafe.Pointer, rows, stride int) bool
-	// Reflect takes beta·(v·row)·v from each of rows rows of q, of as many elements.
-	Reflect func(q, v, beta unsafe.Pointer, rows, stride int)
-	// QL makes e[l] of the tridiagonal matrix of diagonal d negligible and applies the rotations to q's rows, or reports false; room
-	// is three rows.
-	QL func(q, d, e, room unsafe.Pointer, n, l int) bool
+	// QL makes e[l] of the tridiagonal matrix of diagonal d negligible, in up to steps steps, and applies the rotations to q's rows, of n; room
+	// is three rows. QR is that for e[k] of the bidiagonal matrix of diagonal d and e above it and the rows of u and v, of m and n; room is
+	// six rows of n. They report false where a step is another than one of all, or one more is needed.
+	QL func(q, d, e, room unsafe.Pointer, n, l, steps int) bool
+	QR func(u, v, d, e, room, tiny unsafe.Pointer, m, n, k, steps int) bool
 	// Largest is y, the largest magnitude of n > 0 elements of a, or NaN where one is not finite; Scale is y = a·x, of n > 0.
 	Largest func(y, a unsafe.Pointer, n int)
 	Scale   func(y, a, x unsafe.Pointer, n int)

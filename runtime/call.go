@@ -58,13 +58,15 @@ var callKernels = [ir.NumCalls]callKernel{
 	}, together: func(c callLanes[float64]) bool { return c.Eigh(c.y, c.operand(0), c.u.cols, c.work) }, upTo: linalg.Small}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
 		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.wide)
 	}, above: linalg.Small, together: func(c callLanes[float32]) bool {
-		return linalg.EighNarrow(linalg.Together[float64]{Lanes: c.u.wide}, c.y, c.operand(0), c.u.cols, c.work)
+		return linalg.Narrow(c.y, c.operand(0), c.work, func(y, a, work []float64) bool { return c.wide().Eigh(y, a, c.u.cols, work) })
 	}, upTo: linalg.Small}},
 	ir.SVD: {work: func(m, n, k int) int { return linalg.SVDWork(m, n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
 		return linalg.SVD(a.y, a.in[0], a.m, a.n, a.work, a.wide)
-	}}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
+	}, together: func(c callLanes[float64]) bool { return c.SVD(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }, upTo: linalg.Small}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
 		return linalg.SVDBlocks(a.y, a.in[0], a.m, a.n, a.work, a.rows, a.wide)
-	}, above: linalg.Small}},
+	}, above: linalg.Small, together: func(c callLanes[float32]) bool {
+		return linalg.Narrow(c.y, c.operand(0), c.work, func(y, a, work []float64) bool { return c.wide().SVD(y, a, c.u.rows, c.u.cols, work) })
+	}, upTo: linalg.Small}},
 }
 
 // overwrites is the number of the operand that a call's result begins as, element by element of the batch, and may lie in the place of, -1
@@ -456,6 +458,11 @@ func together[T float32 | float64](u *callUnit, run func(c callLanes[T]) bool, i
 	t := u.n.Type.Size()
 	kernels.Transpose(unsafe.Add(y, i*u.size*t), u.size*t, unsafe.Pointer(&c.y[0]), u.most*t, w, u.size, t)
 	return true
+}
+
+// wide has the functions of float64s.
+func (c callLanes[T]) wide() linalg.Together[float64] {
+	return linalg.Together[float64]{Lanes: c.u.wide}
 }
 
 // operand is number k, in lanes.

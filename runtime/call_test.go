@@ -28,10 +28,11 @@ func TestMatricesSideBySide(t *testing.T) {
 					outs := []*ir.Node{s.g.Call(ir.Cholesky, 0, "", s.g.Map(ops.Add, s.g.MatMul(x, xt), s.g.Identity(x))), lu, s.g.Call(ir.LU, 0, "", raw), s.g.Call(ir.Det, 0, "", raw), s.g.Call(ir.Det, 0, "", x)}
 					outs = append(outs, s.g.Call(ir.QR, 0, "", raw), s.g.Call(ir.QR, 0, "", x), s.g.Call(ir.Eigh, 0, "", s.g.Map(ops.Add, x, xt)))
 					outs = append(outs, s.g.Call(ir.Eigh, 0, "", s.g.Map(ops.Mul, x, s.g.Identity(x)))) // one by one: nothing to reflect
+					outs = append(outs, s.g.Call(ir.SVD, 0, "", x), s.g.Call(ir.SVD, 0, "", s.g.Map(ops.Mul, x, s.g.Identity(x))))
 					small := s.g.Map(ops.Mul, x, s.g.Const(typ, x.Shape, 0.05))
 					outs = append(outs, s.g.Call(ir.Expm, 0, "", raw), s.g.Call(ir.Expm, 0, "", x), s.g.Call(ir.Expm, 0, "", small), s.g.Call(ir.ExpmFrechet, 0, "", small, x))
 					if n >= k {
-						outs = append(outs, s.g.Call(ir.QR, 0, "", b), s.g.Call(ir.QR, 0, "", bounded(s.g, b)))
+						outs = append(outs, s.g.Call(ir.QR, 0, "", b), s.g.Call(ir.QR, 0, "", bounded(s.g, b)), s.g.Call(ir.SVD, 0, "", bounded(s.g, b)))
 					}
 					for flags := range uint64(8) {
 						outs = append(outs, s.g.Call(ir.TriSolve, flags, "", x, b))

@@ -37,8 +37,12 @@ func genLanes() map[string][]byte {
 			if t.name == "F64" {
 				functions = append(functions, []function{
 					{"Tridiagonal", "x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool", "makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0", l.tridiagonal},
-					{"Reflect", "q, v, beta unsafe.Pointer, rows, stride int", "takes beta·(v·row)·v from each of rows rows of q, of as many elements", l.reflect},
-					{"QL", "q, d, e, room unsafe.Pointer, n, l int) (ok bool", "makes e[l] of a tridiagonal matrix, of diagonal d, negligible and applies the rotations to q's rows, of n; or reports false after too many steps or where an element vanishes. room is 192·n bytes", l.ql},
+					{"Reflect", "x, v, beta unsafe.Pointer, rows, cols, stride int", "takes beta·(v·row)·v from each of rows rows of x, of cols elements, stride bytes apart", l.reflect},
+					{"Householder", "v, head, beta unsafe.Pointer, n int) (ok bool", "makes the reflection I - beta·v·vᵀ that takes v, of n > 1 elements, to its first element, head, of it; or reports false where all but the first are negligible", l.reflection},
+					{"Fold", "x, v, beta unsafe.Pointer, rows, cols, stride int", "takes v[i]·beta·Σ v[i]·x[i] from x[i], over rows of cols elements, stride bytes apart", l.fold},
+					{"QL", "d, e, room unsafe.Pointer, n, l int) (top int", "is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of top and top+l-1, and so on down to l, which go to room; 0 where all are negligible, -1 where one vanishes", l.ql},
+					{"QR", "d, e, room, tiny unsafe.Pointer, n, k int) (top int", "is a step that makes e[k] of a bidiagonal matrix, of diagonal d below which it lies, smaller, by rotations of k-top and the next, and so on up to k, which go to room, those of rows 192·n bytes further; 0 where all are at most tiny, -1 where a step is another", l.qr},
+					{"Turn", "x, room unsafe.Pointer, cols, stride, count int", "applies count rotations in room to row x and the next, stride bytes further, that one and the next, …, of cols elements", l.turn},
 					{"Largest", "y, a unsafe.Pointer, n int", "is y, the largest magnitude of n elements of a, or NaN where one is not finite", l.largest},
 					{"Scale", "y, a, x unsafe.Pointer, n int", "is y = a·x, of n elements", l.scale},
 				}...)
@@ -47,7 +51,8 @@ func genLanes() map[string][]byte {
 				name := f.name + "Lanes" + t.name + isa.name
 				fmt.Fprintf(&d, "\n// %s %s, for %d matrices.\n//\n//go:noescape\nfunc %[1]s(%[4]s)\n", name, f.doc, isa.bytes/l.size(), f.args)
 				fmt.Fprintf(&s, "\n// func %s(%s)\n", name, f.args)
-				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48, "Product": 32, "Norm": 24, "Tridiagonal": 49, "Reflect": 40, "QL": 49, "Largest": 24, "Scale": 32}[f.name])
+				fmt.Fprintf(&s, "TEXT ·%s(SB), NOSPLIT, $0-%d\n", name, map[string]int{"Cholesky": 17, "Pivot": 32, "Eliminate": 24, "Row": 48, "Dot": 40, "Column": 48, "Reflector": 41, "Mirror": 48, "Product": 32, "Norm": 24, "Tridiagonal": 49, "Reflect": 48, "Householder": 33, "Fold": 48,
+					"QL": 48, "QR": 56, "Turn": 40, "Largest": 24, "Scale": 32}[f.name])
 				f.body()
 			}
 		}
@@ -605,15 +610,8 @@ func (l *lanes) constant(v int, x float64) {
 // negligible is that of internal/linalg.
 const negligible = 0x1p-450
 
-// tridiagonal: SI is v, R13 the rows below, R8 their distance, R9 the bytes of a row, DI p.
-func (l *lanes) tridiagonal() {
-	l.p("MOVQ x+0(FP), SI")
-	l.p("MOVQ p+8(FP), DI")
-	l.p("MOVQ rows+32(FP), CX")
-	l.p("MOVQ stride+40(FP), R8")
-	l.p("MOVQ CX, R9")
-	l.p("SHLQ $6, R9")
-	l.p("LEAQ (SI)(R8*1), R13")
+// householder makes R9/64 elements at SI a reflection, register 0 its head, 8 beta, or goes to bad.
+func (l *lanes) householder() {
 	l.zero(2)
 	l.p("MOVQ $64, AX")
 	l.label("square")
@@ -635,14 +633,42 @@ func (l *lanes) tridiagonal() {
 	l.op("AND", 3, 8, 9)
 	l.op("XOR", 3, 3, 9)
 	l.op("OR", 0, 0, 3)
-	l.p("MOVQ head+16(FP), AX")
-	l.store(0, "(AX)")
 	l.op("SUB", 8, 8, 0)
 	l.store(8, "(SI)")
-	l.op("MUL", 0, 8, 8)
-	l.op("ADD", 0, 0, 2)
+	l.op("MUL", 1, 8, 8)
+	l.op("ADD", 1, 1, 2)
 	l.constant(8, 2)
-	l.op("DIV", 8, 8, 0)
+	l.op("DIV", 8, 8, 1)
+}
+
+func (l *lanes) reflection() {
+	l.p("MOVQ v+0(FP), SI")
+	l.p("MOVQ n+24(FP), R9")
+	l.p("SHLQ $6, R9")
+	l.householder()
+	l.p("MOVQ head+8(FP), AX")
+	l.store(0, "(AX)")
+	l.p("MOVQ beta+16(FP), AX")
+	l.store(8, "(AX)")
+	l.p("MOVB $1, ok+32(FP)")
+	l.end()
+	l.label("bad")
+	l.p("MOVB $0, ok+32(FP)")
+	l.end()
+}
+
+// tridiagonal: SI is v, R13 the rows below, R8 their distance, R9 the bytes of a row, DI p.
+func (l *lanes) tridiagonal() {
+	l.p("MOVQ x+0(FP), SI")
+	l.p("MOVQ p+8(FP), DI")
+	l.p("MOVQ rows+32(FP), CX")
+	l.p("MOVQ stride+40(FP), R8")
+	l.p("MOVQ CX, R9")
+	l.p("SHLQ $6, R9")
+	l.p("LEAQ (SI)(R8*1), R13")
+	l.householder()
+	l.p("MOVQ head+16(FP), AX")
+	l.store(0, "(AX)")
 	l.p("MOVQ beta+24(FP), AX")
 	l.store(8, "(AX)")
 	// p is beta·x·v, and then p - beta/2·(p·v)·v.
@@ -703,12 +729,12 @@ func (l *lanes) tridiagonal() {
 
 // reflect: DX is a row, SI v, CX the rows that are left.
 func (l *lanes) reflect() {
-	l.p("MOVQ q+0(FP), DX")
+	l.p("MOVQ x+0(FP), DX")
 	l.p("MOVQ v+8(FP), SI")
 	l.p("MOVQ beta+16(FP), AX")
 	l.p("MOVQ rows+24(FP), CX")
-	l.p("MOVQ stride+32(FP), R8")
-	l.p("MOVQ CX, R9")
+	l.p("MOVQ cols+32(FP), R9")
+	l.p("MOVQ stride+40(FP), R8")
 	l.p("SHLQ $6, R9")
 	l.load(8, "(AX)")
 	l.label("row")
@@ -774,25 +800,21 @@ func (l *lanes) but(dst, a int, m mask) {
 	}
 }
 
-// ql: DI and SI are d[l] and e[l], R8 a row's bytes, R10 how many elements lie above l, CX the steps left. A lane's chain of rotations begins at its
-// own m, the first from l on whose e is negligible, and goes down to l; R11 is 64·(i-l), R12 the uppermost row, BX where a rotation goes: c, s,
-// and whether a lane is in it. Registers 0 to 6: c, s, g, the shift, m, e[l] as
-// the first g has it, i+1; 7 and 8: whether the chain begins here, whether it has begun.
+// ql: DI and SI are d[l] and e[l], BX where a rotation goes, R11 64·(i-l). A lane's chain of rotations begins at its own m, the first from l on whose
+// e is negligible, and goes down to l. Registers 0 to 6: c, s, g, the shift, m-l, e[l] as all first gs have it, i+1-l; 7 and 8: whether the chain
+// begins here, whether it has begun.
 func (l *lanes) ql() {
 	begins, begun := mask{1, 7}, mask{2, 8}
-	l.p("MOVQ d+8(FP), DI")
-	l.p("MOVQ e+16(FP), SI")
-	l.p("MOVQ n+32(FP), R8")
-	l.p("MOVQ l+40(FP), AX")
-	l.p("MOVQ R8, R10")
-	l.p("SUBQ AX, R10")
-	l.p("DECQ R10")
+	l.p("MOVQ d+0(FP), DI")
+	l.p("MOVQ e+8(FP), SI")
+	l.p("MOVQ room+16(FP), BX")
+	l.p("MOVQ n+24(FP), DX")
+	l.p("MOVQ l+32(FP), AX")
+	l.p("SUBQ AX, DX")
+	l.p("DECQ DX")
 	l.p("SHLQ $6, AX")
 	l.p("ADDQ AX, DI")
 	l.p("ADDQ AX, SI")
-	l.p("SHLQ $6, R8")
-	l.p("MOVQ $61, CX")
-	l.label("step")
 	l.zero(4) // m - l
 	l.constant(5, 1)
 	l.constant(6, 0x1p-53)
@@ -801,7 +823,6 @@ func (l *lanes) ql() {
 	l.zero(14)
 	l.is(begun, "$0", 14, 14) // all
 	l.p("XORQ R11, R11")
-	l.p("MOVQ R10, DX")
 	l.label("look")
 	l.p("TESTQ DX, DX")
 	l.p("JEQ looked")
@@ -830,12 +851,10 @@ func (l *lanes) ql() {
 	l.p("DECQ DX")
 	l.p("JMP look")
 	l.label("looked")
-	l.p("TESTQ R11, R11")
-	l.p("JEQ done")
-	l.p("DECQ CX")
-	l.p("JEQ bad")
 	l.p("MOVQ R11, AX")
 	l.p("SHRQ $6, AX")
+	l.p("MOVQ AX, top+40(FP)")
+	l.p("JEQ done")
 	l.p("VCVTSI2SDQ AX, X6, X6")
 	l.p("VBROADCASTSD X6, %s6", l.reg)
 	// theta is 9, and then e[l] over it.
@@ -854,14 +873,6 @@ func (l *lanes) ql() {
 	for v := range 4 {
 		l.zero(v)
 	}
-	l.p("MOVQ room+24(FP), BX")
-	l.p("MOVQ l+40(FP), R12")
-	l.p("IMULQ R8, R12")
-	l.p("ADDQ q+0(FP), R12")
-	l.p("MOVQ R11, AX")
-	l.p("SHRQ $6, AX")
-	l.p("IMULQ R8, AX")
-	l.p("ADDQ AX, R12")
 	l.label("chain")
 	l.p("SUBQ $64, R11")
 	l.is(begins, "$0", 4, 6)
@@ -915,13 +926,7 @@ func (l *lanes) ql() {
 	l.op("MUL", 12, 9, 12)
 	l.op("MUL", 2, 15, 10)
 	l.op("ADD", 2, 2, 12)
-	l.store(0, "(BX)")
-	l.store(1, "64(BX)")
-	if l.reg == "Z" {
-		l.p("KMOVW K2, 128(BX)")
-	} else {
-		l.store(8, "128(BX)")
-	}
+	l.keep("BX", begun)
 	l.p("ADDQ $192, BX")
 	l.p("TESTQ R11, R11")
 	l.p("JNE chain")
@@ -932,16 +937,222 @@ func (l *lanes) ql() {
 	l.load(9, "(SI)")
 	l.where(9, 2, begun)
 	l.store(9, "(SI)")
-	// Some columns of the rows go through all of the chain at a time: 0 to 3 are those of the row that is in the next rotation, too.
-	l.p("XORQ DX, DX")
+	l.label("done")
+	l.end()
+	l.label("bad")
+	l.p("MOVQ $-1, top+40(FP)")
+	l.end()
+}
+
+// keep stores the rotation of cosine 0 and sine 1 and the lanes that are in it.
+func (l *lanes) keep(at string, in mask) {
+	l.store(0, fmt.Sprintf("(%s)", at))
+	l.store(1, fmt.Sprintf("64(%s)", at))
+	if l.reg == "Z" {
+		l.p("KMOVW K%d, 128(%s)", in.k, at)
+	} else {
+		l.store(in.v, fmt.Sprintf("128(%s)", at))
+	}
+}
+
+// beyond goes to bad where a lane in m is not to limit as the predicate, which NaNs fulfil, says. Register t is lost.
+func (l *lanes) beyond(predicate string, v int, limit float64, m mask, t int) {
+	l.constant(t, limit)
+	out := mask{3, t}
+	l.is(out, predicate, v, t)
+	l.bits(out, m, t)
+	l.p("TESTL AX, AX")
+	l.p("JNE bad")
+}
+
+// turning is internal/linalg's of f and h: c in 0, s in 1, their length in register z. q and t are lost.
+func (l *lanes) turning(f, h, q, z, t int, m mask) {
+	l.op("MUL", q, f, f)
+	l.op("MUL", t, h, h)
+	l.op("ADD", q, q, t)
+	l.beyond("$26", q, 1e-280, m, t)
+	l.beyond("$21", q, 1e300, m, t)
+	l.p("VSQRTPD %[1]s%[2]d, %[1]s%[3]d", l.reg, q, z)
+	l.constant(t, 1)
+	l.op("DIV", t, t, z)
+	l.op("MUL", 0, f, t)
+	l.op("MUL", 1, h, t)
+}
+
+// qr: DI and SI are d[k] and e[k], BX and R9 where rotations go, R11 64·(j-k). A lane's chain begins at its own l, the last up to k above which e is
+// at most tiny, and goes up to k. Registers 0 to 6: c, s, f, x, k-l, what all first fs have, k-j; 7 and 8 as in ql.
+func (l *lanes) qr() {
+	begins, begun := mask{1, 7}, mask{2, 8}
+	l.p("MOVQ d+0(FP), DI")
+	l.p("MOVQ e+8(FP), SI")
+	l.p("MOVQ room+16(FP), BX")
+	l.p("MOVQ tiny+24(FP), R8")
+	l.p("MOVQ n+32(FP), R9")
+	l.p("MOVQ k+40(FP), DX")
+	l.p("IMULQ $192, R9")
+	l.p("ADDQ BX, R9")
+	l.p("MOVQ DX, AX")
+	l.p("SHLQ $6, AX")
+	l.p("ADDQ AX, DI")
+	l.p("ADDQ AX, SI")
+	l.zero(4)
+	l.constant(5, 1)
+	l.load(9, "(R8)")
+	l.sign(15)
+	l.zero(14)
+	l.is(begun, "$0", 14, 14) // all
+	l.p("XORQ R11, R11")
+	l.label("look")
+	l.p("TESTQ DX, DX")
+	l.p("JEQ looked")
+	and := func(m mask) { // those of m that are in begun, too
+		if l.reg == "Z" {
+			l.p("KANDW K%d, K2, K%[1]d", m.k)
+			l.p("KMOVW K%d, AX", m.k)
+		} else {
+			l.op("AND", m.v, m.v, 8)
+			l.p("VMOVMSKPD Y%d, AX", m.v)
+		}
+	}
+	l.load(10, "(SI)(R11*1)")
+	l.op("ANDN", 10, 15, 10)
+	l.is(begins, "$30", 10, 9)
+	and(begins)
+	l.p("TESTL AX, AX")
+	l.p("JEQ looked")
+	if l.reg == "Z" {
+		l.p("KMOVW K1, K2")
+	} else {
+		l.p("VMOVAPD Y7, Y8")
+	}
+	l.load(11, "-64(DI)(R11*1)")
+	l.op("ANDN", 11, 15, 11)
+	l.is(begins, "$18", 11, 9)
+	and(begins)
+	l.p("TESTL AX, AX")
+	l.p("JNE bad")
+	l.op("ADD", 13, 4, 5)
+	l.where(4, 13, begun)
+	l.p("SUBQ $64, R11")
+	l.p("DECQ DX")
+	l.p("JMP look")
+	l.label("looked")
+	l.p("MOVQ R11, AX")
+	l.p("NEGQ AX")
+	l.p("SHRQ $6, AX")
+	l.p("MOVQ AX, top+48(FP)")
+	l.p("JEQ done")
+	l.p("VCVTSI2SDQ AX, X6, X6")
+	l.p("VBROADCASTSD X6, %s6", l.reg)
+	l.zero(14)
+	l.is(begun, "$30", 4, 14)
+	l.load(10, "-64(DI)") // y
+	l.load(11, "(DI)")    // z
+	l.load(12, "-64(SI)") // g
+	l.load(13, "(SI)")    // h
+	l.op("SUB", 0, 10, 11)
+	l.op("ADD", 1, 10, 11)
+	l.op("MUL", 0, 0, 1)
+	l.op("SUB", 1, 12, 13)
+	l.op("ADD", 2, 12, 13)
+	l.op("MUL", 1, 1, 2)
+	l.op("ADD", 0, 0, 1)
+	l.op("ADD", 1, 13, 13)
+	l.op("MUL", 1, 1, 10)
+	l.op("DIV", 0, 0, 1)
+	l.op("MUL", 1, 0, 0)
+	l.op("ADD", 1, 1, 5)
+	l.beyond("$21", 1, 1e300, begun, 2)
+	l.p("VSQRTPD %s1, %[1]s1", l.reg)
+	l.op("AND", 2, 0, 15)
+	l.op("OR", 1, 1, 2)
+	l.op("ADD", 0, 0, 1)
+	l.op("DIV", 10, 10, 0)
+	l.op("SUB", 10, 10, 13)
+	l.op("MUL", 5, 13, 10)
+	for v := range 4 {
+		l.zero(v)
+	}
+	l.label("chain")
+	l.is(begins, "$0", 4, 6)
+	l.is(begun, "$29", 4, 6)
+	l.constant(15, 1)
+	l.op("SUB", 6, 6, 15)
+	l.bits(begins, begins, 9)
+	l.p("TESTL AX, AX")
+	l.p("JEQ going")
+	l.load(9, "(DI)(R11*1)")
+	l.load(10, "(DI)")
+	l.op("SUB", 11, 9, 10)
+	l.op("ADD", 12, 9, 10)
+	l.op("MUL", 11, 11, 12)
+	l.op("ADD", 11, 11, 5)
+	l.op("DIV", 11, 11, 9)
+	l.where(2, 11, begins)
+	l.where(3, 9, begins)
+	l.where(0, 15, begins)
+	l.where(1, 15, begins)
+	l.label("going")
+	l.load(9, "64(SI)(R11*1)")
+	l.op("MUL", 10, 0, 9) // g
+	l.op("MUL", 9, 1, 9)  // h
+	l.turning(2, 9, 11, 12, 13, begun)
+	l.but(14, 12, begins)
+	l.load(15, "(SI)(R11*1)")
+	l.where(15, 14, begun)
+	l.store(15, "(SI)(R11*1)")
+	l.keep("BX", begun)
+	l.load(11, "64(DI)(R11*1)") // y
+	l.op("MUL", 9, 3, 0)
+	l.op("MUL", 12, 10, 1)
+	l.op("ADD", 9, 9, 12) // f
+	l.op("MUL", 12, 10, 0)
+	l.op("MUL", 13, 3, 1)
+	l.op("SUB", 12, 12, 13) // g
+	l.op("MUL", 13, 11, 1)  // h
+	l.op("MUL", 11, 11, 0)
+	l.turning(9, 13, 10, 14, 15, begun)
+	l.load(15, "(DI)(R11*1)")
+	l.where(15, 14, begun)
+	l.store(15, "(DI)(R11*1)")
+	l.keep("R9", begun)
+	l.op("MUL", 2, 0, 12)
+	l.op("MUL", 14, 1, 11)
+	l.op("ADD", 2, 2, 14)
+	l.op("MUL", 3, 0, 11)
+	l.op("MUL", 14, 1, 12)
+	l.op("SUB", 3, 3, 14)
+	l.p("ADDQ $192, BX")
+	l.p("ADDQ $192, R9")
+	l.p("ADDQ $64, R11")
+	l.p("JNE chain")
+	l.load(9, "(SI)")
+	l.where(9, 2, begun)
+	l.store(9, "(SI)")
+	l.load(9, "(DI)")
+	l.where(9, 3, begun)
+	l.store(9, "(DI)")
+	l.label("done")
+	l.end()
+	l.label("bad")
+	l.p("MOVQ $-1, top+48(FP)")
+	l.end()
+}
+
+// turn: some columns of the rows go through all rotations at a time: 0 to 3 are those of the row that is in the next rotation, too.
+func (l *lanes) turn() {
+	begun := mask{2, 8}
+	l.p("MOVQ x+0(FP), R12")
+	l.p("MOVQ cols+16(FP), R10")
+	l.p("MOVQ stride+24(FP), R8")
 	for _, cols := range []int{4, 1} {
 		name := fmt.Sprintf("by%d", cols)
 		l.label(name)
-		l.p("LEAQ %d(DX), AX", 64*cols)
-		l.p("CMPQ AX, R8")
-		l.p("JGT %sEnd", name)
-		l.p("LEAQ (R12)(DX*1), R11")
-		l.p("MOVQ room+24(FP), AX")
+		l.p("CMPQ R10, $%d", cols)
+		l.p("JLT %sEnd", name)
+		l.p("MOVQ R12, R11")
+		l.p("MOVQ room+8(FP), AX")
+		l.p("MOVQ count+32(FP), CX")
 		for v := range cols {
 			l.load(v, fmt.Sprintf("%d(R11)", 64*v))
 		}
@@ -954,7 +1165,7 @@ func (l *lanes) ql() {
 			l.load(8, "128(AX)")
 		}
 		l.p("MOVQ R11, R13")
-		l.p("SUBQ R8, R11")
+		l.p("ADDQ R8, R11")
 		for v := range cols {
 			l.load(9, fmt.Sprintf("%d(R11)", 64*v))
 			l.op("MUL", 10, 4, 9)
@@ -974,21 +1185,68 @@ func (l *lanes) ql() {
 			l.p("VMOVAPD %s9, %[1]s%d", l.reg, v)
 		}
 		l.p("ADDQ $192, AX")
-		l.p("CMPQ AX, BX")
+		l.p("DECQ CX")
 		l.p("JNE %sTurn", name)
 		for v := range cols {
 			l.store(v, fmt.Sprintf("%d(R11)", 64*v))
 		}
-		l.p("ADDQ $%d, DX", 64*cols)
+		l.p("ADDQ $%d, R12", 64*cols)
+		l.p("SUBQ $%d, R10", cols)
 		l.p("JMP %s", name)
 		l.label(name + "End")
 	}
-	l.p("JMP step")
-	l.label("done")
-	l.p("MOVB $1, ok+48(FP)")
 	l.end()
-	l.label("bad")
-	l.p("MOVB $0, ok+48(FP)")
+}
+
+// fold: SI is v, R13 a row, R12 the bytes of v's elements.
+func (l *lanes) fold() {
+	l.p("MOVQ x+0(FP), BX")
+	l.p("MOVQ v+8(FP), SI")
+	l.p("MOVQ beta+16(FP), AX")
+	l.p("MOVQ rows+24(FP), R12")
+	l.p("MOVQ cols+32(FP), R10")
+	l.p("MOVQ stride+40(FP), R8")
+	l.load(8, "(AX)")
+	l.p("SHLQ $6, R12")
+	for _, cols := range []int{4, 1} {
+		name := fmt.Sprintf("by%d", cols)
+		down := func(pass string, step func(v int)) {
+			l.p("MOVQ BX, R13")
+			l.p("XORQ AX, AX")
+			l.label(name + pass)
+			l.load(4, "(SI)(AX*1)")
+			for v := range cols {
+				step(v)
+			}
+			l.p("ADDQ R8, R13")
+			l.p("ADDQ $64, AX")
+			l.p("CMPQ AX, R12")
+			l.p("JLT %s%s", name, pass)
+		}
+		l.label(name)
+		l.p("CMPQ R10, $%d", cols)
+		l.p("JLT %sEnd", name)
+		for v := range cols {
+			l.zero(v)
+		}
+		down("Sum", func(v int) {
+			l.op("MUL", 5, 4, fmt.Sprintf("%d(R13)", 64*v))
+			l.op("ADD", v, v, 5)
+		})
+		for v := range cols {
+			l.op("MUL", v, v, 8)
+		}
+		down("Less", func(v int) {
+			l.op("MUL", 5, 4, v)
+			l.load(6, fmt.Sprintf("%d(R13)", 64*v))
+			l.op("SUB", 6, 6, 5)
+			l.store(6, fmt.Sprintf("%d(R13)", 64*v))
+		})
+		l.p("ADDQ $%d, BX", 64*cols)
+		l.p("SUBQ $%d, R10", cols)
+		l.p("JMP %s", name)
+		l.label(name + "End")
+	}
 	l.end()
 }
 

@@ -216,15 +216,9 @@ func (t Together[T]) Eigh(y, a []T, n int, work []T) bool {
 	}
 	x, q, e, beta, room, up, down := take(n*n), take(n*n), take(n), take(n), take(3*n), take(1), take(1)
 	v, d := y[:w*n*n], y[w*n*n:w*(n*n+n)]
-	t.Largest(at(up, 0), at(a, 0), n*n)
-	for l, top := range up {
-		if top-top != 0 {
-			return false
-		}
-		exp := exponent(float64(top))
-		up[l], down[l] = T(math.Ldexp(1, exp)), T(math.Ldexp(1, -exp))
+	if !t.near1(x, a, up, down) {
+		return false
 	}
-	t.Scale(at(x, 0), at(down, 0), at(a, 0), n*n)
 	const bytes = 64 // a vector's
 	for k := range n {
 		copy(d[w*k:][:w], x[w*(k*n+k):])
@@ -245,56 +239,164 @@ func (t Together[T]) Eigh(y, a []T, n int, work []T) bool {
 			q[w*(k*n+k)+l] = 1
 		}
 		if rest := n - k - 1; rest > 1 {
-			t.Reflect(at(q, (k+1)*n+k+1), at(x, k*n+k+1), at(beta, k), rest, bytes*n)
+			t.Reflect(at(q, (k+1)*n+k+1), at(x, k*n+k+1), at(beta, k), rest, rest, bytes*n)
 		}
 	}
 	for l := range n {
-		if !t.QL(at(q, 0), at(d, 0), at(e, 0), at(room, 0), n, l) {
+		if !t.QL(at(q, 0), at(d, 0), at(e, 0), at(room, 0), n, l, sweeps) {
 			return false
 		}
 	}
 	t.Scale(at(d, 0), at(up, 0), at(d, 0), n)
-	// Rows in order in x, and those turned.
+	rows := t.order(d, n, false)
+	t.turn(v, q, x, n, n, &rows)
+	return true
+}
+
+// near1 is x = down·a, with down, and up = 1/down, the power of two that makes the largest of a matrix about 1, or false where it is not finite.
+func (t Together[T]) near1(x, a, up, down []T) bool {
+	n := len(x) / Lanes[T]()
+	t.Largest(at(up, 0), at(a, 0), n)
+	for l, top := range up {
+		if top-top != 0 {
+			return false
+		}
+		exp := exponent(float64(top))
+		up[l], down[l] = T(math.Ldexp(1, exp)), T(math.Ldexp(1, -exp))
+	}
+	t.Scale(at(x, 0), at(down, 0), at(a, 0), n)
+	return true
+}
+
+// order sorts d and says which element has come where, in each lane.
+func (t Together[T]) order(d []T, n int, descending bool) (from [mostLanes][Small]int) {
+	w := Lanes[T]()
 	for l := range w {
-		var rows [Small]int
-		for i := range rows {
+		rows := &from[l]
+		for i := range n {
 			rows[i] = i
 		}
 		for i := range n {
 			best := i
 			for j := i + 1; j < n; j++ {
-				if d[w*j+l] < d[w*best+l] {
+				if descending && d[w*j+l] > d[w*best+l] || !descending && d[w*j+l] < d[w*best+l] {
 					best = j
 				}
 			}
 			d[w*i+l], d[w*best+l] = d[w*best+l], d[w*i+l]
 			rows[i], rows[best] = rows[best], rows[i]
-			moveRow(x[w*i*n+l:], q[w*rows[i]*n+l:], n)
+		}
+	}
+	return from
+}
+
+// turn is y, [m n], the transpose of the n rows of x in order; work holds as much.
+func (t Together[T]) turn(y, x, work []T, m, n int, from *[mostLanes][Small]int) {
+	w := Lanes[T]()
+	for l := range w {
+		for i, row := range from[l][:n] {
+			moveRow(work[w*i*m+l:], x[w*row*m+l:], m)
 		}
 	}
 	for i := range n {
-		for j := range n {
-			*(*[bytes]byte)(at(v, j*n+i)) = *(*[bytes]byte)(at(x, i*n+j))
+		for j := range m {
+			*(*[64]byte)(at(y, j*n+i)) = *(*[64]byte)(at(work, i*m+j))
 		}
 	}
+}
+
+// SVD is as one's, of float64s and m ≥ n > 0; work holds SVDWork of each matrix.
+func (t Together[T]) SVD(y, a []T, m, n int, work []T) bool {
+	w := Lanes[T]()
+	take := func(k int) (x []T) {
+		x, work = work[:w*k], work[w*k:]
+		return x
+	}
+	x, ut, vt, left, e, bl, br, room := take(m*n), take(m*n), take(n*n), take(m*n), take(n), take(n), take(n), take(6*n)
+	up, down, tiny := take(1), take(1), take(1)
+	u, v, d := y[:w*m*n], y[w*m*n:w*(m*n+n*n)], y[w*(m*n+n*n):w*(m*n+n*n+n)]
+	if !t.near1(x, a, up, down) {
+		return false
+	}
+	const bytes = 64 // a vector's
+	clear(e[:w])
+	for k := range n {
+		column := left[w*k*m : w*(k*m+m-k)]
+		for i := range m - k {
+			*(*[bytes]byte)(at(column, i)) = *(*[bytes]byte)(at(x, (k+i)*n+k))
+		}
+		if k+1 == m {
+			copy(d[w*k:], column)
+		} else if !t.Householder(at(column, 0), at(d, k), at(bl, k), m-k) {
+			return false
+		}
+		rest := n - k - 1
+		if rest == 0 {
+			break
+		}
+		t.Fold(at(x, k*n+k+1), at(column, 0), at(bl, k), m-k, rest, bytes*n)
+		if rest == 1 {
+			copy(e[w*(k+1):][:w], x[w*(k*n+k+1):])
+			continue
+		}
+		if !t.Householder(at(x, k*n+k+1), at(e, k+1), at(br, k), rest) {
+			return false
+		}
+		t.Reflect(at(x, (k+1)*n+k+1), at(x, k*n+k+1), at(br, k), m-k-1, rest, bytes*n)
+	}
+	clear(ut)
+	clear(vt)
+	for k := n - 1; k >= 0; k-- {
+		for l := range w {
+			ut[w*(k*m+k)+l], vt[w*(k*n+k)+l] = 1, 1
+		}
+		if k+1 < m {
+			t.Reflect(at(ut, k*m+k), at(left, k*m), at(bl, k), n-k, m-k, bytes*m)
+		}
+		if rest := n - k - 1; rest > 1 {
+			t.Reflect(at(vt, (k+1)*n+k+1), at(x, k*n+k+1), at(br, k), rest, rest, bytes*n)
+		}
+	}
+	clear(tiny)
+	for k, s := range d[:w*n] {
+		tiny[k%w] = max(tiny[k%w], 0x1p-53*(abs(s)+abs(e[k])))
+	}
+	for k := n - 1; k >= 0; k-- {
+		if !t.Lanes.QR(at(ut, 0), at(vt, 0), at(d, 0), at(e, 0), at(room, 0), at(tiny, 0), m, n, k, sweeps) {
+			return false
+		}
+		for l := range w {
+			if s := &d[w*k+l]; *s < 0 {
+				*s = -*s
+				for i := w*k*n + l; i < w*(k+1)*n; i += w {
+					vt[i] = -vt[i]
+				}
+			}
+		}
+	}
+	rows := t.order(d, n, true)
+	t.Scale(at(d, 0), at(up, 0), at(d, 0), n)
+	t.turn(u, ut, left, m, n, &rows)
+	t.turn(v, vt, x, n, n, &rows)
 	return true
 }
 
-// EighNarrow is t's Eigh of float32 matrices; work is as many float32s as Eigh's.
-func EighNarrow(t Together[float64], y, a []float32, n int, room []float32) bool {
-	work := unsafe.Slice((*float64)(unsafe.Pointer(&room[0])), len(room)/2)
+// Narrow is run, a function of float64 matrices side by side, of float32s a, with result y; room is as many float32s as run's work and twice a
+// and y would be.
+func Narrow(y, a, room []float32, run func(y, a, work []float64) bool) bool {
 	w, wide := Lanes[float32](), Lanes[float64]()
-	x, z, work := work[:wide*n*n], work[wide*n*n:wide*(2*n*n+n)], work[wide*(2*n*n+n):]
+	work := unsafe.Slice((*float64)(unsafe.Pointer(&room[0])), len(room)/2)
+	x, z, work := work[:len(a)/2], work[len(a)/2:len(a)/2+len(y)/2], work[len(a)/2+len(y)/2:]
 	for half := 0; half < w; half += wide {
-		for k := range n * n {
+		for k := range len(x) / wide {
 			for l, v := range a[w*k+half:][:wide] {
 				x[wide*k+l] = float64(v)
 			}
 		}
-		if !t.Eigh(z, x, n, work) {
+		if !run(z, x, work) {
 			return false
 		}
-		for k := range n*n + n {
+		for k := range len(z) / wide {
 			for l, v := range z[wide*k:][:wide] {
 				y[w*k+half+l] = float32(v)
 			}

@@ -477,7 +477,7 @@ func EighWork(n int) int {
 	if n > Small {
 		return blocksWork(n)
 	}
-	return 3*n*n + n*padded(n) + 8*n // one of float32s beside others: those and their result as float64s, too
+	return 3*n*n + n*padded(n) + 8*n // see Narrow
 }
 
 func largest[T float](x []T) T {

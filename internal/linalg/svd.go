@@ -47,7 +47,7 @@ func SVDWork(m, n int) int {
 	return svdWork(m, n)
 }
 
-func svdWork(m, n int) int { return 2*m*n + n*padded(m) + n*padded(n) + 8*n }
+func svdWork(m, n int) int { return 4*m*n + n*padded(m) + 2*n*padded(n) + 14*n } // see Narrow
 
 // bidiagonal finds orthonormal rows ut and vt with ut·x·vtᵀ upper bidiagonal, d and above it e[1:], by Householder's
 // reflections. x, [m n], is lost. work holds m·n + 3n.
@@ -156,7 +156,8 @@ func turning(f, h float64) (c, s, z float64) {
 	if z = length(f, h); z == 0 {
 		return 1, 0, 0
 	}
-	return f / z, h / z, z
+	inv := 1 / z
+	return f * inv, h * inv, z
 }
 
 // length is that of (x, y).
