@@ -31,6 +31,7 @@ type Gemm struct {
 	ARow, ACol, ABatch int
 	BRow, BCol, BBatch int
 	CRow, CBatch       int
+	CRows              *View    // where not nil, says where C's rows lie, if the plan is of AGrid's rows in place (InPlace), in the place of CRow
 	AGrid              *Grid    // where not nil, says where A's elements lie in the place of ARow and ACol; N is not 1; not of BF16 or F16
 	Windows            *Windows // where not nil, A is windows of pictures and the product made so; Batch is 1, and B's columns are contiguous
 	Scaled             bool     // by the run's Alpha: A's elements, or B's where N == 1, before they are multiplied; not of BF16 or F16
@@ -319,7 +320,7 @@ func (r *GemmRun) block(ch chunk, worker, batch, i0, i1, j0, j1 int, pack bool) 
 				b, bRow = to, size*k.NR
 			}
 			if p.lines {
-				r.stripLines(batch, i0, i1, cols, kc, b, bRow, unsafe.Add(C, size*j), n, add, next, step, steps)
+				r.stripLines(batch, i0, i1, cols, kc, b, bRow, j, n, add, next, step, steps)
 				continue
 			}
 			k.Strip(rows, a, aRow, aCol, aPanel, b, bRow, unsafe.Add(C, size*j), size*g.CRow, i1-i0, n, add, next, step, steps)
@@ -338,27 +339,34 @@ func (r *GemmRun) after(k0, j, j0, j1 int) (int, int) {
 	return k0 + KC, j0
 }
 
-// stripLines is Strip for rows i0 … i1-1 of a grid, whose columns lie in cols: as many rows at once as lie evenly. steps are
-// those that may be asked for.
-func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Pointer, bRow int, c unsafe.Pointer, n int, add bool, next unsafe.Pointer, step, steps int) {
+// stripLines is Strip for rows i0 … i1-1 of a grid, whose columns lie in cols, and n columns of C from j on: as many rows at once as lie
+// evenly, in C, too. steps are those that may be asked for.
+func (r *GemmRun) stripLines(batch, i0, i1 int, cols []line, kc int, b unsafe.Pointer, bRow, j, n int, add bool, next unsafe.Pointer, step, steps int) {
 	g, k, size := &r.Plan.g, &r.Plan.k, r.Plan.size
-	A, done, asked := unsafe.Add(r.A, size*batch*g.ABatch), 0, 0
-	var rowLines [8 * maxMR]line
+	A, C, asked := unsafe.Add(r.A, size*batch*g.ABatch), unsafe.Add(r.C, size*(batch*g.CBatch+j)), 0
+	var rowLines, toLines [8 * maxMR]line
 	for i0 < i1 {
 		m := min(8*k.MR, i1-i0)
+		to := r.Plan.rowsC.lines(toLines[:0], i0, m)
 		for _, row := range g.AGrid.Rows.lines(rowLines[:0], i0, m) {
-			for parts := ceil(row.n, k.MR); parts > 0; parts-- {
-				m := ceil(row.n, parts)
+			for row.n > 0 {
+				c := &to[0]
+				m := min(row.n, c.n)
+				m = ceil(m, ceil(m, k.MR))
 				k.Lines(unsafe.Pointer(&cols[0]), unsafe.Add(A, size*row.start), size*row.step, size*cols[0].step, len(cols),
-					b, bRow, unsafe.Add(c, done*size*g.CRow), size*g.CRow, m, n, add, next, step)
+					b, bRow, unsafe.Add(C, size*c.start), size*c.step, m, n, add, next, step)
 				if asked += kc / 2; asked < steps {
 					next = unsafe.Add(next, kc/2*step)
 				} else {
 					next, step = nil, 0
 				}
-				done += m
-				row.start += m * row.step
-				row.n -= m
+				for _, l := range []*line{&row, c} {
+					l.start += m * l.step
+					l.n -= m
+				}
+				if c.n == 0 {
+					to = to[1:]
+				}
 			}
 		}
 		i0 += m

@@ -20,6 +20,7 @@ type GemmPlan struct {
 	packA  bool // each worker packs its block of A
 	rowsA  bool // but not where few strips are multiplied: A could be read in place
 	lines  bool // A is a grid that is read in place
+	rowsC  View // of lines
 	negate Tile // of the elements' type
 	minusB bool // B, which is packed, is negated, so that A need not be packed for it
 	b      packing
@@ -122,6 +123,9 @@ func (p *GemmPlan) isDirect() bool {
 	return g.K <= KC && (left <= p.k.NR || left*g.K*p.size <= 16<<10)
 }
 
+// InPlace reports whether A is a grid that is multiplied where it lies.
+func (p *GemmPlan) InPlace() bool { return p.lines }
+
 // Gemm returns the product that is planned.
 func (p *GemmPlan) Gemm() Gemm { return p.g }
 
@@ -221,6 +225,9 @@ func (p *GemmPlan) planBlocks() {
 	p.minusB = g.Minus && p.b != inPlace && k.NR%Pad == 0 && g.ACol == 1 && g.ARow*size%2048 != 0
 	scaled := g.Scaled && !p.minusB
 	p.lines = g.AGrid != nil && k.Lines != nil && (k.LinesN == 0 || g.N <= k.LinesN) && !g.Scaled && g.K > 0 && g.AGrid.even()
+	if p.rowsC, _ = MakeView([]int{g.M}, []int{g.CRow}); g.CRows != nil {
+		p.rowsC = *g.CRows
+	}
 	p.packA = !p.lines && (g.ACol != 1 && g.M > 8*k.MR && min(p.nc, g.N) > 128 && kc > 8 && bytesA > least ||
 		g.ACol == 1 && g.ARow*g.Type.Size()%4096 == 0 && g.M > 8*k.MR && g.N >= 512 && kc >= 128 ||
 		(scaled || g.AGrid != nil || half && !words) && g.K > 0)

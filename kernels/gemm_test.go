@@ -604,6 +604,25 @@ func testGemmGrid[T float](t *testing.T) {
 							t.Fatalf("%s: %+v, %d×%d×%d: c[%d] = %v, want %v", lv.Name, s, m, n, k, i, got, want[i])
 						}
 					}
+					// Rows of C in lines of five, every second of which is something else's.
+					h := g
+					lines, _ := MakeView([]int{ceil(m, 5), 5}, []int{10 * g.CRow, g.CRow})
+					h.CRows, h.CBatch = &lines, ceil(m, 5)*10*g.CRow
+					r := newRun(lv, h, unsafe.Pointer(&x[0]), unsafe.Pointer(&b[0]), gemmScratch(batch*h.CBatch*size), 2)
+					if !r.Plan.InPlace() {
+						continue
+					}
+					runShuffled(r, rng)
+					for i, got := range unsafe.Slice((*T)(r.C), batch*h.CBatch) {
+						b, row, j := i/h.CBatch, i%h.CBatch/g.CRow, i%g.CRow
+						from, w := row/10*5+row%10, T(math.NaN())
+						if row%10 < 5 && from < m {
+							w = want[(b*m+from)*g.CRow+j]
+						}
+						if got != w && (got == got || w == w) {
+							t.Fatalf("%s: %+v, %d×%d×%d, rows in lines: c[%d] = %v, want %v", lv.Name, s, m, n, k, i, got, w)
+						}
+					}
 				}
 			}
 		}

@@ -232,6 +232,9 @@ func (b *binding) add(s *step, code stepCode) {
 		}
 		b.readsOperands(s.node)
 		b.writesResults(s.node)
+		if u, ok := u.(*productUnit); ok {
+			b.writes(u.c)
+		}
 	}
 }
 

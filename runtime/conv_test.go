@@ -26,6 +26,7 @@ func convCases() []convCase {
 		{"deep", dtype.F32, ir.Shape{ir.Batch, ir.D(5), ir.D(6), ir.D(40)}, ir.Static(3, 3, 40, 33), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 1)},
 		{"wide rows", dtype.F64, ir.Shape{ir.Batch, ir.D(3), ir.D(29), ir.D(8)}, ir.Static(3, 3, 8, 20), conv([]int{1, 1}, []int{1, 1}, []int{1, 1}, []int{1, 1}, 1)},
 		{"strides", dtype.F32, ir.Shape{ir.Batch, ir.D(9), ir.D(11), ir.D(3)}, ir.Static(3, 5, 3, 12), conv([]int{2, 2}, []int{1, 2}, []int{1, 0}, []int{1, 1}, 1)},
+		{"strides, wide rows", dtype.F32, ir.Shape{ir.Batch, ir.D(9), ir.D(34), ir.D(8)}, ir.Static(4, 4, 8, 20), conv([]int{2, 2}, []int{1, 1}, []int{1, 1}, []int{2, 1}, 1)},
 		{"few channels", dtype.F32, ir.Shape{ir.Batch, ir.D(9), ir.D(11), ir.D(3)}, ir.Static(5, 7, 3, 20), conv([]int{2, 2}, []int{1, 1}, []int{2, 3}, []int{2, 3}, 1)},
 		{"few channels, dilated", dtype.F64, ir.Shape{ir.Batch, ir.D(9), ir.D(11), ir.D(2)}, ir.Static(3, 3, 2, 16), conv([]int{1, 1}, []int{1, 2}, []int{1, 1}, []int{1, 1}, 1)},
 		{"groups", dtype.F32, ir.Shape{ir.Batch, ir.D(6), ir.D(7), ir.D(24)}, ir.Static(3, 2, 12, 10), conv([]int{1, 1}, []int{2, 1}, []int{1, 1}, []int{1, 0}, 2)},
@@ -60,6 +61,20 @@ func TestConvPrograms(t *testing.T) {
 				folded := c.w[2].C <= 4 && c.w[3].C >= 16 // the product that is laid over one another reads none
 				if n.Kind == ir.MatMul && low.grid(n) == nil && !folded {
 					t.Errorf("%v reads no grid", n)
+				}
+			}
+			p, err := Compile(outs, s.inputs, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.binding(3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, u := range b.gemms {
+				n := b.buffers[u.c].node
+				if ps := p.low.placed[n]; u.plan.InPlace() && len(ps) > 0 && b.covered(ps[0].at) {
+					t.Errorf("%v is not made where it belongs", n)
 				}
 			}
 		})

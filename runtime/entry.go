@@ -253,7 +253,7 @@ func (w *entryWriter) multiply(u *productUnit) bool {
 	}
 	w.scratch(p.WorkerBytes)
 	c := entryCall{product: p, small: p.Small()}
-	for _, x := range []address{u.a, u.b, {u.c, 0}} {
+	for _, x := range []address{u.a, u.b, {u.c, u.start}} {
 		y, ok := w.arg(x.buffer, x.offset)
 		if !ok {
 			return false

@@ -115,7 +115,31 @@ func (b *binding) newGridProduct(n, view *ir.Node) unit {
 		g.ABatch = x.strides[0]
 	}
 	g.BBatch, g.CRow, g.CBatch = g.K*g.N, g.N, g.M*g.N
-	return b.planned(n, g, x, y)
+	u := b.planned(n, g, x, y)
+	if ps := b.p.low.placed[n]; len(ps) == 1 && g.Batch == 1 && u.plan.InPlace() && b.isa != nil {
+		b.placeRows(u, g, ps[0])
+	}
+	return u
+}
+
+// placeRows has the product g be made where a Place has it, if all of that is pieces and whole rows of them lie side by side.
+func (b *binding) placeRows(u *productUnit, g kernels.Gemm, at placed) {
+	p := b.placeOf(at.at, at.piece)
+	for k := range p.dims {
+		if product(p.dims[k:]) != g.N {
+			continue
+		}
+		rows, ok := kernels.MakeView(p.dims[:k], p.to[:k])
+		cols, _ := kernels.MakeView(p.dims[k:], p.to[k:])
+		if ok && cols.Contiguous() && b.covered(at.at) {
+			g.CRows = &rows
+			u.plan.Make(b.p.level, g)
+			b.buffers[u.c].bytes = 0
+			u.c, u.start = b.root(at.at), p.offset
+			b.stored[at] = true
+		}
+		return
+	}
 }
 
 // newFold lays windows over one another: a task makes slices of the first axis that is folded, each of what meets

@@ -116,8 +116,8 @@ func lower(outs []*ir.Node) *lowering {
 	return l
 }
 
-// markPlaced finds the nodes of clusters that are pieces of Places and that no other step reads: the cluster may
-// write them where they belong. What lies between is to be sure to succeed, because the array may be the caller's.
+// markPlaced finds the products and the nodes of clusters that are pieces of Places and that no other step reads: they may be
+// written where they belong. What lies between is to be sure to succeed, because the array may be the caller's.
 func (l *lowering) markPlaced() {
 	read := make([]int, len(l.root)) // by ID: how often by other steps and outputs, through reshapes
 	at := map[*ir.Node][]placed{}
@@ -156,10 +156,14 @@ func (l *lowering) markPlaced() {
 		}
 	}
 	for i, s := range l.steps {
-		if s.kind != mapStep || len(s.cluster.reduces) > 0 {
-			continue
+		var nodes []*ir.Node
+		switch {
+		case s.kind == mapStep && len(s.cluster.reduces) == 0:
+			nodes = s.cluster.nodes
+		case s.kind == nodeStep && s.node.Kind == ir.MatMul:
+			nodes = []*ir.Node{s.node}
 		}
-		for _, n := range s.cluster.nodes {
+		for _, n := range nodes {
 			p := at[n]
 			late := func(p placed) bool { return risky[step[p.at]] > risky[i] }
 			if len(p) > 0 && len(p) == read[n.ID] && n.Type.Size() >= 4 && !viewKind(n.Kind) && !slices.ContainsFunc(p, late) {

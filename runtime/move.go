@@ -237,6 +237,7 @@ type placeUnit struct {
 type piece struct {
 	operand                 // or a splat
 	from, view kernels.View // where its elements lie, and where they go
+	to         []int        // the strides of that
 	offset     int          // of the view in the array, bytes
 	elems      int
 	run        int // elements that lie side by side in both, 0 where those are few
@@ -364,16 +365,16 @@ func (b *binding) covered(n *ir.Node) bool {
 func (b *binding) placeOf(n *ir.Node, i int) piece {
 	p, rank, strides := piece{operand: b.operand(n.In[i])}, n.Rank(), contiguous(n.Shape.At(b.batch))
 	p.elems = product(p.dims)
-	to := make([]int, rank)
-	for a := range to {
+	p.to = make([]int, rank)
+	for a := range p.to {
 		p.offset += n.Start[i*rank+a].At(b.batch) * strides[a] * n.Type.Size()
-		to[a] = strides[a] * n.Step[i*rank+a]
+		p.to[a] = strides[a] * n.Step[i*rank+a]
 	}
 	if p.isSplat {
 		p.strides = make([]int, len(p.dims))
 	}
 	var ok, readable bool
-	p.view, ok = kernels.MakeView(p.dims, to)
+	p.view, ok = kernels.MakeView(p.dims, p.to)
 	if p.from, readable = kernels.MakeView(p.dims, p.strides); !ok || !readable {
 		ir.Fail(n.Name(), "%v: a view of more than %d axes", n.Shape, kernels.MaxRank)
 	}

@@ -11,7 +11,7 @@ import (
 type productUnit struct {
 	plan     *kernels.GemmPlan
 	a, b     address
-	c        int // buffer
+	c, start int // buffer, and where C begins in it, in bytes
 	m, n     int
 	shared   int // buffer of the plan's shared scratch, -1 for none
 	index    int // of the run's GemmRun

@@ -304,7 +304,7 @@ func (r *run) steps(ctx context.Context, committed int) error {
 	b := r.b
 	for i := range r.gemms {
 		u := b.gemms[i]
-		r.gemms[i].A, r.gemms[i].B, r.gemms[i].C = u.a.at(r), u.b.at(r), r.ptr[u.c]
+		r.gemms[i].A, r.gemms[i].B, r.gemms[i].C = u.a.at(r), u.b.at(r), unsafe.Add(r.ptr[u.c], u.start)
 		if u.shared >= 0 {
 			r.gemms[i].Shared = r.ptr[u.shared]
 		}
