@@ -227,7 +227,9 @@ func (b *binding) add(s *step, code stepCode) {
 		}
 		u := nodeUnits[s.node.Kind](b, s.node)
 		b.units = append(b.units, u)
-		if fails(s.node) {
+		if c, ok := u.(*callUnit); ok && c.looks {
+			b.decided = len(b.units) - 1
+		} else if fails(s.node) {
 			b.decided = len(b.units)
 		}
 		b.readsOperands(s.node)

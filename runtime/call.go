@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
@@ -210,6 +211,10 @@ type callUnit struct {
 	wide       *kernels.Lanes // of float64s
 	most       int            // matrices side by side
 	together   int            // elements of a worker of those
+
+	// A small solution that is an output looks for zeros on its diagonal before it writes, so that it may write to the caller's memory. Large
+	// ones go over their result often, in the run's own memory, whose pages are large.
+	looks bool
 }
 
 func (b *binding) newCall(n *ir.Node) unit {
@@ -228,6 +233,8 @@ func (b *binding) newCall(n *ir.Node) unit {
 		u.in = append(u.in, b.operand(x))
 	}
 	u.dst = b.root(n)
+	divides := n.Call == ir.TriSolve && n.Bits&ir.UnitDiagonal == 0 || n.Call == ir.LUSolve
+	u.looks = divides && u.cols <= linalg.Small && slices.Contains(b.p.low.outs, n)
 	b.scratch = max(b.scratch, 8*u.work, 8*u.together)
 	return u
 }
@@ -292,9 +299,18 @@ func (u *callUnit) worth(w int) bool {
 	return 2*w > u.most
 }
 
-func (u *callUnit) phases() int     { return 1 }
+func (u *callUnit) phases() int {
+	if u.looks {
+		return 2
+	}
+	return 1
+}
 func (u *callUnit) tasks(_ int) int { return ceil(u.count, u.grain) }
-func (u *callUnit) do(r *run, _, worker, task int) {
+func (u *callUnit) do(r *run, phase, worker, task int) {
+	if u.looks && phase == 0 {
+		u.look(r, task*u.grain, min((task+1)*u.grain, u.count))
+		return
+	}
 	var in [3]unsafe.Pointer
 	for i := range u.in {
 		in[i] = u.in[i].ptr(r)
@@ -328,6 +344,27 @@ func fails(n *ir.Node) bool {
 		return n.Kind == ir.Hosted
 	}
 	return n.Call != ir.ArgSort && n.Call != ir.Recurrence && n.Call != ir.Shuffle
+}
+
+// look reports a zero on the diagonal of a triangle that elements from i to end divide by.
+func (u *callUnit) look(r *run, i, end int) {
+	k, singular := 0, singularOf[float64]
+	if u.n.Call == ir.LUSolve {
+		k = 1
+	}
+	if u.n.Type == dtype.F32 {
+		singular = singularOf[float32]
+	}
+	for x := u.in[k].ptr(r); i < end; i++ {
+		if singular(unsafe.Add(x, i*u.sizes[k]*u.n.Type.Size()), u.cols) {
+			r.fail(u.failure(i, linalg.ErrSingular))
+			return
+		}
+	}
+}
+
+func singularOf[T float32 | float64](a unsafe.Pointer, n int) bool {
+	return linalg.Singular(unsafe.Slice((*T)(a), n*n), n)
 }
 
 // recur computes rows from i on.
@@ -386,13 +423,18 @@ func (u *callUnit) element(i int, y unsafe.Pointer, in [3]unsafe.Pointer, scratc
 		}
 	}
 	if err != nil {
-		e := &ir.Error{Op: u.n.Name(), Msg: fmt.Sprintf("%v: %v", u.n.In[0].Shape, err), Pos: u.n.Pos}
-		if u.count > 1 {
-			e.Msg += fmt.Sprintf(", element %d of the batch", i)
-		}
-		return e
+		return u.failure(i, err)
 	}
 	return nil
+}
+
+// failure is the error of element i.
+func (u *callUnit) failure(i int, err error) error {
+	e := &ir.Error{Op: u.n.Name(), Msg: fmt.Sprintf("%v: %v", u.n.In[0].Shape, err), Pos: u.n.Pos}
+	if u.count > 1 {
+		e.Msg += fmt.Sprintf(", element %d of the batch", i)
+	}
+	return e
 }
 
 // inPlace is the arguments of element i where they lie.

@@ -1,14 +1,18 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
 	"github.com/adjoint-go/adjoint/internal/linalg"
 	"github.com/adjoint-go/adjoint/internal/ops"
+	"github.com/adjoint-go/adjoint/kernels"
 )
 
 // Matrices side by side, and those left over, have the bits of single ones, on every level; factors and right sides also with
@@ -100,6 +104,53 @@ func TestCallInPlace(t *testing.T) {
 						t.Errorf("%v, %d: %s of what lies at %d lies at %d", typ, n, u.n.Call, from.offset, to.offset)
 					}
 				}
+			}
+		}
+	}
+}
+
+// A solution that is written to the caller's memory directly is not begun where some matrix is singular, nor is another output.
+func TestSingularWritesNothing(t *testing.T) {
+	const batch, n = 20, 3
+	for _, call := range []ir.CallID{ir.TriSolve, ir.LUSolve} {
+		for _, l := range kernels.Levels() {
+			s := newSketch()
+			square := ir.Shape{ir.Batch, ir.D(n), ir.D(n)}
+			a, b := s.param(dtype.F64, square, 0), s.param(dtype.F64, square, 0)
+			in := []*ir.Node{a, b}
+			if call == ir.LUSolve {
+				in = []*ir.Node{a, s.g.Call(ir.LU, 0, "", a), b}
+			}
+			x := s.g.Call(call, 0, "", in...)
+			p, err := Compile([]*ir.Node{s.g.Map(ops.Add, b, b), x}, s.inputs, Options{Level: l.Name, Threads: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bind, err := p.binding(batch); err != nil || bind.outs[1].copied {
+				t.Fatalf("%v: the solution is copied (%v)", call, err)
+			}
+			matrices, rhs, y, z := make([]float64, batch*n*n), make([]float64, batch*n*n), make([]float64, batch*n*n), make([]float64, batch*n*n)
+			for i := range batch {
+				for j := range n {
+					matrices[(i*n+j)*n+j], rhs[(i*n+j)*n+j] = 2, 1
+				}
+			}
+			run := func() error {
+				at := func(x []float64) unsafe.Pointer { return unsafe.Pointer(&x[0]) }
+				return p.Run(context.Background(), batch, []unsafe.Pointer{at(matrices), at(rhs)}, []unsafe.Pointer{at(z), at(y)})
+			}
+			matrices[(17*n+1)*n+1] = 0
+			if err := run(); err == nil || !strings.Contains(err.Error(), "element 17 of the batch") {
+				t.Fatal(err)
+			}
+			for i := range y {
+				if y[i] != 0 || z[i] != 0 {
+					t.Fatalf("%s: %v: element %d was written", l.Name, call, i)
+				}
+			}
+			matrices[(17*n+1)*n+1] = 2
+			if err := run(); err != nil || y[0] != 0.5 || z[0] != 2 {
+				t.Fatal(err, y[0], z[0])
 			}
 		}
 	}

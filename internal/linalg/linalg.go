@@ -182,7 +182,7 @@ func Cholesky[T float](l []T, n int, work []T, r Rows[T]) error {
 
 // SolveTriangular makes b, [n m], op(a)⁻¹·b for a triangle of a.
 func SolveTriangular[T float](a, b []T, n, m int, s Solving, r Rows[T]) error {
-	if !s.Unit && singular(a, n) {
+	if !s.Unit && Singular(a, n) {
 		return ErrSingular
 	}
 	if n > Small && (m > 4 || single[T]()) {
@@ -226,7 +226,8 @@ func SolveTriangular[T float](a, b []T, n, m int, s Solving, r Rows[T]) error {
 }
 
 // singular reports whether there is a 0 on a's diagonal.
-func singular[T float](a []T, n int) bool {
+// Singular reports whether a has a 0 on its diagonal.
+func Singular[T float](a []T, n int) bool {
 	for i := range n {
 		if a[i*n+i] == 0 {
 			return true
@@ -278,7 +279,7 @@ func luPanel[T float](f []T, n, k, w int, r Rows[T]) int {
 
 // SolveLU makes x, [n m], op(a)⁻¹·b for the packed factors f of a. work holds n·m.
 func SolveLU[T float](f, b, x []T, n, m int, transposed bool, work []T, r Rows[T]) error {
-	if singular(f, n) {
+	if Singular(f, n) {
 		return ErrSingular
 	}
 	perm := f[n*n : n*n+n]
