@@ -36,6 +36,11 @@ func CombineRowsF64AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //go:noescape
 func Rank1RowsF64AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
 
+// Rank1RowsF64AVX512 is x[i] -= a[i]·y.
+//
+//go:noescape
+func Rank1RowsF64AVX512(x, a, y unsafe.Pointer, rows, cols, stride int)
+
 // EliminateRowsF64AVX2 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
 //
 //go:noescape
@@ -75,6 +80,11 @@ func CombineRowsF32AVX2(y, a, x unsafe.Pointer, rows, cols, stride int)
 //
 //go:noescape
 func Rank1RowsF32AVX2(x, a, y unsafe.Pointer, rows, cols, stride int)
+
+// Rank1RowsF32AVX512 is x[i] -= a[i]·y.
+//
+//go:noescape
+func Rank1RowsF32AVX512(x, a, y unsafe.Pointer, rows, cols, stride int)
 
 // EliminateRowsF32AVX2 is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest.
 //

@@ -577,6 +577,49 @@ subEnd:
 	VZEROUPPER
 	RET
 
+// func Rank1RowsF64AVX512(x, a, y unsafe.Pointer, rows, cols, stride int)
+TEXT ·Rank1RowsF64AVX512(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), SI
+	MOVQ a+8(FP), BX
+	MOVQ y+16(FP), DI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MOVQ stride+40(FP), R8
+	MOVQ CX, R11
+	ANDQ $7, R11
+	MOVL $1, AX
+	SHLXL R11, AX, AX
+	DECL AX
+	KMOVW AX, K1
+row:
+	VBROADCASTSD (BX), Z0
+	XORQ R11, R11
+	MOVQ CX, R12
+	SUBQ $8, R12
+	JLT subFew
+subMany:
+	VMULPD (DI)(R11*1), Z0, Z1
+	VMOVUPD (SI)(R11*1), Z2
+	VSUBPD Z1, Z2, Z2
+	VMOVUPD Z2, (SI)(R11*1)
+	ADDQ $64, R11
+	SUBQ $8, R12
+	JGE subMany
+subFew:
+	ADDQ $8, R12
+	JEQ subEnd
+	VMULPD.Z (DI)(R11*1), Z0, K1, Z1
+	VMOVUPD.Z (SI)(R11*1), K1, Z2
+	VSUBPD Z1, Z2, Z2
+	VMOVUPD Z2, K1, (SI)(R11*1)
+subEnd:
+	ADDQ $8, BX
+	ADDQ R8, SI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
 // func EliminateRowsF64AVX2(x unsafe.Pointer, j, rows, stride int) (next int)
 TEXT ·EliminateRowsF64AVX2(SB), NOSPLIT, $0-40
 	MOVQ x+0(FP), SI
@@ -1237,6 +1280,49 @@ subOne:
 	ADDQ $4, R11
 	DECQ R12
 	JNZ subOne
+subEnd:
+	ADDQ $4, BX
+	ADDQ R8, SI
+	DECQ R10
+	JNZ row
+	VZEROUPPER
+	RET
+
+// func Rank1RowsF32AVX512(x, a, y unsafe.Pointer, rows, cols, stride int)
+TEXT ·Rank1RowsF32AVX512(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), SI
+	MOVQ a+8(FP), BX
+	MOVQ y+16(FP), DI
+	MOVQ rows+24(FP), R10
+	MOVQ cols+32(FP), CX
+	MOVQ stride+40(FP), R8
+	MOVQ CX, R11
+	ANDQ $15, R11
+	MOVL $1, AX
+	SHLXL R11, AX, AX
+	DECL AX
+	KMOVW AX, K1
+row:
+	VBROADCASTSS (BX), Z0
+	XORQ R11, R11
+	MOVQ CX, R12
+	SUBQ $16, R12
+	JLT subFew
+subMany:
+	VMULPS (DI)(R11*1), Z0, Z1
+	VMOVUPS (SI)(R11*1), Z2
+	VSUBPS Z1, Z2, Z2
+	VMOVUPS Z2, (SI)(R11*1)
+	ADDQ $64, R11
+	SUBQ $16, R12
+	JGE subMany
+subFew:
+	ADDQ $16, R12
+	JEQ subEnd
+	VMULPS.Z (DI)(R11*1), Z0, K1, Z1
+	VMOVUPS.Z (SI)(R11*1), K1, Z2
+	VSUBPS Z1, Z2, Z2
+	VMOVUPS Z2, K1, (SI)(R11*1)
 subEnd:
 	ADDQ $4, BX
 	ADDQ R8, SI

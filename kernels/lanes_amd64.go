@@ -134,7 +134,7 @@ func twice(l Lanes) *Lanes {
 	}
 }
 
-// Rows are too short for wider vectors to gain, but for rotations and LU, which are bound by how many fit in a cycle.
+// Rows are too short for wider vectors to gain, but for rotations, what is taken from all rows, and LU, which are bound by how many fit in a cycle.
 var (
 	rowsAVX2 = [dtype.Count]*Rows{
 		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX2,
@@ -143,9 +143,9 @@ var (
 			asm.EliminateRowsF64AVX2, asm.LargestRowsF64AVX2, asm.LessRowsF64AVX2, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 	rowsAVX512 = [dtype.Count]*Rows{
-		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX2,
+		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX512,
 			Eliminate: asm.EliminateRowsF32AVX512, Largest: asm.LargestRowsF32AVX2, Less: asm.LessRowsF32AVX512},
-		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2,
+		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX512,
 			asm.EliminateRowsF64AVX512, asm.LargestRowsF64AVX2, asm.LessRowsF64AVX512, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 )

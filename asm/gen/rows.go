@@ -35,7 +35,8 @@ func genRows() map[string][]byte {
 		{"ReflectRowsF64AVX2", "x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is x[i] -= (beta·(v·x[i]))·v for rows stride bytes apart", 48, wide.reflect},
 		{"MatVecRowsF64AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, wide.matVec},
 		{"CombineRowsF64AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, wide.combine},
-		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, wide.rank1},
+		{"Rank1RowsF64AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, func() { wide.rank1(false) }},
+		{"Rank1RowsF64AVX512", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, func() { wide.rank1(true) }},
 		{"EliminateRowsF64AVX2", eliminateArgs, eliminated, 40, func() { wide.eliminate("Y") }},
 		{"EliminateRowsF64AVX512", eliminateArgs, eliminated, 40, func() { wide.eliminate("Z") }},
 		{"LargestRowsF64AVX2", largestArgs, largest, 24, wide.largest},
@@ -43,7 +44,8 @@ func genRows() map[string][]byte {
 		{"LessRowsF64AVX512", lessArgs, lessened, 56, func() { wide.less(true) }},
 		{"MatVecRowsF32AVX2", "y, x, v unsafe.Pointer, beta float64, rows, cols, stride int", "is y[i] = beta·(v·x[i])", 56, single.matVec},
 		{"CombineRowsF32AVX2", "y, a, x unsafe.Pointer, rows, cols, stride int", combined, 48, single.combine},
-		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, single.rank1},
+		{"Rank1RowsF32AVX2", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, func() { single.rank1(false) }},
+		{"Rank1RowsF32AVX512", "x, a, y unsafe.Pointer, rows, cols, stride int", ranked, 48, func() { single.rank1(true) }},
 		{"EliminateRowsF32AVX2", eliminateArgs, eliminated, 40, func() { single.eliminate("Y") }},
 		{"EliminateRowsF32AVX512", eliminateArgs, eliminated, 40, func() { single.eliminate("Z") }},
 		{"LargestRowsF32AVX2", largestArgs, largest, 24, single.largest},
@@ -149,6 +151,38 @@ func (r *rows) subtract() {
 	r.p("ADDQ $%d, R11", r.size())
 	r.p("DECQ R12")
 	r.p("JNZ subOne")
+	r.label("subEnd")
+}
+
+// lastFew has K1 be those of CX elements that are no whole vector of 64 bytes.
+func (r *rows) lastFew() {
+	r.p("MOVQ CX, R11")
+	r.p("ANDQ $%d, R11", 64/r.size()-1)
+	r.p("MOVL $1, AX")
+	r.p("SHLXL R11, AX, AX")
+	r.p("DECL AX")
+	r.p("KMOVW AX, K1")
+}
+
+// subtractWide is subtract by vectors of 64 bytes, of which K1 says what the last one has.
+func (r *rows) subtractWide() {
+	per := 64 / r.size()
+	r.p("XORQ R11, R11")
+	r.p("MOVQ CX, R12")
+	r.p("SUBQ $%d, R12", per)
+	r.p("JLT subFew")
+	r.label("subMany")
+	r.difference("P", "Z")
+	r.p("ADDQ $64, R11")
+	r.p("SUBQ $%d, R12", per)
+	r.p("JGE subMany")
+	r.label("subFew")
+	r.p("ADDQ $%d, R12", per)
+	r.p("JEQ subEnd")
+	r.p("VMULP%s.Z (DI)(R11*1), Z0, K1, Z1", r.suffix)
+	r.p("VMOVUP%s.Z (SI)(R11*1), K1, Z2", r.suffix)
+	r.p("VSUBP%s Z1, Z2, Z2", r.suffix)
+	r.p("VMOVUP%s Z2, K1, (SI)(R11*1)", r.suffix)
 	r.label("subEnd")
 }
 
@@ -307,16 +341,24 @@ func (r *rows) combine() {
 	r.end()
 }
 
-func (r *rows) rank1() {
+func (r *rows) rank1(wide bool) {
 	r.p("MOVQ x+0(FP), SI")
 	r.p("MOVQ a+8(FP), BX")
 	r.p("MOVQ y+16(FP), DI")
 	r.p("MOVQ rows+24(FP), R10")
 	r.p("MOVQ cols+32(FP), CX")
 	r.p("MOVQ stride+40(FP), R8")
+	if wide {
+		r.lastFew()
+	}
 	r.label("row")
-	r.p("VBROADCASTS%s (BX), Y0", r.suffix)
-	r.subtract()
+	if wide {
+		r.p("VBROADCASTS%s (BX), Z0", r.suffix)
+		r.subtractWide()
+	} else {
+		r.p("VBROADCASTS%s (BX), Y0", r.suffix)
+		r.subtract()
+	}
 	r.p("ADDQ $%d, BX", r.size())
 	r.p("ADDQ R8, SI")
 	r.p("DECQ R10")
