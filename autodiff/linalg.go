@@ -8,7 +8,7 @@ import (
 // elements are computed in parallel. Elements are float32 or float64. Cholesky, LU, QR, what is solved
 // by them, determinants and Expm, and from 33 rows on Eigh and SVD, are computed in the precision of the elements, all else in
 // float64. Factors and solutions are the exact ones of a matrix that differs from x by about n units in the last place of its largest
-// elements. Large matrices (Cholesky and LU from 65 rows on, QR from 49 columns, solves, Expm, Eigh and SVD from 33, SVD of float64
+// elements. Large matrices (Cholesky and LU from 65 rows on, QR of as many from 49 columns, solves, Expm, Eigh and SVD from 33, SVD of float64
 // from 41) are computed in blocks, which may use threads beside the program's. What a matrix is wrong with ("the matrix is singular")
 // is an error of the run, with the caller's line and the element of the batch.
 

@@ -164,7 +164,7 @@ func qr[T float32 | float64]() callOf[T] {
 	return callOf[T]{run: func(a callArgs[T]) error {
 		linalg.QR(a.y, a.in[0], a.m, a.n, a.work, a.rows)
 		return nil
-	}, together: func(c callLanes[T]) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }, upTo: linalg.Small}
+	}, together: func(c callLanes[T]) bool { return c.QR(c.y, c.operand(0), c.u.rows, c.u.cols, c.work) }, upTo: linalg.Middle}
 }
 
 func expm[T float32 | float64]() callOf[T] {
@@ -291,8 +291,10 @@ func (u *callUnit) sideBySide(l *kernels.Level) {
 // worth reports whether w matrices side by side, which take as long as most, take less time than one by one.
 func (u *callUnit) worth(w int) bool {
 	switch {
-	case u.n.Call == ir.QR:
+	case u.n.Call == ir.QR && u.cols <= linalg.Small:
 		return w > 2
+	case u.n.Call == ir.QR:
+		return 3*w > 2*u.most
 	case u.cols <= linalg.Small/2:
 		return 4*w > u.most
 	}

@@ -51,6 +51,18 @@ func TestMatricesSideBySide(t *testing.T) {
 	}
 }
 
+// QR of up to 64 rows goes side by side, too, beside single ones of the same bits.
+func TestQRSideBySide(t *testing.T) {
+	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {
+		for _, d := range [][2]int{{64, 64}, {60, 50}} {
+			s := newSketch()
+			raw := s.param(typ, ir.Shape{ir.Batch, ir.D(d[0]), ir.D(d[1])}, 0)
+			outs := []*ir.Node{s.g.Call(ir.QR, 0, "", raw), s.g.Call(ir.QR, 0, "", bounded(s.g, raw))}
+			s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 1, 19)
+		}
+	}
+}
+
 // Factors that a level's kernels compute along rows have the bits of Go's loops, whatever the elements are.
 func TestFactorsByRows(t *testing.T) {
 	for _, typ := range []dtype.Type{dtype.F32, dtype.F64} {

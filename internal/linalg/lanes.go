@@ -164,44 +164,59 @@ func (t Together[T]) Det(d, a []T, n int, work []T) bool {
 	return true
 }
 
+// lineup is a number of columns of which rows begin at few places of the first cache: QR goes down columns, so that those have one more.
+const lineup = 32
+
 // QR is as one's, of m ≥ n > 0 rows.
 func (t Together[T]) QR(y, a []T, m, n int, work []T) bool {
 	w := Lanes[T]()
-	q, upper := y[:w*m*n], y[w*m*n:w*(m*n+n*n)]
-	copy(q, a[:w*m*n])
+	upper := y[w*m*n : w*(m*n+n*n)]
 	clear(upper)
-	tau, v := work[:w*n], work[w*n:w*(n+m)]
+	tau, v, q, ld := work[:w*n], work[w*n:w*(n+m)], y, n
+	if n%lineup == 0 {
+		q, ld = work[w*(n+m):], n+1
+		for i := range m {
+			copy(q[w*i*ld:], a[w*i*n:w*(i+1)*n])
+		}
+	} else {
+		copy(q, a[:w*m*n])
+	}
 	const bytes = 64 // a vector's
 	mirror := func(k int) {
 		if k+1 < m && k+1 < n {
-			t.Mirror(at(q, k*n+k+1), at(v, 0), at(tau, k), m-k-1, n-k-1, bytes*n)
+			t.Mirror(at(q, k*ld+k+1), at(v, 0), at(tau, k), m-k-1, n-k-1, bytes*ld)
 		}
 	}
 	for k := range n {
 		if k+1 == m {
 			clear(tau[w*k:][:w])
-		} else if !t.Reflector(at(q, k*n+k), at(v, 0), at(tau, k), m-k-1, bytes*n) {
+		} else if !t.Reflector(at(q, k*ld+k), at(v, 0), at(tau, k), m-k-1, bytes*ld) {
 			return false
 		}
 		mirror(k)
-		copy(upper[w*(k*n+k):w*(k+1)*n], q[w*(k*n+k):])
+		copy(upper[w*(k*n+k):w*(k+1)*n], q[w*(k*ld+k):])
 	}
 	for k := n - 1; k >= 0; k-- {
 		scale := tau[w*k:][:w]
 		for i := k + 1; i < m; i++ {
-			x := q[w*(i*n+k):][:w]
+			x := q[w*(i*ld+k):][:w]
 			copy(v[w*(i-k-1):], x)
 			for l := range x {
 				x[l] *= -scale[l]
 			}
 		}
-		clear(q[w*(k*n+k+1) : w*(k+1)*n])
+		clear(q[w*(k*ld+k+1) : w*(k*ld+n)])
 		mirror(k)
 		for l, s := range scale {
-			q[w*(k*n+k)+l] = 1 - s
+			q[w*(k*ld+k)+l] = 1 - s
 		}
 		for i := range k {
-			clear(q[w*(i*n+k):][:w])
+			clear(q[w*(i*ld+k):][:w])
+		}
+	}
+	if ld != n {
+		for i := range m {
+			copy(y[w*i*n:w*(i+1)*n], q[w*i*ld:])
 		}
 	}
 	return true

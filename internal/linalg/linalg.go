@@ -24,8 +24,8 @@ var (
 	ErrSteps    = errors.New("the iteration does not converge")
 )
 
-// Small is the largest size for which the loops here serve triangles, products and Eigh, in Cholesky and LU Middle, in QR smallQR, in
-// SVD smallSVD; beyond they go in blocks.
+// Small is the largest size for which the loops here serve triangles, products and Eigh, in Cholesky and LU Middle, in QR smallQR
+// columns or Middle rows, in SVD smallSVD; beyond they go in blocks.
 const (
 	Small    = 32
 	smallSVD = 40
@@ -371,7 +371,7 @@ func CofactorWork(n int) int { return n*n + 2*n + 2*n*n + n + SVDWork(n, n) + n*
 
 // QR packs Q, [m n], and R, [n n], of a, m ≥ n. work holds QRWork.
 func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
-	if n > smallQR {
+	if n > smallQR && m > Middle {
 		QRBlocks(y, a, m, n, work)
 		return
 	}
@@ -383,13 +383,18 @@ func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
 	}
 	tau, work := work[:n], work[n:]
 	w, v := work[:n], work[n:n+m]
-	// reflect applies I - tau·v·vᵀ to columns j … of q, for v = 1 and column k below row k.
+	// column has v be column k of q, below row k.
+	column := func(k int) []T {
+		v := v[k+1:]
+		for i := range v {
+			v[i] = q[(k+1+i)*n+k]
+		}
+		return v
+	}
+	// reflect applies I - tau·v·vᵀ to columns j … of q, for v = 1 in row k.
 	reflect := func(k, j int, tau T) {
 		w := w[:n-j]
 		copy(w, q[k*n+j:(k+1)*n])
-		for i := k + 1; i < m; i++ {
-			v[i] = q[i*n+k]
-		}
 		if k+1 < m && len(w) > 0 {
 			r.combine(w, v[k+1:], q[(k+1)*n+j:], n)
 		}
@@ -400,22 +405,28 @@ func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
 		}
 	}
 	for k := range n {
-		alpha, top := q[k*n+k], T(0)
-		for i := k + 1; i < m; i++ {
-			top = max(top, abs(q[i*n+k]))
+		alpha, v, top := q[k*n+k], column(k), T(0)
+		if len(v) > 0 {
+			if at := r.largest(v); at >= 0 {
+				top = abs(v[at])
+			} else {
+				top = T(math.NaN())
+			}
 		}
 		tau[k] = 0
 		if top != 0 {
 			top = max(top, abs(alpha))
-			sum := T(0)
-			for i := k; i < m; i++ {
-				v := q[i*n+k] / top
-				sum += T(v * v)
+			x := alpha / top
+			sum := T(x * x)
+			for _, x := range v {
+				x /= top
+				sum += T(x * x)
 			}
 			beta := T(-math.Copysign(float64(top*root(sum)), float64(alpha)))
 			tau[k] = (beta - alpha) / beta
-			for i := k + 1; i < m; i++ {
-				q[i*n+k] /= alpha - beta
+			for i := range v {
+				v[i] /= alpha - beta
+				q[(k+1+i)*n+k] = v[i]
 			}
 			reflect(k, k+1, tau[k])
 			q[k*n+k] = beta
@@ -424,9 +435,10 @@ func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
 	}
 	for k := n - 1; k >= 0; k-- {
 		clear(q[k*n+k+1 : (k+1)*n])
+		v := column(k)
 		reflect(k, k+1, tau[k])
-		for i := k + 1; i < m; i++ {
-			q[i*n+k] *= -tau[k]
+		for i, x := range v {
+			q[(k+1+i)*n+k] = x * -tau[k]
 		}
 		q[k*n+k] = 1 - tau[k]
 		for i := range k {
@@ -439,6 +451,9 @@ func QR[T float](y, a []T, m, n int, work []T, r Rows[T]) {
 func QRWork(m, n int) int {
 	if n > Small {
 		return n*(m+apart) + 3*qrBlock*n
+	}
+	if n%lineup == 0 && m <= Middle {
+		return 2*n + m + m*(n+1)
 	}
 	return 2*n + m
 }
