@@ -16,6 +16,11 @@ func LinesF32AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int
 //go:noescape
 func BatchF32AVX512(batch int, tile, a, b, c unsafe.Pointer)
 
+// BothF32AVX512 is kernels.Rows' Both.
+//
+//go:noescape
+func BothF32AVX512(y, s, a, x unsafe.Pointer, rows, cols, stride int)
+
 // GemmF32AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 32.
 //
 //go:noescape
@@ -50,6 +55,11 @@ func LinesF64AVX512(line unsafe.Pointer, a unsafe.Pointer, aRow, aCol, lines int
 //
 //go:noescape
 func BatchF64AVX512(batch int, tile, a, b, c unsafe.Pointer)
+
+// BothF64AVX512 is kernels.Rows' Both.
+//
+//go:noescape
+func BothF64AVX512(y, s, a, x unsafe.Pointer, rows, cols, stride int)
 
 // GemmF64AVX512 is kernels.GemmKernel's Strip with MR 14 and NR 16.
 //

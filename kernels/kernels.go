@@ -73,6 +73,9 @@ type Rows struct {
 	Largest func(x unsafe.Pointer, n int) (at int)
 	// Less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it; most and cols are not 0.
 	Less func(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
+	// Both is y[r] += a[r]·x for all rows r, and y[j] += Σ a[r, j]·x[r] for columns j that are no row, with the bits of GemmKernel's Dot
+	// and Row: no more rows than columns, of which there are DotBlock at most. s is room for a row.
+	Both func(y, s, a, x unsafe.Pointer, rows, cols, stride int)
 	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, of n elements each; Weigh w *= (p - x)/d.
 	Poles func(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
 	Weigh func(w, p, d unsafe.Pointer, x float64, n int)

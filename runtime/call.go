@@ -57,7 +57,7 @@ var callKernels = [ir.NumCalls]callKernel{
 	ir.Eigh: {work: func(m, n, k int) int { return linalg.EighWork(n) }, f64: callOf[float64]{run: func(a callArgs[float64]) error {
 		return linalg.Eigh(a.y, a.in[0], a.n, a.work, a.wide)
 	}, together: func(c callLanes[float64]) bool { return c.Eigh(c.y, c.operand(0), c.u.cols, c.work) }, upTo: linalg.Small}, f32: callOf[float32]{run: func(a callArgs[float32]) error {
-		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.wide)
+		return linalg.EighBlocks(a.y, a.in[0], a.n, a.work, a.rows, a.wide)
 	}, above: linalg.Small, together: func(c callLanes[float32]) bool {
 		return linalg.Narrow(c.y, c.operand(0), c.work, func(y, a, work []float64) bool { return c.wide().Eigh(y, a, c.u.cols, work) })
 	}, upTo: linalg.Small}},

@@ -35,6 +35,10 @@ func genGemm() map[string][]byte {
 				g.rowWhole()
 			}
 			g.dot()
+			if i.masks {
+				g.both()
+				fmt.Fprintf(&d, bothDecl, t.name, i.name)
+			}
 			if i.mr == 6 {
 				g.packSix()
 			} else {

@@ -12,21 +12,26 @@ import (
 // EighBlocks is Eigh of a's symmetric part, of more than Small rows: a reduction whose panels of reflections go to the rest of the matrix in products (J. Dongarra,
 // S. Hammarling, D. Sorensen, "Block reduction of matrices to condensed forms for eigenvalue computations", 1989), divide and
 // conquer, and the reflections of the eigenvectors in products.
-func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
-	top := largest(a[:n*n])
-	if top-top != 0 {
-		return ErrSteps
+func EighBlocks[T float](y, a []T, n int, work []T, r Rows[T], wide Rows[float64]) error {
+	top := T(0)
+	for i := range n {
+		row := a[i*n : (i+1)*n]
+		at := r.largest(row)
+		if at < 0 || row[at]-row[at] != 0 {
+			return ErrSteps
+		}
+		top = max(top, abs(row[at]))
 	}
 	exp, ld := exponent(float64(top)), n+apart
 	f, rest := doubles(work, conquestWork*n), work[2*conquestWork*n:]
-	c := conquest[T]{n: n, r: r, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n:], vectors: rest[:n*n]}
+	c := conquest[T]{n: n, r: wide, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n:], vectors: rest[:n*n]}
 	rest = rest[n*n:]
 	c.rows, rest = rest[:eighRows(n)], rest[eighRows(n):]
 	tau, rest := rest[:n], rest[n:]
 	x := rest[:n*ld]
 	half := -exp / 2 // all at once may be beyond what a float32 holds
 	symmetrized(x, ld, a, n, true, T(math.Ldexp(1, half)), T(math.Ldexp(0.5, -exp-half)), c.rows)
-	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows)
+	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows, r)
 	c.grouped = y[:n*n]
 	clear(c.rows[:n*n])
 	if err := c.divide(0, n); err != nil {
@@ -44,7 +49,7 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[float64]) error {
 // eighRows is the size of the place of eigenvectors, in which the reductions and reflections have theirs, too.
 func eighRows(n int) int {
 	ld := n + apart
-	return max(n*n, 4*panel*ld+6*panel, reflectedWork(n))
+	return max(n*n, 5*panel*ld, reflectedWork(n))
 }
 
 // blocksWork is the work of EighBlocks, of float32s.
@@ -54,11 +59,11 @@ func blocksWork(n int) int {
 
 // tridiagonalBlocks makes the symmetric x tridiagonal, of diagonal d and off-diagonal e, by reflections I - tau·v·vᵀ; row k of x from k+1 on
 // becomes v.
-func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T) {
+func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T, r Rows[T]) {
 	// Rows of u are v, w, v, w …, of s w, v, w, v …: a reflection takes v·wᵀ + w·vᵀ from x.
 	u, work := work[:2*panel*ld], work[2*panel*ld:]
 	s, work := work[:2*panel*ld], work[2*panel*ld:]
-	dot, by, g := work[:2*panel], work[2*panel:4*panel], work[4*panel:6*panel]
+	dot, by, g, room := work[:2*panel], work[2*panel:4*panel], work[4*panel:6*panel], work[6*panel:6*panel+n]
 	for k := 0; k < n; k += panel {
 		w := min(panel, n-k)
 		for j := range w {
@@ -81,7 +86,7 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 			if t == 0 {
 				clear(uw)
 			} else {
-				upperTimes(uw, x, i+1, n, ld, v)
+				upperTimes(uw, x, i+1, n, ld, v, room, r)
 				dots(g[:2*j], u[i+1:], ld, v)
 				for p := range 2 * j {
 					by[p] = -g[p^1]
@@ -107,12 +112,14 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T)
 
 // upperTimes is y = a·x for a's rows and columns from k to n. In a row is what is above the diagonal, or in the square of strip rows
 // on it: as much as stays in the second cache from one product to the other.
-func upperTimes[T float](y, a []T, k, n, ld int, x []T) {
+func upperTimes[T float](y, a []T, k, n, ld int, x, room []T, r Rows[T]) {
 	clear(y)
 	for i := k; i < n; {
 		end := stripEnd(i, n)
-		gemv(blas.NoTrans, end-i, n-i, 1, a[i*ld+i:], ld, x[i-k:], 1, 1, y[i-k:])
-		gemv(blas.Trans, end-i, n-end, 1, a[i*ld+min(end, n-1):], ld, x[i-k:], 1, 1, y[end-k:])
+		if !r.both(y[i-k:], room, a[i*ld+i:], x[i-k:], end-i, n-i, ld) {
+			gemv(blas.NoTrans, end-i, n-i, 1, a[i*ld+i:], ld, x[i-k:], 1, 1, y[i-k:])
+			gemv(blas.Trans, end-i, n-end, 1, a[i*ld+min(end, n-1):], ld, x[i-k:], 1, 1, y[end-k:])
+		}
 		i = end
 	}
 }

@@ -84,7 +84,7 @@ func symmetric(f func(i, j, n int) float64, n int, scale float64) []float64 {
 func testEigh[T float](t *testing.T, what string, a []T, n int) {
 	t.Helper()
 	y := nans[T](n*n + n)
-	if err := EighBlocks(y, a, n, nans[T](EighWork(n)), Rows[float64]{}); err != nil {
+	if err := EighBlocks(y, a, n, nans[T](EighWork(n)), Rows[T]{}, Rows[float64]{}); err != nil {
 		t.Fatal(what, err)
 	}
 	m, v := mat.NewDense(n, n, widened(a)), mat.NewDense(n, n, widened(y[:n*n]))
@@ -135,10 +135,10 @@ func TestEighNaN(t *testing.T) {
 		for _, at := range []int{0, n*n/2 + 3, n*n - 1} {
 			a := symmetric(hardSymmetric["random"], n, 1)
 			a[at] = x
-			if err := EighBlocks(make([]float64, n*n+n), a, n, make([]float64, EighWork(n)), Rows[float64]{}); err != ErrSteps {
+			if err := EighBlocks(make([]float64, n*n+n), a, n, make([]float64, EighWork(n)), Rows[float64]{}, Rows[float64]{}); err != ErrSteps {
 				t.Errorf("%v at %d: %v", x, at, err)
 			}
-			if err := EighBlocks(make([]float32, n*n+n), as[float32](a), n, make([]float32, EighWork(n)), Rows[float64]{}); err != ErrSteps {
+			if err := EighBlocks(make([]float32, n*n+n), as[float32](a), n, make([]float32, EighWork(n)), Rows[float32]{}, Rows[float64]{}); err != ErrSteps {
 				t.Errorf("float32, %v at %d: %v", x, at, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestEighNaN(t *testing.T) {
 func TestEighAllocates(t *testing.T) {
 	const n = 100
 	a, y, work := symmetric(hardSymmetric["random"], n, 1), make([]float64, n*n+n), make([]float64, EighWork(n))
-	if got := testing.AllocsPerRun(10, func() { EighBlocks(y, a, n, work, Rows[float64]{}) }); got > 0 {
+	if got := testing.AllocsPerRun(10, func() { EighBlocks(y, a, n, work, Rows[float64]{}, Rows[float64]{}) }); got > 0 {
 		t.Errorf("%v allocations", got)
 	}
 }
@@ -160,15 +160,15 @@ func BenchmarkEighBlocks(b *testing.B) {
 	}
 	r := Rows[float64]{l.Rows[dtype.F64]}
 	for _, n := range []int{33, 48, 64, 96, 128, 256, 1000} {
-		b.Run(fmt.Sprint("f64/", n), func(b *testing.B) { benchmarkEigh[float64](b, n, r) })
-		b.Run(fmt.Sprint("f32/", n), func(b *testing.B) { benchmarkEigh[float32](b, n, r) })
+		b.Run(fmt.Sprint("f64/", n), func(b *testing.B) { benchmarkEigh(b, n, r, r) })
+		b.Run(fmt.Sprint("f32/", n), func(b *testing.B) { benchmarkEigh(b, n, Rows[float32]{l.Rows[dtype.F32]}, r) })
 	}
 }
 
-func benchmarkEigh[T float](b *testing.B, n int, r Rows[float64]) {
+func benchmarkEigh[T float](b *testing.B, n int, r Rows[T], wide Rows[float64]) {
 	a, y, work := as[T](symmetric(hardSymmetric["random"], n, 1)), make([]T, n*n+n), make([]T, EighWork(n))
 	for b.Loop() {
-		if err := EighBlocks(y, a, n, work, r); err != nil {
+		if err := EighBlocks(y, a, n, work, r, wide); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -462,7 +462,7 @@ func QRWork(m, n int) int {
 // EighWork.
 func Eigh(y, a []float64, n int, work []float64, r Rows[float64]) error {
 	if n > Small {
-		return EighBlocks(y, a, n, work, r)
+		return EighBlocks(y, a, n, work, r, r)
 	}
 	v, w := y[:n*n], y[n*n:n*n+n]
 	top := largest(a[:n*n])

@@ -132,6 +132,17 @@ func (r Rows[T]) less(y, a []T, most, rows, cols, stride, aStride int) {
 	}
 }
 
+// both is the products of a strip of a symmetric matrix and x: y[i] += a[i]·x for all rows i, y[j] += Σ a[i, j]·x[i] for columns j that are no
+// row. It reports whether a level has it and it is one of blas' for both.
+func (r Rows[T]) both(y, room, a, x []T, rows, cols, stride int) bool {
+	const least = 512 // elements, below which blas leaves products to gonum
+	if r.Rows == nil || r.Both == nil || rows*(cols-rows) < least || cols > kernels.DotBlock {
+		return false
+	}
+	r.Both(first(y[:cols]), first(room[:cols]), first(a[:(rows-1)*stride+cols]), first(x[:cols]), rows, cols, r.bytes(stride))
+	return true
+}
+
 // poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
 func (r Rows[T]) poles(y, p, z []T, x T) (sum, slope T) {
 	if r.Rows != nil && r.Poles != nil {

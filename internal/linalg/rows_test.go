@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 
+	"gonum.org/v1/gonum/blas"
+
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/kernels"
 )
@@ -65,6 +67,41 @@ func testRows[T float](t *testing.T, r Rows[T], denormal T) {
 						}
 					}
 				}
+			}
+		}
+	}
+}
+
+// Both products of a strip have blas' bits, of all rows and columns that a kernel takes, and nothing beside them is written.
+func TestBoth(t *testing.T) {
+	for _, l := range kernels.Levels() {
+		testBoth(t, Rows[float32]{l.Rows[dtype.F32]})
+		testBoth(t, Rows[float64]{l.Rows[dtype.F64]})
+	}
+}
+
+func testBoth[T float](t *testing.T, r Rows[T]) {
+	for rows := 1; rows <= strip; rows += 1 + rows/7 {
+		for more := range 40 {
+			cols := rows + 512/rows + 1 + more
+			stride := cols + 3
+			a, x, y := as[T](random(rows*stride, 1)), as[T](random(cols, 1)), as[T](random(cols+1, 1))
+			x[cols-1], x[0], y[rows], a[cols/2] = 0, T(math.Copysign(0, -1)), T(math.Copysign(0, -1)), T(math.Inf(1))
+			want := append([]T(nil), y...)
+			room := nans[T](cols + 1)
+			room[cols] = 3
+			if !r.both(y[:cols], room, a, x, rows, cols, stride) {
+				return
+			}
+			gemv(blas.NoTrans, rows, cols, 1, a, stride, x, 1, 1, want[:cols])
+			gemv(blas.Trans, rows, cols-rows, 1, a[rows:], stride, x, 1, 1, want[rows:cols])
+			for i, w := range want {
+				if g, w := float64(y[i]), float64(w); math.Float64bits(g) != math.Float64bits(w) && (g == g || w == w) {
+					t.Fatalf("%T, %d rows of %d: element %d is %v, not %v", w, rows, cols, i, g, w)
+				}
+			}
+			if room[cols] != 3 {
+				t.Fatalf("%d rows of %d: more than the room is written", rows, cols)
 			}
 		}
 	}
