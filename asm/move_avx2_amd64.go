@@ -52,6 +52,11 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
 
+// Ask asks for the lines of rows of n bytes, neither 0, step bytes apart.
+//
+//go:noescape
+func Ask(p unsafe.Pointer, step, rows, n int)
+
 // Touch stores to each line of the n bytes at p, a multiple of 4 and not 0, what is there.
 //
 //go:noescape

@@ -479,6 +479,24 @@ loop:
 	JLT loop
 	RET
 
+// func Ask(p unsafe.Pointer, step, rows, n int)
+TEXT ·Ask(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), SI
+	MOVQ step+8(FP), DX
+	MOVQ rows+16(FP), CX
+	MOVQ n+24(FP), BX
+row:
+	XORQ AX, AX
+line:
+	PREFETCHT0 (SI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, BX
+	JLT line
+	ADDQ DX, SI
+	DECQ CX
+	JNZ row
+	RET
+
 DATA weave0<>+0(SB)/4, $0
 DATA weave0<>+4(SB)/4, $3
 DATA weave0<>+8(SB)/4, $6

@@ -133,3 +133,10 @@ func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n,
 	}
 	return true
 }
+
+// Ask asks for the lines of rows of n bytes, step bytes apart, which are read next.
+func Ask(p unsafe.Pointer, step, rows, n int) {
+	if rows > 0 && n > 0 {
+		asm.Ask(p, step, rows, n)
+	}
+}

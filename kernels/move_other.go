@@ -20,6 +20,9 @@ func StreamEnd() {}
 // Touch has the lines of the n bytes at p, words of four that this thread alone writes, come to its caches in order, to be written soon.
 func Touch(p unsafe.Pointer, n int) {}
 
+// Ask asks for the lines of rows of n bytes, step bytes apart, which are read next.
+func Ask(p unsafe.Pointer, step, rows, n int) {}
+
 func transposeFast(dst unsafe.Pointer, dRow int, src unsafe.Pointer, sRow, m, n, size int) bool {
 	return false
 }

@@ -176,17 +176,10 @@ func (t *turn) do(r *run, room unsafe.Pointer, i, j int) {
 		from, to = from+at[a]*x.each*x.from, to+at[a]*x.each*x.to
 	}
 	rows, cols := &t.axes[t.about], &t.axes[last]
-	src, dst := t.leaf.ptr(r), r.ptr[t.dst]
+	all, res := t.leaf.ptr(r), r.ptr[t.dst]
 	for ; i < j; i++ {
-		src, dst := unsafe.Add(src, from*t.size), unsafe.Add(dst, to*t.size)
+		src, dst := unsafe.Add(all, from*t.size), unsafe.Add(res, to*t.size)
 		m, n := rows.part(at[t.about]), cols.part(at[last])
-		if t.room == 0 {
-			kernels.MovePlane(dst, rows.to*t.size, t.size, src, rows.from*t.size, cols.from*t.size, m, n, t.size)
-		} else {
-			kernels.MovePlane(room, n*t.size, t.size, src, rows.from*t.size, cols.from*t.size, m, n, t.size)
-			v := kernels.View{Rank: 2, Dim: [kernels.MaxRank]int{m, n}, Stride: [kernels.MaxRank]int{rows.to, 1}}
-			v.Stream(dst, room, t.size, 0, m*n)
-		}
 		for a := last; a >= 0; a-- {
 			x := &t.axes[a]
 			from, to = from+x.each*x.from, to+x.each*x.to
@@ -196,8 +189,21 @@ func (t *turn) do(r *run, room unsafe.Pointer, i, j int) {
 			from, to = from-x.parts*x.each*x.from, to-x.parts*x.each*x.to
 			at[a] = 0
 		}
+		if i+1 < j && m*n*t.size <= askBytes {
+			kernels.Ask(unsafe.Add(all, from*t.size), cols.from*t.size, n, m*t.size)
+		}
+		if t.room == 0 {
+			kernels.MovePlane(dst, rows.to*t.size, t.size, src, rows.from*t.size, cols.from*t.size, m, n, t.size)
+		} else {
+			kernels.MovePlane(room, n*t.size, t.size, src, rows.from*t.size, cols.from*t.size, m, n, t.size)
+			v := kernels.View{Rank: 2, Dim: [kernels.MaxRank]int{m, n}, Stride: [kernels.MaxRank]int{rows.to, 1}}
+			v.Stream(dst, room, t.size, 0, m*n)
+		}
 	}
 }
+
+// askBytes is the largest part that is asked for while the one before it is turned.
+const askBytes = 1 << 14
 
 // part is how many elements are in part i.
 func (x *turnAxis) part(i int) int {

@@ -20,6 +20,7 @@ func genMove() map[string][]byte {
 	reverse(&s, 8)
 	stream(&s)
 	touch(&s)
+	ask(&s)
 	decls := weaves(&s)
 	return map[string][]byte{"move_avx2_amd64.s": s.Bytes(), "move_avx2_amd64.go": []byte(gemmHead + moveDecls + decls)}
 }
@@ -74,6 +75,11 @@ func StreamAVX2(dst unsafe.Pointer, step int, src unsafe.Pointer, rows, n int)
 
 // StreamEnd waits for what StreamAVX2 stored.
 func StreamEnd()
+
+// Ask asks for the lines of rows of n bytes, neither 0, step bytes apart.
+//
+//go:noescape
+func Ask(p unsafe.Pointer, step, rows, n int)
 
 // Touch stores to each line of the n bytes at p, a multiple of 4 and not 0, what is there.
 //
@@ -295,4 +301,27 @@ func (g *gemm) transpose() {
 	g.p("done:")
 	g.p("VZEROUPPER")
 	g.p("RET")
+}
+
+// ask goes along each row by lines.
+func ask(w *bytes.Buffer) {
+	fmt.Fprint(w, `
+// func Ask(p unsafe.Pointer, step, rows, n int)
+TEXT ·Ask(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), SI
+	MOVQ step+8(FP), DX
+	MOVQ rows+16(FP), CX
+	MOVQ n+24(FP), BX
+row:
+	XORQ AX, AX
+line:
+	PREFETCHT0 (SI)(AX*1)
+	ADDQ $64, AX
+	CMPQ AX, BX
+	JLT line
+	ADDQ DX, SI
+	DECQ CX
+	JNZ row
+	RET
+`)
 }
