@@ -189,7 +189,7 @@ func (t *turn) do(r *run, room unsafe.Pointer, i, j int) {
 			from, to = from-x.parts*x.each*x.from, to-x.parts*x.each*x.to
 			at[a] = 0
 		}
-		if i+1 < j && m*n*t.size <= askBytes {
+		if i+1 < j && m*t.size >= lineBytes && m*n*t.size <= askBytes {
 			kernels.Ask(unsafe.Add(all, from*t.size), cols.from*t.size, n, m*t.size)
 		}
 		if t.room == 0 {
@@ -202,7 +202,7 @@ func (t *turn) do(r *run, room unsafe.Pointer, i, j int) {
 	}
 }
 
-// askBytes is the largest part that is asked for while the one before it is turned.
+// askBytes is the largest part that is asked for while the one before it is turned, where it reads whole lines.
 const askBytes = 1 << 14
 
 // part is how many elements are in part i.
