@@ -51,6 +51,22 @@ func trsm[T float](s Solving, n, m int, a []T, lda int, b []T, ldb int) {
 	}
 }
 
+// unit makes y, of n rows and m columns, l⁻¹·y for the unit triangle below a's diagonal.
+func (r Rows[T]) unit(y, a []T, n, m, stride, aStride int) {
+	switch {
+	case n <= leaf:
+		r.less(y, a, n, n, m, stride, aStride)
+		return
+	case n > 64: // as fast
+		trsm(Solving{Unit: true}, n, m, a, aStride, y, stride)
+		return
+	}
+	h := halved(n)
+	r.unit(y, a, h, m, stride, aStride)
+	gemm(blas.NoTrans, blas.NoTrans, n-h, m, h, -1, a[h*aStride:], aStride, y, stride, 1, y[h*stride:], stride)
+	r.unit(y[h*stride:], a[h*aStride+h:], n-h, m, stride, aStride)
+}
+
 // less is the lower triangle of c less that of a·aᵀ, for a of n rows and k columns.
 func less[T float](n, k int, a []T, lda int, c []T, ldc int) {
 	switch a := any(a).(type) {
@@ -228,7 +244,7 @@ func luColumns[T float](f []T, n, k, w int, work []T, r Rows[T]) {
 		mid := k + h
 		luColumns(f, n, k, h, work, r)
 		right := f[k*n+mid:]
-		trsm(Solving{Unit: true}, h, w-h, f[k*n+k:], n, right, n)
+		r.unit(right, f[k*n+k:], h, w-h, n, n)
 		gemm(blas.NoTrans, blas.NoTrans, n-mid, w-h, h, -1, f[mid*n+k:], n, right, n, 1, f[mid*n+mid:], n)
 		luColumns(f, n, mid, w-h, work, r)
 		return
