@@ -111,6 +111,26 @@ func LessRowsF32AVX2(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 //go:noescape
 func LessRowsF32AVX512(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 
+// CholeskyRowsF64AVX2 makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them.
+//
+//go:noescape
+func CholeskyRowsF64AVX2(c unsafe.Pointer, n, stride int) (ok bool)
+
+// CholeskyRowsF64AVX512 makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them.
+//
+//go:noescape
+func CholeskyRowsF64AVX512(c unsafe.Pointer, n, stride int) (ok bool)
+
+// CholeskyRowsF32AVX2 makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them.
+//
+//go:noescape
+func CholeskyRowsF32AVX2(c unsafe.Pointer, n, stride int) (ok bool)
+
+// CholeskyRowsF32AVX512 makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them.
+//
+//go:noescape
+func CholeskyRowsF32AVX512(c unsafe.Pointer, n, stride int) (ok bool)
+
 // PolesRowsF64AVX2 is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
 //
 //go:noescape

@@ -71,6 +71,9 @@ type Rows struct {
 	Eliminate func(x unsafe.Pointer, j, rows, stride int) (next int)
 	// Largest is where of n elements, 32 bytes at least, the first of the largest magnitudes is, -1 where one is a NaN.
 	Largest func(x unsafe.Pointer, n int) (at int)
+	// Cholesky makes row j of c from element j on, column j of a positive definite matrix of n > 0 rows, that of its factor, with products in
+	// four sums, or reports false. Up to 64 bytes beside these elements, from a multiple of those in the row, are written.
+	Cholesky func(c unsafe.Pointer, n, stride int) (ok bool)
 	// Less is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for y's row 1 and those after it; most and cols are not 0.
 	Less func(y, a unsafe.Pointer, most, rows, cols, stride, aStride int)
 	// Both is y[r] += a[r]·x for all rows r, and y[j] += Σ a[r, j]·x[r] for columns j that are no row, with the bits of GemmKernel's Dot

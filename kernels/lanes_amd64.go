@@ -138,14 +138,14 @@ func twice(l Lanes) *Lanes {
 var (
 	rowsAVX2 = [dtype.Count]*Rows{
 		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX2,
-			Eliminate: asm.EliminateRowsF32AVX2, Largest: asm.LargestRowsF32AVX2, Less: asm.LessRowsF32AVX2},
+			Eliminate: asm.EliminateRowsF32AVX2, Largest: asm.LargestRowsF32AVX2, Cholesky: asm.CholeskyRowsF32AVX2, Less: asm.LessRowsF32AVX2},
 		dtype.F64: {asm.RotateRowsF64AVX2, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX2,
-			asm.EliminateRowsF64AVX2, asm.LargestRowsF64AVX2, asm.LessRowsF64AVX2, nil, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
+			asm.EliminateRowsF64AVX2, asm.LargestRowsF64AVX2, asm.CholeskyRowsF64AVX2, asm.LessRowsF64AVX2, nil, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 	rowsAVX512 = [dtype.Count]*Rows{
 		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX512,
-			Eliminate: asm.EliminateRowsF32AVX512, Largest: asm.LargestRowsF32AVX2, Less: asm.LessRowsF32AVX512, Both: asm.BothF32AVX512},
+			Eliminate: asm.EliminateRowsF32AVX512, Largest: asm.LargestRowsF32AVX2, Cholesky: asm.CholeskyRowsF32AVX512, Less: asm.LessRowsF32AVX512, Both: asm.BothF32AVX512},
 		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX512,
-			asm.EliminateRowsF64AVX512, asm.LargestRowsF64AVX2, asm.LessRowsF64AVX512, asm.BothF64AVX512, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
+			asm.EliminateRowsF64AVX512, asm.LargestRowsF64AVX2, asm.CholeskyRowsF64AVX512, asm.LessRowsF64AVX512, asm.BothF64AVX512, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
 	}
 )

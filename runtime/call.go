@@ -114,7 +114,7 @@ func cholesky[T float32 | float64]() callOf[T] {
 	}, together: func(c callLanes[T]) bool {
 		c.load(0, c.y)
 		return c.Cholesky(c.y, c.u.cols)
-	}, upTo: linalg.Middle}
+	}, upTo: 56} // 64 columns of eight begin at few places of the first cache
 }
 
 func triSolve[T float32 | float64]() callOf[T] {
@@ -295,6 +295,8 @@ func (u *callUnit) worth(w int) bool {
 		return w > 2
 	case u.n.Call == ir.QR:
 		return 3*w > 2*u.most
+	case u.n.Call == ir.Cholesky && u.cols > linalg.Small/2:
+		return 4*w > 3*u.most
 	case u.cols <= linalg.Small/2:
 		return 4*w > u.most
 	}

@@ -24,6 +24,7 @@ func genRows() map[string][]byte {
 	const eliminateArgs, lessArgs = "x unsafe.Pointer, j, rows, stride int) (next int", "y, a unsafe.Pointer, most, rows, cols, stride, aStride int"
 	const eliminated = "is step j of LU in 64 bytes of each row, of rows rows below x, the pivot's; next is the first of these whose element j+1 is largest"
 	const largestArgs, largest = "x unsafe.Pointer, n int) (at int", "is where the first of the largest magnitudes is, of 32 bytes of elements at least, or -1 where one is a NaN"
+	const factored = "makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them"
 	const lessened = "is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it"
 	for _, f := range []struct {
 		name, args, doc string
@@ -51,6 +52,10 @@ func genRows() map[string][]byte {
 		{"LargestRowsF32AVX2", largestArgs, largest, 24, single.largest},
 		{"LessRowsF32AVX2", lessArgs, lessened, 56, func() { single.less(false) }},
 		{"LessRowsF32AVX512", lessArgs, lessened, 56, func() { single.less(true) }},
+		{"CholeskyRowsF64AVX2", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { wide.cholesky("Y") }},
+		{"CholeskyRowsF64AVX512", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { wide.cholesky("Z") }},
+		{"CholeskyRowsF32AVX2", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { single.cholesky("Y") }},
+		{"CholeskyRowsF32AVX512", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { single.cholesky("Z") }},
 		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
 		{"WeighRowsF64AVX2", "w, p, d unsafe.Pointer, x float64, n int", "is w *= (p - x)/d", 40, wide.weigh},
 	} {
@@ -526,6 +531,94 @@ func (r *rows) largest() {
 	r.p("ADDQ AX, DX")
 	r.label("done")
 	r.p("MOVQ DX, at+16(FP)")
+	r.end()
+}
+
+// cholesky: DI is row j, R9, of c, R10 the offset of a vector in it, R11 that of element j, R12 the row's bytes; AX and BX go down the vector's and
+// element j's column. Register 8 is the element of the factor's diagonal.
+func (r *rows) cholesky(reg string) {
+	one := func(op string, args string) { r.p("V%sS%s %s", op, r.suffix, args) }
+	r.reg = reg
+	bytes, size := map[string]int{"Y": 32, "Z": 64}[reg], r.size()
+	shift := map[int]int{8: 3, 4: 2}[size]
+	r.p("MOVQ c+0(FP), SI")
+	r.p("MOVQ n+8(FP), R12")
+	r.p("SHLQ $%d, R12", shift)
+	r.p("MOVQ stride+16(FP), R8")
+	r.p("MOVQ SI, DI")
+	r.p("XORQ R9, R9")
+	r.label("column")
+	r.p("MOVQ R9, R11")
+	r.p("SHLQ $%d, R11", shift)
+	r.p("MOVQ R11, R10")
+	r.p("ANDQ $-%d, R10", bytes)
+	vector := func(name string) {
+		r.p("LEAQ (SI)(R10*1), AX")
+		r.p("LEAQ (SI)(R11*1), BX")
+		for v := range 4 {
+			r.zero(v)
+		}
+		r.p("MOVQ R9, CX")
+		r.p("SUBQ $4, CX")
+		r.p("JLT %sFew", name)
+		r.label(name + "Four")
+		for v := range 4 {
+			r.p("VBROADCASTS%s (BX), %s%d", r.suffix, reg, 4+v)
+			r.op("MUL", 4+v, 4+v, "(AX)")
+			r.op("ADD", v, v, 4+v)
+			r.p("ADDQ R8, AX")
+			r.p("ADDQ R8, BX")
+		}
+		r.p("SUBQ $4, CX")
+		r.p("JGE %sFour", name)
+		r.label(name + "Few")
+		r.p("ADDQ $4, CX")
+		r.p("JEQ %sSum", name)
+		r.label(name + "One")
+		r.p("VBROADCASTS%s (BX), %s4", r.suffix, reg)
+		r.op("MUL", 4, 4, "(AX)")
+		r.op("ADD", 0, 0, 4)
+		r.p("ADDQ R8, AX")
+		r.p("ADDQ R8, BX")
+		r.p("DECQ CX")
+		r.p("JNZ %sOne", name)
+		r.label(name + "Sum")
+		r.op("ADD", 0, 0, 1)
+		r.op("ADD", 2, 2, 3)
+		r.op("ADD", 0, 0, 2)
+		r.load(6, "(DI)(R10*1)")
+		r.op("SUB", 6, 6, 0)
+	}
+	vector("first")
+	r.store(6, "(DI)(R10*1)")
+	one("MOV", "(DI)(R11*1), X8")
+	r.p("VXORPS X9, X9, X9")
+	one("UCOMI", "X9, X8")
+	r.p("JLS failed")
+	one("SQRT", "X8, X8, X8")
+	r.p("VBROADCASTS%s X8, %s8", r.suffix, reg)
+	r.op("DIV", 6, 6, 8)
+	r.store(6, "(DI)(R10*1)")
+	one("MOV", "X8, (DI)(R11*1)")
+	r.p("JMP next")
+	r.label("right")
+	vector("right")
+	r.op("DIV", 6, 6, 8)
+	r.store(6, "(DI)(R10*1)")
+	r.label("next")
+	r.p("ADDQ $%d, R10", bytes)
+	r.p("CMPQ R10, R12")
+	r.p("JLT right")
+	r.p("ADDQ R8, DI")
+	r.p("INCQ R9")
+	r.p("CMPQ R9, n+8(FP)")
+	r.p("JLT column")
+	r.p("MOVB $1, ok+24(FP)")
+	r.p("JMP done")
+	r.label("failed")
+	r.p("MOVB $0, ok+24(FP)")
+	r.label("done")
+	r.reg = "Y"
 	r.end()
 }
 

@@ -127,7 +127,7 @@ func root[T float](x T) T { return T(math.Sqrt(float64(x))) }
 func abs[T float](x T) T { return T(math.Abs(float64(x))) }
 
 // CholeskyWork is the work of Cholesky, CholeskyBlocks and Symmetrize.
-func CholeskyWork(n int) int { return symmetricBlock * n }
+func CholeskyWork(n int) int { return max(symmetricBlock, min(n, Middle)+15) * n }
 
 // LUWork is the work of LU and LUBlocks.
 func LUWork(n int) int { return leaf * (n + apart) }

@@ -159,6 +159,9 @@ func Cholesky[T float](l []T, n int, work []T, r Rows[T]) error {
 	if n > Middle {
 		return CholeskyBlocks(l, n, work)
 	}
+	if n >= choleskyTurned && r.Rows != nil {
+		return r.cholesky(l, n, work)
+	}
 	for j := range n {
 		column := work[:n-j] // from the diagonal down
 		r.times(column, l[j*n:], l[j*n:j*n+j], 1, n)
@@ -174,6 +177,26 @@ func Cholesky[T float](l []T, n int, work []T, r Rows[T]) error {
 		}
 		l[j*n+j] = d
 	}
+	for i := range n {
+		clear(l[i*n+i+1 : (i+1)*n])
+	}
+	return nil
+}
+
+// choleskyTurned is the number of rows from which on columns, turned to rows, go by a kernel.
+const choleskyTurned = 12
+
+// cholesky is Cholesky by a kernel.
+func (r Rows[T]) cholesky(l []T, n int, work []T) error {
+	ld := (n + 15) &^ 15
+	for j := range n {
+		clear(work[j*ld+n : (j+1)*ld])
+	}
+	turned(work, ld, l, n, n, n)
+	if !r.Cholesky(first(work), n, r.bytes(ld)) {
+		return ErrDefinite
+	}
+	turned(l, n, work, ld, n, n)
 	for i := range n {
 		clear(l[i*n+i+1 : (i+1)*n])
 	}

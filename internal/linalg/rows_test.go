@@ -107,6 +107,44 @@ func testBoth[T float](t *testing.T, r Rows[T]) {
 	}
 }
 
+// Cholesky up to Middle rows has the bits of the loops on each level, and fails where they do.
+func TestCholesky(t *testing.T) {
+	for _, l := range kernels.Levels() {
+		testCholesky(t, Rows[float32]{l.Rows[dtype.F32]})
+		testCholesky(t, Rows[float64]{l.Rows[dtype.F64]})
+	}
+}
+
+func testCholesky[T float](t *testing.T, r Rows[T]) {
+	for n := 1; n <= Middle; n++ {
+		for kind := range 3 {
+			want := as[T](random(n*n, 1))
+			for i := range n {
+				want[i*n+i] += T(4 * n)
+				for j := range i {
+					want[j*n+i] = T(math.NaN()) // not read
+				}
+			}
+			switch at := n / 2; kind {
+			case 1:
+				want[at*n+at] = -1
+			case 2:
+				want[at*n+at] = T(math.NaN())
+			}
+			got := append([]T(nil), want...)
+			err, wrong := Cholesky(got, n, nans[T](CholeskyWork(n)), r), Cholesky(want, n, nans[T](CholeskyWork(n)), Rows[T]{})
+			if err != wrong || kind > 0 != (err == ErrDefinite) {
+				t.Fatalf("%T, %d rows, kind %d: %v, not %v", want[0], n, kind, err, wrong)
+			}
+			for i, w := range want {
+				if g, w := float64(got[i]), float64(w); err == nil && math.Float64bits(g) != math.Float64bits(w) {
+					t.Fatalf("%T, %d rows, element %d: %v, not %v", got[i], n, i, g, w)
+				}
+			}
+		}
+	}
+}
+
 // LU up to Middle rows has the bits of elimination column by column on each level: with columns of zeros, from which a strip
 // begins anew, within strips and at their ends, equal elements, zeros of both signs, infinities and NaNs.
 func TestLU(t *testing.T) {
