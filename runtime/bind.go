@@ -134,6 +134,7 @@ func (p *Program) bind(batch int, isa *jit.ISA) (b *binding, err error) {
 	b.strands()
 	b.byRows()
 	b.nearby()
+	b.beforeUntil()
 	b.placeOutputs()
 	b.placeGuests()
 	b.dropProducts()

@@ -83,6 +83,11 @@ func (u *nestedUnit) list(w *strings.Builder, where string, b *binding) {
 		a.list(w, 0, *b.isa)
 		return
 	}
+	if u.until != nil {
+		for _, m := range u.until.before {
+			m.list(w, fmt.Sprintf("%s, before each block of %s", where, label(u.n)), b.isa)
+		}
+	}
 	for i, body := range u.bodies {
 		body.list(w, fmt.Sprintf("%s, body %d of %s, ", where, i, label(u.n)))
 	}

@@ -226,7 +226,7 @@ type nestedRun struct {
 	forward, next []unsafe.Pointer
 	kept          []int
 	rewound       rewound
-	apart         []*untilPlace // by worker
+	here, apart   []*untilPlace // by worker
 }
 
 // newRun makes one in memory that all loops and branches of r share: one of them runs at a time, and none keeps
@@ -246,7 +246,8 @@ func (u *nestedUnit) newRun(r *run, memory unsafe.Pointer) *nestedRun {
 	if u.until != nil {
 		q := s.bodies[0]
 		for i := range q.workers {
-			s.apart = append(s.apart, u.until.newPlace(q, &q.workers[i]))
+			here, apart := u.until.newPlaces(r, q, &q.workers[i])
+			s.here, s.apart = append(s.here, here), append(s.apart, apart)
 		}
 	}
 	s.in = make([]unsafe.Pointer, len(u.bodies[0].p.inputs))

@@ -12,7 +12,8 @@ import (
 
 // A loop until all elements are done, as of numbers that are drawn until they are accepted, goes on for all of them until the last one
 // is. Where what is read of an element stays as it is once it is done, a block of elements goes through its steps by itself. As soon as a
-// quarter of them is done, those that are left are brought together in the worker's scratch.
+// quarter of them is done, those that are left are brought together in the worker's scratch. What is computed for the loop alone, as a
+// distribution's constants are, is made there, too, block by block.
 
 // untilUnit is such a loop: a task is elements, a block after the other.
 type untilUnit struct {
@@ -23,18 +24,23 @@ type untilUnit struct {
 	block int
 	read  []int       // carries that are read of the loop
 	rooms []untilRoom // for elements brought together: of the carries before a step, after it, of the body's other arrays; none: they are not
+	// Clusters whose results nothing else reads go block by block, too. outer is the arrays that they read and make.
+	before []*mapUnit
+	outer  []untilRoom
 }
 
 // untilRoom is where a buffer of the body's, or none (-1), has elements in a worker's scratch.
 type untilRoom struct {
 	buffer, size, at int  // bytes of an element; of scratch before the first one
-	given            bool // steps read it, and do not make it
+	given            bool // it is read, and not made
+	before           bool // or by a cluster before the loop; of a carry: its first value is
 }
 
 // untilPlace is where the elements of a block are: their carries before and after a step, all else in a run of the body.
 type untilPlace struct {
 	q       *run
 	in, out []unsafe.Pointer
+	before  *run // has a block's part of the arrays of the run around the loop
 	// In rooms: which of the block the elements are, and which of these are left.
 	numbers, left []int32
 }
@@ -189,7 +195,7 @@ func (s *untilUnit) gather(q *binding, carry map[int]int) {
 		if place < 0 {
 			place, at = at, at+lines(untilMany*size)
 		}
-		s.rooms, has[k] = append(s.rooms, untilRoom{k, size, place, given}), true
+		s.rooms, has[k] = append(s.rooms, untilRoom{buffer: k, size: size, at: place, given: given}), true
 	}
 	for k, c := range s.loop.carries {
 		in, ok := carry[k]
@@ -241,18 +247,89 @@ func (s *untilUnit) gather(q *binding, carry map[int]int) {
 	q.scratch, s.block = at, untilMany
 }
 
-// newPlace is the rooms in a worker's scratch.
-func (s *untilUnit) newPlace(q *run, w *worker) *untilPlace {
+// beforeUntil has clusters whose results only such a loop reads go with its blocks.
+func (b *binding) beforeUntil() {
+	for i, x := range b.units {
+		if u, ok := x.(*nestedUnit); ok && u.until != nil && u.until.rooms != nil {
+			for j := range i {
+				if m, ok := b.units[j].(*mapUnit); ok && u.until.takes(b, m, j, i) {
+					b.units[j] = chained{m}
+				}
+			}
+		}
+	}
+}
+
+// takes has cluster m, unit j, go with the blocks of s, unit i, if it may.
+func (s *untilUnit) takes(b *binding, m *mapUnit, j, i int) bool {
+	if m.mode != flat || m.elems != s.elems || m.streamed || !m.follows(nil) || m.code != nil && m.cols < m.elems {
+		return false
+	}
+	var outer []untilRoom
+	q := s.loop.bodies[0]
+	at := lines(q.scratch)
+	for _, k := range m.makes() {
+		f := &b.buffers[k]
+		if f.first != j || f.last != i || slices.Contains(b.p.low.outs, f.node) {
+			return false
+		}
+		for l := j + 1; l < i; l++ {
+			if slices.Contains(b.unitReads(l), k) {
+				return false
+			}
+		}
+		size := f.bytes / s.elems
+		outer = append(outer, untilRoom{buffer: k, size: size, at: at})
+		at += lines(untilMany * size)
+	}
+	for l := range m.leaf {
+		switch l := &m.leaf[l]; {
+		case l.isSplat || l.index == nil && l.view.Splat():
+		case l.index == nil && l.direct && l.offset == 0 && b.buffers[l.buffer].bytes == s.elems*l.t.Size():
+			outer = append(outer, untilRoom{buffer: l.buffer, size: l.t.Size(), given: true})
+		default:
+			return false
+		}
+	}
+	for _, y := range outer {
+		f := &b.buffers[y.buffer]
+		if y.given {
+			f.last = max(f.last, i)
+			continue
+		}
+		f.bytes = 0
+		for r := range s.rooms {
+			switch x := &s.rooms[r]; {
+			case r < len(s.loop.carries):
+				x.before = x.before || s.loop.operands[r].buffer == y.buffer
+			case x.given:
+				if n := q.buffers[x.buffer].node; n.Kind == ir.Param && s.loop.operands[n.Bits-1].buffer == y.buffer { // after the step's number
+					x.at, x.before = y.at, true
+				}
+			}
+		}
+	}
+	s.before, s.outer, q.scratch = append(s.before, m), append(s.outer, outer...), at
+	return true
+}
+
+// newPlaces is the places of a worker's blocks, and of what of them is brought together.
+func (s *untilUnit) newPlaces(r, q *run, w *worker) (here, apart *untilPlace) {
 	if s.rooms == nil {
-		return nil
+		return nil, nil
 	}
-	p, n := &untilPlace{q: &run{b: q.b, ptr: make([]unsafe.Pointer, len(q.ptr))}}, len(s.loop.carries)
-	for k := range n {
-		p.in = append(p.in, unsafe.Add(w.scratch, s.rooms[k].at))
-		p.out = append(p.out, unsafe.Add(w.scratch, s.rooms[n+k].at))
+	place := func() *untilPlace {
+		n := len(s.loop.carries)
+		return &untilPlace{q: &run{b: q.b, ptr: make([]unsafe.Pointer, len(q.ptr))}, in: make([]unsafe.Pointer, n), out: make([]unsafe.Pointer, n)}
 	}
-	p.numbers, p.left = make([]int32, untilMany), make([]int32, untilMany)
-	return p
+	here, apart = place(), place()
+	here.before = &run{b: r.b, ptr: make([]unsafe.Pointer, len(r.ptr))}
+	for k := range apart.in {
+		apart.in[k] = unsafe.Add(w.scratch, s.rooms[k].at)
+		apart.out[k] = unsafe.Add(w.scratch, s.rooms[len(apart.in)+k].at)
+	}
+	apart.numbers, apart.left = make([]int32, untilMany), make([]int32, untilMany)
+	return here, apart
 }
 
 func (s *untilUnit) phases() int   { return 1 }
@@ -262,8 +339,11 @@ func (s *untilUnit) do(r *run, _, worker, task int) {
 	l := r.loops[s.loop.number]
 	q := l.bodies[0]
 	w := &q.workers[worker]
-	apart := l.apart[worker]
+	here, apart := &untilPlace{q: q, in: l.in, out: l.out}, l.apart[worker]
 	if apart != nil {
+		here = l.here[worker]
+		copy(here.before.ptr, r.ptr)
+		copy(here.q.ptr, q.ptr)
 		copy(apart.q.ptr, q.ptr)
 		for i := range s.rooms {
 			if x := &s.rooms[i]; x.buffer >= 0 {
@@ -271,17 +351,69 @@ func (s *untilUnit) do(r *run, _, worker, task int) {
 			}
 		}
 	}
-	here := &untilPlace{q: q, in: l.in, out: l.out}
 	for from, end := task*untilTask, min((task+1)*untilTask, s.elems); from < end && !r.stopped(); from += s.block {
-		s.goOn(r, w, here, apart, from, min(s.block, end-from))
+		at, n := from, min(s.block, end-from)
+		if apart == nil {
+			s.loop.begin(r, s.elems, from, n)
+		} else {
+			s.begin(r, worker, here, from, n)
+			at = 0
+		}
+		s.goOn(r, w, here, apart, from, at, n)
 	}
 }
 
-// goOn takes the block of n elements from number from on through its steps.
-func (s *untilUnit) goOn(r *run, w *worker, here, apart *untilPlace, from, n int) {
+// begin has here be the place of n elements from number from on: what is read of the loop is where it belongs, other carries and what is made
+// before the loop in rooms.
+func (s *untilUnit) begin(r *run, worker int, here *untilPlace, from, n int) {
+	q := r.loops[s.loop.number].bodies[0]
+	scratch, carries := q.workers[worker].scratch, len(here.in)
+	for i := range s.rooms {
+		x := &s.rooms[i]
+		p := unsafe.Add(scratch, x.at)
+		switch k := i - carries; {
+		case i < carries:
+			if slices.Contains(s.read, i) {
+				p = unsafe.Add(r.ptr[s.loop.carries[i].at], from*x.size)
+			}
+			here.in[i] = p
+		case k < carries:
+			if s.loop.carries[k].other < 0 {
+				p = here.in[k]
+			}
+			here.out[k] = p
+		case x.given && !x.before:
+			p = unsafe.Add(q.ptr[x.buffer], from*x.size)
+		}
+		if x.buffer >= 0 {
+			here.q.ptr[x.buffer] = p
+		}
+	}
+	for i := range s.outer {
+		x := &s.outer[i]
+		p := unsafe.Add(scratch, x.at)
+		if x.given {
+			p = unsafe.Add(r.ptr[x.buffer], from*x.size)
+		}
+		here.before.ptr[x.buffer] = p
+	}
+	for _, m := range s.before {
+		m.computeSpan(here.before, &r.workers[worker], 0, n)
+	}
+	for k := range s.loop.carries {
+		o, x := &s.loop.operands[k], &s.rooms[k]
+		src := here.before.ptr[o.buffer]
+		if !x.before {
+			src = unsafe.Add(o.ptr(r), from*x.size)
+		}
+		move(here.in[k], src, n*x.size)
+	}
+}
+
+// goOn takes the block of n elements from number from on through its steps. They are here from number at on.
+func (s *untilUnit) goOn(r *run, w *worker, here, apart *untilPlace, from, at, n int) {
 	u := s.loop
-	u.begin(r, s.elems, from, n)
-	p, at := here, from
+	p := here
 	for step := 0; step < u.length && !r.stopped(); step++ {
 		done := unsafe.Slice((*byte)(unsafe.Add(p.in[s.done], at)), n)
 		left := bytes.Count(done, []byte{0})

@@ -50,6 +50,8 @@ func TestUntil(t *testing.T) {
 			}
 			if u := b.loops[0].until; u != nil && u.rooms != nil != c.rooms {
 				t.Errorf("those that are left are brought together: %v\n%s", !c.rooms, p)
+			} else if u != nil && len(u.before) > 0 != c.rooms {
+				t.Errorf("%d clusters before the loop go with its blocks\n%s", len(u.before), p)
 			}
 			sieves := 0
 			for _, u := range b.loops[0].bodies[0].units {
