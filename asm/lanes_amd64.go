@@ -106,7 +106,7 @@ func ProductLanesF64AVX2(y, a, b unsafe.Pointer, n int)
 //go:noescape
 func NormLanesF64AVX2(y, a unsafe.Pointer, n int)
 
-// TridiagonalLanesF64AVX2 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0, for 4 matrices.
+// TridiagonalLanesF64AVX2 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are negligible, for 4 matrices.
 //
 //go:noescape
 func TridiagonalLanesF64AVX2(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
@@ -126,12 +126,12 @@ func HouseholderLanesF64AVX2(v, head, beta unsafe.Pointer, n int) (ok bool)
 //go:noescape
 func FoldLanesF64AVX2(x, v, beta unsafe.Pointer, rows, cols, stride int)
 
-// QLLanesF64AVX2 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of top and top+l-1, and so on down to l, which go to room; 0 where all are negligible, -1 where one vanishes, for 4 matrices.
+// QLLanesF64AVX2 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of row l+top and the one before it, and so on down to l, which go to room, 192 bytes each; 0 where it is negligible in all matrices, -1 where a step is another, for 4 matrices.
 //
 //go:noescape
 func QLLanesF64AVX2(d, e, room unsafe.Pointer, n, l int) (top int)
 
-// QRLanesF64AVX2 is a step that makes e[k] of a bidiagonal matrix, of diagonal d below which it lies, smaller, by rotations of k-top and the next, and so on up to k, which go to room, those of rows 192·n bytes further; 0 where all are at most tiny, -1 where a step is another, for 4 matrices.
+// QRLanesF64AVX2 is a step that makes e[k] of a bidiagonal matrix, of diagonal d above which it lies, smaller, by rotations of row k-top and the next, and so on up to k, which go to room, V's and 192·n bytes further U's; 0 where it is at most tiny in all matrices, -1 where a step is another, for 4 matrices.
 //
 //go:noescape
 func QRLanesF64AVX2(d, e, room, tiny unsafe.Pointer, n, k int) (top int)
@@ -251,7 +251,7 @@ func ProductLanesF64AVX512(y, a, b unsafe.Pointer, n int)
 //go:noescape
 func NormLanesF64AVX512(y, a unsafe.Pointer, n int)
 
-// TridiagonalLanesF64AVX512 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are 0, for 8 matrices.
+// TridiagonalLanesF64AVX512 makes the reflection I - beta·v·vᵀ that takes row x, of rows elements, to its first element, head: v in its place; and applies it to rows and columns of the symmetric matrix of as many below, stride bytes apart. p is room for a row. It reports false where all but the first are negligible, for 8 matrices.
 //
 //go:noescape
 func TridiagonalLanesF64AVX512(x, p, head, beta unsafe.Pointer, rows, stride int) (ok bool)
@@ -271,12 +271,12 @@ func HouseholderLanesF64AVX512(v, head, beta unsafe.Pointer, n int) (ok bool)
 //go:noescape
 func FoldLanesF64AVX512(x, v, beta unsafe.Pointer, rows, cols, stride int)
 
-// QLLanesF64AVX512 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of top and top+l-1, and so on down to l, which go to room; 0 where all are negligible, -1 where one vanishes, for 8 matrices.
+// QLLanesF64AVX512 is a step that makes e[l] of a tridiagonal matrix, of diagonal d, smaller, by rotations of row l+top and the one before it, and so on down to l, which go to room, 192 bytes each; 0 where it is negligible in all matrices, -1 where a step is another, for 8 matrices.
 //
 //go:noescape
 func QLLanesF64AVX512(d, e, room unsafe.Pointer, n, l int) (top int)
 
-// QRLanesF64AVX512 is a step that makes e[k] of a bidiagonal matrix, of diagonal d below which it lies, smaller, by rotations of k-top and the next, and so on up to k, which go to room, those of rows 192·n bytes further; 0 where all are at most tiny, -1 where a step is another, for 8 matrices.
+// QRLanesF64AVX512 is a step that makes e[k] of a bidiagonal matrix, of diagonal d above which it lies, smaller, by rotations of row k-top and the next, and so on up to k, which go to room, V's and 192·n bytes further U's; 0 where it is at most tiny in all matrices, -1 where a step is another, for 8 matrices.
 //
 //go:noescape
 func QRLanesF64AVX512(d, e, room, tiny unsafe.Pointer, n, k int) (top int)
