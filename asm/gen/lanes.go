@@ -781,6 +781,18 @@ func (l *lanes) bits(m, and mask, t int) {
 	}
 }
 
+// narrow leaves of m what by says, too, and its bits in AX and the flags.
+func (l *lanes) narrow(m, by mask) {
+	if l.reg == "Z" {
+		l.p("KANDW K%d, K%d, K%[2]d", by.k, m.k)
+		l.p("KMOVW K%d, AX", m.k)
+	} else {
+		l.op("AND", m.v, m.v, by.v)
+		l.p("VMOVMSKPD Y%d, AX", m.v)
+	}
+	l.p("TESTL AX, AX")
+}
+
 // where makes dst a where m says so.
 func (l *lanes) where(dst, a int, m mask) {
 	if l.reg == "Z" {
@@ -836,14 +848,7 @@ func (l *lanes) ql() {
 	l.op("MUL", 11, 11, 6)
 	l.op("MAX", 11, 11, 9)
 	l.is(begins, "$30", 10, 11)
-	if l.reg == "Z" {
-		l.p("KANDW K1, K2, K2")
-		l.p("KMOVW K2, AX")
-	} else {
-		l.op("AND", 8, 8, 7)
-		l.p("VMOVMSKPD Y8, AX")
-	}
-	l.p("TESTL AX, AX")
+	l.narrow(begun, begins)
 	l.p("JEQ looked")
 	l.op("ADD", 13, 4, 5)
 	l.where(4, 13, begun)
@@ -1005,20 +1010,10 @@ func (l *lanes) qr() {
 	l.label("look")
 	l.p("TESTQ DX, DX")
 	l.p("JEQ looked")
-	and := func(m mask) { // those of m that are in begun, too
-		if l.reg == "Z" {
-			l.p("KANDW K%d, K2, K%[1]d", m.k)
-			l.p("KMOVW K%d, AX", m.k)
-		} else {
-			l.op("AND", m.v, m.v, 8)
-			l.p("VMOVMSKPD Y%d, AX", m.v)
-		}
-	}
 	l.load(10, "(SI)(R11*1)")
 	l.op("ANDN", 10, 15, 10)
 	l.is(begins, "$30", 10, 9)
-	and(begins)
-	l.p("TESTL AX, AX")
+	l.narrow(begins, begun)
 	l.p("JEQ looked")
 	if l.reg == "Z" {
 		l.p("KMOVW K1, K2")
@@ -1028,8 +1023,7 @@ func (l *lanes) qr() {
 	l.load(11, "-64(DI)(R11*1)")
 	l.op("ANDN", 11, 15, 11)
 	l.is(begins, "$18", 11, 9)
-	and(begins)
-	l.p("TESTL AX, AX")
+	l.narrow(begins, begun)
 	l.p("JNE bad")
 	l.op("ADD", 13, 4, 5)
 	l.where(4, 13, begun)
