@@ -58,7 +58,7 @@ func CheckGrads[P, R any](f func(P) R, x P, o ...CheckOptions) (err error) {
 		}
 	}
 	c.r = rand.New(rand.NewPCG(c.Seed, 0x6368_6563_6b))
-	return check(&c, f, x, c.Order, "")
+	return check(&c, f, x, c.Order, "", 0)
 }
 
 // runner is f as a program or, where it cannot be one, because it reads its values, recorded at each call.
@@ -77,8 +77,9 @@ type checker struct {
 	r *rand.Rand
 }
 
-// check checks f, which is made of the user's function by the modes of how.
-func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error {
+// check checks f, which is made of the user's function by the modes of how. Where f is a derivative, scale is the size of
+// what it is derived of, beside whose rounding it may be nothing.
+func check[P, R any](c *checker, f func(P) R, x P, orders int, how string, scale float64) error {
 	value := runner(f, x)
 	y, err := value(x)
 	if err != nil {
@@ -140,7 +141,7 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 			fwd, sizeF := dot(leaves(ct), leaves(along.Tangent))
 			rev, sizeR := dot([]Value{g}, all[i:i+1])
 			var table [3]float64
-			noise := 0.0
+			noise, own := 0.0, 0.0
 			for k := range table {
 				h := math.Ldexp(step, -k)
 				var at [2]float64
@@ -153,7 +154,8 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 					}
 					var size float64
 					at[side], size = dot(leaves(ct), leaves(y))
-					noise = max(noise, 32*unit*size/h)
+					own = max(own, size)
+					noise = max(noise, unit*max(32*size, 1024*scale)/h)
 				}
 				table[k] = (at[1] - at[0]) / (2 * h)
 			}
@@ -162,8 +164,10 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 					table[j] = (order*table[j+1] - table[j]) / (order - 1)
 				}
 			}
+			scale = max(scale, own)
 			size := max(sizeF, sizeR)
-			if d := math.Abs(fwd - rev); d <= near*size && math.Abs(fwd-table[0]) <= tolerance*size+noise {
+			zero := max(math.Abs(fwd), math.Abs(rev)) <= 1024*unit*scale
+			if d := math.Abs(fwd - rev); (zero || d <= near*size) && math.Abs(fwd-table[0]) <= tolerance*size+noise {
 				continue
 			}
 			name := paths.at[i].name
@@ -177,10 +181,10 @@ func check[P, R any](c *checker, f func(P) R, x P, orders int, how string) error
 		return nil
 	}
 	grad := func(x P) P { return VJP(f)(x, ct).Grad }
-	if err := check(c, grad, x, orders-1, " of the derivative in reverse mode"+how); err != nil {
+	if err := check(c, grad, x, orders-1, " of the derivative in reverse mode"+how, scale/largest(xs)); err != nil {
 		return err
 	}
-	return check(c, func(x P) R { return JVP(f)(x, v).Tangent }, x, orders-1, " of the derivative in forward mode"+how)
+	return check(c, func(x P) R { return JVP(f)(x, v).Tangent }, x, orders-1, " of the derivative in forward mode"+how, scale)
 }
 
 func (c *checker) fail(format string, args ...any) error {
@@ -196,6 +200,17 @@ func anyFloat(xs []Value) bool {
 		}
 	}
 	return false
+}
+
+// largest is the largest float's size, 1 at least.
+func largest(xs []Value) float64 {
+	m := 1.0
+	for _, v := range xs {
+		for i := 0; isFloat(v) && i < v.a.n; i++ {
+			m = max(m, math.Abs(v.a.at(i)))
+		}
+	}
+	return m
 }
 
 // draw gives random numbers for the floats among xs, of their sizes where they are to be added to them.

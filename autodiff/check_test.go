@@ -72,6 +72,18 @@ func TestCheckGradsPasses(t *testing.T) {
 	if err := ad.CheckGrads(ad.Value.Log, ad.Scalar(1e-30)); err != nil {
 		t.Error(err)
 	}
+	// A derivative that is nothing but roundings.
+	for name, f := range map[string]func(x ad.Value) ad.Value{
+		"x/x": func(x ad.Value) ad.Value { return x.Div(x) },
+		"Q":   func(x ad.Value) ad.Value { q, _ := x.Sin().Reshape(1, 1).QR(); return q },
+		"L":   func(x ad.Value) ad.Value { _, l, _ := x.Exp().Reshape(1, 1).LU(); return l },
+	} {
+		for _, x := range []float64{1.3, 1e6 / 3} {
+			if err := ad.CheckGrads(f, ad.Scalar(math.Log(x)), ad.CheckOptions{Order: 3}); err != nil {
+				t.Error(name, x, err)
+			}
+		}
+	}
 	// Several parameters of integers between.
 	if err := ad.CheckGrads(func(m checkModel) ad.Value { return m.B.Exp().Dot(m.B) }, aModel(ad.F64)); err != nil {
 		t.Error(err)
