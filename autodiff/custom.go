@@ -12,8 +12,8 @@ type Rule[A, R any] struct {
 }
 
 // Custom is f with the derivatives that the rule says instead of its own: to clip or reverse a gradient, to
-// give a function the derivative that theory knows, to keep a derivative finite. Floats that f uses must be
-// in its argument. The rule's own results are derived again for derivatives of higher order, and it holds
+// give a function the derivative that theory knows, to keep a derivative finite. Recorded floats that f uses must be
+// in its argument; arrays are constants. The rule's own results are derived again for derivatives of higher order, and it holds
 // under [Vmap].
 func Custom[A, R any](f func(A) R, rule Rule[A, R]) func(A) R {
 	if rule.Name == "" {

@@ -76,13 +76,13 @@ func TestCustom(t *testing.T) {
 	}
 }
 
-// What has no derivative need not be an argument: numbers, noise, what is stopped.
+// What has no derivative need not be an argument: numbers, noise, arrays, what is stopped.
 func TestCustomUsesConstants(t *testing.T) {
-	k := ad.NewKey(1)
+	k, eye := ad.NewKey(1), ad.F64.Eye(2)
 	f := func(x ad.Value) ad.Value {
 		noise := k.NormalLike(x)
 		stopped := x.Square().StopGradient()
-		return ad.Custom(func(x ad.Value) ad.Value { return x.Mul(noise).Add(x.FullLike(0.3).Tanh()).Add(stopped) },
+		return ad.Custom(func(x ad.Value) ad.Value { return eye.MatMul(x).Mul(noise).Add(x.FullLike(0.3).Tanh()).Add(stopped) },
 			ad.Rule[ad.Value, ad.Value]{VJP: func(_, _, ct ad.Value) ad.Value { return ct.Mul(noise) }})(x)
 	}
 	x := ad.From([]float64{1, 2})

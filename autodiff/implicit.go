@@ -19,8 +19,8 @@ type ImplicitOptions struct {
 // -(∂f/∂x)⁻¹·∂f/∂p, in both modes and of every order. How x was found plays no part: by [While], or by any
 // solver before the function is recorded, for the same p. Nothing flows to x itself.
 //
-// f gives as many floats as x has, a number that does not depend on the batch (Vmap maps over one); floats it
-// uses must be in p. A derivative solves a system of equations, by LU if the options do not say otherwise: where ∂f/∂x is
+// f gives as many floats as x has, a number that does not depend on the batch (Vmap maps over one); recorded
+// floats it uses must be in p, arrays are constants. A derivative solves a system of equations, by LU if the options do not say otherwise: where ∂f/∂x is
 // singular it is an error of the run, and where x is no root it is not the derivative of anything.
 func ImplicitRoot[P any](f func(x Value, p P) Value, x Value, p P, o ...ImplicitOptions) Value {
 	return implicit("ImplicitRoot", f, x, p, o)

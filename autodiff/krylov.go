@@ -19,8 +19,8 @@ type KrylovOptions struct {
 }
 
 // LinearSolve is y with a(y, p) = b, for an a that is linear in its first argument, found by the solver, from products alone:
-// no matrix is made. Derivatives by b and p, in both modes and of every order, solve a or its transpose once more; floats that a uses
-// must be in p.
+// no matrix is made. Derivatives by b and p, in both modes and of every order, solve a or its transpose once more; recorded
+// floats that a uses must be in p, arrays are constants.
 func LinearSolve[P any](a func(v Value, p P) Value, b Value, p P, by Solver) Value {
 	return linearSolve("LinearSolve", a, b, p, by)
 }

@@ -50,7 +50,7 @@ func Lint[A, R any](f func(A) R, example A) (found []Warning, err error) {
 	defer failure(&err)
 	r := recorder{g: ir.New()}
 	r.g.Lines = true
-	x := parameters(&r, "argument", example)
+	x := variables("Lint", r.g, parameters(&r, "argument", example)).tree
 	start := len(r.g.Nodes)
 	y := f(x)
 	var outs []*ir.Node

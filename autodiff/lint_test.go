@@ -76,6 +76,12 @@ func TestLint(t *testing.T) {
 			}
 		}
 	}
+	lost := func(m lintModel) ad.Value {
+		return ad.Custom(func(b ad.Value) ad.Value { return m.W.MatMul(b) }, ad.Rule[ad.Value, ad.Value]{Name: "Lost"})(m.B)
+	}
+	if _, err := ad.Lint(lost, model); err == nil || !strings.Contains(err.Error(), "Lost the function uses a value of float64 [3 3]") {
+		t.Error(err)
+	}
 	if _, err := ad.Lint(func(m lintModel) ad.Value { return m.W.Add(ad.F64.Ones(2)) }, model); err == nil || !strings.Contains(err.Error(), "lint_test.go:") {
 		t.Error(err)
 	}

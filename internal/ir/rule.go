@@ -47,9 +47,9 @@ func (g *Graph) Custom(r *Rule, x []*Node, f func(x []*Node) []*Node) []*Node {
 // constant reports whether no variable leads to n by way of floats, beside nodes of which that is known.
 func (n *Node) constant(known map[*Node]bool) bool {
 	switch n.Kind {
-	case Const, Iota, DimSize, Stop:
+	case Const, Iota, DimSize, Stop, Param, Data: // arrays are no variables: those are aliases
 		return true
-	case Param, Hole, Data, Alias:
+	case Hole, Alias:
 		return !n.Type.IsFloat()
 	}
 	if known[n] || !n.Type.IsFloat() && n.Type != dtype.Invalid {
