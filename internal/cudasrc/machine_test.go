@@ -1,9 +1,16 @@
+//go:build !purego
+
+// With the tag purego kernels' texts are the same.
+
 package cudasrc_test
 
 import (
-	"bytes"
+	"os"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
@@ -13,8 +20,6 @@ import (
 	"github.com/adjoint-go/adjoint/internal/ops"
 	"github.com/adjoint-go/adjoint/internal/vec"
 )
-
-var architectures = []string{"sm_80", "sm_90"}
 
 // machineKernels are kernels of every kind, and one of every operation and type.
 func machineKernels(t *testing.T) *cudasrc.Writer {
@@ -112,50 +117,76 @@ func machineKernels(t *testing.T) *cudasrc.Writer {
 	return w
 }
 
-// TestMachineCode compiles every kernel for two architectures. Those that are worth it do not spill.
+// build is kernels that one compiler makes machine code of for one architecture.
+type build struct {
+	compiler, arch string
+	kernels        []*cudasrc.Kernel
+}
+
+// TestMachineCode: nvcc for sm_80 and NVRTC, the compiler that programs have, for sm_90 take every kernel. Those that are worth it
+// do not spill. Kernels are compiled beside those alone that have the same texts in front of them, so that what one
+// lacks is not brought by another. Functions that iterate take two thirds of the time, and float32s only convert for them:
+// they are compiled for float64s and one architecture, unless ADJOINT_EXHAUSTIVE is set; then both compilers make everything.
 func TestMachineCode(t *testing.T) {
 	if err := nvcc.Missing(); err != nil {
 		t.Skip(err)
 	}
-	w := machineKernels(t)
-	for i, arch := range architectures {
-		if testing.Short() && i > 0 {
-			break
-		}
-		usage, err := nvcc.Compile(t.TempDir(), arch, w.Kernels)
-		if err != nil {
-			t.Fatal(err)
-		}
-		most := 0
-		for _, k := range w.Kernels {
-			u, ok := usage[k.Name]
-			if !ok || u.Registers == 0 {
-				t.Errorf("%s: no machine code of %s", arch, k.Name)
-			}
-			if k.Hot && u.Spills > 0 || u.Registers*k.Block > 1<<16 {
-				t.Errorf("%s: %s spills %d bytes, has %d registers\n%s", arch, k.Name, u.Spills, u.Registers, entry(k))
-			}
-			most = max(most, u.Registers)
-		}
-		t.Logf("%s: %d kernels, at most %d registers", arch, len(w.Kernels), most)
+	exhaustive := os.Getenv("ADJOINT_EXHAUSTIVE") != ""
+	all := [][2]string{{"NVRTC", "sm_90"}, {"nvcc", "sm_80"}, {"NVRTC", "sm_80"}, {"nvcc", "sm_90"}}
+	groups := map[string][]*cudasrc.Kernel{}
+	for _, k := range machineKernels(t).Kernels {
+		front := strings.Join(regexp.MustCompile(`#ifndef ADJ_\w+`).FindAllString(k.Source, -1), " ")
+		groups[front] = append(groups[front], k)
 	}
+	var builds []build
+	for front, kernels := range groups {
+		how := all[:2]
+		if exhaustive {
+			how = all
+		} else if strings.Contains(front, "ADJ_ORDERS") {
+			how = all[:1]
+			kernels = slices.DeleteFunc(kernels, func(k *cudasrc.Kernel) bool { return !strings.Contains(entry(k), "double *") })
+		}
+		for part := range slices.Chunk(kernels, 100) {
+			for _, by := range how {
+				builds = append(builds, build{by[0], by[1], part})
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, b := range builds {
+		wg.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			b.test(t)
+		})
+	}
+	wg.Wait()
 }
 
-// TestNVRTC: the compiler that programs have takes the kernels that nvcc takes; it has no headers but its own.
-func TestNVRTC(t *testing.T) {
-	if err := nvcc.Missing(); err != nil {
-		t.Skip(err)
+func (b *build) test(t *testing.T) {
+	compile := nvcc.Compile
+	if b.compiler == "NVRTC" {
+		compile = nvcc.NVRTC
 	}
-	w := machineKernels(t)
-	code, err := nvcc.NVRTC(t.TempDir(), "sm_90", w.Kernels)
+	usage, err := compile(t.TempDir(), b.arch, b.kernels)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
-	for _, k := range w.Kernels {
-		if !bytes.Contains(code, []byte(".text."+k.Name)) {
-			t.Errorf("no machine code of %s", k.Name)
+	most := 0
+	for _, k := range b.kernels {
+		u, ok := usage[k.Name]
+		if !ok || u.Registers == 0 {
+			t.Errorf("%s, %s: no machine code of %s", b.compiler, b.arch, k.Name)
 		}
+		if k.Hot && u.Spills > 0 || u.Registers*k.Block > 1<<16 {
+			t.Errorf("%s, %s: %s spills %d bytes, has %d registers\n%s", b.compiler, b.arch, k.Name, u.Spills, u.Registers, entry(k))
+		}
+		most = max(most, u.Registers)
 	}
+	t.Logf("%s, %s: %d kernels, at most %d registers", b.compiler, b.arch, len(b.kernels), most)
 }
 
 // entry is a kernel's own text.

@@ -89,7 +89,7 @@ func (w *Writer) launch(t *text, blocks int) (Launch, error) {
 	}
 	var s strings.Builder
 	s.WriteString(prelude)
-	if t.needs[&special] {
+	if t.needs[&special] || t.needs[&orders] { // orders stands on special
 		s.WriteString(special)
 	}
 	if t.needs[&orders] {

@@ -69,8 +69,8 @@ func source(dir string, kernels []*cudasrc.Kernel) (file string, err error) {
 //go:embed testdata/nvrtc.c
 var nvrtc string
 
-// NVRTC compiles kernels as programs do when they run, and returns the machine code.
-func NVRTC(dir, arch string, kernels []*cudasrc.Kernel) ([]byte, error) {
+// NVRTC compiles kernels as programs do when they run, and says by name what they take.
+func NVRTC(dir, arch string, kernels []*cudasrc.Kernel) (map[string]Usage, error) {
 	src, err := source(dir, kernels)
 	if err != nil {
 		return nil, err
@@ -85,11 +85,22 @@ func NVRTC(dir, arch string, kernels []*cudasrc.Kernel) ([]byte, error) {
 	if text, err := gcc.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("gcc: %v\n%s", err, text)
 	}
-	cmd := exec.Command(bin, append([]string{libs[0], src, out, "--gpu-architecture=" + arch}, cudasrc.Options...)...)
-	if text, err := cmd.CombinedOutput(); err != nil {
+	cmd := exec.Command(bin, append([]string{libs[0], src, out, "--gpu-architecture=" + arch, "--ptxas-options=-v"}, cudasrc.Options...)...)
+	text, err := cmd.CombinedOutput()
+	if err != nil {
 		return nil, fmt.Errorf("NVRTC for %s: %v\n%.4000s", arch, err, text)
 	}
-	return os.ReadFile(out)
+	code, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	usage := taken(text)
+	for _, k := range kernels {
+		if !bytes.Contains(code, []byte(".text."+k.Name)) {
+			delete(usage, k.Name)
+		}
+	}
+	return usage, nil
 }
 
 func run(dir, arch string, kernels []*cudasrc.Kernel, out string, args ...string) ([]byte, error) {
@@ -121,10 +132,15 @@ func Compile(dir, arch string, kernels []*cudasrc.Kernel) (map[string]Usage, err
 	if err != nil {
 		return nil, err
 	}
+	return taken(text), nil
+}
+
+// taken is what the assembler says of kernels.
+func taken(said []byte) map[string]Usage {
 	usage := map[string]Usage{}
 	name, of := "", ""
 	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for lines := bufio.NewScanner(bytes.NewReader(said)); lines.Scan(); {
 		line := lines.Text()
 		u := usage[name]
 		if m := entry.FindStringSubmatch(line); m != nil {
@@ -146,7 +162,7 @@ func Compile(dir, arch string, kernels []*cudasrc.Kernel) (map[string]Usage, err
 			usage[name] = u
 		}
 	}
-	return usage, nil
+	return usage
 }
 
 // PTX is the kernels' intermediate code.
