@@ -131,12 +131,22 @@ func CholeskyRowsF32AVX2(c unsafe.Pointer, n, stride int) (ok bool)
 //go:noescape
 func CholeskyRowsF32AVX512(c unsafe.Pointer, n, stride int) (ok bool)
 
-// PolesRowsF64AVX2 is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
+// PolesRowsF64AVX2 is y = z/(p - x), where y is not nil, Σ z·y and Σ y², for p = d - at or d² - at².
 //
 //go:noescape
-func PolesRowsF64AVX2(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
+func PolesRowsF64AVX2(y, d, z unsafe.Pointer, at, x float64, squares bool, n int) (sum, slope float64)
 
-// WeighRowsF64AVX2 is w *= (p - x)/d.
+// PolesRowsF64AVX512 is y = z/(p - x), where y is not nil, Σ z·y and Σ y², for p = d - at or d² - at².
 //
 //go:noescape
-func WeighRowsF64AVX2(w, p, d unsafe.Pointer, x float64, n int)
+func PolesRowsF64AVX512(y, d, z unsafe.Pointer, at, x float64, squares bool, n int) (sum, slope float64)
+
+// WeighRowsF64AVX2 multiplies w by all quotients of p - far, for p = d - at or d² - at², and the same with own in the place of at, where that is not 0.
+//
+//go:noescape
+func WeighRowsF64AVX2(w, d, at, far, own unsafe.Pointer, count int, squares bool, n int)
+
+// WeighRowsF64AVX512 multiplies w by all quotients of p - far, for p = d - at or d² - at², and the same with own in the place of at, where that is not 0.
+//
+//go:noescape
+func WeighRowsF64AVX512(w, d, at, far, own unsafe.Pointer, count int, squares bool, n int)

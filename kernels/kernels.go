@@ -79,9 +79,11 @@ type Rows struct {
 	// Both is y[r] += a[r]·x for all rows r, and y[j] += Σ a[r, j]·x[r] for columns j that are no row, with the bits of GemmKernel's Dot
 	// and Row: no more rows than columns, of which there are DotBlock at most. s is room for a row.
 	Both func(y, s, a, x unsafe.Pointer, rows, cols, stride int)
-	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, of n elements each; Weigh w *= (p - x)/d.
-	Poles func(y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64)
-	Weigh func(w, p, d unsafe.Pointer, x float64, n int)
+	// Poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², in eight sums, for n elements p = d - at or, where squares is set, d² - at² as
+	// (d - at)·(d + at). Of 32 elements each four that are eight apart have one quotient together.
+	Poles func(y, d, z unsafe.Pointer, at, x float64, squares bool, n int) (sum, slope float64)
+	// Weigh multiplies w by the product, over count > 0 roots, of all p - far over that of the same p with own in the place of at, where that is not 0.
+	Weigh func(w, d, at, far, own unsafe.Pointer, count int, squares bool, n int)
 }
 
 // Lanes are steps of internal/linalg's functions of eight float64 or sixteen float32 matrices side by side: element k of matrix l

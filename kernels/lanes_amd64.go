@@ -146,6 +146,6 @@ var (
 		dtype.F32: {MatVec: asm.MatVecRowsF32AVX2, Combine: asm.CombineRowsF32AVX2, Rank1: asm.Rank1RowsF32AVX512,
 			Eliminate: asm.EliminateRowsF32AVX512, Largest: asm.LargestRowsF32AVX2, Cholesky: asm.CholeskyRowsF32AVX512, Less: asm.LessRowsF32AVX512, Both: asm.BothF32AVX512},
 		dtype.F64: {asm.RotateRowsF64AVX512, asm.ReflectRowsF64AVX2, asm.MatVecRowsF64AVX2, asm.CombineRowsF64AVX2, asm.Rank1RowsF64AVX512,
-			asm.EliminateRowsF64AVX512, asm.LargestRowsF64AVX2, asm.CholeskyRowsF64AVX512, asm.LessRowsF64AVX512, asm.BothF64AVX512, asm.PolesRowsF64AVX2, asm.WeighRowsF64AVX2},
+			asm.EliminateRowsF64AVX512, asm.LargestRowsF64AVX2, asm.CholeskyRowsF64AVX512, asm.LessRowsF64AVX512, asm.BothF64AVX512, asm.PolesRowsF64AVX512, asm.WeighRowsF64AVX512},
 	}
 )

@@ -10,11 +10,12 @@ func genRows() map[string][]byte {
 	var s, d bytes.Buffer
 	s.WriteString(gemmHead + "\n#include \"textflag.h\"\n")
 	d.WriteString(gemmHead + "\npackage asm\n\nimport \"unsafe\"\n")
-	s.WriteString("\nDATA upTo8<>+0(SB)/8, $0\n")
-	for i := 1; i < 8; i++ {
-		fmt.Fprintf(&s, "DATA upTo8<>+%d(SB)/8, $%d\n", 8*i, i)
+	s.WriteByte('\n')
+	for i := range 32 {
+		fmt.Fprintf(&s, "DATA upTo32<>+%d(SB)/8, $%d\n", 8*i, i)
 	}
-	s.WriteString("GLOBL upTo8<>(SB), RODATA|NOPTR, $64\n")
+	s.WriteString("DATA one<>+0(SB)/8, $0x3ff0000000000000\nGLOBL one<>(SB), RODATA|NOPTR, $8\n")
+	s.WriteString("GLOBL upTo32<>(SB), RODATA|NOPTR, $256\n")
 	for i := range 16 {
 		fmt.Fprintf(&s, "DATA upTo16<>+%d(SB)/4, $%d\n", 4*i, i)
 	}
@@ -26,6 +27,9 @@ func genRows() map[string][]byte {
 	const largestArgs, largest = "x unsafe.Pointer, n int) (at int", "is where the first of the largest magnitudes is, of 32 bytes of elements at least, or -1 where one is a NaN"
 	const factored = "makes column j of a positive definite matrix, row j of c from element j on, that of its Cholesky factor, or reports false; it writes up to a whole vector beside them"
 	const lessened = "is y[i] -= Σ a[i, p]·y[p], over p < min(i, most), in order, for row 1 and those after it"
+	const polesArgs, poles = "y, d, z unsafe.Pointer, at, x float64, squares bool, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y², for p = d - at or d² - at²"
+	const weighArgs = "w, d, at, far, own unsafe.Pointer, count int, squares bool, n int"
+	const weighed = "multiplies w by all quotients of p - far, for p = d - at or d² - at², and the same with own in the place of at, where that is not 0"
 	for _, f := range []struct {
 		name, args, doc string
 		frame           int
@@ -56,8 +60,10 @@ func genRows() map[string][]byte {
 		{"CholeskyRowsF64AVX512", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { wide.cholesky("Z") }},
 		{"CholeskyRowsF32AVX2", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { single.cholesky("Y") }},
 		{"CholeskyRowsF32AVX512", "c unsafe.Pointer, n, stride int) (ok bool", factored, 25, func() { single.cholesky("Z") }},
-		{"PolesRowsF64AVX2", "y, p, z unsafe.Pointer, x float64, n int) (sum, slope float64", "is y = z/(p - x), where y is not nil, Σ z·y and Σ y²", 56, wide.poles},
-		{"WeighRowsF64AVX2", "w, p, d unsafe.Pointer, x float64, n int", "is w *= (p - x)/d", 40, wide.weigh},
+		{"PolesRowsF64AVX2", polesArgs, poles, 72, func() { wide.poles("Y") }},
+		{"PolesRowsF64AVX512", polesArgs, poles, 72, func() { wide.poles("Z") }},
+		{"WeighRowsF64AVX2", weighArgs, weighed, 64, func() { wide.weigh("Y") }},
+		{"WeighRowsF64AVX512", weighArgs, weighed, 64, func() { wide.weigh("Z") }},
 	} {
 		fmt.Fprintf(&d, "\n// %s %s.\n//\n//go:noescape\nfunc %[1]s(%[3]s)\n", f.name, f.doc, f.args)
 		fmt.Fprintf(&s, "\n// func %s(%s)\nTEXT ·%[1]s(SB), NOSPLIT, $0-%[3]d\n", f.name, f.args, f.frame)
@@ -391,7 +397,7 @@ func (r *rows) eliminate(reg string) {
 		r.p("KMOVW AX, K1") // those right of it
 	} else {
 		vectors = 2
-		word, table := map[int]string{8: "Q", 4: "D"}[size], map[int]string{8: "upTo8", 4: "upTo16"}[size]
+		word, table := map[int]string{8: "Q", 4: "D"}[size], map[int]string{8: "upTo32", 4: "upTo16"}[size]
 		r.p("VMOVQ R9, X0")
 		r.p("VPBROADCAST%s X0, Y0", word)
 		for v := range 2 {
@@ -714,70 +720,144 @@ func (r *rows) less(wide bool) {
 	r.end()
 }
 
-// few makes registers 9 and 10 the masks of the first CX < 8 elements.
-func (r *rows) few() {
-	r.p("VMOVQ CX, X9")
-	r.p("VPBROADCASTQ X9, Y9")
-	r.p("VPCMPGTQ upTo8<>+32(SB), Y9, Y10")
-	r.p("VPCMPGTQ upTo8<>+0(SB), Y9, Y9")
+// remaining makes register 15 the CX elements that are left.
+func (r *rows) remaining() {
+	r.p("VMOVQ CX, X15")
+	r.p("VPBROADCASTQ X15, %s15", r.reg)
 }
 
-// eights is body for registers v = 0 and 1, each of four elements from byte R11 + 32·v on, until all CX are done; load and store
-// are masked for the last ones.
-func (r *rows) eights(body func(v int, load func(from string, to int), store func(from int, to string), last bool)) {
-	r.p("XORQ R11, R11")
-	r.p("SUBQ $8, CX")
-	r.p("JLT rest")
-	r.label("eight")
-	for v := range 2 {
-		body(v, func(from string, to int) { r.load(to, fmt.Sprintf("%d(%s)(R11*1)", 32*v, from)) },
-			func(from int, to string) { r.store(from, fmt.Sprintf("%d(%s)(R11*1)", 32*v, to)) }, false)
+// few is register dst from memory, as far as it is not beyond the elements that are left, which K(k), or Y14, then tells. from is an element's
+// number.
+func (r *rows) few(dst, k, from int, base string) {
+	if r.reg == "Z" {
+		r.p("VPCMPGTQ upTo32<>+%d(SB), Z15, K%d", 8*from, k)
+		r.p("VMOVUPD.Z %d(%s)(R11*1), K%d, Z%d", 8*from, base, k, dst)
+		return
 	}
-	r.p("ADDQ $64, R11")
-	r.p("SUBQ $8, CX")
-	r.p("JGE eight")
-	r.label("rest")
-	r.p("ADDQ $8, CX")
-	r.p("JEQ done")
-	r.few()
-	for v := range 2 {
-		body(v, func(from string, to int) { r.p("VMASKMOVPD %d(%s)(R11*1), Y%d, Y%d", 32*v, from, 9+v, to) },
-			func(from int, to string) { r.p("VMASKMOVPD Y%d, Y%d, %d(%s)(R11*1)", from, 9+v, 32*v, to) }, true)
-	}
-	r.label("done")
+	r.p("VPCMPGTQ upTo32<>+%d(SB), Y15, Y14", 8*from)
+	r.p("VMASKMOVPD %d(%s)(R11*1), Y14, Y%d", 8*from, base, dst)
 }
 
-// poles: registers 0 and 1 are the first sum, 2 and 3 the second one.
-func (r *rows) poles() {
+// pole makes register dst the p, of d there, for a root whose pole is in register at; t is lost.
+func (r *rows) pole(dst, at, t int, squares bool) {
+	if squares {
+		r.op("ADD", t, dst, at)
+	}
+	r.op("SUB", dst, dst, at)
+	if squares {
+		r.op("MUL", dst, dst, t)
+	}
+}
+
+// poles: four elements that are eight apart have one quotient together, and each its own by products: 1 is in the place of those that are beyond the last.
+// Registers before 4 are the sums, 4 to 7 the four elements, 8 and 9 at and x, 10 is 1.
+func (r *rows) poles(reg string) {
+	r.reg = reg
+	halves := map[string]int{"Y": 2, "Z": 1}[reg]
 	r.p("MOVQ y+0(FP), DI")
-	r.p("MOVQ p+8(FP), SI")
+	r.p("MOVQ d+8(FP), SI")
 	r.p("MOVQ z+16(FP), DX")
-	r.p("VBROADCASTSD x+24(FP), Y8")
-	r.p("MOVQ n+32(FP), CX")
-	for v := range 4 {
+	r.p("VBROADCASTSD at+24(FP), %s8", reg)
+	r.p("VBROADCASTSD x+32(FP), %s9", reg)
+	r.p("VBROADCASTSD one<>+0(SB), %s10", reg)
+	r.p("MOVQ n+48(FP), CX")
+	for v := range 2 * halves {
 		r.zero(v)
 	}
-	r.eights(func(v int, load func(from string, to int), store func(from int, to string), last bool) {
-		load("SI", 4)
-		load("DX", 5)
-		r.op("SUB", 4, 4, 8)
-		r.op("DIV", 4, 5, 4)
-		if last { // 0 - x may be 0
-			r.op("AND", 4, 4, 9+v)
+	r.p("XORQ R11, R11")
+	r.p("CMPB squares+40(FP), $0")
+	r.p("JNE squares")
+	for _, squares := range []bool{false, true} {
+		name := map[bool]string{false: "plain", true: "squares"}[squares]
+		part := func(half int, last bool) {
+			for g := range 4 {
+				from := 8*g + 4*half
+				if last {
+					r.few(4+g, 1+g, from, "SI")
+				} else {
+					r.load(4+g, fmt.Sprintf("%d(SI)(R11*1)", 8*from))
+				}
+				r.pole(4+g, 8, 11, squares)
+				r.op("SUB", 4+g, 4+g, 9)
+				switch {
+				case last && reg == "Z":
+					r.p("VBLENDMPD Z%d, Z10, K%d, Z%[1]d", 4+g, 1+g)
+				case last:
+					r.p("VBLENDVPD Y14, Y%d, Y10, Y%[1]d", 4+g)
+				}
+			}
+			r.op("MUL", 11, 4, 5)
+			r.op("MUL", 12, 6, 7)
+			r.op("MUL", 13, 11, 12)
+			r.op("DIV", 13, 10, 13)
+			r.op("MUL", 12, 13, 12)
+			r.op("MUL", 13, 13, 11)
+			r.op("MUL", 11, 12, 5)
+			r.op("MUL", 5, 12, 4)
+			r.op("MUL", 4, 13, 7)
+			r.op("MUL", 7, 13, 6)
+			for g, v := range []int{11, 5, 4, 7} {
+				from := 8*g + 4*half
+				skip := fmt.Sprintf("%s%d%d%t", name, half, g, last)
+				if last {
+					r.few(6, 1+g, from, "DX")
+				} else {
+					r.load(6, fmt.Sprintf("%d(DX)(R11*1)", 8*from))
+				}
+				switch {
+				case last && reg == "Z":
+					r.p("VMULPD.Z Z%d, Z6, K%d, Z%[1]d", v, 1+g)
+				default:
+					r.op("MUL", v, 6, v)
+					if last { // 0 times what is not finite may not be 0
+						r.op("AND", v, v, 14)
+					}
+				}
+				r.p("TESTQ DI, DI")
+				r.p("JEQ %s", skip)
+				switch {
+				case last && reg == "Z":
+					r.p("VMOVUPD Z%d, K%d, %d(DI)(R11*1)", v, 1+g, 8*from)
+				case last:
+					r.p("VMASKMOVPD Y%d, Y14, %d(DI)(R11*1)", v, 8*from)
+				default:
+					r.store(v, fmt.Sprintf("%d(DI)(R11*1)", 8*from))
+				}
+				r.label(skip)
+				r.op("MUL", 6, 6, v)
+				r.op("MUL", v, v, v)
+				r.op("ADD", half, half, 6)
+				r.op("ADD", halves+half, halves+half, v)
+			}
 		}
-		skip := fmt.Sprintf("no%d%t", v, last)
-		r.p("TESTQ DI, DI")
-		r.p("JEQ %s", skip)
-		store(4, "DI")
-		r.label(skip)
-		r.op("MUL", 5, 5, 4)
-		r.op("MUL", 4, 4, 4)
-		r.op("ADD", v, v, 5)
-		r.op("ADD", 2+v, 2+v, 4)
-	})
-	for i, result := range []string{"sum+40(FP)", "slope+48(FP)"} {
-		v := 2 * i
-		r.op("ADD", v, v, v+1)
+		r.label(name)
+		r.p("SUBQ $32, CX")
+		r.p("JLT %sRest", name)
+		r.label(name + "Loop")
+		for half := range halves {
+			part(half, false)
+		}
+		r.p("ADDQ $256, R11")
+		r.p("SUBQ $32, CX")
+		r.p("JGE %sLoop", name)
+		r.label(name + "Rest")
+		r.p("ADDQ $32, CX")
+		r.p("JEQ done")
+		r.remaining()
+		for half := range halves {
+			part(half, true)
+		}
+		r.p("JMP done")
+	}
+	r.label("done")
+	for i, result := range []string{"sum+56(FP)", "slope+64(FP)"} {
+		v := halves * i
+		if reg == "Z" {
+			r.p("VEXTRACTF64X4 $1, Z%d, Y5", v)
+			r.p("VADDPD Y5, Y%d, Y%[1]d", v)
+		} else {
+			r.op("ADD", v, v, v+1)
+		}
 		r.p("VEXTRACTF128 $1, Y%d, X5", v)
 		r.p("VADDPD X5, X%d, X%[1]d", v)
 		r.p("VPERMILPD $1, X%d, X5", v)
@@ -785,22 +865,98 @@ func (r *rows) poles() {
 		r.p("VMOVSD X%d, %s", v, result)
 	}
 	r.end()
+	r.reg = "Y"
 }
 
-func (r *rows) weigh() {
+// weigh: two registers of elements at a time, 0 and 1. 2 and 3 are the products of numerators, 4 and 5 those of denominators, 6 is 1, 7 is 0, 8 to 10
+// are a root's. R8, R9 and R10 go along at, far and own.
+func (r *rows) weigh(reg string) {
+	r.reg = reg
+	lanes := map[string]int{"Y": 4, "Z": 8}[reg]
 	r.p("MOVQ w+0(FP), DI")
-	r.p("MOVQ p+8(FP), SI")
-	r.p("MOVQ d+16(FP), DX")
-	r.p("VBROADCASTSD x+24(FP), Y8")
-	r.p("MOVQ n+32(FP), CX")
-	r.eights(func(v int, load func(from string, to int), store func(from int, to string), last bool) {
-		load("SI", 4)
-		load("DX", 5)
-		load("DI", 6)
-		r.op("SUB", 4, 4, 8)
-		r.op("DIV", 4, 4, 5)
-		r.op("MUL", 4, 6, 4)
-		store(4, "DI")
-	})
+	r.p("MOVQ d+8(FP), SI")
+	r.p("VBROADCASTSD one<>+0(SB), %s6", reg)
+	r.zero(7)
+	r.p("MOVQ n+56(FP), CX")
+	r.p("XORQ R11, R11")
+	r.p("CMPB squares+48(FP), $0")
+	r.p("JNE squares")
+	for _, squares := range []bool{false, true} {
+		name := map[bool]string{false: "plain", true: "squares"}[squares]
+		part := func(last bool) {
+			for v := range 2 {
+				if last {
+					r.few(v, 1+v, lanes*v, "SI")
+				} else {
+					r.load(v, fmt.Sprintf("%d(SI)(R11*1)", 8*lanes*v))
+				}
+				for _, one := range []int{2 + v, 4 + v} {
+					r.p("VMOVAPD %s6, %[1]s%d", reg, one)
+				}
+			}
+			r.p("MOVQ at+16(FP), R8")
+			r.p("MOVQ far+24(FP), R9")
+			r.p("MOVQ own+32(FP), R10")
+			r.p("MOVQ count+40(FP), DX")
+			root := fmt.Sprintf("%sRoot%t", name, last)
+			r.label(root)
+			for i, from := range []string{"R8", "R9", "R10"} {
+				r.p("VBROADCASTSD (%s), %s%d", from, reg, 8+i)
+			}
+			for v := range 2 {
+				r.p("VMOVAPD %s%d, %[1]s11", reg, v)
+				r.pole(11, 8, 12, squares)
+				r.op("SUB", 11, 11, 9)
+				r.op("MUL", 2+v, 2+v, 11)
+				r.p("VMOVAPD %s%d, %[1]s11", reg, v)
+				r.pole(11, 10, 12, squares)
+				if reg == "Z" {
+					r.p("VCMPPD $0, Z11, Z7, K3")
+					r.p("VMOVAPD Z6, K3, Z11")
+				} else {
+					r.p("VCMPPD $0, Y11, Y7, Y12")
+					r.p("VBLENDVPD Y12, Y6, Y11, Y11")
+				}
+				r.op("MUL", 4+v, 4+v, 11)
+			}
+			for _, from := range []string{"R8", "R9", "R10"} {
+				r.p("ADDQ $8, %s", from)
+			}
+			r.p("DECQ DX")
+			r.p("JNZ %s", root)
+			for v := range 2 {
+				r.op("DIV", 2+v, 2+v, 4+v)
+				switch where := fmt.Sprintf("%d(DI)(R11*1)", 8*lanes*v); {
+				case !last:
+					r.op("MUL", 2+v, 2+v, where)
+					r.store(2+v, where)
+				default:
+					r.few(0, 1+v, lanes*v, "DI")
+					r.op("MUL", 2+v, 0, 2+v)
+					if reg == "Z" {
+						r.p("VMOVUPD Z%d, K%d, %s", 2+v, 1+v, where)
+					} else {
+						r.p("VMASKMOVPD Y%d, Y14, %s", 2+v, where)
+					}
+				}
+			}
+		}
+		r.label(name)
+		r.p("SUBQ $%d, CX", 2*lanes)
+		r.p("JLT %sRest", name)
+		r.label(name + "Loop")
+		part(false)
+		r.p("ADDQ $%d, R11", 16*lanes)
+		r.p("SUBQ $%d, CX", 2*lanes)
+		r.p("JGE %sLoop", name)
+		r.label(name + "Rest")
+		r.p("ADDQ $%d, CX", 2*lanes)
+		r.p("JEQ done")
+		r.remaining()
+		part(true)
+		r.p("JMP done")
+	}
+	r.label("done")
 	r.end()
+	r.reg = "Y"
 }

@@ -195,7 +195,7 @@ func (b *divided[T]) join(lo, mid, end int, alpha, beta float64) error {
 		b.product[j] = d[r]
 	}
 	for j := range k {
-		o := b.poles[int(b.origin[j])]
+		o := b.origin[j]
 		d[lo+j] = math.Sqrt(float64(o*o) + b.far[j])
 	}
 	copy(d[lo+k:end], b.product)
@@ -273,21 +273,15 @@ func (b *divided[T]) roots(kept []int) error {
 	k := len(kept)
 	poles, zs, product := b.poles[:k], b.zs[:k], b.product[:k]
 	for j, r := range kept {
-		poles[j], zs[j], product[j] = b.d[r], b.z[r], 1
+		poles[j], zs[j] = b.d[r], b.z[r]
 	}
 	if k > 1 {
 		poles[1] = max(poles[1], b.tol/2)
 	}
 	f := secular{d: poles, z: zs, rho: 1, squares: true, eps: max(0x1p-53, roundoff[T]()/256), rows: b.rows}
-	for i := range k {
-		at, x, ok := f.root(i, b.delta)
-		if !ok {
-			return ErrSteps
-		}
-		b.origin[i], b.far[i] = float64(at), x
-		f.weigh(product, b.delta[:k], b.scale[:k], x, i)
+	if !f.roots(b.origin[:k], b.far[:k], product) {
+		return ErrSteps
 	}
-	f.weighed(product)
 	return nil
 }
 
@@ -300,22 +294,13 @@ func (b *divided[T]) group(k int) {
 		}
 		copy(x, room)
 	}
-	for i, at := range b.origin[:k] {
-		b.origin[i] = float64(b.place[int(at)])
-	}
 }
 
 // vectors makes rows of q the right vectors of poles and zs.
 func (b *divided[T]) vectors(k int) {
 	f := secular{d: b.poles[:k], z: b.zs[:k], squares: true, rows: b.rows}
 	for i := range k {
-		f.gaps(b.delta, int(b.origin[i]))
-		v, row := b.product[:k], b.q[i*k:(i+1)*k]
-		by := 1 / math.Sqrt(f.vector(v, b.delta[:k], b.far[i]))
-		b.scale[i] = by
-		for j, v := range v {
-			row[j] = T(v * by)
-		}
+		b.scale[i] = vector(&f, b.q[i*k:(i+1)*k], b.product[:k], b.origin[i], b.far[i])
 	}
 }
 

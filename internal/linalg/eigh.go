@@ -142,7 +142,7 @@ type conquest[T float] struct {
 	more    []float64
 }
 
-const conquestWork = 14
+const conquestWork = 12
 
 // divide makes rows and columns lo to lo+n diagonal: rows are the eigenvectors, of eigenvalues d, and order[lo:] has their
 // numbers, from lo, in ascending order of those.
@@ -227,8 +227,8 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		more = more[c.n:]
 		return x
 	}
-	z, poles, weights, product, gap, far, work := take(), take(), take(), take(), take(), take(), take()
-	kind, at, place, origin := ints(take(), n), ints(take(), n), ints(take(), n), ints(take(), n)
+	z, poles, weights, product, origin, far := take(), take(), take(), take(), take(), take()
+	kind, at, place := ints(take(), n), ints(take(), n), ints(take(), n)
 	d, rows := c.d[lo:lo+n], func(i int) []T { return c.rows[(lo+i)*c.n+lo:][:n] }
 	top := math.Abs(e)
 	for i := range n {
@@ -301,18 +301,10 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 	}
 
 	s := secular{d: poles[:k], z: weights[:k], rho: rho, rows: c.r, eps: max(0x1p-53, roundoff[T]()/256)}
-	product, gap, work = product[:k], gap[:k], work[:k]
-	for i := range product {
-		product[i] = 1
+	product = product[:k]
+	if !s.roots(origin, far, product) {
+		return ErrSteps
 	}
-	for i := range k {
-		var ok bool
-		if origin[i], far[i], ok = s.root(i, gap); !ok {
-			return ErrSteps
-		}
-		s.weigh(product, gap, work, far[i], i)
-	}
-	s.weighed(product)
 
 	// The vectors' places: by kind, so that zeros are not multiplied.
 	var count, next [deflated + 1]int
@@ -342,13 +334,14 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 		copy(still[p*n:(p+1)*n], rows(i))
 		z[p] = d[i]
 	}
-	for i := range k {
-		s.gaps(gap, origin[i])
-		by := 1 / math.Sqrt(s.vector(work, gap, far[i]))
-		to := c.vectors[i*k : (i+1)*k]
-		for j, v := range work {
-			to[place[j]] = T(v * by)
+	for _, x := range [2][]float64{s.d, s.z} {
+		for j, v := range x {
+			product[place[j]] = v
 		}
+		copy(x, product)
+	}
+	for i := range k {
+		vector(&s, c.vectors[i*k:(i+1)*k], product, origin[i], far[i])
 	}
 	to := c.rows[lo*c.n+lo:]
 	gemm(blas.NoTrans, blas.NoTrans, k, m, lefts, 1, c.vectors, k, left, m, 0, to, c.n)
@@ -358,7 +351,7 @@ func (c *conquest[T]) merge(lo, m, n int, e float64) error {
 	}
 	up := math.Ldexp(1, exp)
 	for i := range k {
-		d[i] = (poles[origin[i]] + far[i]) * up
+		d[i] = (origin[i] + far[i]) * up
 	}
 	copy(d[k:], z[:n-k])
 	for i := range order {

@@ -143,34 +143,67 @@ func (r Rows[T]) both(y, room, a, x []T, rows, cols, stride int) bool {
 	return true
 }
 
-// poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y².
-func (r Rows[T]) poles(y, p, z []T, x T) (sum, slope T) {
+// poleOf is p of a d for a root whose pole is at: their difference, or that of their squares.
+func poleOf[T float](d, at T, squares bool) T {
+	if squares {
+		return T((d - at) * (d + at))
+	}
+	return d - at
+}
+
+// poles is y = z/(p - x), where y is not nil, Σ z·y and Σ y², for p = d - at or d² - at². Of 32 elements each four that are eight apart have one
+// quotient together, since that takes as long as many products.
+func (r Rows[T]) poles(y, d, z []T, at, x T, squares bool) (sum, slope T) {
 	if r.Rows != nil && r.Poles != nil {
-		sum, slope := r.Poles(first(y), first(p), first(z), float64(x), len(p))
+		sum, slope := r.Poles(first(y), first(d), first(z), float64(at), float64(x), squares, len(d))
 		return T(sum), T(slope)
 	}
 	var a, b [8]T
-	z = z[:len(p)]
-	for j, v := range p {
-		q := z[j] / (v - x)
-		if y != nil {
-			y[j] = q
+	z = z[:len(d)]
+	for from := 0; from < len(d); from += 32 {
+		for lane := range min(8, len(d)-from) {
+			p := [4]T{1, 1, 1, 1}
+			for g := range p {
+				if j := from + 8*g + lane; j < len(d) {
+					p[g] = poleOf(d[j], at, squares) - x
+				}
+			}
+			ab, cd := T(p[0]*p[1]), T(p[2]*p[3])
+			q := 1 / T(ab*cd)
+			ab, cd = T(q*cd), T(q*ab) // their reciprocals
+			for g, q := range [4]T{ab * p[1], ab * p[0], cd * p[3], cd * p[2]} {
+				j := from + 8*g + lane
+				if j >= len(d) {
+					break
+				}
+				q = T(z[j] * q)
+				if y != nil {
+					y[j] = q
+				}
+				a[lane] += T(z[j] * q)
+				b[lane] += T(q * q)
+			}
 		}
-		a[j&7] += T(z[j] * q)
-		b[j&7] += T(q * q)
 	}
 	all := func(s *[8]T) T { return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])) }
 	return all(&a), all(&b)
 }
 
-// weigh is w *= (p - x)/d.
-func (r Rows[T]) weigh(w, p, d []T, x T) {
+// weigh multiplies w by the product of all p - far over that of the same p with own in the place of at, where that is not 0.
+func (r Rows[T]) weigh(w, d, at, far, own []T, squares bool) {
 	if r.Rows != nil && r.Weigh != nil {
-		r.Weigh(first(w), first(p), first(d), float64(x), len(p))
+		r.Weigh(first(w), first(d), first(at), first(far), first(own), len(at), squares, len(d))
 		return
 	}
-	for j, v := range p {
-		w[j] *= (v - x) / d[j]
+	for j, v := range d {
+		above, below := T(1), T(1)
+		for i, at := range at {
+			above *= poleOf(v, at, squares) - far[i]
+			if p := poleOf(v, own[i], squares); p != 0 {
+				below *= p
+			}
+		}
+		w[j] *= above / below
 	}
 }
 

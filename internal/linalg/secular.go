@@ -16,39 +16,51 @@ type secular struct {
 	rows    Rows[float64]
 }
 
-// gaps makes to p - p[k].
-func (s *secular) gaps(to []float64, k int) {
-	at := s.d[k]
-	to = to[:len(s.d)]
-	if s.squares {
-		for j, d := range s.d {
-			to[j] = (d - at) * (d + at)
+// gap is p[j] - at, at being a pole's d.
+func (s *secular) gap(j int, at float64) float64 { return poleOf(s.d[j], at, s.squares) }
+
+// together is the number of roots of which weights are found at once, with a quotient for each pole: that many products hold.
+const together = 4
+
+// roots finds all roots, root i far[i] from the pole of at[i], which is an element of d, and then makes z the weights for which these are exact, but for a common
+// factor: the vectors of those are orthogonal. product holds as many.
+func (s *secular) roots(at, far, product []float64) bool {
+	n := len(s.d)
+	for j := range product {
+		product[j] = 1
+	}
+	for i := 0; i < n; i += together {
+		end := min(i+together, n)
+		for k := i; k < end; k++ {
+			var ok bool
+			if at[k], far[k], ok = s.root(k); !ok {
+				return false
+			}
 		}
-		return
+		s.rows.weigh(product, s.d, at[i:end], far[i:end], s.d[i:end], s.squares)
 	}
-	for j, d := range s.d {
-		to[j] = d - at
+	for j, v := range product {
+		s.z[j] = math.Copysign(math.Sqrt(math.Abs(v)), s.z[j])
 	}
+	return true
 }
 
 // rootSteps is far more than any root takes: some bisect.
 const rootSteps = 200
 
-// root finds root i: p[k] + mu, k being i or i+1. It makes gap gaps(k). Poles around the root stand for those on
+// root finds root i: mu from the pole of at, which is d[i] or d[i+1]. Poles around the root stand for those on
 // their sides: the nearer with its own weight or both with what fits (R. Li, "Solving secular equations stably and efficiently",
 // 1993).
-func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
+func (s *secular) root(i int) (at, mu float64, ok bool) {
 	n, inv := len(s.d), 1/s.rho
-	z, gap := s.z, gap[:n]
+	d, z := s.d, s.z
 	if n == 1 {
-		gap[0] = 0
-		return 0, s.rho * z[0] * z[0], true
+		return d[0], s.rho * z[0] * z[0], true
 	}
 	// Poles up to left are on the one side, the next one and others on the other. The last root is beyond both sides.
 	last := i == n-1
 	left := min(i, n-2)
-	k = i
-	s.gaps(gap, k)
+	at = d[i]
 	lo, hi := 0.0, 0.0
 	if last {
 		for _, v := range z {
@@ -56,38 +68,39 @@ func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
 		}
 		hi *= s.rho
 	} else {
-		hi = gap[i+1]
+		hi = s.gap(i+1, at)
 	}
 	mid := hi / 2
-	psi, _ := s.rows.poles(nil, gap[:left], z, mid)
-	phi, _ := s.rows.poles(nil, gap[left+2:], z[left+2:], mid)
+	psi, _ := s.rows.poles(nil, d[:left], z, at, mid, s.squares)
+	phi, _ := s.rows.poles(nil, d[left+2:], z[left+2:], at, mid, s.squares)
 	c := inv + psi + phi
 	zl, zr := float64(z[left]*z[left]), float64(z[left+1]*z[left+1])
-	f := c + zl/(gap[left]-mid) + zr/(gap[left+1]-mid)
+	gapLeft, gapRight := s.gap(left, at), s.gap(left+1, at)
+	f := c + zl/(gapLeft-mid) + zr/(gapRight-mid)
 	switch {
 	case f >= 0:
 		hi = mid
 	case last:
 		lo = mid
 	default: // nearer to the pole above
-		k, lo, hi = i+1, -mid, 0
-		s.gaps(gap, k)
+		at, lo, hi = d[i+1], -mid, 0
+		gapLeft, gapRight = s.gap(i, at), 0
 	}
-	// The root of c + zl/(gap[left] - mu) + zr/(gap[left+1] - mu).
-	dl, dr := gap[left], gap[left+1]
+	// The root of c + zl/(gapLeft - mu) + zr/(gapRight - mu).
+	dl, dr := gapLeft, gapRight
 	mu = nearest(c, float64(c*(dl+dr))+zl+zr, float64(c*dl*dr)+float64(zl*dr)+float64(zr*dl), last)
 	fixed, before := true, 0.0
 	for step := range rootSteps {
 		if !(mu > lo && mu < hi) {
 			if mu = lo + (hi-lo)/2; mu == lo || mu == hi {
-				return k, mu, true
+				return at, mu, true
 			}
 		}
-		psi, dpsi := s.rows.poles(nil, gap[:left+1], z, mu)
-		phi, dphi := s.rows.poles(nil, gap[left+1:], z[left+1:], mu)
+		psi, dpsi := s.rows.poles(nil, d[:left+1], z, at, mu, s.squares)
+		phi, dphi := s.rows.poles(nil, d[left+1:], z[left+1:], at, mu, s.squares)
 		f, df := inv+psi+phi, dpsi+dphi
 		if math.Abs(f) <= s.eps*(inv+float64(8*(math.Abs(psi)+math.Abs(phi)))+float64(math.Abs(mu)*df)) {
-			return k, mu, true
+			return at, mu, true
 		}
 		if f < 0 {
 			lo = mu
@@ -98,14 +111,14 @@ func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
 			fixed = !fixed
 		}
 		before = f
-		dl, dr := gap[left]-mu, gap[left+1]-mu
+		dl, dr := gapLeft-mu, gapRight-mu
 		switch {
 		case last || !fixed:
 			c = f - float64(dl*dpsi) - float64(dr*dphi)
-		case k == i:
-			c = f - float64(dr*df) - float64((gap[left]-gap[left+1])*(zl/float64(dl*dl)))
+		case gapLeft == 0:
+			c = f - float64(dr*df) - float64((gapLeft-gapRight)*(zl/float64(dl*dl)))
 		default:
-			c = f - float64(dl*df) - float64((gap[left+1]-gap[left])*(zr/float64(dr*dr)))
+			c = f - float64(dl*df) - float64((gapRight-gapLeft)*(zr/float64(dr*dr)))
 		}
 		eta := nearest(c, float64((dl+dr)*f)-float64(dl*dr*df), dl*dr*f, last)
 		if !(eta*f < 0) {
@@ -113,11 +126,11 @@ func (s *secular) root(i int, gap []float64) (k int, mu float64, ok bool) {
 		}
 		next := mu + eta
 		if next == mu {
-			return k, mu, true
+			return at, mu, true
 		}
 		mu = next
 	}
-	return k, mu, false
+	return at, mu, false
 }
 
 // nearest is the root of c·x² - a·x + b that is between two poles, or beyond both.
@@ -134,24 +147,13 @@ func nearest(c, a, b float64, beyond bool) float64 {
 	return (a - r) / (2 * c)
 }
 
-// vector makes y the direction of the eigenvector of the root that is mu from the pole of which gap is gaps, z/(p - x), and returns its
-// square.
-func (s *secular) vector(y, gap []float64, mu float64) float64 {
-	_, square := s.rows.poles(y, gap, s.z, mu)
-	return square
-}
-
-// weigh multiplies w by what root i, mu from the pole of which gap is gaps, has to do with the squares of the weights for which the roots that
-// were found are exact, but for a common factor. With those vectors are orthogonal. work holds n.
-func (s *secular) weigh(w, gap, work []float64, mu float64, i int) {
-	s.gaps(work, i)
-	work[i] = 1
-	s.rows.weigh(w, gap, work, mu)
-}
-
-// weighed makes z the weights of which weigh has found the squares w of all roots. Signs stay.
-func (s *secular) weighed(w []float64) {
-	for j, v := range w {
-		s.z[j] = math.Copysign(math.Sqrt(math.Abs(v)), s.z[j])
+// vector makes y, and of it x, the eigenvector of the root that is mu from the pole of at.
+func vector[T float](s *secular, x []T, y []float64, at, mu float64) (by float64) {
+	_, square := s.rows.poles(y, s.d, s.z, at, mu, s.squares)
+	by = 1 / math.Sqrt(square)
+	x = x[:len(y)]
+	for j, v := range y {
+		x[j] = T(v * by)
 	}
+	return by
 }
