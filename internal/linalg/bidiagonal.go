@@ -224,35 +224,55 @@ func mirror[T float](x, work []T) (head, tau T) {
 }
 
 // reflected makes c, of m rows and n columns, the product of n reflections and it. Their vectors are rows of v, 0 before the element
-// of their number. Those of a block are I - Vᵀ·T·V with an upper triangle T (see QRBlocks). work holds reflectedWork.
+// of their number. Those of a block are I - Vᵀ·T·V with an upper triangle T (see QRBlocks). All blocks go to some columns of c before
+// the next ones, since these stay in the second cache from one block to the other. work holds reflectedWork.
 func reflected[T float](c []T, m, n int, v []T, ldv int, taus, work []T) {
 	size := 16
 	if n > 400 {
 		size = mostWY
 	}
-	g, t, work := work[:size*size], work[size*size:2*size*size], work[2*size*size:]
-	for k := (n - 1) / size * size; k >= 0; k -= size {
-		w, rows := min(size, n-k), m-k
-		v, c, y, z := v[k*ldv+k:], c[k*n:], work[:w*n], work[w*n:2*w*n]
-		gemm(blas.NoTrans, blas.Trans, w, w, rows, 1, v, ldv, v, ldv, 0, g, w)
-		clear(t)
-		for j, tau := range taus[k : k+w] {
-			t[j*w+j] = tau
-			for i := range j {
-				sum := T(0)
-				for p := i; p < j; p++ {
-					sum += T(t[i*w+p] * g[p*w+j])
-				}
-				t[i*w+j] = -tau * sum
-			}
-		}
-		gemm(blas.NoTrans, blas.NoTrans, w, n, rows, 1, v, ldv, c, n, 0, y, n)
-		gemm(blas.NoTrans, blas.NoTrans, w, n, w, 1, t, w, y, n, 0, z, n)
-		gemm(blas.Trans, blas.NoTrans, rows, n, w, -1, v, ldv, z, n, 1, c, n)
+	last := (n - 1) / size * size
+	g, t, work := work[:size*size], work[size*size:][:n*size], work[size*size+n*size:]
+	for k := 0; k <= last; k += size {
+		w := min(size, n-k)
+		triangle(t[k*size:][:w*w], v[k*ldv+k:], w, m-k, ldv, taus[k:], g)
 	}
+	width := stripColumns[T](m)
+	for j := 0; j < n; j += width {
+		cols := min(width, n-j)
+		for k := last; k >= 0; k -= size {
+			w, rows := min(size, n-k), m-k
+			v, c, y, z := v[k*ldv+k:], c[k*n+j:], work[:w*cols], work[w*cols:2*w*cols]
+			gemm(blas.NoTrans, blas.NoTrans, w, cols, rows, 1, v, ldv, c, n, 0, y, cols)
+			gemm(blas.NoTrans, blas.NoTrans, w, cols, w, 1, t[k*size:], w, y, cols, 0, z, cols)
+			gemm(blas.Trans, blas.NoTrans, rows, cols, w, -1, v, ldv, z, cols, 1, c, n)
+		}
+	}
+}
+
+// triangle makes t that of w reflections, rows of m elements of v. g holds as much.
+func triangle[T float](t, v []T, w, m, ldv int, taus, g []T) {
+	gemm(blas.NoTrans, blas.Trans, w, w, m, 1, v, ldv, v, ldv, 0, g, w)
+	clear(t)
+	for j, tau := range taus[:w] {
+		t[j*w+j] = tau
+		for i := range j {
+			sum := T(0)
+			for p := i; p < j; p++ {
+				sum += T(t[i*w+p] * g[p*w+j])
+			}
+			t[i*w+j] = -tau * sum
+		}
+	}
+}
+
+// stripColumns is how many columns of m rows stay in the second cache.
+func stripColumns[T float](m int) int {
+	const bytes = 768 << 10
+	return max(64, bytes/int(unsafe.Sizeof(T(0)))/m&^31)
 }
 
 // mostWY is the largest number of reflections that are applied at once.
 const mostWY = 32
 
-func reflectedWork(n int) int { return 2 * mostWY * (n + mostWY) }
+func reflectedWork(n int) int { return (3*n + mostWY) * mostWY }
