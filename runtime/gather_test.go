@@ -113,6 +113,19 @@ func TestGatheredRows(t *testing.T) {
 	}
 }
 
+// Rows of few bytes are taken in ways of their own.
+func TestTakeShort(t *testing.T) {
+	for i, typ := range []dtype.Type{dtype.BF16, dtype.F32, dtype.F64} {
+		s := newSketch()
+		var outs []*ir.Node
+		for n := range 18 {
+			of := []dtype.Type{dtype.I32, dtype.I64}[(i+n)%2]
+			outs = append(outs, s.g.Take(s.param(typ, ir.Static(2, 5, n+1), 9), s.param(of, ir.Shape{ir.Batch, ir.D(2)}, 5), 1, ""))
+		}
+		s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 0, 1, 7)
+	}
+}
+
 // An index out of range is an error before anything is written.
 func TestGatherIndex(t *testing.T) {
 	s := newSketch()

@@ -503,6 +503,7 @@ func (b *binding) newTake(n *ir.Node) unit {
 	outer, d, inner := around(x.dims, n.Axes[0], n.Axes[0]+1)
 	ids := n.Indices(product(idx.dims), outer, inner)
 	count, bytes, dst := ids.Count, inner*n.Type.Size(), b.root(n)
+	short := shortRows[bytes]
 	return newLoop(outer*count, inner, func(r *run, _ *worker, i0, i1 int) {
 		to, from, at := r.ptr[dst], x.ptr(r), idx.indices(r)
 		if bytes == 0 {
@@ -520,6 +521,8 @@ func (b *binding) newTake(n *ir.Node) unit {
 				takeElems[uint32](y, x, at, j, n, 4)
 			case bytes == 8:
 				takeElems[uint64](y, x, at, j, n, 8)
+			case short != nil:
+				short(y, x, at.from(j), n)
 			default:
 				for i := range n {
 					move(unsafe.Add(y, i*bytes), unsafe.Add(x, at.at(j+i)*bytes), bytes)
@@ -595,6 +598,38 @@ func takeBy[T uint8 | uint16 | uint32 | uint64, I int32 | int64](y, x unsafe.Poi
 	dst := unsafe.Slice((*T)(y), len(at))
 	for i, k := range at {
 		dst[i] = *(*T)(unsafe.Add(x, int(k)*step))
+	}
+}
+
+// shortRows are takes of rows of so many bytes, which go through registers: the call of a copy takes longer than they do.
+var shortRows = map[int]func(y, x unsafe.Pointer, at indexArray, n int){
+	12: takeShort[uint64, uint32], 16: takeShort[words2, struct{}], 20: takeShort[words2, uint32], 24: takeShort[words3, struct{}], 28: takeShort[words3, uint32],
+	32: takeShort[words4, struct{}], 40: takeShort[words3, words2], 48: takeShort[words3, words3], 56: takeShort[words4, words3], 64: takeShort[words4, words4],
+}
+
+type (
+	words2 struct{ A, B uint64 }
+	words3 struct{ A, B, C uint64 }
+	words4 struct{ A, B, C, D uint64 }
+)
+
+// takeShort takes n rows that are a T and a U. Arrays would not do: the compiler copies them by a call.
+func takeShort[T, U any](y, x unsafe.Pointer, at indexArray, n int) {
+	if at.wide {
+		takeShortBy[T, U](y, x, unsafe.Slice((*int64)(at.p), n))
+	} else {
+		takeShortBy[T, U](y, x, unsafe.Slice((*int32)(at.p), n))
+	}
+}
+
+func takeShortBy[T, U any, I int32 | int64](y, x unsafe.Pointer, at []I) {
+	part := int(unsafe.Sizeof(*new(T)))
+	bytes := part + int(unsafe.Sizeof(*new(U)))
+	for _, k := range at {
+		from := unsafe.Add(x, int(k)*bytes)
+		a, b := *(*T)(from), *(*U)(unsafe.Add(from, part))
+		*(*T)(y), *(*U)(unsafe.Add(y, part)) = a, b
+		y = unsafe.Add(y, bytes)
 	}
 }
 
