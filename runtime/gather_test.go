@@ -126,6 +126,40 @@ func TestTakeShort(t *testing.T) {
 	}
 }
 
+// corners is arithmetic on the corners of B triangles, one by one, and on n times as many of others, of which one is read twice.
+func corners(s *sketch, t, of dtype.Type) []*ir.Node {
+	g := s.g
+	one := func(x *ir.Node, axis, i int) *ir.Node {
+		x = g.Narrow(x, axis, ir.D(i), ir.D(1))
+		return g.Reshape(x, x.Shape.Drop(axis, axis+1))
+	}
+	at := s.param(of, ir.Shape{ir.Batch, ir.D(3)}, 9)
+	p := g.Take(s.param(t, ir.Static(9, 3), 9), at, 0, "mesh.go:3")
+	area := g.Apply(ops.Mul, g.Apply(ops.Sub, one(p, 1, 0), one(p, 1, 1)), g.Apply(ops.Sub, one(p, 1, 0), one(p, 1, 2)))
+	q := g.Take(s.param(t, ir.Static(2, 9, 3), 9), g.Reshape(at, ir.Shape{ir.D(1), ir.Batch, ir.D(3)}), 1, "") // [2 1 B 3 3]
+	mean := g.Apply(ops.Add, one(q, 3, 0), g.Apply(ops.Add, one(q, 3, 2), one(q, 3, 1)))
+	ends := g.Take(s.param(t, ir.Static(9), 9), at, 0, "")
+	all := g.Take(s.param(t, ir.Static(9, 2), 9), at, 0, "") // whole, too
+	return []*ir.Node{area, mean, g.Apply(ops.Mul, one(ends, 1, 2), one(ends, 1, 1)), g.Apply(ops.Add, one(all, 1, 1), one(all, 1, 2)), g.Apply(ops.Mul, all, all)}
+}
+
+func TestTakeApart(t *testing.T) {
+	for i, typ := range []dtype.Type{dtype.F32, dtype.F64, dtype.I32, dtype.BF16} {
+		s := newSketch()
+		outs := corners(s, typ, []dtype.Type{dtype.I32, dtype.I64}[i%2])
+		apart := 0
+		for _, n := range ir.Reachable(ir.TakeApart(ir.Strip(outs))) {
+			if n.Kind == ir.Take && n.In[1].Kind == ir.Transpose {
+				apart++
+			}
+		}
+		if apart != 2 { // single elements and what is read whole stay
+			t.Errorf("%d Takes are apart", apart)
+		}
+		s.check(t, outs, rand.New(rand.NewPCG(1, 2)), 0, 1, 2, 300)
+	}
+}
+
 // An index out of range is an error before anything is written.
 func TestGatherIndex(t *testing.T) {
 	s := newSketch()

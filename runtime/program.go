@@ -107,7 +107,7 @@ func Compile(outs []*ir.Node, inputs []Input, o Options) (p *Program, err error)
 		return nil, err
 	}
 	p.profile = p.profile || o.Profile
-	stripped := ir.SumRows(ir.Strip(outs))
+	stripped := ir.SumRows(ir.TakeApart(ir.Strip(outs)))
 	if o.Poison {
 		for _, outs := range [][]*ir.Node{outs, stripped} {
 			if err := ir.Verify(outs); err != nil {

@@ -43,6 +43,9 @@ func (g *Graph) copy(n *Node, in []*Node) *Node {
 		}
 		return g.Place(n.Type, n.Shape, n.Bits, n.Flag, ps...)
 	case Take:
+		if g.apart[n] {
+			return g.takeApart(n, in[0], in[1])
+		}
 		return g.takeAs(n, in[0], in[1])
 	case Scatter:
 		var x *Node

@@ -116,6 +116,7 @@ type Graph struct {
 	arrays   map[arrayKey][]*Array
 	marked   map[*Node]bool   // to be kept by the Checkpoint around them
 	savings  map[*Node]*Node  // by loop: the one that also gives the carries its steps began with
+	apart    map[*Node]bool   // of the graph that is copied: Takes whose indices' last axis goes first
 	rowSums  map[*Node]rowSum // by what they are made of; nil where reductions stay what they are
 	cuts     []int            // see Cut
 	Lines    bool             // nodes note the user's lines
