@@ -205,8 +205,8 @@ func While[C any](cond func(C) Value, f func(C) C, init C, o ...WhileOptions) C 
 			if o[0].MaxSteps > 0 {
 				l = ir.LoopOptions{Length: ir.D(o[0].MaxSteps)}
 			}
-			if l.Slots = o[0].Binomial; l.Slots < 0 {
-				ir.Fail("While", "%d kept", l.Slots)
+			if l.Slots = o[0].Binomial; l.Slots < 0 || o[0].MaxSteps < 0 {
+				ir.Fail("While", "%d steps at most, %d kept: a negative number", o[0].MaxSteps, l.Slots)
 			}
 		}
 		finals, _, _ := g.Loop("While", l, nodes("While", g, init), nil, func(_ *ir.Node, c, _ []*ir.Node) (next, ys []*ir.Node, goOn *ir.Node) {

@@ -13,7 +13,7 @@ type Warning struct {
 	Value string // ".W1", "" of an argument that is a single value
 	Kind  WarningKind
 	Op    string // that is in the way, or that captured an array
-	Pos   string // its line
+	Pos   string // its line and the function called there
 }
 
 // WarningKind is a trap.
@@ -37,9 +37,9 @@ func (w Warning) String() string {
 	case Unused:
 		return value + " is not used: the result does not depend on it"
 	case ZeroDerivative:
-		return fmt.Sprintf("%s has a derivative of zero everywhere: every way to the result leads through %s (%s)", value, w.Op, w.Pos)
+		return fmt.Sprintf("%s has a derivative of zero everywhere: every way to the result leads through %s (%s)", value, w.Op, ir.At(w.Op, w.Pos))
 	case Captured:
-		return fmt.Sprintf("%s uses an array that is no argument: a constant without a gradient (%s)", w.Op, w.Pos)
+		return fmt.Sprintf("%s uses an array that is no argument: a constant without a gradient (%s)", w.Op, ir.At(w.Op, w.Pos))
 	}
 	return "the result holds no float: it has no derivative"
 }

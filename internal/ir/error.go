@@ -13,7 +13,7 @@ import (
 type Error struct {
 	Op  string // the operation as the user wrote it, "MatMul"
 	Msg string
-	Pos string // file:line of the user's call, "" when unknown
+	Pos string // the user's call, "file.go:31, in LogSumExp", "" when unknown
 	Err error  // what a user's own function returned, nil else
 
 	graphs [2]*Graph // of operands that should have had one
@@ -41,10 +41,13 @@ func (e *Error) Error() string {
 	}
 	s += e.Msg
 	if e.Pos != "" {
-		s += " (" + e.Pos + ")"
+		s += " (" + At(e.Op, e.Pos) + ")"
 	}
 	return s
 }
+
+// At is a line as UserLine gives it, without the function where that is op.
+func At(op, pos string) string { return strings.TrimSuffix(pos, ", in "+op) }
 
 // Fail panics with an Error at the caller's line. The message follows the op's name: it starts with
 // the shapes.
@@ -70,15 +73,41 @@ func isOwn(f runtime.Frame) bool {
 	return !strings.HasSuffix(rest, "_test.go") && slices.ContainsFunc(own, func(p string) bool { return strings.HasPrefix(rest, p) })
 }
 
-// UserLine is "file.go:31" of the innermost caller outside this module's own packages.
+// lastName is "Grad" of "example.com/autodiff.Grad[...].func1", which may stand behind the name of a caller that it was inlined into;
+// "" where that is no exported name.
+func lastName(f string) string {
+	for f = strings.ReplaceAll(f, "[...]", ""); ; {
+		i := strings.LastIndexByte(f, '.')
+		name, _, _ := strings.Cut(f[i+1:], "-")
+		switch strings.TrimRight(name, "0123456789") {
+		case "", "func", "gowrap", "deferwrap":
+			if i > 0 {
+				f = f[:i]
+				continue
+			}
+		}
+		if name == "" || name[0] < 'A' || name[0] > 'Z' {
+			return ""
+		}
+		return name
+	}
+}
+
+// UserLine is "file.go:31, in Inverse" of the innermost caller outside this module's own packages, and what it called.
 func UserLine() string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	called := ""
 	for {
 		f, more := frames.Next()
 		if f.Function != "" && !isOwn(f) {
-			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+			s := fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+			if name := lastName(called); name != "" {
+				s += ", in " + name
+			}
+			return s
 		}
+		called = f.Function
 		if !more {
 			return ""
 		}

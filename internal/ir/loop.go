@@ -275,7 +275,7 @@ func (g *Graph) saving(n *Node) (saved *Node, first int) {
 		return n, len(b.Outs)
 	}
 	if n.options().Forever {
-		Fail("While", "has no derivative in reverse mode without a bound on its steps (MaxSteps)")
+		Fail("While", "has no derivative in reverse mode without a bound on its steps (WhileOptions: MaxSteps, or Binomial)")
 	}
 	s := g.loop(c.finish(), n.options(), n.operands())
 	if g.savings == nil {

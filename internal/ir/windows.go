@@ -18,8 +18,10 @@ func (g *Graph) Windows(op string, x *Node, lo int, size, stride, dilation []int
 		}
 		n, ok := WindowCount(d, size[a], stride[a], dilation[a])
 		if !ok {
-			Fail(op, "%v: axis %d of size %v has no room for a window of %d, %d apart, or in steps of %d a number that depends on the batch",
-				x.Shape, lo+a, d, size[a], dilation[a], stride[a])
+			if d.Static() {
+				Fail(op, "%v: axis %d of size %v has no room for a window of %d elements, %d apart", x.Shape, lo+a, d, size[a], dilation[a])
+			}
+			Fail(op, "%v: axis %d of size %v has a number of windows, in steps of %d, that is not linear in the batch", x.Shape, lo+a, d, stride[a])
 		}
 		outs[a] = n
 		single = single && size[a] == 1

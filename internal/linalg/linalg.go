@@ -21,7 +21,7 @@ import (
 var (
 	ErrDefinite = errors.New("the matrix is not positive definite")
 	ErrSingular = errors.New("the matrix is singular")
-	ErrSteps    = errors.New("the iteration does not converge")
+	ErrSteps    = errors.New("the iteration does not converge (are all elements finite?)")
 )
 
 // Small is the largest size for which the loops here serve triangles, products and Eigh, in Cholesky and LU Middle, in QR smallQR
