@@ -302,6 +302,12 @@ func (c *code) run(ctx context.Context, fr *frame, result unsafe.Pointer, err er
 	return err
 }
 
+// array is a new array for a result, whose size may be none for this batch.
+func (s *spec) array(batch int) (a *array, err error) {
+	defer failure(&err)
+	return newArray(s.t, s.shape.At(batch)), nil
+}
+
 func (c *code) runBound(ctx context.Context, fr *frame, result unsafe.Pointer) error {
 	batch := fr.batch
 	if batch < 0 { // no size is symbolic
@@ -316,7 +322,11 @@ func (c *code) runBound(ctx context.Context, fr *frame, result unsafe.Pointer) e
 		}
 		a := fr.old[i]
 		if a == nil || a.p == nil || a.weak || a.t != s.t || !sameDims(a.dims, s.shape, batch) {
-			a, fresh = newArray(s.t, s.shape.At(batch)), true
+			var err error
+			if a, err = s.array(batch); err != nil {
+				return err
+			}
+			fresh = true
 		}
 		fr.res[i], fr.out[s.input] = a, a.p
 		var err error

@@ -73,8 +73,11 @@ func (x Value) Var(axes ...int) Value { return over("Var", (*ir.Graph).Var, x, a
 // VarKeep is Var with its axes kept.
 func (x Value) VarKeep(axes ...int) Value { return over("VarKeep", (*ir.Graph).VarKeep, x, axes) }
 
-// Std is the population standard deviation over axes.
-func (x Value) Std(axes ...int) Value { return x.Var(axes...).Sqrt() }
+// Std is the population standard deviation over axes; its derivative where all are equal is 0.
+func (x Value) Std(axes ...int) Value {
+	v := x.Var(axes...)
+	return Where(v.Eq(Const(0)), v.FullLike(0), v.Sqrt())
+}
 
 // LogSumExp is log Σ eˣ over axes, without overflow. Where the largest element is ±Inf it is that, with
 // derivative 0.

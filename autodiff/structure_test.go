@@ -3,6 +3,8 @@ package autodiff_test
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,12 +167,92 @@ func TestBadInput(t *testing.T) {
 		"TreeMap 1 and 2 values: the trees differ": func() {
 			ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0] }, []ad.Value{iota(1)}, []ad.Value{iota(1), iota(1)})
 		},
+		"While -1 steps at most, 0 kept: a negative number": func() {
+			ad.While(func(x ad.Value) ad.Value { return x.Lt(ad.Const(1)) }, ad.Value.Exp, ad.Scalar(0.0), ad.WhileOptions{MaxSteps: -1})
+		},
 		"At [3]: index [3] is out of range":                   func() { iota(3).At(3) },
 		"Spec [-2]: a negative size":                          func() { ad.F32.Spec(-2) },
 		"Matrix [3] of float64: two axes of float64":          func() { iota(3).Matrix() },
 		"CrossEntropy [2 3], [3] of int32: integer labels of": func() { ad.CrossEntropy(iota(2, 3), ad.I32.Zeros(3)) },
 	} {
 		wantPanic(t, want, "structure_test.go", bad)
+	}
+	// The function that was called, where the operation has another name.
+	for want, f := range map[string]func(x ad.Value) ad.Value{
+		"ReduceMax [0]: axis 0 is empty (, in Softmax)":        func(x ad.Value) ad.Value { return ad.F64.Zeros(0).Softmax() },
+		"Solve [2 2]: the matrix is singular (, in Inverse)":   func(x ad.Value) ad.Value { return x.Outer(x).Inverse() },
+		"ScatterAdd index 7 is not in 0 … 1 (, in SegmentSum)": func(x ad.Value) ad.Value { return x.SegmentSum(ad.From([]int32{0, 7}), 2) },
+		"Scan []: an axis to step over is needed ()": func(x ad.Value) ad.Value {
+			y, _ := ad.Scan(func(c, x ad.Value) (c2, y ad.Value) { return c, c }, x, x.Sum())
+			return y
+		},
+		"Grad [2] of float64: the function's result must be one float, of shape [] (see Sum, Jacobian, Vmap) ()": func(x ad.Value) ad.Value { return ad.Grad(ad.Value.Exp)(x) },
+	} {
+		_, err := ad.Call(f, iota(2))
+		if got := regexp.MustCompile(`structure_test.go:\d+`).ReplaceAllString(fmt.Sprint(err), ""); got != "autodiff: "+want {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+}
+
+// Arrays of no elements, nil slices and batches of none, which have values, derivatives, or an error that is no panic.
+func TestEmpty(t *testing.T) {
+	logdet := func(x ad.Value) ad.Value { s, l := x.LogDet(); return s.Add(l) }
+	for _, c := range []struct {
+		f    func(x ad.Value) ad.Value
+		dims []int
+		want string
+	}{
+		{func(x ad.Value) ad.Value { return x.Prod() }, []int{0}, "float64[] 1"},
+		{func(x ad.Value) ad.Value { return x.CumProd(1).CumSum(0) }, []int{2, 0}, "float64[2 0]"},
+		{func(x ad.Value) ad.Value { return x.CumMax(0).Add(x.CumMin(0)) }, []int{0, 2}, "float64[0 2]"},
+		{logdet, []int{0, 0}, "float64[] 1"},
+		{logdet, []int{2, 0, 0}, "float64[2] 1 1"},
+		{ad.Value.Det, []int{0, 0}, "float64[] 1"},
+	} {
+		x := ad.F64.Zeros(c.dims...)
+		if y := c.f(x); y.String() != c.want {
+			t.Errorf("%v, not %s", y, c.want)
+		}
+		for _, d := range []ad.Value{
+			ad.Grad(func(x ad.Value) ad.Value { return c.f(x).Sum() })(x),
+			ad.HVP(func(x ad.Value) ad.Value { return c.f(x).Sum() })(x, x).Tangent,
+		} {
+			if !slices.Equal(d.Shape(), c.dims) {
+				t.Errorf("%s: derivative %v", c.want, d)
+			}
+		}
+	}
+	if g, err := ad.Gradient(func(x ad.Value) ad.Value { return x.Square().Sum() }, nil); err != nil || len(g) != 0 {
+		t.Error(g, err)
+	}
+	for name, f := range map[string]func(x ad.Value) ad.Value{
+		"CumMax": func(x ad.Value) ad.Value { return x.CumMax(0) },
+		"CumMin": func(x ad.Value) ad.Value { return x.CumMin(0) },
+	} {
+		p, err := ad.Compile(ad.Grad(func(x ad.Value) ad.Value { return f(x).Dot(x.IotaLike(0)) }), ad.F64.Spec(ad.AnyBatch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for batch, want := range []string{"float64[0]", "float64[1] 0", "float64[2] 1 0", "float64[3] 3 0 0"} {
+			if g, err := p.Run(background, ad.F64.Full(1, batch)); err != nil || g.String() != want {
+				t.Error(name, batch, g, err)
+			}
+		}
+		x := ad.From([]float64{2, 3, 1, 1, math.NaN(), 5})
+		if g, err := p.Run(background, x); err != nil || g.String() != ad.Grad(func(x ad.Value) ad.Value { return f(x).Dot(x.IotaLike(0)) })(x).String() {
+			t.Error(name, g, err)
+		}
+	}
+	diff, err := ad.Compile(func(x ad.Value) ad.Value { return x.Slice(ad.Range{Lo: 1}).Sub(x.Slice(ad.Range{Hi: -1})) }, ad.F64.Spec(ad.AnyBatch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if y, err := diff.Run(background, ad.F64.Zeros(0)); err == nil || !strings.Contains(err.Error(), "[-1] has a negative size") {
+		t.Error(y, err)
+	}
+	if d := ad.Grad(func(x ad.Value) ad.Value { return x.Std() })(ad.F64.Ones(3)); d.String() != "float64[3] 0 0 0" {
+		t.Error("Std of equal elements", d)
 	}
 }
 

@@ -96,6 +96,9 @@ func kindOf(t dtype.Type, dims []int) uint64 {
 // changes it changes the Value. Many megabytes are read faster where DType.Zeros made them, which asks Linux for huge
 // pages; Data is their slice.
 func From[T Element](data []T, dims ...int) Value {
+	if data == nil {
+		data = []T{} // no elements, unlike a Spec, which has none yet
+	}
 	if len(dims) == 0 {
 		dims = []int{len(data)}
 	}

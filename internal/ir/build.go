@@ -622,7 +622,7 @@ func (g *Graph) cumulate(r Reduction, axis int, reverse bool, in ...*Node) *Node
 	if x.Type == dtype.Bool {
 		Fail(op, "%v of bool is not defined (use Convert)", x.Shape)
 	}
-	if x.Shape[axis].Is(1) {
+	if x.Shape[axis].Is(1) || x.Shape[axis].Is(0) {
 		return x
 	}
 	if x.Type.IsHalf() {

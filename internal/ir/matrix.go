@@ -188,6 +188,9 @@ func (g *Graph) Inverse(a *Node, pos string) *Node { return g.Solve(a, g.Identit
 // SignLogDet is the sign of det a and log |det a|.
 func (g *Graph) SignLogDet(a *Node, pos string) (sign, log *Node) {
 	n := g.Call(LU, 0, pos, a)
+	if batch := a.Shape[:a.Rank()-2]; a.Shape[len(batch)].Is(0) {
+		return g.Const(a.Type, batch, 1), g.Const(a.Type, batch, 0)
+	}
 	f := g.Stop(n)
 	parts := g.Parts(n, f)
 	u := f // the factors' diagonal is that of all, which is read where it lies

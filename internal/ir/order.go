@@ -58,6 +58,11 @@ func (g *Graph) CumMin(x *Node, axis int) *Node {
 func (g *Graph) firsts(n *Node) *Node {
 	a := n.Axes[0]
 	start, step, size := wholeSpan(n.Shape)
+	if !size[a].Static() {
+		before, at := g.shift(n, a, 1, 0), g.Iota(dtype.I64, n.Shape, a)
+		same := g.Apply(ops.Or, g.Apply(ops.Eq, n, before), g.Apply(ops.IsNaN, before))
+		return g.Apply(ops.Or, g.Apply(ops.Not, same), g.Apply(ops.Eq, at, g.like(at, 0)))
+	}
 	size[a] = size[a].Sub(D(1))
 	before := g.Slice(n, start, step, size)
 	start[a] = D(1)
@@ -98,6 +103,12 @@ func vjpCumulate(s *sweep, n *Node, ct flow) {
 // ends is where sums that begin where anew says so end, in the order of axis a or from its end; what comes last need not say so.
 func (g *Graph) ends(anew *Node, a int, reverse bool) *Node {
 	start, step, size := wholeSpan(anew.Shape)
+	if !size[a].Static() {
+		if reverse {
+			return g.shift(anew, a, 1, 0)
+		}
+		return g.Reverse(g.shift(g.Reverse(anew, a), a, 1, 0), a)
+	}
 	from, to := slices.Clone(start), start
 	size[a] = size[a].Sub(D(1))
 	if reverse {

@@ -497,6 +497,16 @@ func (g *Graph) productBefore(x *Node, a int) *Node {
 // shift moves x by d along axis a; what comes in is fill.
 func (g *Graph) shift(x *Node, a, d int, fill float64) *Node {
 	start, step, size := wholeSpan(x.Shape)
+	if size[a].Static() && size[a].C <= d {
+		return g.Const(x.Type, x.Shape, fill)
+	}
+	if !size[a].Static() { // and may be less than d
+		wide := slices.Clone(x.Shape)
+		wide[a] = size[a].Add(D(d))
+		at := slices.Clone(start)
+		at[a] = D(d)
+		return g.Slice(g.Place(x.Type, wide, FloatBits(x.Type, fill), false, Piece{x, at, step}), start, step, size)
+	}
 	size[a] = size[a].Sub(D(d))
 	piece := g.Slice(x, start, step, size)
 	start[a] = D(d)
