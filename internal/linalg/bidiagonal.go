@@ -119,6 +119,7 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 	ldm, ldn := m+apart, n+apart
 	var room [2 * panel]T
 	e[0] = 0
+	block := max(64, 1<<20/(ldn*int(unsafe.Sizeof(T(0)))))
 	for k := 0; k < n; k += panel {
 		if n-k <= few {
 			bidiagonalRows(x, left, right, taus, w, z, d, e, m, n, k, rows)
@@ -143,7 +144,13 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 			}
 			y := z[before*ldn+g+1 : before*ldn+n]
 			dots(room[:before], w[g:], ldm, u)
-			sumRows(y, m-g, x[g*ldn+g+1:], ldn, u)
+			for i, end := range strips(g, m, block, false) {
+				beta := T(1)
+				if i == g {
+					beta = 0
+				}
+				gemv(blas.Trans, end-i, len(y), 1, x[i*ldn+g+1:], ldn, u[i-g:], 1, beta, y)
+			}
 			lessRows(y, before, z[g+1:], ldn, room[:], 1)
 			scale(tau, y)
 			v := z[(before+1)*ldn+g+1 : (before+1)*ldn+n]
@@ -155,7 +162,9 @@ func bidiagonalBlocks[T float](x, left, right, taus, w, z []T, d, e []float64, m
 			if g+1 < m {
 				y := w[(before+1)*ldm+g+1 : (before+1)*ldm+m]
 				dots(room[:before+1], z[g+1:], ldn, v)
-				dots(y, x[(g+1)*ldn+g+1:], ldn, v)
+				for i, end := range strips(g+1, m, block, true) {
+					dots(y[i-g-1:end-g-1], x[i*ldn+g+1:], ldn, v)
+				}
 				lessRows(y, before+1, w[g+1:], ldm, room[:], 1)
 				scale(tau, y)
 			}

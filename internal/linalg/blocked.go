@@ -95,11 +95,6 @@ func lessRows[T float](y []T, m int, a []T, lda int, x []T, inc int) {
 	gemv(blas.Trans, m, len(y), -1, a, lda, x, inc, 1, y)
 }
 
-// sumRows is Σ x[p]·a[p·lda:], p < m.
-func sumRows[T float](y []T, m int, a []T, lda int, x []T) {
-	gemv(blas.Trans, m, len(y), 1, a, lda, x, 1, 0, y)
-}
-
 // dots is y[p] = a[p·lda:]·x for all p.
 func dots[T float](y, a []T, lda int, x []T) {
 	gemv(blas.NoTrans, len(y), len(x), 1, a, lda, x, 1, 0, y)

@@ -64,6 +64,7 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T,
 	u, work := work[:2*panel*ld], work[2*panel*ld:]
 	s, work := work[:2*panel*ld], work[2*panel*ld:]
 	dot, by, g, room := work[:2*panel], work[2*panel:4*panel], work[4*panel:6*panel], work[6*panel:6*panel+n]
+	back := false
 	for k := 0; k < n; k += panel {
 		w := min(panel, n-k)
 		for j := range w {
@@ -86,7 +87,8 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T,
 			if t == 0 {
 				clear(uw)
 			} else {
-				upperTimes(uw, x, i+1, n, ld, v, room, r)
+				upperTimes(uw, x, i+1, n, ld, v, room, r, back)
+				back = !back
 				dots(g[:2*j], u[i+1:], ld, v)
 				for p := range 2 * j {
 					by[p] = -g[p^1]
@@ -102,32 +104,44 @@ func tridiagonalBlocks[T float](x []T, n, ld int, d, e []float64, tau, work []T,
 			copy(s[2*j*ld+i+1:], uw)
 			copy(s[(2*j+1)*ld+i+1:][:len(v)], uv)
 		}
-		for i := k + w; i < n; {
-			end := stripEnd(i, n)
+		for i, end := range strips(k+w, n, strip, back) {
 			gemm(blas.Trans, blas.NoTrans, end-i, n-i, 2*w, -1, u[i:], ld, s[i:], ld, 1, x[i*ld+i:], ld)
-			i = end
 		}
+		back = !back
 	}
 }
 
 // upperTimes is y = a·x for a's rows and columns from k to n. In a row is what is above the diagonal, or in the square of strip rows
 // on it: as much as stays in the second cache from one product to the other.
-func upperTimes[T float](y, a []T, k, n, ld int, x, room []T, r Rows[T]) {
+func upperTimes[T float](y, a []T, k, n, ld int, x, room []T, r Rows[T], back bool) {
 	clear(y)
-	for i := k; i < n; {
-		end := stripEnd(i, n)
+	for i, end := range strips(k, n, strip, back) {
 		if !r.both(y[i-k:], room, a[i*ld+i:], x[i-k:], end-i, n-i, ld) {
 			gemv(blas.NoTrans, end-i, n-i, 1, a[i*ld+i:], ld, x[i-k:], 1, 1, y[i-k:])
 			gemv(blas.Trans, end-i, n-end, 1, a[i*ld+min(end, n-1):], ld, x[i-k:], 1, 1, y[end-k:])
 		}
-		i = end
+	}
+}
+
+// strips are the rows from k to n in strips of size rows, each from and to, from the last one on if back is set: what goes over a matrix forwards and backwards
+// by turns finds in the second cache what it has read last.
+func strips(k, n, size int, back bool) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		first, last := k/size, (n-1)/size
+		for s := first; s <= last && k < n; s++ {
+			at := s
+			if back {
+				at = first + last - s
+			}
+			if !yield(max(k, at*size), min((at+1)*size, n)) {
+				return
+			}
+		}
 	}
 }
 
 // strip is the number of rows of a symmetric matrix that are read once for both of their products.
 const strip = 64
-
-func stripEnd(i, n int) int { return min(i/strip*strip+strip, n) }
 
 // A conquest finds the eigenvalues d and eigenvectors of a tridiagonal matrix of diagonal d and off-diagonal e by halves (J. Cuppen, "A divide and
 // conquer method for the symmetric tridiagonal eigenproblem", 1981): the matrix is two halves and a matrix of rank 1.
