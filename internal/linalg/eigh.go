@@ -23,12 +23,12 @@ func EighBlocks[T float](y, a []T, n int, work []T, r Rows[T], wide Rows[float64
 		top = max(top, abs(row[at]))
 	}
 	exp, ld := exponent(float64(top)), n+apart
-	f, rest := doubles(work, conquestWork*n), work[2*conquestWork*n:]
+	f, rest := doubles(work, conquestWork*n), work[(2*conquestWork*n+line-1)&^(line-1):]
+	x, rest := rest[:n*ld], rest[n*ld:] // rows begin where lines do if n allows it
 	c := conquest[T]{n: n, r: wide, d: f[:n], e: f[n : 2*n], order: ints(f[2*n:], n), more: f[3*n:], vectors: rest[:n*n]}
 	rest = rest[n*n:]
 	c.rows, rest = rest[:eighRows(n)], rest[eighRows(n):]
-	tau, rest := rest[:n], rest[n:]
-	x := rest[:n*ld]
+	tau := rest[:n]
 	half := -exp / 2 // all at once may be beyond what a float32 holds
 	symmetrized(x, ld, a, n, true, T(math.Ldexp(1, half)), T(math.Ldexp(0.5, -exp-half)), c.rows)
 	tridiagonalBlocks(x, n, ld, c.d, c.e, tau, c.rows, r)
@@ -52,9 +52,12 @@ func eighRows(n int) int {
 	return max(n*n, 5*panel*ld, reflectedWork(n))
 }
 
+// line is the number of float32s that make rows begin where lines of the cache do.
+const line = 16
+
 // blocksWork is the work of EighBlocks, of float32s.
 func blocksWork(n int) int {
-	return 2*conquestWork*n + n*n + eighRows(n) + n + n*(n+apart)
+	return 2*conquestWork*n + line + n*n + eighRows(n) + n + n*(n+apart)
 }
 
 // tridiagonalBlocks makes the symmetric x tridiagonal, of diagonal d and off-diagonal e, by reflections I - tau·v·vᵀ; row k of x from k+1 on
