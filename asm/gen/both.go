@@ -9,8 +9,8 @@ const bothDecl = `
 func Both%[1]s%[2]s(y, s, a, x unsafe.Pointer, rows, cols, stride int)
 `
 
-// both: four rows of a at a time, or one, are read once for their products with x, each in 128 bytes of lanes as dot's, and their sum,
-// in s. R10 is the first row's offset in x and y, R12, AX, BX and R9 are rows, CX goes along them. K1 and K2 are the last 128 bytes, of which
+// both: eight rows of a at a time, four or one, are read once for their products with x, each in 128 bytes of lanes as dot's, and their sum,
+// in s. R10 is the first row's offset in x and y, R12 that row, along which go AX, BX four rows further, and CX. K1 and K2 are the last 128 bytes, of which
 // there may be none, K3 is none for the first rows, whose s is 0.
 func (g *gemm) both() {
 	size := g.t.size
@@ -30,20 +30,20 @@ func (g *gemm) both() {
 	g.p("SHLQ $%d, DI", size/4+1)
 	g.p("ANDQ $-128, DI")
 	g.p("XORQ R10, R10")
-	pointers := []string{"R12", "AX", "BX", "R9"}
-	for _, rows := range []int{4, 1} {
-		loop, rest, sum, next := g.newLabel("loop"), g.newLabel("rest"), g.newLabel("sum"), fmt.Sprint("rows", rows/4)
+	for n, rows := range []int{8, 4, 1} {
+		loop, rest, sum, next := g.newLabel("loop"), g.newLabel("rest"), g.newLabel("sum"), fmt.Sprint("rows", []int{4, 1, 0}[n])
 		g.p("")
 		g.p("rows%d:", rows)
 		g.p("CMPQ R11, $%d", rows)
 		g.p("JLT %s", next)
-		if rows == 4 {
-			g.p("LEAQ (R12)(SI*1), AX")
-			g.p("LEAQ (R12)(SI*2), BX")
-			g.p("LEAQ (AX)(SI*2), R9")
+		g.p("MOVQ R12, AX")
+		g.p("LEAQ (R12)(SI*4), BX")
+		g.p("LEAQ (SI)(SI*2), R9")
+		row := func(i int) string {
+			return []string{"AX", "BX"}[i/4] + []string{")", ")(SI*1)", ")(SI*2)", ")(R9*1)"}[i%4]
 		}
 		for i := range rows {
-			g.p("VBROADCAST@ %d(R8)(R10*1), Z%d", size*i, 16+i)
+			g.p("VBROADCAST@ %d(R8)(R10*1), Z%d", size*i, 22+i)
 		}
 		for i := range 2 * rows {
 			g.p("VXORPS Z%d, Z%[1]d, Z%[1]d", i)
@@ -61,18 +61,18 @@ func (g *gemm) both() {
 				if tail {
 					was = 4 + v
 				}
-				g.p("VMOVU#%s %d(R8)(CX*1), %sZ%d", zero, 64*v, mask(1+v), 8+v)
-				g.p("VMOVU#.Z %d(R13)(CX*1), K%d, Z%d", 64*v, was, 10+v)
+				g.p("VMOVU#%s %d(R8)(CX*1), %sZ%d", zero, 64*v, mask(1+v), 16+v)
+				g.p("VMOVU#.Z %d(R13)(CX*1), K%d, Z%d", 64*v, was, 18+v)
 			}
 			for i := range rows {
 				for v := range 2 {
-					g.p("VMOVU#%s %d(%s)(CX*1), %sZ%d", zero, 64*v, pointers[i], mask(1+v), 12+v)
-					g.p("VFMADD231# Z%d, Z%d, Z%d", 12+v, 8+v, 2*i+v)
-					g.p("VFMADD231# Z%d, Z%d, Z%d", 12+v, 16+i, 10+v)
+					g.p("VMOVU#%s %d(%s, %sZ%d", zero, 64*v, row(i), mask(1+v), 20+v)
+					g.p("VFMADD231# Z%d, Z%d, Z%d", 20+v, 16+v, 2*i+v)
+					g.p("VFMADD231# Z%d, Z%d, Z%d", 20+v, 22+i, 18+v)
 				}
 			}
 			for v := range 2 {
-				g.p("VMOVU# Z%d, %s%d(R13)(CX*1)", 10+v, mask(1+v), 64*v)
+				g.p("VMOVU# Z%d, %s%d(R13)(CX*1)", 18+v, mask(1+v), 64*v)
 			}
 		}
 		g.p("XORQ CX, CX")
@@ -82,6 +82,10 @@ func (g *gemm) both() {
 		g.p("%s:", loop)
 		part(false)
 		g.p("ADDQ $128, CX")
+		g.p("ADDQ $128, AX")
+		if rows == 8 {
+			g.p("ADDQ $128, BX")
+		}
 		g.p("CMPQ CX, DI")
 		g.p("JNE %s", loop)
 		g.p("%s:", rest)
