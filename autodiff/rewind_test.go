@@ -151,10 +151,26 @@ func TestWhileBinomial(t *testing.T) {
 			}
 		}
 	}
-	bounded := ad.Vmap(ad.Grad(root(ad.WhileOptions{Binomial: 2, MaxSteps: 60})))(ad.From([]float64{2, 1e6, 0.3}))
-	for i, x := range []float64{2, 1e6, 0.3} {
-		if math.Abs(bounded.At(i)*2*math.Sqrt(x)-1) > 1e-9 {
-			t.Errorf("batch: %v at %v", bounded.At(i), x)
+	// A batch, whose elements step differently often; both modes over it.
+	for _, o := range []ad.WhileOptions{{Binomial: 2, MaxSteps: 60}, {Binomial: 2}} {
+		each := func(x ad.Value) ad.Tangents[ad.Value] { return ad.HVP(root(o))(x, x.FullLike(1)) }
+		if none := ad.Vmap(each)(ad.F64.Zeros(0)).Tangent; none.String() != "float64[0]" {
+			t.Errorf("%+v: %v", o, none)
+		}
+		p, err := ad.Compile(ad.Vmap(each), ad.F64.Spec(ad.AnyBatch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, xs := range [][]float64{{}, {2}, {2, 1e6, 0.3}} {
+			r, err := p.Run(background, ad.From(xs))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, x := range xs {
+				if math.Abs(r.Value.At(i)*2*math.Sqrt(x)-1) > 1e-9 || math.Abs(r.Tangent.At(i)*-4*math.Pow(x, 1.5)-1) > 1e-9 {
+					t.Errorf("%+v, batch: %v, %v at %v", o, r.Value.At(i), r.Tangent.At(i), x)
+				}
+			}
 		}
 	}
 	for want, run := range map[string]func(){

@@ -833,6 +833,14 @@ func jvpLoop(g *Graph, n *Node, in []flow) []flow {
 	return res
 }
 
+// most is the largest of the numbers of steps of a batch, 0 of none.
+func (g *Graph) most(counts *Node) *Node {
+	if counts.Shape[0].Is(0) {
+		return g.Const(counts.Type, nil, 0)
+	}
+	return g.Reduce(Max, counts, 0)
+}
+
 // vmapLoop steps the whole batch at once. Elements that are done while others are not keep what they have.
 func vmapLoop(v *vmap, n *Node) {
 	g, b := v.Graph, n.Body[0]
@@ -845,7 +853,7 @@ func vmapLoop(v *vmap, n *Node) {
 	var counts *Node // of each element
 	if o.Count != nil {
 		if counts = v.at[o.Count]; counts != nil {
-			o.Count = g.Reduce(Max, counts, 0)
+			o.Count = g.most(counts)
 		}
 	}
 	var captured []*Node

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
+	"github.com/adjoint-go/adjoint/internal/ops"
 )
 
 // A Rewind is a loop backwards over the carries that the steps of another began with, of which it keeps few: it makes
@@ -84,7 +85,7 @@ func (g *Graph) expandRewind(n *Node, in []*Node) []*Node {
 	o := n.rewindOptions()
 	o.Slots = 0
 	if o.Forever {
-		Fail("While", "has no derivative of its derivative in reverse mode without a bound on its steps")
+		Fail("While", "has no derivative of its derivative in reverse mode without a bound on its steps (WhileOptions: MaxSteps)")
 	}
 	if o.Count != nil {
 		o.Count = in[len(in)-1]
@@ -186,17 +187,22 @@ func floats(ns []*Node) int {
 	return k
 }
 
-// vmapRewind steps the whole batch at once. Where its elements step differently often, two loops do.
+// vmapRewind steps the whole batch at once. Where its elements step differently often, those that are done stay what they are.
 func vmapRewind(v *vmap, n *Node) {
 	g, b, f := v.Graph, n.Body[0], n.Body[1]
 	o := n.rewindOptions()
-	if o.Count != nil && v.at[o.Count] != nil {
-		outs := g.expandRewind(n, n.In)
-		v.run(outs)
-		for _, y := range outs {
-			v.results[n] = append(v.results[n], v.lift(y))
+	var counts *Node // of each element
+	if o.Count != nil {
+		if counts = v.at[o.Count]; counts != nil {
+			o.Count = g.most(counts)
 		}
-		return
+	}
+	keep := func(i, r, old *Node) *Node {
+		if counts == nil {
+			return r
+		}
+		alive := g.Map(ops.Lt, i, counts)
+		return g.Map(ops.Where, g.Reshape(alive, slices.Concat(Shape{v.n}, ones(r.Rank()-1))), r, old)
 	}
 	p := partsOf(n, n.In)
 	lifted := func(xs []*Node) []*Node {
@@ -244,10 +250,21 @@ func vmapRewind(v *vmap, n *Node) {
 	index := []bool{false}
 	finals, ys := g.rewind(o, lifted(p.init), lifted(p.first), orAsIs(p.xs, true), f.Xs,
 		func(i *Node, c, x []*Node) []*Node {
-			return run(f, f.indexed(c, x, i, used), slices.Concat(batched(p.first, true), batched(p.xs[:f.Xs], false), index, batched(p.used, false)))
+			outs := run(f, f.indexed(c, x, i, used), slices.Concat(batched(p.first, true), batched(p.xs[:f.Xs], false), index, batched(p.used, false)))
+			for k, r := range outs {
+				outs[k] = keep(i, r, c[k])
+			}
+			return outs
 		},
 		func(i *Node, c, x []*Node) (next, ys []*Node, _ *Node) {
 			outs := run(b, b.indexed(c, x, i, captured), slices.Concat(batched(p.init, true), batched(p.first, true), batched(p.xs, false), index, batched(p.captured, false)))
+			for k, r := range outs {
+				if k < b.Carry {
+					outs[k] = keep(i, r, c[k])
+				} else {
+					outs[k] = keep(i, r, g.like(r, 0))
+				}
+			}
 			return outs[:b.Carry], outs[b.Carry:], nil
 		})
 	v.results[n] = finals
