@@ -129,6 +129,10 @@ func TestUnusedParameters(t *testing.T) {
 	if err != nil || !g.Used.Connected() || g.Unused.Connected() || g.Count.IsValid() {
 		t.Error("compiled", g, err)
 	}
+	each := ad.Vmap(ad.Grad(func(p [2]ad.Value) ad.Value { return p[0].Sum() }))([2]ad.Value{ad.F64.Ones(2, 3), ad.F64.Ones(2)})
+	if !each[0].Connected() || each[1].Connected() {
+		t.Error("of each example", each)
+	}
 }
 
 func TestNestedDerivativesDoNotMix(t *testing.T) {

@@ -61,13 +61,14 @@ func Vmap[P, R any](f func(P) R, o ...VmapOptions) func(P) R {
 			ys := results("Vmap", g, y)
 			to := vmapAxes("Out", opt.Out, len(ys))
 			outs, at := present(ys)
+			given := leaves(y)
 			res := make([]Value, len(ys))
 			for i, n := range g.Vmap(outs, holes, batched, batched[0].Shape[0]) {
 				k := at[i]
 				if to[k] == Whole {
 					ir.Fail("Vmap", "every value of the result has the axis of the batch: Whole does not go with Out")
 				}
-				res[k] = Value{n: g.MoveAxis(n, 0, ir.Axis("Vmap", n.Shape, to[k]))}
+				res[k] = Value{n: g.MoveAxis(n, 0, ir.Axis("Vmap", n.Shape, to[k])), cut: given[k].cut}
 			}
 			return replaced(y, res)
 		})
