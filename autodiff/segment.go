@@ -2,6 +2,7 @@ package autodiff
 
 import (
 	"math"
+	"slices"
 
 	"github.com/adjoint-go/adjoint/internal/dtype"
 	"github.com/adjoint-go/adjoint/internal/ir"
@@ -75,6 +76,32 @@ func floating(op string, x Value) Value {
 		ir.Fail(op, "%v of %v is not defined (use Convert)", x.Shape(), x.DType())
 	}
 	return x
+}
+
+// ScatterSet is x with the slices along axis at the indices replaced by those of upd, which has the shape that x.Take(idx, axis) has; of
+// equal indices the last counts. Indices out of range are as in Take, the axis' size does not depend on the batch.
+func (x Value) ScatterSet(idx, upd Value, axis int) Value {
+	const op = "ScatterSet"
+	return recorded(op, [3]Value{x, idx, upd}, func(g *ir.Graph, in [3]Value) Value {
+		onGraph(g, op, &in[0], &in[1], &in[2])
+		x, idx, upd := in[0].n, in[1].n, in[2].n
+		a := ir.Axis(op, x.Shape, axis)
+		before, behind := x.Shape[:a], x.Shape[a+1:]
+		switch want := slices.Concat(before, idx.Shape, behind); {
+		case !x.Shape[a].Static():
+			ir.Fail(op, "%v: the size of axis %d depends on the batch", x.Shape, a)
+		case !idx.Type.IsInt():
+			ir.Fail(op, "%v at %v: indices of type %v, not int32 or int64", x.Shape, idx.Shape, idx.Type)
+		case !upd.Shape.Equal(want) || upd.Type != x.Type:
+			ir.Fail(op, "%v%v at %v: %v%v are needed, not %v%v", x.Type, x.Shape, idx.Shape, x.Type, want, upd.Type, upd.Shape)
+		}
+		n := x.Shape[a].C
+		at := Value{n: idx}.Flatten()
+		last := at.Convert(F64).IotaLike(0).SegmentMax(at, n) // -Inf where no index is
+		from := Where(last.Ge(Const(0)), last.Shift(float64(n)), F64.Iota(0, n)).Convert(I64)
+		flat := g.Reshape(upd, slices.Concat(before, at.n.Shape, behind))
+		return Concat(a, Value{n: x}, Value{n: flat}).Take(from, a)
+	})
 }
 
 // SegmentMax is the largest element of each of n segments, of floats; that of an empty one is -Inf, NaN is the

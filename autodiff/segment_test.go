@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	ad "github.com/adjoint-go/adjoint/autodiff"
@@ -176,6 +177,54 @@ func TestInterp(t *testing.T) {
 }
 
 // Sums by group, as a table's "group by".
+func TestScatterSet(t *testing.T) {
+	x, upd := random(1, 2, 4, 3), random(2, 2, 3, 3)
+	for _, idx := range []ad.Value{ad.From([]int32{3, 0, 3}), ad.From([]int64{1, 1, 1})} {
+		want := x.Clone()
+		for b := range 2 {
+			for k := range 3 {
+				i := int(idx.At(k))
+				copy(ad.Data[float64](want)[12*b+3*i:][:3], ad.Data[float64](upd)[9*b+3*k:])
+			}
+		}
+		set := func(a [2]ad.Value) ad.Value { return a[0].ScatterSet(idx, a[1], 1) }
+		if y := set([2]ad.Value{x, upd}); y.Ne(want).Any().Item() != 0 {
+			t.Errorf("%v: %v, not %v", idx, y, want)
+		}
+		each := ad.Vmap(func(a [2]ad.Value) ad.Value { return a[0].ScatterSet(idx, a[1], 0) })
+		if y := each([2]ad.Value{x, upd}); y.Ne(want).Any().Item() != 0 {
+			t.Errorf("%v in a batch: %v, not %v", idx, y, want)
+		}
+		if err := ad.CheckGrads(func(a [2]ad.Value) ad.Value { return set([2]ad.Value{a[0].Square(), a[1].Exp()}) }, [2]ad.Value{x, upd}); err != nil {
+			t.Error(idx, err)
+		}
+	}
+	if y := iota(3).ScatterSet(ad.I64.Zeros(0), ad.F64.Zeros(0), 0); y.String() != "float64[3] 0 1 2" {
+		t.Error("nothing set", y)
+	}
+	if y := ad.From([]bool{true, false}).ScatterSet(ad.From([]int32{1, 0}).Index(0), ad.Scalar(true), -1); y.String() != "bool[2] 1 1" {
+		t.Error("one index", y)
+	}
+	for want, f := range map[string]func(x ad.Value) ad.Value{
+		"SegmentMax index 4 is not in 0 … 2 (segment_test.go:":      func(x ad.Value) ad.Value { return x.ScatterSet(ad.From([]int32{4}), ad.F64.Ones(1), 0) },
+		"ScatterSet float64[3] at [1]: float64[1] are needed, not ": func(x ad.Value) ad.Value { return x.ScatterSet(ad.From([]int32{4}), ad.F64.Ones(2), 0) },
+		"ScatterSet [3] at [3]: indices of type float64, not int32": func(x ad.Value) ad.Value { return x.ScatterSet(x, x, 0) },
+	} {
+		if _, err := ad.Call(f, iota(3)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, not %s", err, want)
+		}
+	}
+}
+
+func ExampleValue_ScatterSet() {
+	x := ad.From([]float64{10, 20, 30})
+	fmt.Println(x.ScatterSet(ad.From([]int64{2, 0}), ad.From([]float64{1, 2}), 0))
+	fmt.Println(x.ScatterAdd(ad.From([]int64{2, 0}), ad.From([]float64{1, 2}), 0))
+	// Output:
+	// float64[3] 2 20 1
+	// float64[3] 12 20 31
+}
+
 func ExampleValue_SegmentSum() {
 	sales := ad.From([]float64{10, 3, 5, 7})
 	shop := ad.From([]int32{0, 2, 0, 2})
