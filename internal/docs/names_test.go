@@ -396,6 +396,7 @@ var theirs = map[string]string{
 		"HessianConfig @forward @skip @grad @grad_from_chainrules DiffResults",
 	"Zygote.jl": "gradient withgradient jacobian withjacobian hessian hessian_reverse diaghessian pullback pushforward forwarddiff checkpointed Buffer hook " +
 		"@showgrad @adjoint rrule @code_adjoint rrule_via_ad ignore_derivatives @non_differentiable eager_update! f' Params Grads nothing",
+	"Enzyme.jl": "autodiff Reverse Forward Active Duplicated BatchDuplicated Const ReverseSplitWidth autodiff_thunk gradient gradient! jacobian hvp hvp! hvp_and_gradient! CheckNan",
 	"JAX": "grad value_and_grad jacfwd jacrev hessian jvp vjp linearize linear_transpose fwd_and_bwd vmap jit checkpoint checkpoint_policies custom_jvp custom_vjp " +
 		"custom_gradient custom_vmap closure_convert make_jaxpr eval_shape debug_nans check_grads pure_callback export scan fori_loop while_loop cond switch custom_root " +
 		"custom_linear_solve stop_gradient jet",
