@@ -157,6 +157,19 @@ func ExampleValue_Item() {
 }
 
 // A mistake is an error.
+// A step of gradient descent on a model, a struct of values.
+func ExampleTreeMap() {
+	type Line struct{ Slope, Offset ad.Value }
+	x, y := ad.From([]float64{0, 1, 2}), ad.From([]float64{1, 3, 5})
+	loss := func(m Line) ad.Value { return m.Slope.Mul(x).Add(m.Offset).Sub(y).Square().Mean() }
+	m := Line{ad.Scalar(0.0), ad.Scalar(0.0)}
+	for range 500 {
+		m = ad.TreeMap(func(v ...ad.Value) ad.Value { return v[0].Sub(v[1].Scale(0.2)) }, m, ad.Grad(loss)(m))
+	}
+	fmt.Printf("%.3f %.3f\n", m.Slope.Item(), m.Offset.Item())
+	// Output: 2.000 1.000
+}
+
 func ExampleCall() {
 	f := func(x ad.Value) ad.Value { return x.Mul(ad.From([]float64{1, 2})).Square() }
 	j, err := ad.Call(ad.Jacobian(f), ad.From([]float64{3, 4}))
