@@ -440,7 +440,7 @@ func (x Value) Dawson() Value { return pointwise(ops.Dawson, x) }
 // 10⁻¹⁶, not relative to the result.
 func (x Value) BesselJ0() Value { return pointwise(ops.BesselJ0, x) }
 
-// BesselJ1 is the Bessel function of the first kind of order 1. Its second derivative is NaN at 0.
+// BesselJ1 is the Bessel function of the first kind of order 1.
 func (x Value) BesselJ1() Value { return pointwise(ops.BesselJ1, x) }
 
 // BesselY0 is the Bessel function of the second kind of order 0: -Inf at 0, NaN below.
@@ -452,7 +452,7 @@ func (x Value) BesselY1() Value { return pointwise(ops.BesselY1, x) }
 // BesselI0 is the modified Bessel function of the first kind of order 0.
 func (x Value) BesselI0() Value { return pointwise(ops.BesselI0, x) }
 
-// BesselI1 is the modified Bessel function of the first kind of order 1. Its second derivative is NaN at 0.
+// BesselI1 is the modified Bessel function of the first kind of order 1.
 func (x Value) BesselI1() Value { return pointwise(ops.BesselI1, x) }
 
 // BesselK0 is the modified Bessel function of the second kind of order 0: Inf at 0, NaN below.
@@ -464,7 +464,7 @@ func (x Value) BesselK1() Value { return pointwise(ops.BesselK1, x) }
 // BesselI0x is BesselI0 times e^-|x|, without overflow; see BesselIx.
 func (x Value) BesselI0x() Value { return pointwise(ops.BesselI0x, x) }
 
-// BesselI1x is BesselI1 times e^-|x|, without overflow. Its second derivative is NaN at 0.
+// BesselI1x is BesselI1 times e^-|x|, without overflow; its second derivative at 0, where it has none, is 0.
 func (x Value) BesselI1x() Value { return pointwise(ops.BesselI1x, x) }
 
 // BesselK0x is BesselK0 times eˣ, without underflow.

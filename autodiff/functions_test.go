@@ -156,6 +156,50 @@ func (f *exactFunction) check(t *testing.T, typ ad.DType, level string) (all []b
 }
 
 // At the ends of their ranges, at zeros and beyond, functions and first derivatives, in both modes, are the limits.
+// Where a formula has 0/0, higher derivatives, too, are those of the series.
+func TestDerivativesAtZero(t *testing.T) {
+	half := math.Pi / 2
+	for name, c := range map[string]struct {
+		f    func(x ad.Value) ad.Value
+		want []float64
+	}{
+		"BesselJ1":  {ad.Value.BesselJ1, []float64{0, 0.5, 0, -0.375, 0}},
+		"BesselI1":  {ad.Value.BesselI1, []float64{0, 0.5, 0, 0.375, 0}},
+		"Sinint":    {ad.Value.Sinint, []float64{0, 1, 0, -1. / 3, 0}},
+		"Sinc":      {ad.Value.Sinc, []float64{1, 0, -math.Pi * math.Pi / 3, 0, math.Pow(math.Pi, 4) / 5}},
+		"Ellipk":    {ad.Value.Ellipk, []float64{half, half / 4, half * 9 / 32, half * 75 / 128}},
+		"Ellipe":    {ad.Value.Ellipe, []float64{half, -half / 4, -half * 3 / 32, -half * 15 / 128}},
+		"GammaInc":  {func(x ad.Value) ad.Value { return ad.Const(2).GammaInc(x) }, []float64{0, 0, 1, -2, 3}},
+		"GammaIncc": {func(x ad.Value) ad.Value { return ad.Const(2).GammaIncc(x) }, []float64{1, 0, -1, 2, -3}},
+		"BetaInc":   {func(x ad.Value) ad.Value { return ad.Const(2).BetaInc(ad.Const(2), x) }, []float64{0, 0, 6, -12, 0}},
+		"BetaInc 1": {func(x ad.Value) ad.Value { return ad.Const(2).BetaInc(ad.Const(2), x.Shift(1)) }, []float64{1, 0, -6, -12, 0}},
+		"Cbrt":      {ad.Value.Cbrt, []float64{0, math.Inf(1)}},
+	} {
+		// At 0 and a little beside it, where the formula cancels.
+		for _, x := range []float64{0, 1e-9} {
+			if x != 0 && (name == "Cbrt" || strings.Contains(name, "Inc")) {
+				continue
+			}
+			nested, at := c.f, ad.Scalar(x)
+			series := ad.Derivatives(c.f, len(c.want)-1)(at)
+			for k, want := range c.want {
+				for how, got := range map[string]float64{"nested": nested(at).Item(), "in one pass": series[k].Item()} {
+					if got != want && !(math.Abs(got-want) <= 1e-7) {
+						t.Errorf("%s, derivative %d at %v, %s: %v, not %v", name, k, x, how, got, want)
+					}
+				}
+				nested = ad.Grad(nested)
+			}
+		}
+	}
+	h := ad.Hessian(func(p ad.Value) ad.Value { return p.Index(0).Pow(p.Index(1)) })(ad.From([]float64{2, 0}))
+	for i, want := range []float64{0, 0.5, 0.5, math.Ln2 * math.Ln2} {
+		if math.Abs(h.Float64s()[i]-want) > 1e-15 {
+			t.Errorf("Hessian of x⁰: %v", h)
+		}
+	}
+}
+
 func TestFunctionLimits(t *testing.T) {
 	inf, nan := math.Inf(1), math.NaN()
 	deg := math.Pi / 180
