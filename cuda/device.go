@@ -96,6 +96,15 @@ func (g *gpu) Alloc(n int) (device.Ptr, error) {
 
 func (g *gpu) Free(p device.Ptr) error { return g.ctx.Free(uint64(p)) }
 
+// Room is for tests of what NVIDIA's libraries keep for themselves, beside what they are asked for.
+func (g *gpu) Room() (free, total int, err error) {
+	c, err := g.context()
+	if err != nil {
+		return 0, 0, err
+	}
+	return c.Room()
+}
+
 func (g *gpu) Pin(n int) (unsafe.Pointer, error) {
 	c, err := g.context()
 	if err != nil {

@@ -46,9 +46,9 @@ func TestEmulated(t *testing.T) {
 	env, _ := emulator(t)
 	for _, way := range []string{"ADJOINT_CUBLAS=off", "ADJOINT_CUBLAS=", "ADJOINT_GRAPHS=off"} {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestInEmulator", "-test.v")
-		cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", way)
+		cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", "EMULATOR_BLAS_FAILS=1", way)
 		out, err := cmd.CombinedOutput()
-		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 3 {
+		if err != nil || strings.Contains(string(out), "--- SKIP") || strings.Count(string(out), "--- PASS") != 4 {
 			t.Errorf("%s: %v\n%s", way, err, out)
 		}
 	}
@@ -147,6 +147,50 @@ func TestLibrariesOfTheDriver(t *testing.T) {
 		s := said(test.driver, test.nvrtc, test.cublas)
 		if !strings.HasPrefix(s, test.want) || strings.HasSuffix(test.want, "cuBLAS") && s != test.want {
 			t.Errorf("driver %s, %s, %s: %s", test.driver, test.nvrtc, test.cublas, s)
+		}
+	}
+}
+
+// TestLostGPU: after a fault, which takes the device's context with it, calls say so; the CPU and another device go on.
+func TestLostGPU(t *testing.T) {
+	if os.Getenv("ADJOINT_TEST_EMULATOR") == "" {
+		env, _ := emulator(t)
+		cmd := exec.Command(os.Args[0], "-test.run=^TestLostGPU$", "-test.v")
+		cmd.Env = append(env, "ADJOINT_TEST_EMULATOR=1", "EMULATOR_FAULT=2")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	x := ad.From([]float32{1, 2, 3}).Clone()
+	programs := map[string]*ad.Program[ad.Value, ad.Value]{}
+	for _, device := range []string{"cuda:0", "cuda:1", "cpu"} {
+		p, err := ad.Compile(func(x ad.Value) ad.Value { return x.Add(ad.Const(1)) }, ad.F32.Spec(ad.AnyBatch), ad.Options{Device: device})
+		if err != nil {
+			t.Fatal(err)
+		}
+		programs[device] = p
+	}
+	y, err := programs["cuda:0"].Run(context.Background(), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := programs["cuda:0"].Run(context.Background(), x); err == nil || !strings.Contains(err.Error(), "CUDA_ERROR_ILLEGAL_ADDRESS (until this process ends") {
+			t.Fatal(err)
+		}
+	}
+	func() { // what was there only is lost
+		defer func() {
+			if e := recover(); e == nil || !strings.Contains(e.(error).Error(), "reading an array back") {
+				t.Error(e)
+			}
+		}()
+		y.At(0)
+	}()
+	for _, device := range []string{"cuda:1", "cpu"} {
+		if y, err := programs[device].Run(context.Background(), x); err != nil || y.At(2) != 4 {
+			t.Error(device, err)
 		}
 	}
 }
@@ -256,6 +300,30 @@ func inEmulatorHalf(t *testing.T, typ ad.DType) {
 			want = got
 		} else if !slices.Equal(got, want) { // sums of few bits are exact
 			t.Errorf("%v, on the CPU %v", got, want)
+		}
+	}
+}
+
+// TestInEmulatorBatch: batches beyond what a grid's dimension holds.
+func TestInEmulatorBatch(t *testing.T) {
+	emulated(t)
+	x := make([]float32, 70_000*4)
+	for i := range x {
+		x[i] = float32(i%23 - 11)
+	}
+	args := [2]ad.Value{ad.From(x, 70_000, 2, 2).Clone(), ad.From(x[:70_000*2], 70_000, 2, 1).Clone()}
+	p, err := ad.Compile(func(in [2]ad.Value) ad.Value { return in[0].MatMul(in[1]) }, args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := p.Run(context.Background(), args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for b, got := range y.Float64s() {
+		i := b / 2
+		if want := float64(x[2*b]*x[2*i] + x[2*b+1]*x[2*i+1]); got != want {
+			t.Fatalf("element %d is %v, want %v", b, got, want)
 		}
 	}
 }

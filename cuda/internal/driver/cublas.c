@@ -10,7 +10,8 @@ int cublasSetMathMode(adjoint_blas, int);
 int cublasGemmStridedBatchedEx(adjoint_blas, int, int, int, int, int, const void *, const void *, int, int, long long, const void *, int, int,
 	long long, const void *, void *, int, int, long long, int, int, int);
 
-enum { no_context = 1000 };
+// A batch is a dimension of a kernel's grid, which is below 65,536; not all versions of cuBLAS cut larger ones.
+enum { no_context = 1000, most_batch = 1 << 15 };
 
 int adjoint_blas_new(void *ctx, adjoint_blas *h, void *stream, uint64_t space, size_t bytes) {
 	if (cuCtxSetCurrent(ctx) != CUDA_SUCCESS) return no_context;
@@ -34,7 +35,13 @@ int adjoint_gemm(void *ctx, adjoint_blas h, int type, int ta, int tb, int m, int
 	int wide = type == adjoint_R_64F, to = wide ? type : adjoint_R_32F;
 	int compute = wide ? adjoint_COMPUTE_64F : type == adjoint_R_32F && tf32 ? adjoint_COMPUTE_32F_FAST_TF32 : adjoint_COMPUTE_32F;
 	if (cuCtxSetCurrent(ctx) != CUDA_SUCCESS) return no_context;
-	return cublasGemmStridedBatchedEx(h, ta ? adjoint_OP_T : adjoint_OP_N, tb ? adjoint_OP_T : adjoint_OP_N, m, n, k,
-		wide ? (const void *)&one64 : &one, (const void *)a, type, lda, sa, (const void *)b, type, ldb, sb,
-		wide ? (const void *)&zero64 : &zero, (void *)c, to, ldc, sc, batch, compute, adjoint_GEMM_DEFAULT);
+	const long long bytes = type == adjoint_R_64F ? 8 : type == adjoint_R_32F ? 4 : 2;
+	int r = 0;
+	for (long long from = 0; r == 0 && from < batch; from += most_batch) {
+		const int n_batch = batch - from < most_batch ? (int)(batch - from) : most_batch;
+		r = cublasGemmStridedBatchedEx(h, ta ? adjoint_OP_T : adjoint_OP_N, tb ? adjoint_OP_T : adjoint_OP_N, m, n, k,
+			wide ? (const void *)&one64 : &one, (const void *)(a + from * sa * bytes), type, lda, sa, (const void *)(b + from * sb * bytes), type, ldb, sb,
+			wide ? (const void *)&zero64 : &zero, (void *)(c + from * sc * (wide ? 8 : 4)), to, ldc, sc, n_batch, compute, adjoint_GEMM_DEFAULT);
+	}
+	return r;
 }

@@ -18,6 +18,7 @@ package driver
 
 static CUresult a_alloc(CUcontext c, CUdeviceptr *p, size_t n) { IN(c); return cuMemAlloc(p, n); }
 static CUresult a_free(CUcontext c, CUdeviceptr p) { IN(c); return cuMemFree(p); }
+static CUresult a_room(CUcontext c, size_t *free, size_t *total) { IN(c); return cuMemGetInfo(free, total); }
 static CUresult a_pin(CUcontext c, void **p, size_t n) { IN(c); return cuMemHostAlloc(p, n, CU_MEMHOSTALLOC_PORTABLE); }
 static CUresult a_unpin(CUcontext c, void *p) { IN(c); return cuMemFreeHost(p); }
 static CUresult a_stream(CUcontext c, CUstream *s) { IN(c); return cuStreamCreate(s, CU_STREAM_NON_BLOCKING); }
@@ -71,6 +72,7 @@ import "C"
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 )
 
@@ -85,15 +87,30 @@ func (e *Error) Error() string {
 	if e.blas {
 		return fmt.Sprintf("cuda: %s: cuBLAS status %d", e.Call, e.Code)
 	}
-	if name := C.a_error(C.int(e.Code)); name != nil {
-		return fmt.Sprintf("cuda: %s: %s", e.Call, C.GoString(name))
+	s := fmt.Sprintf("cuda: %s: %s", e.Call, named(e.Code))
+	if slices.Contains(lost, e.Code) {
+		s += " (until this process ends, all that it asks of this GPU fails; the CPU and other GPUs serve)"
 	}
-	return fmt.Sprintf("cuda: %s: error %d", e.Call, e.Code)
+	return s
 }
 
-// Full reports whether there was no memory: CUDA_ERROR_OUT_OF_MEMORY, CUBLAS_STATUS_ALLOC_FAILED.
+// named is a status of the driver by its name.
+func named(code int) string {
+	if name := C.a_error(C.int(code)); name != nil {
+		return C.GoString(name)
+	}
+	return fmt.Sprintf("error %d", code)
+}
+
+// lost are the errors after which CUDA gives a context up: "to continue using CUDA, the process must be terminated and relaunched".
+var lost = []int{C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_LAUNCH_TIMEOUT, C.CUDA_ERROR_ASSERT, C.CUDA_ERROR_HARDWARE_STACK_ERROR,
+	C.CUDA_ERROR_ILLEGAL_INSTRUCTION, C.CUDA_ERROR_MISALIGNED_ADDRESS, C.CUDA_ERROR_INVALID_ADDRESS_SPACE, C.CUDA_ERROR_INVALID_PC,
+	C.CUDA_ERROR_LAUNCH_FAILED, C.CUDA_ERROR_ECC_UNCORRECTABLE}
+
+// Full reports whether there was no memory: CUDA_ERROR_OUT_OF_MEMORY, CUBLAS_STATUS_ALLOC_FAILED, and what cublasCreate says where
+// a nearly full device has no room for it, CUBLAS_STATUS_NOT_INITIALIZED.
 func (e *Error) Full() bool {
-	return e.Code == C.CUDA_ERROR_OUT_OF_MEMORY && !e.blas || e.Code == 3 && e.blas
+	return e.Code == C.CUDA_ERROR_OUT_OF_MEMORY && !e.blas || e.blas && (e.Code == 3 || e.Code == 1 && e.Call == "cublasCreate")
 }
 
 // Unsupported reports whether cuBLAS has no such product on the device: CUBLAS_STATUS_NOT_SUPPORTED, CUBLAS_STATUS_ARCH_MISMATCH.
@@ -115,7 +132,7 @@ func Driver() error {
 	case C.adjoint_driver_status == C.CUDA_ERROR_NO_DEVICE:
 		return fmt.Errorf("cuda: the NVIDIA driver finds no device")
 	case C.adjoint_driver_status != 0:
-		return fmt.Errorf("cuda: the NVIDIA driver does not start: error %d", int(C.adjoint_driver_status))
+		return fmt.Errorf("cuda: the NVIDIA driver does not start: %s", named(int(C.adjoint_driver_status)))
 	}
 	return nil
 }
@@ -151,6 +168,13 @@ func (c Context) Alloc(n int) (uint64, error) {
 
 // Free gives memory back.
 func (c Context) Free(p uint64) error { return check("cuMemFree", C.a_free(c.c, C.CUdeviceptr(p))) }
+
+// Room is how many bytes of the device are free, of how many.
+func (c Context) Room() (free, total int, err error) {
+	var f, t C.size_t
+	err = check("cuMemGetInfo", C.a_room(c.c, &f, &t))
+	return int(f), int(t), err
+}
 
 // Pin returns n bytes of the host that devices copy from and to by themselves.
 func (c Context) Pin(n int) (unsafe.Pointer, error) {

@@ -2,7 +2,8 @@
 // somebody waits, and refused where NVIDIA's libraries would refuse it or go astray. When a kernel is to run, g++ compiles all that
 // were loaded until then to one library in the folder EMULATOR_DIR, which has shim.h; they are there for other processes, too.
 // A kernel's "code" is its text and what a launch has to know. EMULATOR_BYTES is the size of a device, EMULATOR_DRIVER the driver's
-// version, EMULATOR_ARCH the devices' architecture, as 75: of 8.0 and newer ones cuBLAS multiplies bfloat16s.
+// version, EMULATOR_ARCH the devices' architecture, as 75: of 8.0 and newer ones cuBLAS multiplies bfloat16s. Launch number EMULATOR_FAULT on
+// device 0 faults, and cuBLAS finds no room for its first EMULATOR_BLAS_FAILS handles.
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -150,6 +151,7 @@ static int run(stream *s, int end);
 static int all(stream *s) { return s->before + s->todo.n; }
 
 static int perform(op *o, ctx *of) {
+	static int launches;
 	switch (o->kind) {
 	case TO_DEVICE:
 		if (!find(o->to, o->n, of) || !find(o->from, o->n, NULL)) return ADDRESS;
@@ -169,6 +171,7 @@ static int perform(op *o, ctx *of) {
 		memset((void *)o->to, (int)o->from, o->n);
 		break;
 	case LAUNCH:
+		if (of->device == 0 && getenv("EMULATOR_FAULT") != NULL && ++launches == atoi(getenv("EMULATOR_FAULT"))) return ADDRESS;
 		for (int i = 0; i < o->f->code.params; i++) { // no pointer to where this device cannot read
 			for (int k = 0; k < ranges_used; k++) {
 				if (ranges[k].p != NULL && ranges[k].of != of && o->args[i] - (uint64_t)ranges[k].p < ranges[k].n) return ADDRESS;
@@ -221,6 +224,13 @@ int cuGetErrorName(int code, const char **s) { *s = code == MEMORY ? "CUDA_ERROR
 
 int cuMemAlloc_v2(char **p, size_t n) { LAST(NULL, take(p, n, current)); }
 int cuMemFree_v2(uint64_t p) { LAST(NULL, give(p, current)); }
+static int info(size_t *free, size_t *total) {
+	const char *limit = getenv("EMULATOR_BYTES");
+	*total = limit != NULL ? strtoull(limit, NULL, 10) : 8000000000;
+	*free = *total - in_use;
+	return OK;
+}
+int cuMemGetInfo_v2(size_t *free, size_t *total) { LAST(NULL, info(free, total)); }
 int cuMemHostAlloc(char **p, size_t n, unsigned flags) { LAST(NULL, take(p, n, NULL)); }
 int cuMemFreeHost(void *p) { LAST(NULL, give((uint64_t)p, NULL)); }
 
@@ -342,7 +352,8 @@ int cuGraphLaunch(exec *x, stream *s) { LAST(s->of, replay(x, s)); }
 // cuBLAS, of which one function computes.
 typedef struct { ctx *of; stream *s; uint64_t space; } blas;
 int cublasCreate_v2(blas **h) {
-	if (in(NULL) != OK) return 1;
+	static int created;
+	if (in(NULL) != OK || getenv("EMULATOR_BLAS_FAILS") != NULL && created++ < atoi(getenv("EMULATOR_BLAS_FAILS"))) return last(1); // CUBLAS_STATUS_NOT_INITIALIZED
 	*h = calloc(1, sizeof **h);
 	(*h)->of = current;
 	return OK;
@@ -360,10 +371,10 @@ int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, con
 	int wide = at == 1;
 	double one = wide ? *(const double *)alpha : *(const float *)alpha, zero = wide ? *(const double *)beta : *(const float *)beta;
 	if (h->space == 0 || one != 1 || zero != 0 || at != bt || ct != wide || (at < 0 || at > 2 && at != 14) || compute != (wide ? 70 : 68) || algo != -1 ||
-		lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m || m < 1 || n < 1 || k < 1 || batch < 1) return last(7);
+		lda < (ta ? k : m) || ldb < (tb ? n : k) || ldc < m || m < 1 || n < 1 || k < 1 || batch < 1 || batch > 65535) return last(7);
 	if (at == 14 && arch() < 80) return last(15); // CUBLAS_STATUS_NOT_SUPPORTED
 	op o = {.kind = GEMM, .g = {at, ta, tb, m, n, k, a, b, c, lda, ldb, ldc, sa, sb, sc, batch}};
-	LAST(h->of, add(h->s, &o));
+	IN(h->of, add(h->s, &o)); // large batches are several calls
 }
 
 // NVRTC.
