@@ -128,11 +128,15 @@ type build struct {
 // lacks is not brought by another. Functions that iterate take two thirds of the time, and float32s only convert for them:
 // they are compiled for float64s and one architecture, unless ADJOINT_EXHAUSTIVE is set; then both compilers make everything.
 func TestMachineCode(t *testing.T) {
-	if err := nvcc.Missing(); err != nil {
+	if err := nvcc.MissingNVRTC(); err != nil {
 		t.Skip(err)
 	}
-	exhaustive := os.Getenv("ADJOINT_EXHAUSTIVE") != ""
 	all := [][2]string{{"NVRTC", "sm_90"}, {"nvcc", "sm_80"}, {"NVRTC", "sm_80"}, {"nvcc", "sm_90"}}
+	if err := nvcc.Missing(); err != nil {
+		t.Log("NOT RUN: ", err)
+		all = [][2]string{{"NVRTC", "sm_90"}, {"NVRTC", "sm_80"}}
+	}
+	exhaustive := os.Getenv("ADJOINT_EXHAUSTIVE") != ""
 	groups := map[string][]*cudasrc.Kernel{}
 	for _, k := range machineKernels(t).Kernels {
 		front := strings.Join(regexp.MustCompile(`#ifndef ADJ_\w+`).FindAllString(k.Source, -1), " ")

@@ -17,7 +17,7 @@ import (
 	"github.com/adjoint-go/adjoint/internal/cudasrc"
 )
 
-// root is where CUDA is: ADJOINT_CUDA, or .cuda beside go.mod, which make cuda-toolchain fills. "" where it is not.
+// root is where CUDA is to be: ADJOINT_CUDA, or .cuda beside go.mod, which make cuda-toolchain fills.
 func root() string {
 	dir := os.Getenv("ADJOINT_CUDA")
 	if dir == "" {
@@ -27,16 +27,24 @@ func root() string {
 		}
 		dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(out))), ".cuda")
 	}
-	if _, err := os.Stat(filepath.Join(dir, "bin", "nvcc")); err != nil {
-		return ""
-	}
 	return dir
 }
 
-// Missing is why nothing can be compiled here.
+// MissingNVRTC is why NVRTC cannot be called here.
+func MissingNVRTC() error {
+	if libs, _ := filepath.Glob(filepath.Join(root(), "lib*", "libnvrtc.so")); len(libs) == 0 {
+		return errors.New("no libnvrtc.so in .cuda: make cuda-toolchain fetches it; CUDA C++ is not compiled to machine code")
+	}
+	if _, err := exec.LookPath("gcc"); err != nil {
+		return errors.New("no gcc, for the program that calls NVRTC")
+	}
+	return nil
+}
+
+// Missing is why nvcc cannot be called here.
 func Missing() error {
-	if root() == "" {
-		return errors.New("no nvcc in .cuda: make cuda-toolchain fetches it; CUDA C++ is not compiled to machine code")
+	if _, err := os.Stat(filepath.Join(root(), "bin", "nvcc")); err != nil {
+		return errors.New("no nvcc in .cuda: make cuda-toolchain fetches it (those of CUDA 11 and 12 are without)")
 	}
 	if _, err := exec.LookPath("g++"); err != nil {
 		return errors.New("no g++, which nvcc needs")
@@ -75,10 +83,10 @@ func NVRTC(dir, arch string, kernels []*cudasrc.Kernel) (map[string]Usage, error
 	if err != nil {
 		return nil, err
 	}
-	libs, _ := filepath.Glob(filepath.Join(root(), "lib*", "libnvrtc.so"))
-	if len(libs) == 0 {
-		return nil, errors.New("no libnvrtc.so beside nvcc")
+	if err := MissingNVRTC(); err != nil {
+		return nil, err
 	}
+	libs, _ := filepath.Glob(filepath.Join(root(), "lib*", "libnvrtc.so"))
 	bin, out := filepath.Join(dir, "nvrtc"), filepath.Join(dir, "kernels.cubin")
 	gcc := exec.Command("gcc", "-O1", "-o", bin, "-x", "c", "-", "-ldl")
 	gcc.Stdin = strings.NewReader(nvrtc)
