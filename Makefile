@@ -83,5 +83,5 @@ test-cuda:
 	$(CUDA_ENV) $(GO) vet -tags cuda ./cuda/... ./runtime/... ./autodiff/...
 	$(CUDA_ENV) $(GO) test -tags cuda ./cuda/...
 	$(CUDA_ENV) $(GO) test -tags cuda -run 'Device|GPU' ./runtime ./autodiff
-	@if test -e /dev/nvidiactl; then set -x; $(CUDA_ENV) $(GO) test -tags cuda ./autodiff ./nn ./optim; \
+	@if test -e /dev/nvidiactl; then set -x; $(CUDA_ENV) $(GO) test -tags cuda -timeout 2h ./autodiff ./nn ./optim; \
 	else echo "NOT RUN: whole suites on a GPU (make exhaustive has them on an emulated one)"; fi

