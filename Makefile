@@ -30,10 +30,11 @@ check:
 	$(GO) test -count=1 -run Stale ./asm
 	$(GO) test -count=1 ./internal/docs
 
-# All 2^32 arguments of every float32 function, and 2^30 samples of the float64 ones (held to glibc, by gcc); whole test suites on an
-# emulated GPU.
+# All 2^32 arguments of every float32 function, and 2^30 samples of the float64 ones (held to glibc, by gcc); machine code of all CUDA
+# kernels by both compilers; whole test suites on an emulated GPU.
 exhaustive:
 	ADJOINT_EXHAUSTIVE=1 $(GO) test ./kernels -run Accuracy -v -timeout 5h
+	ADJOINT_EXHAUSTIVE=1 $(GO) test ./internal/cudasrc -run MachineCode -v -timeout 5h
 	@if test -d "$(CUDA)/include"; then set -x; $(CUDA_ENV) ADJOINT_EXHAUSTIVE=1 $(GO) test -tags cuda ./cuda -run Suites -v -timeout 5h; \
 	else echo "NOT RUN: the emulated GPU needs CUDA's headers (make cuda-toolchain, 0.5 GB)"; fi
 
