@@ -89,7 +89,7 @@ func TestSymbols(t *testing.T) {
 				list = append(list, m[1])
 			}
 		}
-		if len(list) < 6 {
+		if len(list) < 5 {
 			t.Fatalf("%s: %q", prefix, list)
 		}
 		return list

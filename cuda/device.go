@@ -42,6 +42,7 @@ type gpu struct {
 	cache device.Cache
 	mu    sync.Mutex
 	ctx   driver.Context
+	blas  []*driver.BLAS // handles that no queue has
 }
 
 // context is made when it is first needed: it takes a fifth of a second and some hundred MB of the device.
@@ -64,6 +65,24 @@ func full(err error) error {
 		return fmt.Errorf("%w (%w)", device.ErrMemory, err)
 	}
 	return err
+}
+
+// handle is one of cuBLAS's that no queue has.
+func (g *gpu) handle() (*driver.BLAS, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := len(g.blas); n > 0 {
+		b := g.blas[n-1]
+		g.blas = g.blas[:n-1]
+		return b, nil
+	}
+	return g.ctx.BLAS()
+}
+
+func (g *gpu) keep(b *driver.BLAS) {
+	g.mu.Lock()
+	g.blas = append(g.blas, b)
+	g.mu.Unlock()
 }
 
 func (g *gpu) Name() string { return fmt.Sprintf("cuda:%d", g.Number) }
@@ -238,6 +257,9 @@ func (q *queue) Launch(f device.Function, l *cudasrc.Launch, args []uint64) erro
 
 func (q *queue) End() (device.Graph, error) {
 	g, err := q.Stream.End()
+	if e := (*driver.Error)(nil); errors.As(err, &e) && e.Interrupted() {
+		return g, fmt.Errorf("%w (%w)", device.ErrInterrupted, err)
+	}
 	return g, full(err)
 }
 
@@ -246,7 +268,8 @@ func (q *queue) Drop(x device.Graph)         { q.g.ctx.Drop(x.(driver.Graph)) }
 
 func (q *queue) Close() {
 	if q.blas != nil {
-		q.blas.Close()
+		q.blas.Off()
+		q.g.keep(q.blas)
 		q.g.ctx.Free(q.space)
 	}
 	q.Stream.Close()
@@ -259,6 +282,27 @@ func (g *gpu) workspace() int {
 		return 32 << 20
 	}
 	return 4 << 20
+}
+
+// multiplies gives q a handle of cuBLAS.
+func (q *queue) multiplies() error {
+	b, err := q.g.handle()
+	if err != nil {
+		return err
+	}
+	space, err := q.g.ctx.Alloc(q.g.workspace())
+	if err != nil {
+		q.g.keep(b)
+		return err
+	}
+	if err := b.On(q.Stream, space, q.g.workspace()); err != nil {
+		b.Off()
+		q.g.keep(b)
+		q.g.ctx.Free(space)
+		return err
+	}
+	q.blas, q.space = b, space
+	return nil
 }
 
 func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
@@ -275,12 +319,7 @@ func (q *queue) Product(p *cudasrc.Product, a, b, c device.Ptr) (bool, error) {
 			q.none = true // Describe says so
 			return false, nil
 		}
-		var err error
-		if q.space, err = q.g.ctx.Alloc(q.g.workspace()); err != nil {
-			return false, full(err)
-		}
-		if q.blas, err = q.Stream.BLAS(q.space, q.g.workspace()); err != nil {
-			q.g.ctx.Free(q.space)
+		if err := q.multiplies(); err != nil {
 			return false, full(err)
 		}
 	}

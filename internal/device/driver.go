@@ -42,7 +42,7 @@ type Queue interface {
 	Product(p *cudasrc.Product, a, b, c Ptr) (done bool, err error)
 	// After lets what is queued from now on wait for what other holds now.
 	After(other Queue) error
-	// Begin has what is queued recorded instead of done, until End.
+	// Begin has what is queued recorded instead of done, until End. What others do meanwhile may spoil the recording: ErrInterrupted, of End.
 	Begin() error
 	End() (Graph, error)
 	Replay(Graph) error
@@ -60,3 +60,6 @@ type Graph any
 
 // ErrMemory is in the error for a device's full memory.
 var ErrMemory = errors.New("out of device memory")
+
+// ErrInterrupted is in the error for a recording that others have spoilt.
+var ErrInterrupted = errors.New("the recording was interrupted")

@@ -154,9 +154,13 @@ type recorded struct {
 
 // recording is that of a part: nil and seen, where it has been done once.
 type recording struct {
-	graph Graph
-	seen  bool
+	graph  Graph
+	seen   bool
+	spoilt int // how often in vain
 }
+
+// maxSpoilt is how often a recording may be interrupted before that is an error.
+const maxSpoilt = 5
 
 func (r *run) drop(x recorded) {
 	for _, g := range x.parts {
@@ -486,6 +490,11 @@ func (r *run) part(p *part, known *recording) error {
 			known.graph, err = r.record(p)
 			return err
 		})
+		if errors.Is(err, ErrInterrupted) && known.spoilt < maxSpoilt { // the next call tries again
+			known.graph = nil
+			known.spoilt++
+			return r.queue(p)
+		}
 		if err != nil {
 			known.graph = nil
 			return fmt.Errorf("recording (ADJOINT_GRAPHS=off does without): %w", err)
@@ -502,7 +511,7 @@ func (r *run) record(p *part) (Graph, error) {
 	}
 	err := r.queue(p)
 	g, e := r.q.End()
-	if err == nil {
+	if err == nil || errors.Is(e, ErrInterrupted) { // which may have had queueing fail
 		err = e
 	} else if e == nil {
 		r.q.Drop(g)

@@ -492,6 +492,33 @@ func TestSharedMeanwhile(t *testing.T) {
 }
 
 // Without recordings every run is queued anew.
+// TestInterrupted: a run whose recording others spoil is done without, and recorded the next time; one that never can be, an error.
+func TestInterrupted(t *testing.T) {
+	f := &fake.Driver{}
+	_, p := load(t, f)
+	a := newArrays(true)
+	for range 6 {
+		f.Fail("End", 0, fmt.Errorf("%w by a test", device.ErrInterrupted))
+		if err := p.Run(context.Background(), a.in, a.out); err != nil {
+			t.Fatal(err)
+		}
+		a.check(t, 1)
+	}
+	f.Fail("End", 0, device.ErrInterrupted)
+	if err := p.Run(context.Background(), a.in, a.out); !errors.Is(err, device.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := p.Run(context.Background(), a.in, a.out); err != nil {
+			t.Fatal(err)
+		}
+		a.check(t, 1)
+	}
+	if f.Count("Replay") == 0 {
+		t.Error("nothing was replayed")
+	}
+}
+
 func TestUnrecorded(t *testing.T) {
 	t.Setenv("ADJOINT_GRAPHS", "off")
 	f := &fake.Driver{}

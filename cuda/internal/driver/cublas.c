@@ -3,7 +3,6 @@
 #include "products.h"
 
 int cublasCreate_v2(adjoint_blas *);
-int cublasDestroy_v2(adjoint_blas);
 int cublasSetStream_v2(adjoint_blas, void *);
 int cublasSetWorkspace_v2(adjoint_blas, void *, size_t);
 int cublasSetMathMode(adjoint_blas, int);
@@ -13,19 +12,20 @@ int cublasGemmStridedBatchedEx(adjoint_blas, int, int, int, int, int, const void
 // A batch is a dimension of a kernel's grid, which is below 65,536; not all versions of cuBLAS cut larger ones.
 enum { no_context = 1000, most_batch = 1 << 15 };
 
-int adjoint_blas_new(void *ctx, adjoint_blas *h, void *stream, uint64_t space, size_t bytes) {
+int adjoint_blas_new(void *ctx, adjoint_blas *h) {
 	if (cuCtxSetCurrent(ctx) != CUDA_SUCCESS) return no_context;
 	int r = cublasCreate_v2(h);
-	if (r != 0) return r;
-	if (r == 0) r = cublasSetStream_v2(*h, stream); // before the workspace, which it would reset
-	if (r == 0) r = cublasSetWorkspace_v2(*h, (void *)space, bytes);
-	if (r == 0) r = cublasSetMathMode(*h, adjoint_MATH_DISALLOW_REDUCED);
-	if (r != 0) cublasDestroy_v2(*h);
-	return r;
+	return r != 0 ? r : cublasSetMathMode(*h, adjoint_MATH_DISALLOW_REDUCED);
 }
 
-void adjoint_blas_free(void *ctx, adjoint_blas h) {
-	if (cuCtxSetCurrent(ctx) == CUDA_SUCCESS) cublasDestroy_v2(h);
+int adjoint_blas_on(void *ctx, adjoint_blas h, void *stream, uint64_t space, size_t bytes) {
+	if (cuCtxSetCurrent(ctx) != CUDA_SUCCESS) return no_context;
+	int r = cublasSetStream_v2(h, stream); // before the workspace, which it would reset
+	return r != 0 ? r : cublasSetWorkspace_v2(h, (void *)space, bytes);
+}
+
+void adjoint_blas_off(void *ctx, adjoint_blas h) {
+	if (cuCtxSetCurrent(ctx) == CUDA_SUCCESS) cublasSetStream_v2(h, NULL);
 }
 
 int adjoint_gemm(void *ctx, adjoint_blas h, int type, int ta, int tb, int m, int n, int k,

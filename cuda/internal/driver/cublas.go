@@ -24,7 +24,8 @@ const (
 	BF16 Number = C.adjoint_R_16BF
 )
 
-// BLAS is a handle of cuBLAS on one stream.
+// BLAS is a handle of cuBLAS, for one stream at a time. There is no way to free one: cublasDestroy waits for the whole device, which makes recordings
+// fail that are under way on other threads.
 type BLAS struct {
 	h C.adjoint_blas
 	c C.CUcontext
@@ -46,20 +47,25 @@ func blas(call string, r C.int) error {
 	return &Error{call, int(r), true}
 }
 
-// BLAS makes a handle for s, with workspace bytes of device memory at space.
-func (s Stream) BLAS(space uint64, workspace int) (*BLAS, error) {
+// BLAS makes a handle.
+func (c Context) BLAS() (*BLAS, error) {
 	if err := CUBLAS(); err != nil {
 		return nil, err
 	}
-	b := &BLAS{c: s.c}
-	if err := blas("cublasCreate", C.adjoint_blas_new(unsafe.Pointer(s.c), &b.h, unsafe.Pointer(s.s), C.uint64_t(space), C.size_t(workspace))); err != nil {
+	b := &BLAS{c: c.c}
+	if err := blas("cublasCreate", C.adjoint_blas_new(unsafe.Pointer(c.c), &b.h)); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// Close frees the handle.
-func (b *BLAS) Close() { C.adjoint_blas_free(unsafe.Pointer(b.c), b.h) }
+// On has the handle work on s from now on, with workspace bytes of device memory at space.
+func (b *BLAS) On(s Stream, space uint64, workspace int) error {
+	return blas("cublasSetWorkspace", C.adjoint_blas_on(unsafe.Pointer(b.c), b.h, unsafe.Pointer(s.s), C.uint64_t(space), C.size_t(workspace)))
+}
+
+// Off has the handle forget its stream, which may be closed then, and the workspace.
+func (b *BLAS) Off() { C.adjoint_blas_off(unsafe.Pointer(b.c), b.h) }
 
 // Gemm is a product in cuBLAS's own terms: columns lie one behind the other. A and B are of type Type, either may be
 // transposed; C is M×N, of float32s, or of float64s for F64, and so are the sums.

@@ -113,6 +113,11 @@ func (e *Error) Full() bool {
 	return e.Code == C.CUDA_ERROR_OUT_OF_MEMORY && !e.blas || e.blas && (e.Code == 3 || e.Code == 1 && e.Call == "cublasCreate")
 }
 
+// Interrupted reports whether a recording ended because of what another thread did, such as waiting for the whole device.
+func (e *Error) Interrupted() bool {
+	return !e.blas && (e.Code == C.CUDA_ERROR_STREAM_CAPTURE_INVALIDATED || e.Code == C.CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED)
+}
+
 // Unsupported reports whether cuBLAS has no such product on the device: CUBLAS_STATUS_NOT_SUPPORTED, CUBLAS_STATUS_ARCH_MISMATCH.
 func (e *Error) Unsupported() bool { return e.blas && (e.Code == 15 || e.Code == 8) }
 

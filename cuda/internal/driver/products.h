@@ -14,7 +14,8 @@ enum {
 	adjoint_MATH_DISALLOW_REDUCED = 16, // cublasMath_t: CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION, with CUBLAS_DEFAULT_MATH
 };
 
-int adjoint_blas_new(void *ctx, adjoint_blas *h, void *stream, uint64_t space, size_t bytes);
-void adjoint_blas_free(void *ctx, adjoint_blas h);
+int adjoint_blas_new(void *ctx, adjoint_blas *h);
+int adjoint_blas_on(void *ctx, adjoint_blas h, void *stream, uint64_t space, size_t bytes);
+void adjoint_blas_off(void *ctx, adjoint_blas h);
 int adjoint_gemm(void *ctx, adjoint_blas h, int type, int ta, int tb, int m, int n, int k,
 	uint64_t a, int lda, long long sa, uint64_t b, int ldb, long long sb, uint64_t c, int ldc, long long sc, int batch, int tf32);

@@ -199,7 +199,6 @@ F(nvrtcGetSupportedArchs)
 // Products, libcublas.
 #ifdef CUBLAS
 F(cublasCreate_v2)
-F(cublasDestroy_v2)
 F(cublasSetStream_v2)
 F(cublasSetWorkspace_v2)
 F(cublasSetMathMode)

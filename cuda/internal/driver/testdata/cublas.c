@@ -19,7 +19,6 @@ SAME(adjoint_MATH_DISALLOW_REDUCED, CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_R
 _Static_assert(sizeof(cublasStatus_t) == sizeof(int) && sizeof(cublasOperation_t) == sizeof(int) && sizeof(cudaDataType) == sizeof(int) &&
 	sizeof(cublasComputeType_t) == sizeof(int) && sizeof(cublasGemmAlgo_t) == sizeof(int) && sizeof(cublasMath_t) == sizeof(int), "enums");
 cublasStatus_t (*create)(cublasHandle_t *) = cublasCreate_v2;
-cublasStatus_t (*destroy)(cublasHandle_t) = cublasDestroy_v2;
 cublasStatus_t (*set_stream)(cublasHandle_t, cudaStream_t) = cublasSetStream_v2;
 cublasStatus_t (*set_workspace)(cublasHandle_t, void *, size_t) = cublasSetWorkspace_v2;
 cublasStatus_t (*set_mode)(cublasHandle_t, cublasMath_t) = cublasSetMathMode;

@@ -358,13 +358,12 @@ int cublasCreate_v2(blas **h) {
 	(*h)->of = current;
 	return OK;
 }
-int cublasDestroy_v2(blas *h) {
-	int r = in(h->of) != OK ? 1 : OK;
-	free(h);
-	return last(r);
+int cublasSetStream_v2(blas *h, stream *s) {
+	h->s = s;
+	h->space = 0;
+	return s == NULL ? last(OK) : s->of == h->of ? OK : 7;
 }
-int cublasSetStream_v2(blas *h, stream *s) { h->s = s; h->space = 0; return s->of == h->of ? OK : 7; }
-int cublasSetWorkspace_v2(blas *h, uint64_t p, size_t n) { h->space = p; return p % 256 == 0 && find(p, n, h->of) ? OK : 7; }
+int cublasSetWorkspace_v2(blas *h, uint64_t p, size_t n) { h->space = p; return last(p % 256 == 0 && find(p, n, h->of) ? OK : 7); }
 int cublasSetMathMode(blas *h, int mode) { return last(mode == 16 ? OK : 7); }
 int cublasGemmStridedBatchedEx(blas *h, int ta, int tb, int m, int n, int k, const void *alpha, uint64_t a, int at, int lda, long long sa,
 	uint64_t b, int bt, int ldb, long long sb, const void *beta, uint64_t c, int ct, int ldc, long long sc, int batch, int compute, int algo) {
