@@ -98,7 +98,9 @@ func TestGPUMemory(t *testing.T) {
 	devices, _ := device.All()
 	bytes := func() (ours, all int) {
 		used, kept := devices[0].Used()
-		free, total, err := devices[0].Driver.(interface{ Room() (free, total int, err error) }).Room()
+		free, total, err := devices[0].Driver.(interface {
+			Room() (free, total int, err error)
+		}).Room()
 		if err != nil {
 			t.Fatal(err)
 		}
