@@ -179,7 +179,7 @@ func TestBadInput(t *testing.T) {
 	}
 	// The function that was called, where the operation has another name.
 	for want, f := range map[string]func(x ad.Value) ad.Value{
-		"ReduceMax [0]: axis 0 is empty (, in Softmax)":        func(x ad.Value) ad.Value { return ad.F64.Zeros(0).Softmax() },
+		"ReduceMax [0]: axis 0 is empty (, in NormInf)":        func(x ad.Value) ad.Value { return ad.F64.Zeros(0).NormInf() },
 		"Solve [2 2]: the matrix is singular (, in Inverse)":   func(x ad.Value) ad.Value { return x.Outer(x).Inverse() },
 		"ScatterAdd index 7 is not in 0 … 1 (, in SegmentSum)": func(x ad.Value) ad.Value { return x.SegmentSum(ad.From([]int32{0, 7}), 2) },
 		"Scan []: an axis to step over is needed ()": func(x ad.Value) ad.Value {
@@ -209,6 +209,8 @@ func TestEmpty(t *testing.T) {
 		{logdet, []int{0, 0}, "float64[] 1"},
 		{logdet, []int{2, 0, 0}, "float64[2] 1 1"},
 		{ad.Value.Det, []int{0, 0}, "float64[] 1"},
+		{func(x ad.Value) ad.Value { return x.LogSumExp(1) }, []int{2, 0}, "float64[2] -Inf -Inf"},
+		{func(x ad.Value) ad.Value { return x.Softmax(1).Add(x.LogSoftmax(0)) }, []int{2, 0}, "float64[2 0]"},
 	} {
 		x := ad.F64.Zeros(c.dims...)
 		if y := c.f(x); y.String() != c.want {

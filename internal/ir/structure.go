@@ -294,7 +294,11 @@ func (g *Graph) shifted(op string, x *Node, axes []int) (z, top, finite *Node) {
 	if !x.Type.IsFloat() {
 		Fail(op, "%v of %v is not defined (use Convert)", x.Shape, x.Type)
 	}
-	top = g.Stop(g.Keep(Max, x, axes...))
+	if slices.ContainsFunc(axes, func(a int) bool { return x.Shape[a].Is(0) }) { // as where the batch turns out to be empty
+		top = g.Const(x.Type, keepShape(x.Shape, axes), -infinity)
+	} else {
+		top = g.Stop(g.Keep(Max, x, axes...))
+	}
 	finite = g.Apply(ops.Where, g.Apply(ops.IsFinite, top), top, g.like(top, 0))
 	return g.Map(ops.Sub, x, finite), top, finite
 }
