@@ -623,13 +623,14 @@ func takeShort[T, U any](y, x unsafe.Pointer, at indexArray, n int) {
 }
 
 func takeShortBy[T, U any, I int32 | int64](y, x unsafe.Pointer, at []I) {
-	part := int(unsafe.Sizeof(*new(T)))
-	bytes := part + int(unsafe.Sizeof(*new(U)))
-	for _, k := range at {
-		from := unsafe.Add(x, int(k)*bytes)
-		a, b := *(*T)(from), *(*U)(unsafe.Add(from, part))
-		*(*T)(y), *(*U)(unsafe.Add(y, part)) = a, b
-		y = unsafe.Add(y, bytes)
+	part, rest := int(unsafe.Sizeof(*new(T))), int(unsafe.Sizeof(*new(U)))
+	bytes := part + rest
+	for i, k := range at {
+		to, from := unsafe.Add(y, i*bytes), unsafe.Add(x, int(k)*bytes)
+		*(*T)(to) = *(*T)(from)
+		if rest > 0 { // else there is no place for it
+			*(*U)(unsafe.Add(to, part)) = *(*U)(unsafe.Add(from, part))
+		}
 	}
 }
 
