@@ -128,6 +128,9 @@ type build struct {
 // lacks is not brought by another. Functions that iterate take two thirds of the time, and float32s only convert for them:
 // they are compiled for float64s and one architecture, unless ADJOINT_EXHAUSTIVE is set; then both compilers make everything.
 func TestMachineCode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compilers take a minute, and no race of ours shows in them")
+	}
 	if err := nvcc.MissingNVRTC(); err != nil {
 		t.Skip(err)
 	}

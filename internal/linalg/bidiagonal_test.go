@@ -58,7 +58,7 @@ var svdCases = []struct {
 // and below the sizes where halves, panels and QR begin. Work holds NaNs before.
 func TestSVDBlocks(t *testing.T) {
 	for _, n := range []int{33, 34, 64, 65, 66, 97, 200, 301} {
-		if testing.Short() && n%33 != 0 {
+		if !thorough() && n%33 != 0 {
 			continue
 		}
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestSVDBlocks(t *testing.T) {
 			}
 		})
 	}
-	if !testing.Short() {
+	if thorough() {
 		a := mat.NewDense(1000, 1000, random(1e6, 1))
 		testSVD[float64](t, "random", a, 0x1p-53)
 		testSVD[float32](t, "random", a, 0x1p-24)

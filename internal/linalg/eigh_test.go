@@ -53,7 +53,7 @@ func glue(i, j int, by float64) float64 {
 func TestEighBlocks(t *testing.T) {
 	for name, f := range hardSymmetric {
 		for _, n := range []int{33, 50, 64, 65, 101, 256, 300} {
-			if n > 65 && testing.Short() {
+			if n > 65 && !thorough() {
 				continue
 			}
 			for _, scale := range []float64{1, 0x1p500, 0x1p-500} {
@@ -64,7 +64,7 @@ func TestEighBlocks(t *testing.T) {
 			testEigh(t, fmt.Sprint(name, " ", n, " float32"), as[float32](symmetric(f, n, 1)), n)
 		}
 	}
-	if !testing.Short() {
+	if thorough() {
 		testEigh(t, "1000", as[float64](symmetric(hardSymmetric["random"], 1000, 1)), 1000)
 		testEigh(t, "1000 float32", as[float32](symmetric(hardSymmetric["random"], 1000, 1)), 1000)
 	}

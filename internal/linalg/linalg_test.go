@@ -5,7 +5,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/adjoint-go/adjoint/kernels"
 )
+
+// thorough reports whether large matrices are tested, too: not in short runs, nor where pure Go is the one level, which takes
+// minutes for what other builds test in the same loops.
+func thorough() bool { return !testing.Short() && len(kernels.Levels()) > 1 }
 
 func random(n int, scale float64) []float64 {
 	r := rand.New(rand.NewPCG(uint64(n), 3))
